@@ -1,0 +1,38 @@
+# Everything here works on a fresh machine: each target makes the environment that it needs.
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo test check format lock clean
+
+DEV := .venv-dev/bin
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+setup: ## .venv with all that running needs
+	@scripts/setup.sh .venv requirements/run.lock
+
+setup-dev:
+	@scripts/setup.sh .venv-dev requirements/dev.lock
+
+demo: setup ## a real recording watched live on a real Kafka; hand arguments over with ARGS="..."
+	@.venv/bin/ecgstream demo $(ARGS)
+
+test: setup-dev ## every test, the ones on a real broker included; ARGS="..." for pytest
+	@scripts/test.sh $(ARGS)
+
+check: setup-dev ## format, lint, types, import walls, links in the docs
+	$(DEV)/ruff format --check .
+	$(DEV)/ruff check .
+	$(DEV)/mypy
+	$(DEV)/lint-imports --no-cache
+	$(DEV)/python scripts/check_links.py
+	scripts/check_lock.sh
+
+format: setup-dev ## put every file into the one format
+	$(DEV)/ruff format .
+	$(DEV)/ruff check --fix .
+
+lock: setup-dev ## resolve the lock files anew from pyproject.toml
+	@scripts/lock.sh
+
+clean: ## remove environments and caches
+	rm -rf .venv .venv-dev .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The Kafka edge: topics, message contracts, settings, clients, the local broker, dead letters."""

@@ -1,0 +1,47 @@
+"""The topics: their names, and how each is kept."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+SAMPLES = "ecg.samples"
+WINDOWS = "ecg.windows"
+ANOMALIES = "ecg.anomalies"
+ALERTS = "ecg.alerts"
+ALERT_COMMANDS = "ecg.alert-commands"
+DEAD_LETTERS = "ecg.dead-letters"
+DETECTOR_PROGRESS = "ecg.detector-progress"
+ALERTING_PROGRESS = "ecg.alerting-progress"
+
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """A topic and how Kafka keeps it.
+
+    Attributes
+    ----------
+    name : the topic's name
+    cleanup : "delete" drops messages after ``retention_ms``; "compact" keeps the last of each key
+    retention_ms : how long messages are kept under "delete", ms
+    holds : what a message is, in words
+    """
+
+    name: str
+    cleanup: Literal["delete", "compact"]
+    retention_ms: int | None = None
+    holds: str
+
+
+# All have the same partition count: a patient's samples, verdicts, progress and alerts share a partition number.
+TOPICS = (
+    Topic(name=SAMPLES, cleanup="delete", retention_ms=_DAY_MS, holds="chunks of ECG samples (Avro)"),
+    Topic(name=WINDOWS, cleanup="delete", retention_ms=7 * _DAY_MS, holds="the verdict on every window"),
+    Topic(name=ANOMALIES, cleanup="delete", retention_ms=30 * _DAY_MS, holds="the verdicts that are abnormal"),
+    Topic(name=ALERTS, cleanup="compact", holds="the last state of every alert, by alert id"),
+    Topic(name=ALERT_COMMANDS, cleanup="delete", retention_ms=7 * _DAY_MS, holds="acknowledge and silence"),
+    Topic(name=DEAD_LETTERS, cleanup="delete", retention_ms=30 * _DAY_MS, holds="what could not be decoded, and why"),
+    Topic(name=DETECTOR_PROGRESS, cleanup="compact", holds="where the detector stands with each patient"),
+    Topic(name=ALERTING_PROGRESS, cleanup="compact", holds="the open episode of each patient"),
+)

@@ -1,0 +1,1 @@
+"""What an ECG is: records, filters, windows, beats, labels and quality. Arrays in, arrays out."""
