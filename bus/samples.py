@@ -1,0 +1,196 @@
+"""The samples contract: a chunk of int16 ECG samples in Avro single-object encoding."""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import fastavro
+import numpy as np
+
+from bus.messages import MAX_PATIENT_ID, PATIENT_ID
+from ecg.errors import EcgStreamError
+from ecg.records import Int16Array, check_fs
+
+MARKER = b"\xc3\x01"  # Avro single-object encoding, version 1
+HEADER_BYTES = 10
+MAX_LEADS = 16  # a 12-lead ECG and four spare
+MAX_CHUNK_S = 10.0  # a chunk is 0.1 to 1 s; ten times that is a mistake and would stall its window
+INT64_MAX = 2**63 - 1
+
+_SCHEMA_JSON: dict[str, Any] = json.loads(files("bus").joinpath("schemas/ecg.samples.avsc").read_text())
+_SCHEMA = fastavro.parse_schema(_SCHEMA_JSON)
+_FINGERPRINT = bytes.fromhex(
+    fastavro.schema.fingerprint(fastavro.schema.to_parsing_canonical_form(_SCHEMA_JSON), "CRC-64-AVRO")
+)
+_PREFIX = MARKER + _FINGERPRINT
+_write: Callable[..., None] = fastavro.schemaless_writer
+_read: Callable[..., Any] = fastavro.schemaless_reader
+
+
+class BadChunkError(EcgStreamError):
+    """A samples message that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A run of consecutive samples of one patient.
+
+    Attributes
+    ----------
+    patient, device : who, and what recorded
+    start_ns : time of the first sample by the device's clock, ns UTC
+    start_index : running index of the first sample in the patient's stream
+    fs_hz : sampling rate in Hz
+    leads : lead names, in the order of the columns of ``samples``
+    gain : per lead, ADC units per mV
+    baseline : per lead, the ADC value of 0 mV
+    samples : (n, leads) int16, ADC units; ``MISSING`` where no sample was taken
+    """
+
+    patient: str
+    device: str
+    start_ns: int
+    start_index: int
+    fs_hz: float
+    leads: tuple[str, ...]
+    gain: tuple[float, ...]
+    baseline: tuple[int, ...]
+    samples: Int16Array
+
+    @property
+    def end_index(self) -> int:
+        """The index after the last sample."""
+        return self.start_index + len(self.samples)
+
+
+def check_patient(patient: str) -> None:
+    """Refuse a patient id that could not be a key everywhere.
+
+    Raises
+    ------
+    BadChunkError : when the id is empty, too long, or has a character outside the set
+    """
+    if not patient:
+        raise BadChunkError("the patient id is empty: give each patient an id")
+    if len(patient) > MAX_PATIENT_ID:
+        raise BadChunkError(
+            f"patient id {patient[:20]!r}... has {len(patient)} characters, at most {MAX_PATIENT_ID}: shorten it"
+        )
+    if not PATIENT_ID.fullmatch(patient):
+        raise BadChunkError(f"patient id {patient!r}: only letters, digits and . _ : @ + - may stand in it")
+
+
+def encode(chunk: Chunk) -> bytes:
+    """A chunk as the bytes of a samples message.
+
+    Raises
+    ------
+    BadChunkError : when ``decode`` would refuse the result
+    """
+    _check(chunk)
+    out = io.BytesIO()
+    out.write(_PREFIX)
+    _write(
+        out,
+        _SCHEMA,
+        {
+            "patient": chunk.patient,
+            "device": chunk.device,
+            "start_ns": chunk.start_ns,
+            "start_index": chunk.start_index,
+            "fs_hz": chunk.fs_hz,
+            "leads": chunk.leads,
+            "unit": "mV",
+            "gain": chunk.gain,
+            "baseline": chunk.baseline,
+            "count": len(chunk.samples),
+            "samples": chunk.samples.astype("<i2", copy=False).tobytes(),
+        },
+    )
+    return out.getvalue()
+
+
+def decode(value: bytes | None, *, key: bytes | None = None) -> Chunk:
+    """The chunk in a samples message.
+
+    Parameters
+    ----------
+    value : the message's bytes
+    key : the message's key; where given, it must be the patient id
+
+    Raises
+    ------
+    BadChunkError : when the bytes are no chunk of a known schema, or the chunk contradicts itself
+    """
+    if not value:
+        raise BadChunkError("the message is empty: a samples message holds an Avro record")
+    if value[:2] != MARKER:
+        raise BadChunkError(
+            f"the message starts with {value[:2].hex()} and not {MARKER.hex()}: encode it as an Avro single object"
+        )
+    if value[:HEADER_BYTES] != _PREFIX:
+        raise BadChunkError(
+            f"unknown schema version: fingerprint {value[2:HEADER_BYTES].hex()}, known {_FINGERPRINT.hex()}: "
+            "use the schema ecg.samples.avsc"
+        )
+    body = io.BytesIO(value)
+    body.seek(HEADER_BYTES)
+    try:
+        fields = _read(body, _SCHEMA, None)
+    except Exception as error:  # fastavro raises many kinds on hostile bytes
+        raise BadChunkError(f"the message is no Avro record of its schema: {error!r}") from error
+    if body.tell() != len(value):
+        raise BadChunkError(f"{len(value) - body.tell()} bytes stand behind the record: the message is damaged")
+    return _chunk(fields, key)
+
+
+def _chunk(fields: dict[str, Any], key: bytes | None) -> Chunk:
+    leads = tuple(fields["leads"])
+    count, raw = fields["count"], fields["samples"]
+    if fields["unit"] != "mV":
+        raise BadChunkError(f"unit={fields['unit']!r} is not known: send gain in ADC units per mV")
+    if not 1 <= len(leads) <= MAX_LEADS:
+        raise BadChunkError(f"{len(leads)} leads are outside 1 to {MAX_LEADS}")
+    if count < 1 or len(raw) != count * len(leads) * 2:
+        raise BadChunkError(
+            f"wrong count of bytes: {len(raw)} for count={count} and {len(leads)} leads, "
+            f"which take {count * len(leads) * 2}"
+        )
+    chunk = Chunk(
+        patient=fields["patient"],
+        device=fields["device"],
+        start_ns=fields["start_ns"],
+        start_index=fields["start_index"],
+        fs_hz=fields["fs_hz"],
+        leads=leads,
+        gain=tuple(fields["gain"]),
+        baseline=tuple(fields["baseline"]),
+        samples=np.frombuffer(raw, dtype="<i2").reshape(count, len(leads)),
+    )
+    _check(chunk)
+    if key is not None and key != chunk.patient.encode():
+        raise BadChunkError(f"the key {key[:40]!r} is not the patient id {chunk.patient!r}: key each message by patient")
+    return chunk
+
+
+def _check(chunk: Chunk) -> None:
+    check_patient(chunk.patient)
+    try:
+        check_fs(chunk.fs_hz)
+    except EcgStreamError as error:
+        raise BadChunkError(str(error)) from error
+    n_leads = len(chunk.leads)
+    if not 1 <= n_leads <= MAX_LEADS or chunk.samples.ndim != 2 or chunk.samples.shape[1] != n_leads:
+        raise BadChunkError(f"samples of shape {chunk.samples.shape} do not fit {n_leads} leads (1 to {MAX_LEADS})")
+    if len(chunk.gain) != n_leads or len(chunk.baseline) != n_leads:
+        raise BadChunkError(f"{len(chunk.gain)} gains and {len(chunk.baseline)} baselines for {n_leads} leads")
+    if not all(np.isfinite(gain) and gain > 0 for gain in chunk.gain):
+        raise BadChunkError(f"gain={chunk.gain} is not above 0 for each lead")
+    seconds = len(chunk.samples) / chunk.fs_hz
+    if not 0 < seconds <= MAX_CHUNK_S:
+        raise BadChunkError(f"a chunk of {seconds:g} s is outside 0 to {MAX_CHUNK_S:g} s: send shorter chunks")
+    if not (0 <= chunk.start_index <= INT64_MAX // 2 and 0 <= chunk.start_ns <= INT64_MAX // 2):
+        raise BadChunkError(f"start_index={chunk.start_index}, start_ns={chunk.start_ns}: out of range")

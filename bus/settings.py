@@ -1,0 +1,42 @@
+"""How to reach Kafka: from options, the environment (``ECGSTREAM_...``) or a ``.env`` file, in that order."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class KafkaSettings(BaseSettings):
+    """The connection, shared by every service.
+
+    Attributes
+    ----------
+    bootstrap_servers : host:port, several separated by commas
+    partitions : partition count of every topic when this program creates it; one count for all, so that a
+        patient's samples, verdicts and alerts stay together. A detector per partition is the most that can work.
+    replication : replicas of each topic when this program creates it
+    security_protocol, sasl_*, ssl_* : TLS and SASL, as Kafka names them
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ECGSTREAM_", env_file=".env", extra="ignore", frozen=True)
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    partitions: int = Field(default=4, ge=1, le=1000)
+    replication: int = Field(default=1, ge=1, le=9)
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-256"
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+
+    @model_validator(mode="after")
+    def _sasl_is_whole(self) -> Self:
+        if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
+            raise ValueError(
+                f"security_protocol={self.security_protocol} needs a name and a password: "
+                "set ECGSTREAM_SASL_USERNAME and ECGSTREAM_SASL_PASSWORD"
+            )
+        return self
