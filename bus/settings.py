@@ -14,8 +14,10 @@ class KafkaSettings(BaseSettings):
     ----------
     bootstrap_servers : host:port, several separated by commas
     partitions : partition count of every topic when this program creates it; one count for all, so that a
-        patient's samples, verdicts and alerts stay together. A detector per partition is the most that can work.
+        patient's samples, verdicts and alerts stay together; more detectors than partitions cannot work
     replication : replicas of each topic when this program creates it
+    topic_prefix : stands before every topic's name ("ward7." gives ``ward7.ecg.samples``), so that several
+        installations can share a cluster
     security_protocol, sasl_*, ssl_* : TLS and SASL, as Kafka names them
     """
 
@@ -24,6 +26,7 @@ class KafkaSettings(BaseSettings):
     bootstrap_servers: str = "127.0.0.1:9092"
     partitions: int = Field(default=4, ge=1, le=1000)
     replication: int = Field(default=1, ge=1, le=9)
+    topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,128}$")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-256"
     sasl_username: str | None = None
@@ -40,3 +43,7 @@ class KafkaSettings(BaseSettings):
                 "set ECGSTREAM_SASL_USERNAME and ECGSTREAM_SASL_PASSWORD"
             )
         return self
+
+    def topic(self, name: str) -> str:
+        """The name that a topic of ``bus.topics`` has on this installation's cluster."""
+        return self.topic_prefix + name
