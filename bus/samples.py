@@ -172,7 +172,9 @@ def _chunk(fields: dict[str, Any], key: bytes | None) -> Chunk:
     )
     _check(chunk)
     if key is not None and key != chunk.patient.encode():
-        raise BadChunkError(f"the key {key[:40]!r} is not the patient id {chunk.patient!r}: key each message by patient")
+        raise BadChunkError(
+            f"the key {key[:40]!r} is not the patient id {chunk.patient!r}: key each message by patient"
+        )
     return chunk
 
 

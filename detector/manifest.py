@@ -1,0 +1,136 @@
+"""The manifest of the shipped models: what they are, what they expect, and how their outputs are read."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ecg.errors import EcgStreamError
+from ecg.leads import MODEL_LEADS
+from ecg.segments import CONTEXT_S, MODEL_FS_HZ, MODEL_SAMPLES, PREPROCESSING_VERSION
+
+MANIFEST = "manifest.json"
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class ModelError(EcgStreamError):
+    """The models cannot be used as they lie there."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelFile(_Part):
+    """One ONNX file. ``input_shape`` is without the batch axis; ``outputs`` maps names to shapes likewise."""
+
+    file: str
+    sha256: str
+    version: str
+    parameters: int
+    input_name: str
+    input_shape: tuple[int, ...]
+    outputs: dict[str, tuple[int, ...]]
+
+
+class BeatMap(_Part):
+    """How the CNN's beat map is read: (classes, frames) logits over the segment's newest ``seconds``.
+
+    Frame ``j`` stands for the time span [j, j + 1) / frames_hz after the map's start.
+    ``reject_below``: a QRS candidate whose beat probability stays below is dropped; ``add_above``: a peak of the
+    map without a candidate becomes a beat from there on.
+    """
+
+    classes: tuple[str, ...]
+    frames_hz: float
+    seconds: float
+    reject_below: Probability
+    add_above: Probability
+
+
+class Calibration(_Part):
+    """Scores from outputs, all through the logistic function s(x) = 1 / (1 + exp(-x)).
+
+    cnn = s(cnn_slope * logit + cnn_bias); autoencoder = s(autoencoder_slope * ln(error) + autoencoder_bias);
+    fused = s(fused_cnn * z_cnn + fused_autoencoder * z_autoencoder + fused_bias), with z the arguments of s above.
+    """
+
+    cnn_slope: float
+    cnn_bias: float
+    autoencoder_slope: float
+    autoencoder_bias: float
+    fused_cnn: float
+    fused_autoencoder: float
+    fused_bias: float
+
+
+class Thresholds(_Part):
+    """A window is abnormal from its score's threshold on."""
+
+    cnn: Probability
+    autoencoder: Probability
+    fused: Probability
+
+
+class Manifest(_Part):
+    """``models/manifest.json``."""
+
+    schema_version: Literal[1] = 1
+    preprocessing_version: str
+    fs_hz: float
+    context_s: int
+    leads: int
+    cnn: ModelFile
+    autoencoder: ModelFile
+    beat_map: BeatMap
+    calibration: Calibration
+    thresholds: Thresholds
+    data: dict[str, Any]
+    seed: int
+    figures: dict[str, Any]
+
+
+def load_manifest(directory: Path) -> Manifest:
+    """Read a model directory's manifest and check its files against it.
+
+    Raises
+    ------
+    ModelError : when a file is missing or damaged, or the models expect another preprocessing than this program's
+    """
+    path = directory / MANIFEST
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ModelError(f"{path} is not there: name a directory that `ecgstream export` filled") from error
+    except (ValidationError, json.JSONDecodeError) as error:
+        raise ModelError(f"{path} is no manifest of version 1: {error}") from error
+    expected = (PREPROCESSING_VERSION, MODEL_FS_HZ, CONTEXT_S, MODEL_LEADS)
+    found = (manifest.preprocessing_version, manifest.fs_hz, manifest.context_s, manifest.leads)
+    if found != expected:
+        raise ModelError(
+            f"{path}: the models expect preprocessing {found} (version, Hz, context s, leads) and this program does "
+            f"{expected}: export the models anew"
+        )
+    for model in (manifest.cnn, manifest.autoencoder):
+        _check_file(directory / model.file, model)
+    return manifest
+
+
+def _check_file(path: Path, model: ModelFile) -> None:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}): restore it, or export the models anew") from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != model.sha256:
+        raise ModelError(
+            f"{path} ({len(content)} bytes) has SHA-256 {digest[:12]}..., the manifest says {model.sha256[:12]}...: "
+            "the file is damaged or not the one that was measured; restore it, or export the models anew"
+        )
+    if model.input_shape != (MODEL_LEADS, MODEL_SAMPLES):
+        raise ModelError(
+            f"{path} takes input of shape {model.input_shape}, this program gives {(MODEL_LEADS, MODEL_SAMPLES)}: "
+            "export the models anew"
+        )

@@ -1,0 +1,47 @@
+"""Finding beats: QRS positions in a filtered lead."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from sleepecg.heartbeats import detect_heartbeats
+
+from ecg.records import Float32Array
+
+REFRACTORY_S = 0.2  # no two QRS closer: ventricular refractory period
+MIN_SIGNAL_S = 2.0  # the detector learns its thresholds on two seconds
+
+
+def find_beats(lead_mv: Float32Array, fs_hz: float) -> npt.NDArray[np.int64]:
+    """The QRS complexes of one lead.
+
+    Parameters
+    ----------
+    lead_mv : (n,) float32, one lead, band-passed; any unit does
+    fs_hz : sampling rate in Hz, 100 or more
+
+    Returns
+    -------
+    (beats,) int64, sample positions, ascending; empty for a flat or very short signal
+
+    Source: Pan and Tompkins 1985, doi:10.1109/TBME.1985.325532, as changed in the package sleepecg.
+    """
+    if len(lead_mv) < MIN_SIGNAL_S * fs_hz or np.ptp(lead_mv) == 0:
+        return np.empty(0, np.int64)
+    return np.asarray(detect_heartbeats(lead_mv, fs_hz), np.int64)
+
+
+def heart_rate_bpm(beat_times_s: Sequence[float] | npt.NDArray[np.float64]) -> float | None:
+    """The heart rate from the median RR interval.
+
+    Parameters
+    ----------
+    beat_times_s : beat times in seconds, ascending
+
+    Returns
+    -------
+    beats per minute, or None with fewer than three beats
+    """
+    if len(beat_times_s) < 3:
+        return None
+    return round(60.0 / float(np.median(np.diff(beat_times_s))), 1)

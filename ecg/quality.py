@@ -1,0 +1,110 @@
+"""Signal quality of a window: flat line, lead off, clipping, noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg.records import MISSING, Float32Array, Int16Array
+
+BLOCK_S = 0.2  # shorter than any pause between T and P wave, longer than a sampled plateau of a real QRS
+MAX_MISSING = 0.1  # 0.5 s of 5: a beat can be lost in more
+MAX_FLAT = 0.5  # half a window on an unmoving line holds no rhythm to judge
+MAX_CLIPPED = 0.05  # a few clipped R peaks still tell their beats
+MAX_NOISE = 0.8  # beyond it the QRS band holds under a fifth of the power: muscle or electrode noise
+QRS_BAND_HZ = (5.0, 15.0)
+ECG_BAND_HZ = (5.0, 40.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadQuality:
+    """How far a lead's signal can be trusted, for each of N windows.
+
+    Attributes
+    ----------
+    missing, flat, clipped : (N,) float32, fraction of samples never received, on a flat line, at the rail
+    noise : (N,) float32, 1 - P(5-15 Hz) / P(5-40 Hz): the share of power that is not QRS
+    """
+
+    missing: Float32Array
+    flat: Float32Array
+    clipped: Float32Array
+    noise: Float32Array
+
+    @property
+    def usable(self) -> npt.NDArray[np.bool_]:
+        """(N,) whether the lead can be judged."""
+        return (self.missing <= MAX_MISSING) & (self.flat <= MAX_FLAT)
+
+    def flags(self, row: int) -> tuple[str, ...]:
+        """What crossed its limit in one window."""
+        flags = []
+        if self.missing[row] > 0:
+            flags.append("gap")
+        if self.flat[row] > MAX_FLAT:
+            flags.append("lead_off" if self.flat[row] + self.missing[row] > 0.95 else "flat")
+        if self.clipped[row] > MAX_CLIPPED:
+            flags.append("clipped")
+        if self.noise[row] > MAX_NOISE:
+            flags.append("noisy")
+        return tuple(flags)
+
+
+def lead_quality(raw: Int16Array, fs_hz: float, *, resampled: Float32Array, resampled_hz: float) -> LeadQuality:
+    """Judge one lead in N windows.
+
+    Parameters
+    ----------
+    raw : (N, n) int16, ADC units of the window as received, ``MISSING`` where nothing came
+    fs_hz : its sampling rate in Hz
+    resampled : (N, m) float32, mV, the same windows at the models' rate, unfiltered, without NaN
+    resampled_hz : that rate in Hz
+
+    Source: the spectral index is pSQI of Clifford et al., Physiol Meas 33 (2012) 1419,
+    doi:10.1088/0967-3334/33/9/1419, its complement here, so that more is worse.
+    """
+    missing = raw == MISSING
+    return LeadQuality(
+        missing=missing.mean(axis=1, dtype=np.float32),
+        flat=_flat(raw, missing, fs_hz),
+        clipped=_clipped(raw, missing),
+        noise=_noise(resampled, resampled_hz),
+    )
+
+
+def _flat(raw: Int16Array, missing: npt.NDArray[np.bool_], fs_hz: float) -> Float32Array:
+    block = max(2, round(BLOCK_S * fs_hz))
+    blocks = raw.shape[1] // block
+    shape = (len(raw), blocks, block)
+    cut = raw[:, : blocks * block].reshape(shape)
+    whole = ~missing[:, : blocks * block].reshape(shape).any(axis=2)
+    still = (cut.max(axis=2) == cut.min(axis=2)) & whole
+    return still.mean(axis=1, dtype=np.float32)
+
+
+def _clipped(raw: Int16Array, missing: npt.NDArray[np.bool_]) -> Float32Array:
+    # At a rail the extreme value repeats from sample to sample; a natural peak holds it for one or two.
+    highest = np.where(missing, np.int16(-32767), raw).max(axis=1, keepdims=True)
+    lowest = np.where(missing, np.int16(32767), raw).min(axis=1, keepdims=True)
+    moving = highest > lowest
+    clipped = np.zeros(len(raw), np.float32)
+    for rail in (highest, lowest):
+        at = (raw == rail) & ~missing & moving
+        held = at[:, 3:] & at[:, 2:-1] & at[:, 1:-2] & at[:, :-3]
+        clipped += held.mean(axis=1, dtype=np.float32)
+    return np.asarray(np.minimum(clipped, np.float32(1)), np.float32)
+
+
+def _noise(resampled: Float32Array, fs_hz: float) -> Float32Array:
+    centred = resampled - resampled.mean(axis=1, keepdims=True)
+    tapered = centred * np.hanning(resampled.shape[1]).astype(np.float32)
+    power = np.abs(np.fft.rfft(tapered, axis=1)) ** 2
+    frequency = np.fft.rfftfreq(resampled.shape[1], 1 / fs_hz)
+
+    def band(low_hz: float, high_hz: float) -> npt.NDArray[np.float64]:
+        inside = (frequency >= low_hz) & (frequency <= high_hz)
+        return np.asarray(power[:, inside].sum(axis=1), np.float64)
+
+    whole = band(*ECG_BAND_HZ)
+    share = np.divide(band(*QRS_BAND_HZ), whole, out=np.zeros_like(whole), where=whole > 0)
+    return (1.0 - share).astype(np.float32)
