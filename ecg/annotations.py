@@ -1,0 +1,80 @@
+"""Annotations of a WFDB record: which beat, rhythm or wave stands at which sample."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ecg.errors import EcgStreamError
+from ecg.records import exact_rate
+
+_HEADER_SUFFIX = ".hea"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotations:
+    """What an expert wrote on a recording, in time order.
+
+    Attributes
+    ----------
+    sample : (n,) int64, position in samples of the record
+    symbol : n PhysioNet annotation symbols, such as "N", "V" or "+"
+    aux : n notes, such as "(AFIB" at a rhythm change; mostly empty
+    """
+
+    sample: npt.NDArray[np.int64]
+    symbol: tuple[str, ...]
+    aux: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.sample) == len(self.symbol) == len(self.aux):
+            raise EcgStreamError(
+                f"{len(self.sample)} positions, {len(self.symbol)} symbols, {len(self.aux)} notes: give one of each"
+            )
+        if np.any(np.diff(self.sample) < 0):
+            raise EcgStreamError("the annotations are not in time order: sort them by sample")
+
+
+def read_annotations(path: Path, *, extension: str = "atr") -> Annotations:
+    """The annotations of a WFDB record.
+
+    Parameters
+    ----------
+    path : the record's path, with or without ``.hea``
+    extension : the annotator's name; "atr" is the reference
+
+    Raises
+    ------
+    EcgStreamError : when the file is missing or damaged
+    """
+    import wfdb  # noqa: PLC0415 - it brings pandas, which nobody should pay for who reads no file
+
+    stem = path.with_suffix("") if path.suffix == _HEADER_SUFFIX else path
+    file = stem.with_name(f"{stem.name}.{extension}")
+    if not file.is_file():
+        raise EcgStreamError(f"record {stem.name} has no annotations: no file {file}; choose an annotated record")
+    try:
+        read = wfdb.rdann(str(stem), extension)
+    except Exception as error:  # wfdb raises many kinds on hostile files
+        raise EcgStreamError(f"{file} is no WFDB annotation file ({error}): restore the file") from error
+    sample = _in_record_samples(np.asarray(read.sample, np.int64), read.fs, stem)
+    order = np.argsort(sample, kind="stable")
+    return Annotations(
+        sample=sample[order],
+        symbol=tuple(read.symbol[index] for index in order),
+        aux=tuple((read.aux_note[index] or "").rstrip("\x00").strip() for index in order),
+    )
+
+
+def _in_record_samples(sample: npt.NDArray[np.int64], ticks_hz: float | None, stem: Path) -> npt.NDArray[np.int64]:
+    """Positions in samples of the record; an annotation file may count in a time unit of its own."""
+    import wfdb  # noqa: PLC0415 - see above
+
+    header = stem.with_name(stem.name + _HEADER_SUFFIX)
+    if ticks_hz is None or not header.is_file():
+        return sample
+    ratio = exact_rate(float(wfdb.rdheader(str(stem)).fs)) / exact_rate(float(ticks_hz))
+    if ratio == 1:
+        return sample
+    return (2 * sample * ratio.numerator + ratio.denominator) // (2 * ratio.denominator)
