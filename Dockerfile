@@ -1,0 +1,48 @@
+# One image for every service; the command says which: docker run ecgstream detect
+FROM python:3.11.14-slim-bookworm AS build
+
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python -m venv /opt/ecgstream
+WORKDIR /src
+# The dependencies first: this layer is built anew only when the lock changes. Wheels only, so no compiler is needed.
+COPY requirements/run.lock requirements/run.lock
+RUN /opt/ecgstream/bin/pip install --require-hashes --only-binary=:all: --no-deps -r requirements/run.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY ecg ecg
+COPY ops ops
+COPY bus bus
+COPY producer producer
+COPY detector detector
+COPY alerting alerting
+COPY training training
+COPY models models
+COPY ecgstream ecgstream
+RUN /opt/ecgstream/bin/pip install --no-deps . \
+    && /opt/ecgstream/bin/python -m compileall -q /opt/ecgstream/lib \
+    && /opt/ecgstream/bin/pip uninstall --yes pip setuptools
+
+FROM python:3.11.14-slim-bookworm
+
+RUN groupadd --gid 10001 ecgstream \
+    && useradd --uid 10001 --gid ecgstream --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ecgstream \
+    && install --directory --owner=ecgstream --group=ecgstream /data
+COPY --from=build /opt/ecgstream /opt/ecgstream
+
+# Every cache goes to /tmp, so that the root file system can be read-only. In a container the health endpoint must
+# be reached from outside; compose and Kubernetes decide who can.
+ENV PATH=/opt/ecgstream/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    XDG_CACHE_HOME=/tmp/cache \
+    MPLCONFIGDIR=/tmp/matplotlib \
+    ECGSTREAM_DATA_DIR=/data \
+    ECGSTREAM_HEALTH_HOST=0.0.0.0 \
+    ECGSTREAM_HEALTH_PORT=9400
+USER 10001:10001
+WORKDIR /tmp
+EXPOSE 9400
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:%s/healthz' % os.environ['ECGSTREAM_HEALTH_PORT'], timeout=4)"]
+ENTRYPOINT ["ecgstream"]
+CMD ["--help"]
