@@ -65,7 +65,7 @@ def lead_quality(raw: Int16Array, fs_hz: float, *, resampled: Float32Array, resa
     """
     missing = raw == MISSING
     return LeadQuality(
-        missing=missing.mean(axis=1, dtype=np.float32),
+        missing=np.asarray(missing.mean(axis=1), np.float32),
         flat=_flat(raw, missing, fs_hz),
         clipped=_clipped(raw, missing),
         noise=_noise(resampled, resampled_hz),
@@ -79,7 +79,7 @@ def _flat(raw: Int16Array, missing: npt.NDArray[np.bool_], fs_hz: float) -> Floa
     cut = raw[:, : blocks * block].reshape(shape)
     whole = ~missing[:, : blocks * block].reshape(shape).any(axis=2)
     still = (cut.max(axis=2) == cut.min(axis=2)) & whole
-    return still.mean(axis=1, dtype=np.float32)
+    return np.asarray(still.mean(axis=1), np.float32)
 
 
 def _clipped(raw: Int16Array, missing: npt.NDArray[np.bool_]) -> Float32Array:

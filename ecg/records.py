@@ -99,7 +99,9 @@ def to_millivolts(samples: Int16Array, gain: tuple[float, ...], baseline: tuple[
     -------
     (..., leads) float32, mV; NaN where a sample is ``MISSING``
     """
-    millivolts = (samples.astype(np.float32) - np.asarray(baseline, np.float32)) / np.asarray(gain, np.float32)
+    millivolts: Float32Array = samples.astype(np.float32)
+    millivolts -= np.asarray(baseline, np.float32)
+    millivolts /= np.asarray(gain, np.float32)
     millivolts[samples == MISSING] = np.nan
     return millivolts
 

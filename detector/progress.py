@@ -1,0 +1,99 @@
+"""Where the detector stands with a patient: the record on the compacted progress topic, and the way back from it."""
+
+import base64
+import json
+import zlib
+from typing import Any
+
+import numpy as np
+
+from detector.stream import PatientStream, Source, WindowNotes
+from ecg.errors import EcgStreamError
+from ecg.records import Int16Array
+
+VERSION = 1
+
+
+class BadProgressError(EcgStreamError):
+    """A progress record that this program cannot read."""
+
+
+def dump(stream: PatientStream) -> bytes:
+    """What of a stream's state cannot be reread, as JSON.
+
+    Samples stand in it only after ``PatientStream.park``, and until the ring has moved on from them.
+    """
+    samples = stream.snapshot()
+    source = stream.source
+    record: dict[str, Any] = {
+        "version": VERSION,
+        "source": [source.device, source.fs_hz, source.leads, source.gain, source.baseline],
+        "stream_start_ns": stream.stream_start_ns,
+        "next_window": stream.next_window,
+        "last_window": stream.last_window,
+        # Later anchors are found again when their chunks are reread.
+        "anchors": [a for n, a in enumerate(stream.anchors) if n == 0 or a[0] < stream.restored_end],
+        "last_beat_ns": stream.last_beat_ns,
+        "resume_offset": stream.resume_offset,
+    }
+    if samples is not None:
+        end = stream.restored_end
+        record["samples"] = base64.b64encode(zlib.compress(samples.tobytes(), level=1)).decode()
+        record["runs"] = [(a, min(b, end)) for a, b in stream.ring.runs if a < end]
+        record["notes"] = {n: (w.duplicate_samples, w.clock_jump_ns) for n, w in stream.restored_notes().items()}
+    return json.dumps(record, separators=(",", ":")).encode()
+
+
+def resume_offset(record: bytes) -> int:
+    """The first message of the patient that is not in the record's state.
+
+    Raises
+    ------
+    BadProgressError : when the bytes are no progress record of this version
+    """
+    return int(_parse(record)["resume_offset"])
+
+
+def load(patient: str, record: bytes) -> PatientStream:
+    """A stream as it stood when ``dump`` wrote the record, its ring empty but for what cannot be reread.
+
+    Raises
+    ------
+    BadProgressError : when the bytes are no progress record of this version
+    """
+    fields = _parse(record)
+    device, fs_hz, leads, gain, baseline = fields["source"]
+    stream = PatientStream.before(
+        patient=patient,
+        source=Source(device=device, fs_hz=fs_hz, leads=tuple(leads), gain=tuple(gain), baseline=tuple(baseline)),
+        stream_start_ns=fields["stream_start_ns"],
+        next_window=fields["next_window"],
+        anchors=[(index, base_ns) for index, base_ns in fields["anchors"]],
+    )
+    stream.last_window = fields["last_window"]
+    stream.last_beat_ns = fields["last_beat_ns"]
+    stream.start_reading(fields["resume_offset"])
+    if "samples" in fields:
+        raw = zlib.decompress(base64.b64decode(fields["samples"]))
+        samples: Int16Array = np.frombuffer(raw, np.int16).reshape(-1, len(stream.columns))
+        stream.ring.restore(samples, [(a, b) for a, b in fields["runs"]])
+        notes = {
+            int(window): WindowNotes(duplicate_samples=duplicates, clock_jump_ns=jump_ns)
+            for window, (duplicates, jump_ns) in fields["notes"].items()
+        }
+        stream.restore_notes(notes, end=stream.ring.floor + len(samples))
+    return stream
+
+
+def _parse(record: bytes) -> dict[str, Any]:
+    try:
+        fields: dict[str, Any] = json.loads(record)
+        version = fields["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadProgressError(f"progress record {record[:60]!r} cannot be read: delete the progress topic") from error
+    if version != VERSION:
+        raise BadProgressError(
+            f"progress record of version {version}, this program reads {VERSION}: "
+            "drain with the release that wrote it, then delete the progress topic"
+        )
+    return fields

@@ -1,0 +1,193 @@
+"""The models over windows: preprocessing, one ONNX Runtime call for all, and what their outputs mean.
+
+The stream, files and the evaluation score a window by this code and no other.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from detector.beat_map import BeatFinding, verify_beats
+from detector.manifest import Manifest, ModelError, ModelFile, load_manifest
+from detector.stream import DueWindow
+from ecg.beats import find_beats, heart_rate_bpm
+from ecg.quality import LeadQuality
+from ecg.records import Float32Array
+from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES, Prepared, Preprocessing, prepare
+
+MAX_BATCH = 256  # bounds memory at full backlog; larger batches gain nothing measurable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What the models say of a window; None throughout where no lead could be judged.
+
+    Attributes
+    ----------
+    lead : name of the judged lead
+    cnn, autoencoder, fused : calibrated probabilities of an abnormal window
+    autoencoder_error : the reconstruction error in normalised units
+    beats : beats of the newest seconds that the beat map covers
+    heart_rate_bpm : from the beats of the whole segment
+    quality : (fractions, flags) of the lead that was judged, or of the first where none could be
+    """
+
+    lead: str | None
+    cnn: float | None
+    autoencoder: float | None
+    autoencoder_error: float | None
+    fused: float | None
+    beats: tuple[BeatFinding, ...]
+    heart_rate_bpm: float | None
+    quality: tuple[float, float, float, float]
+    flags: tuple[str, ...]
+
+
+class Scorer:
+    """The two models, loaded and checked.
+
+    Parameters
+    ----------
+    directory : where the ONNX files and their manifest lie
+    preprocessing : what may be chosen about the preprocessing
+    threads : threads of one inference
+
+    Raises
+    ------
+    ModelError : when a model's hash, shape or preprocessing does not fit
+    """
+
+    def __init__(self, directory: Path, *, preprocessing: Preprocessing | None = None, threads: int = 1) -> None:
+        self.manifest: Manifest = load_manifest(directory)
+        self._preprocessing = preprocessing or Preprocessing()
+        self._cnn = _session(directory, self.manifest.cnn, threads)
+        self._autoencoder = _session(directory, self.manifest.autoencoder, threads)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The models' versions, as verdicts carry them."""
+        return {"cnn": self.manifest.cnn.version, "autoencoder": self.manifest.autoencoder.version}
+
+    def score(self, windows: Sequence[DueWindow]) -> list[Score]:
+        """Judge windows of any patients and sampling rates, in their order."""
+        groups: dict[tuple[float, int], list[int]] = defaultdict(list)
+        for number, window in enumerate(windows):
+            groups[window.source.fs_hz, len(window.columns)].append(number)
+        scores: dict[int, Score] = {}
+        for numbers in groups.values():
+            for first in range(0, len(numbers), MAX_BATCH):
+                part = numbers[first : first + MAX_BATCH]
+                scores.update(zip(part, self._score_alike([windows[n] for n in part]), strict=True))
+        return [scores[number] for number in range(len(windows))]
+
+    def _score_alike(self, windows: list[DueWindow]) -> list[Score]:
+        prepared = prepare(
+            np.stack([window.segment for window in windows]),
+            fs_hz=windows[0].source.fs_hz,
+            gain=np.array([[w.source.gain[c] for c in w.columns] for w in windows]),
+            baseline=np.array([[w.source.baseline[c] for c in w.columns] for w in windows]),
+            settings=self._preprocessing,
+        )
+        logits, beat_map = self._run(self._cnn, self.manifest.cnn, prepared.inputs, ("window_logit", "beat_map"))
+        (errors,) = self._run(self._autoencoder, self.manifest.autoencoder, prepared.inputs, ("error",))
+        calibration = self.manifest.calibration
+        z_cnn = calibration.cnn_slope * logits.astype(np.float64) + calibration.cnn_bias
+        log_error = np.log(np.maximum(errors.astype(np.float64), 1e-9))
+        z_autoencoder = calibration.autoencoder_slope * log_error + calibration.autoencoder_bias
+        z_fused = calibration.fused_cnn * z_cnn + calibration.fused_autoencoder * z_autoencoder + calibration.fused_bias
+        probabilities = _logistic(np.stack([z_cnn, z_autoencoder, z_fused], axis=1))
+        return [
+            self._read(
+                window, prepared, row=row, p=probabilities[row], error=float(errors[row]), beat_map=beat_map[row]
+            )
+            for row, window in enumerate(windows)
+        ]
+
+    def _read(
+        self,
+        window: DueWindow,
+        prepared: Prepared,
+        *,
+        row: int,
+        p: npt.NDArray[np.float64],
+        error: float,
+        beat_map: Float32Array,
+    ) -> Score:
+        judged = int(prepared.judged[row])
+        quality = prepared.quality[max(judged, 0)]
+        measured = _fractions(quality, row)
+        if judged < 0:
+            return Score(
+                lead=None,
+                cnn=None,
+                autoencoder=None,
+                autoencoder_error=None,
+                fused=None,
+                beats=(),
+                heart_rate_bpm=None,
+                quality=measured,
+                flags=quality.flags(row) or ("gap",),
+            )
+        signal = prepared.inputs[row, 0]
+        start = int(prepared.valid_from[row])
+        candidates = find_beats(signal[start:], MODEL_FS_HZ) + start
+        beats = verify_beats(candidates, beat_map, signal, self.manifest.beat_map)
+        verified_from = MODEL_SAMPLES - self.manifest.beat_map.seconds * MODEL_FS_HZ
+        positions = [*candidates[candidates < verified_from], *(beat.position for beat in beats)]
+        return Score(
+            lead=window.source.leads[window.columns[judged]],
+            cnn=float(p[0]),
+            autoencoder=float(p[1]),
+            autoencoder_error=error,
+            fused=float(p[2]),
+            beats=beats,
+            heart_rate_bpm=heart_rate_bpm([position / MODEL_FS_HZ for position in positions]),
+            quality=measured,
+            flags=quality.flags(row),
+        )
+
+    @staticmethod
+    def _run(
+        session: ort.InferenceSession, model: ModelFile, inputs: Float32Array, outputs: tuple[str, ...]
+    ) -> list[Float32Array]:
+        found: list[Float32Array] = session.run(list(outputs), {model.input_name: inputs})
+        return found
+
+
+def _session(directory: Path, model: ModelFile, threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # A spinning idle thread would starve broker and event loop on small machines.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    path = directory / model.file
+    try:
+        session = ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises kinds of its own for every fault of a file
+        raise ModelError(f"{path} is no ONNX model that can be run: {error}: export the models anew") from error
+    inputs = {entry.name: tuple(entry.shape[1:]) for entry in session.get_inputs()}
+    if inputs != {model.input_name: model.input_shape}:
+        raise ModelError(f"{path} takes {inputs}, its manifest says {model.input_name} {model.input_shape}")
+    found = {entry.name: tuple(entry.shape[1:]) for entry in session.get_outputs()}
+    if found != model.outputs:
+        raise ModelError(f"{path} gives {found}, its manifest says {model.outputs}: export the models anew")
+    return session
+
+
+def _logistic(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(z, -60, 60))), np.float64)
+
+
+def _fractions(quality: LeadQuality, row: int) -> tuple[float, float, float, float]:
+    """Missing, flat, clipped and noise of one window, rounded to what they mean."""
+    missing, flat, clipped, noise = (
+        round(float(values[row]), 4) for values in (quality.missing, quality.flat, quality.clipped, quality.noise)
+    )
+    return missing, flat, clipped, noise

@@ -1,0 +1,315 @@
+"""One patient's stream: chunks in, due windows out. No clock, no network, no model.
+
+What a window holds depends on the samples and their order alone, never on how they were cut into chunks.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from bus.samples import Chunk
+from detector.ring import Ring
+from ecg.leads import choose_leads
+from ecg.records import Int16Array, exact_rate
+from ecg.segments import segment_samples
+from ecg.windows import Grid
+
+LATE_S = 1.0  # a window with a hole waits that much newer signal for late chunks to fill it
+CLOCK_TOLERANCE_NS = 100_000_000  # a device clock that strays further from its sample count has jumped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a stream's chunks have in common; a chunk that differs starts a new stream."""
+
+    device: str
+    fs_hz: float
+    leads: tuple[str, ...]
+    gain: tuple[float, ...]
+    baseline: tuple[int, ...]
+
+    @classmethod
+    def of(cls, chunk: Chunk) -> "Source":
+        """The source of a chunk."""
+        return cls(device=chunk.device, fs_hz=chunk.fs_hz, leads=chunk.leads, gain=chunk.gain, baseline=chunk.baseline)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueWindow:
+    """A window ready to be judged, with the context before it.
+
+    Attributes
+    ----------
+    patient, source, stream_start_ns : whose, from what, and the time of the stream's sample 0
+    window : number on the stream's grid
+    start_ns, end_ns : its span by the device's clock, ns UTC
+    columns : columns of ``source.leads`` in ``segment``, the one to judge first
+    segment : (segment_samples, len(columns)) int16, ``MISSING`` where nothing was received
+    gap_before_s, missing_samples, duplicate_samples, clock_jump_ns : see ``bus.messages.Continuity``
+    offset : offset of the message that made the window due
+    """
+
+    patient: str
+    source: Source
+    stream_start_ns: int
+    window: int
+    start_ns: int
+    end_ns: int
+    columns: tuple[int, ...]
+    segment: Int16Array
+    gap_before_s: float
+    missing_samples: int
+    duplicate_samples: int
+    clock_jump_ns: int
+    offset: int
+
+
+@dataclass(slots=True)
+class WindowNotes:
+    """What went wrong in a window that is not due yet: see ``bus.messages.Continuity``."""
+
+    duplicate_samples: int = 0
+    clock_jump_ns: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class PatientStream:
+    """The state of one patient's stream: what ``accept`` needs of the past.
+
+    Attributes
+    ----------
+    patient, source : whose stream, and what its chunks have in common
+    stream_start_ns : time of sample 0 when the stream was first seen; part of every window's id
+    next_window : the first window not yet given out
+    last_window : the last window given out, None before the first
+    anchors : (from index, time of sample 0) pairs; a clock jump adds one. The first is valid at the ring's floor
+    last_beat_ns : time of the last beat reported, so that no beat is reported twice
+    restored_end : samples before this index came from a snapshot and cannot be reread
+    """
+
+    patient: str
+    source: Source
+    stream_start_ns: int
+    next_window: int
+    ring: Ring
+    grid: Grid
+    last_window: int | None = None
+    anchors: list[tuple[int, int]]
+    last_beat_ns: int | None = None
+    restored_end: int = 0
+    stale_samples: int = 0
+    _notes: dict[int, WindowNotes] = field(default_factory=dict)
+    _held: deque[tuple[int, int]] = field(default_factory=deque)  # (offset, end index) of chunks the ring needs
+    _next_offset: int = 0
+    _columns: tuple[int, ...] = ()
+    _restored_notes: dict[int, WindowNotes] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, chunk: Chunk) -> "PatientStream":
+        """The state before the first chunk of a stream."""
+        grid = Grid(exact_rate(chunk.fs_hz))
+        base_ns = chunk.start_ns - grid.offset_ns(chunk.start_index)
+        window = grid.window_of(chunk.start_index)
+        return cls.before(
+            patient=chunk.patient,
+            source=Source.of(chunk),
+            stream_start_ns=base_ns,
+            next_window=window,
+            anchors=[(_floor(grid, chunk.fs_hz, window), base_ns)],
+        )
+
+    @classmethod
+    def before(
+        cls,
+        *,
+        patient: str,
+        source: Source,
+        stream_start_ns: int,
+        next_window: int,
+        anchors: list[tuple[int, int]],
+    ) -> "PatientStream":
+        """A stream that stands before ``next_window``, its ring empty."""
+        grid = Grid(exact_rate(source.fs_hz))
+        columns = choose_leads(source.leads)
+        ring = Ring(
+            floor=_floor(grid, source.fs_hz, next_window), segment=segment_samples(source.fs_hz), columns=len(columns)
+        )
+        return cls(
+            patient=patient,
+            source=source,
+            stream_start_ns=stream_start_ns,
+            next_window=next_window,
+            ring=ring,
+            grid=grid,
+            anchors=anchors,
+            _columns=columns,
+        )
+
+    @property
+    def resume_offset(self) -> int:
+        """The first message to reread so that the ring comes back as it is."""
+        return min((offset for offset, _ in self._held), default=self._next_offset)
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Columns of the source's leads that the ring holds."""
+        return self._columns
+
+    def start_reading(self, offset: int) -> None:
+        """Say where the input will be read from."""
+        self._next_offset = offset
+
+    def restore_notes(self, notes: dict[int, WindowNotes], *, end: int) -> None:
+        """Put back what was noted with the samples before index ``end``, which will not be reread."""
+        self.restored_end = end
+        self._restored_notes = dict(notes)
+        self._notes = {number: replace(note) for number, note in notes.items()}
+
+    def continues(self, chunk: Chunk) -> bool:
+        """Whether a chunk belongs to this stream.
+
+        It does not when its source differs, or when its index goes back although its time does not: a device that
+        was restarted.
+        """
+        if Source.of(chunk) != self.source:
+            return False
+        return chunk.start_index >= self.ring.high or abs(self._clock_error_ns(chunk)) <= CLOCK_TOLERANCE_NS
+
+    def accept(self, chunk: Chunk, offset: int) -> list[DueWindow]:
+        """Take a chunk in and give the windows out that are due now, in order.
+
+        Parameters
+        ----------
+        chunk : a chunk of this stream (``continues`` says so)
+        offset : its offset in its partition
+        """
+        self._next_offset = max(self._next_offset, offset + 1)
+        self._follow_clock(chunk)
+        samples = chunk.samples[:, self._columns]
+        start, end = max(chunk.start_index, self.ring.floor), chunk.end_index
+        self.stale_samples = min(max(0, self.ring.floor - chunk.start_index), len(samples))
+        if start >= end:
+            return []
+        due: list[DueWindow] = []
+        # A chunk may span several windows: give each out before the ring has to move on.
+        while start < end:
+            stop = min(end, self.ring.limit)
+            if start < stop:
+                self._write(start, samples[start - chunk.start_index : stop - chunk.start_index], offset)
+                start = stop
+            before = self.ring.floor
+            due.extend(self._due(offset))
+            if self.ring.floor == before and start < end:
+                # Nothing is due and the ring is full: a jump far ahead. The windows in between are gone.
+                due.extend(self._skip_to(start, offset))
+        return due
+
+    def _write(self, start: int, samples: Int16Array, offset: int) -> None:
+        for duplicate_start, duplicate_end in self.ring.write(start, samples):
+            for window, count in self._per_window(duplicate_start, duplicate_end):
+                self._notes.setdefault(window, WindowNotes()).duplicate_samples += count
+        end = start + len(samples)
+        if self._held and self._held[-1][0] == offset:
+            self._held.pop()
+        self._held.append((offset, end))
+
+    def _per_window(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        window = max(self.grid.window_of(start), self.next_window)
+        while self.grid.start(window) < end:
+            count = min(end, self.grid.end(window)) - max(start, self.grid.start(window))
+            if count > 0:
+                yield window, count
+            window += 1
+
+    def _due(self, offset: int) -> Iterator[DueWindow]:
+        late = int(LATE_S * self.source.fs_hz)
+        while True:
+            start, end = self.grid.start(self.next_window), self.grid.end(self.next_window)
+            received = self.ring.received(start, end)
+            if self.ring.high < end or (received < end - start and self.ring.high < end + late):
+                return
+            if received:
+                yield self._give_out(start, end, received, offset)
+                self._advance(self.next_window + 1)
+            else:
+                following = self.ring.first_from(end)
+                self._advance(self.next_window + 1 if following is None else self.grid.window_of(following))
+
+    def _skip_to(self, index: int, offset: int) -> Iterator[DueWindow]:
+        """Give out what is left before a jump, then move the ring to where the signal goes on."""
+        while self.ring.high > self.grid.start(self.next_window):
+            start, end = self.grid.start(self.next_window), self.grid.end(self.next_window)
+            received = self.ring.received(start, end)
+            if received:
+                yield self._give_out(start, end, received, offset)
+            self._advance(self.next_window + 1)
+        self._advance(max(self.next_window, self.grid.window_of(index)))
+
+    def _give_out(self, start: int, end: int, received: int, offset: int) -> DueWindow:
+        notes = self._notes.get(self.next_window, WindowNotes())
+        before = 0 if self.last_window is None else start - self.grid.end(self.last_window)
+        start_ns = self._base_ns(start) + self.grid.offset_ns(start)
+        due = DueWindow(
+            patient=self.patient,
+            source=self.source,
+            stream_start_ns=self.stream_start_ns,
+            window=self.next_window,
+            start_ns=start_ns,
+            end_ns=start_ns + self.grid.offset_ns(end) - self.grid.offset_ns(start),
+            columns=self._columns,
+            segment=self.ring.segment_to(end),
+            gap_before_s=round(before / self.source.fs_hz, 6),
+            missing_samples=end - start - received,
+            duplicate_samples=notes.duplicate_samples,
+            clock_jump_ns=notes.clock_jump_ns,
+            offset=offset,
+        )
+        self.last_window = self.next_window
+        return due
+
+    def _advance(self, window: int) -> None:
+        self.next_window = window
+        self._notes = {number: notes for number, notes in self._notes.items() if number >= window}
+        floor = _floor(self.grid, self.source.fs_hz, window)
+        self.ring.move_floor(floor)
+        if any(end <= floor for _, end in self._held):
+            self._held = deque(entry for entry in self._held if entry[1] > floor)
+        while len(self.anchors) > 1 and self.anchors[1][0] <= floor:
+            del self.anchors[0]
+
+    def _base_ns(self, index: int) -> int:
+        """The time of sample 0 by the clock as it went at sample ``index``."""
+        return next((base for start, base in reversed(self.anchors) if start <= index), self.anchors[0][1])
+
+    def _clock_error_ns(self, chunk: Chunk) -> int:
+        return chunk.start_ns - self._base_ns(chunk.start_index) - self.grid.offset_ns(chunk.start_index)
+
+    def _follow_clock(self, chunk: Chunk) -> None:
+        error_ns = self._clock_error_ns(chunk)
+        if abs(error_ns) <= CLOCK_TOLERANCE_NS:
+            return
+        self.anchors.append((chunk.start_index, self._base_ns(chunk.start_index) + error_ns))
+        window = self.grid.window_of(chunk.start_index)
+        if window >= self.next_window:
+            self._notes.setdefault(window, WindowNotes()).clock_jump_ns += error_ns
+
+    def park(self) -> None:
+        """Make all of the state something that need not be reread: ``snapshot`` then holds the whole ring."""
+        self.restored_end = self.ring.high
+        self._restored_notes = {number: replace(note) for number, note in self._notes.items()}
+        self._held.clear()
+
+    def snapshot(self) -> Int16Array | None:
+        """What of the ring cannot be reread: (n, columns) int16 from the ring's floor on; None when all can be."""
+        if self.restored_end <= self.ring.floor:
+            return None
+        return self.ring.samples(self.ring.floor, self.restored_end)
+
+    def restored_notes(self) -> dict[int, WindowNotes]:
+        """What was noted with the samples of ``snapshot``, by window."""
+        return {number: notes for number, notes in self._restored_notes.items() if number >= self.next_window}
+
+
+def _floor(grid: Grid, fs_hz: float, window: int) -> int:
+    """The oldest sample that the segment of ``window`` holds."""
+    return grid.end(window) - segment_samples(fs_hz)
