@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Puts programs that tests use and that no Python package brings into .tools/debian: on Debian and its children only.
+# The packages are unpacked and not installed, so no daemon starts, and no root is needed where apt knows its lists.
+#   prometheus   promtool tests the alert rules; the server answers the dashboard's queries
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+packages=(prometheus)
+programs=(prometheus promtool)
+root=.tools/debian
+
+missing=()
+for program in "${programs[@]}"; do
+  command -v "$program" >/dev/null || [ -x "$root/usr/bin/$program" ] || missing+=("$program")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+  echo "debian: no ${missing[*]} here, and no apt to bring them: tests that need them are skipped" >&2
+  exit 0
+fi
+
+echo "debian: unpacking ${packages[*]} into $root" >&2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fetch() { (cd "$work" && apt-get download -qq -o APT::Sandbox::User=root "${packages[@]}") }
+if ! fetch 2>/dev/null; then
+  [ "$(id -u)" != 0 ] || apt-get update -qq >&2
+  if ! fetch >&2; then
+    echo "debian: apt does not bring ${packages[*]}: run 'apt-get update' as root; tests that need it are skipped" >&2
+    exit 0
+  fi
+fi
+mkdir -p "$root"
+for package in "$work"/*.deb; do dpkg-deb --extract "$package" "$root"; done
