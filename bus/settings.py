@@ -18,6 +18,7 @@ class KafkaSettings(BaseSettings):
     replication : replicas of each topic when this program creates it
     topic_prefix : stands before every topic's name ("ward7." gives ``ward7.ecg.samples``), so that several
         installations can share a cluster
+    connect_timeout_s : how long to try to reach the brokers at start, s
     security_protocol, sasl_*, ssl_* : TLS and SASL, as Kafka names them
     """
 
@@ -27,6 +28,7 @@ class KafkaSettings(BaseSettings):
     partitions: int = Field(default=4, ge=1, le=1000)
     replication: int = Field(default=1, ge=1, le=9)
     topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,128}$")
+    connect_timeout_s: float = Field(default=30.0, gt=0)
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-256"
     sasl_username: str | None = None

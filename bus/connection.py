@@ -1,0 +1,193 @@
+"""How every Kafka client reaches the brokers, and what it says when it cannot."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import aiokafka.errors
+from aiokafka.conn import create_conn
+
+from bus.settings import KafkaSettings
+from ecg.errors import EcgStreamError
+
+RETRY_S = 0.25  # between two attempts to reach a broker that is not there yet
+STOP_S = 10.0  # a client that has not stopped by then waits for a broker that is gone
+
+
+class BrokerError(EcgStreamError):
+    """What a Kafka client could not do, in one line."""
+
+
+class Client(Protocol):
+    """What aiokafka's producer, consumer and admin client have in common."""
+
+    async def start(self) -> None:
+        """Connect."""
+
+
+ClientT = TypeVar("ClientT", bound=Client)
+
+
+def connection_arguments(settings: KafkaSettings) -> dict[str, Any]:
+    """The keyword arguments for any aiokafka client: addresses, TLS and SASL.
+
+    Raises
+    ------
+    BrokerError : when an address is no host:port, or a TLS file is missing or is not what it should be
+    """
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": [f"{host}:{port}" for host, port in addresses(settings)],
+        "security_protocol": settings.security_protocol,
+    }
+    if settings.security_protocol.endswith("SSL"):
+        arguments["ssl_context"] = _ssl_context(settings)
+    if settings.security_protocol.startswith("SASL"):
+        arguments["sasl_mechanism"] = settings.sasl_mechanism
+        arguments["sasl_plain_username"] = settings.sasl_username
+        password = settings.sasl_password
+        arguments["sasl_plain_password"] = password.get_secret_value() if password else None
+    return arguments
+
+
+def addresses(settings: KafkaSettings) -> list[tuple[str, int]]:
+    """The brokers' hosts and ports.
+
+    Raises
+    ------
+    BrokerError : when an address is no host:port
+    """
+    found = []
+    for address in settings.bootstrap_servers.split(","):
+        host, colon, port = address.strip().rpartition(":")
+        if not (host and colon and port.isdecimal() and 0 < int(port) < 65536):
+            raise BrokerError(
+                f"bootstrap_servers={settings.bootstrap_servers!r}: {address.strip()!r} is not host:port: "
+                "write it like kafka.example:9092"
+            )
+        found.append((host, int(port)))
+    return found
+
+
+def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if settings.ssl_cafile:
+        with _naming("ssl_cafile", settings.ssl_cafile, "a PEM file with the certificate authority"):
+            context.load_verify_locations(settings.ssl_cafile)
+    if settings.ssl_certfile:
+        if settings.ssl_keyfile:
+            # Read here, since load_cert_chain does not say which of its two files is missing.
+            with _naming("ssl_keyfile", settings.ssl_keyfile, "a PEM file with the private key"):
+                settings.ssl_keyfile.read_bytes()
+        with _naming("ssl_certfile", settings.ssl_certfile, "a PEM file with the certificate that fits its key"):
+            context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile, password="")
+    return context
+
+
+@contextmanager
+def _naming(setting: str, path: Path, wanted: str) -> Iterator[None]:
+    """Turn an error over a file into one that names the setting and the file."""
+    try:
+        yield
+    except ssl.SSLError as error:
+        raise BrokerError(f"{setting}={str(path)!r} cannot be used ({error.reason or error}): name {wanted}") from error
+    except OSError as error:
+        raise BrokerError(f"{setting}={str(path)!r}: {error.strerror}: name {wanted}") from error
+
+
+@contextmanager
+def _said_once() -> Iterator[None]:
+    """Keep aiokafka from logging every attempt in vain: the error at the end says it all."""
+    client_log = logging.getLogger("aiokafka.client")
+
+    def unheard(record: logging.LogRecord) -> bool:
+        return not record.msg.startswith("Unable ")
+
+    client_log.addFilter(unheard)
+    try:
+        yield
+    finally:
+        client_log.removeFilter(unheard)
+
+
+async def connected(settings: KafkaSettings, make: Callable[[], ClientT]) -> ClientT:
+    """A started client, the brokers being tried until ``settings.connect_timeout_s`` has passed.
+
+    Parameters
+    ----------
+    settings : where the brokers are
+    make : makes a fresh aiokafka client; called for every attempt
+
+    Raises
+    ------
+    BrokerError : when no broker answers in time, or one refuses the credentials or the TLS handshake
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + settings.connect_timeout_s
+    while True:
+        client = make()
+        try:
+            with _said_once():
+                async with asyncio.timeout_at(deadline):
+                    await client.start()
+        except (aiokafka.errors.KafkaError, OSError, TimeoutError) as error:
+            await stopped(client)
+            permanent, reason = await _why(settings, error)
+            if permanent or loop.time() + RETRY_S >= deadline:
+                raise BrokerError(
+                    f"no Kafka at {settings.bootstrap_servers} ({reason}): "
+                    + (
+                        "correct ECGSTREAM_SECURITY_PROTOCOL, ECGSTREAM_SASL_... and ECGSTREAM_SSL_..."
+                        if permanent
+                        else "start one with 'ecgstream broker' or set ECGSTREAM_BOOTSTRAP_SERVERS"
+                    )
+                ) from error
+        except BaseException:
+            await stopped(client)
+            raise
+        else:
+            return client
+        await asyncio.sleep(RETRY_S)
+
+
+async def _why(settings: KafkaSettings, error: BaseException) -> tuple[bool, str]:
+    """Whether trying again is in vain, and what stands in the way: aiokafka's own error does not say."""
+    arguments = connection_arguments(settings)
+    arguments.pop("bootstrap_servers")
+    for host, port in addresses(settings):
+        try:
+            async with asyncio.timeout(2):
+                connection = await create_conn(host, port, request_timeout_ms=2000, **arguments)
+        except aiokafka.errors.AuthenticationFailedError:
+            return True, f"it refuses the user {settings.sasl_username!r} or the password"
+        except ssl.SSLCertVerificationError as cause:
+            return True, f"its certificate is not trusted: {cause.verify_message}"
+        except ssl.SSLError as cause:
+            return True, f"TLS fails: {cause.reason or cause}"
+        except OSError as cause:
+            return False, cause.strerror or str(cause) or "no answer"
+        except (aiokafka.errors.KafkaError, TimeoutError):
+            continue
+        connection.close()
+    return False, str(error) or "no answer"
+
+
+async def stopped(client: object) -> None:
+    """Stop an aiokafka client of any kind, whatever state it is in, in bounded time."""
+    stop = getattr(client, "stop", None) or getattr(client, "close", None)
+    if stop is None:
+        return
+    ended: Awaitable[None] = stop()
+    with suppress(aiokafka.errors.KafkaError, OSError, TimeoutError):
+        await asyncio.wait_for(ended, STOP_S)
+        return
+    # A producer waits for its last messages; without its broker they cannot go.
+    sender = getattr(client, "_sender", None)
+    if sender is not None:
+        await sender.close()
+    inner = getattr(client, "client", None) or getattr(client, "_client", None)
+    if inner is not None:
+        await inner.close()
