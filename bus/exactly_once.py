@@ -1,0 +1,368 @@
+"""Consume, transform, produce: every input message takes effect exactly once, whatever crashes.
+
+The input log and a compacted progress topic are the only state store. A transform gives, for what it read of a
+partition, messages that go out in one transaction, its progress among them. When an instance dies, another starts
+the partition's producer (which fences the dead one), reads the progress topic and rereads the input from where that
+says. No group offsets are committed.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any, Protocol
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from bus.connection import connection_arguments
+from bus.interfaces import Outgoing, Received
+from bus.partition import PartitionWriter, read_compacted
+from bus.settings import KafkaSettings
+from ops.clock import Clock, SystemClock
+
+SESSION_TIMEOUT_MS = 6_000  # the least that a broker allows by default
+HEARTBEAT_MS = 500
+POLL_MS = 100  # an idle loop turns ten times a second
+MAX_POLL_RECORDS = 2_000
+FENCED_WAIT_S = 2.0  # who fenced us holds the partition: let the group settle before asking again
+RETRY_WAIT_S = 0.5
+MAX_PENDING = 10_000  # messages waiting for a commit; beyond it the partition is paused
+
+log = structlog.get_logger(__name__)
+
+
+class Transform(Protocol):
+    """What a service does with its input. All methods are called from one task, never at the same time."""
+
+    input_topic: str
+    progress_topic: str
+
+    def open(self, partition: int, progress: Mapping[bytes, bytes]) -> int | None:
+        """Take a partition over with its progress records; the offset to resume at, None for the beginning."""
+
+    def close(self, partition: int) -> None:
+        """Forget a partition, without a trace."""
+
+    async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
+        """Take messages in, by partition and in order; what to write, by partition, progress included.
+
+        Called with an empty batch when nothing came, so that time can pass. A partition's messages in hand and
+        those to write become effective together or, after a crash, are seen again from the last progress on.
+        """
+
+
+class State(Enum):
+    """Where a partition stands with this instance."""
+
+    ACQUIRING = "acquiring"  # its task fences the predecessor and reads the progress
+    RESTORED = "restored"  # the loop has to open it
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclasses.dataclass(slots=True)
+class _Slot:
+    """A partition that the group gave us."""
+
+    place: TopicPartition
+    writer: PartitionWriter
+    state: State = State.ACQUIRING
+    next_offset: int = 0
+    pending: list[Outgoing] = dataclasses.field(default_factory=list)
+    work: asyncio.Task[None] | None = None  # the acquisition or the commit under way
+    began_s: float = -1e9
+    progress: Mapping[bytes, bytes] = dataclasses.field(default_factory=dict)
+    beginning: int = 0  # the oldest offset that the input still has
+    opened: bool = False  # the transform holds state for it
+    paused: bool = False  # too much waits for a commit
+    reseek: bool = False
+    retry_at_s: float = 0.0
+
+    @property
+    def busy(self) -> bool:
+        return self.work is not None and not self.work.done()
+
+
+class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no type information
+    """Notes what the group assigns; no more, since no heartbeat runs while a listener does."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+        self.places: set[TopicPartition] = set()
+        self.generation = 0
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        """Nothing: an eager rebalance revokes all and gives most of it back."""
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        """Pause everything: the loop seeks and resumes when each partition is ready."""
+        self.places = set(assigned)
+        self.generation += 1
+        if assigned:
+            self._consumer.pause(*assigned)
+
+
+class ExactlyOnce:
+    """Runs a transform over a topic with a consumer group.
+
+    Parameters
+    ----------
+    settings : how to reach Kafka
+    transform : what to do
+    service : names the consumer group and the transactional ids
+    instance : unique and stable name of this instance for static membership, so that a restart causes no
+        rebalance; None for a member that comes and goes
+    commit_every_s : the least time between the starts of two transactions of a partition
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        transform: Transform,
+        *,
+        service: str,
+        instance: str | None = None,
+        commit_every_s: float = 0.1,
+        clock: Clock | None = None,
+    ) -> None:
+        self._settings = settings
+        self._transform = transform
+        self._service = settings.topic_prefix + service
+        self._instance = instance
+        self._commit_every_s = commit_every_s
+        self._clock = clock or SystemClock()
+        self._slots: dict[int, _Slot] = {}
+        self._generation = 0
+        self._consumer: Any = None
+        self.transactions = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether every partition that the group gave us is being processed."""
+        return self._generation > 0 and all(slot.state is State.READY for slot in self._slots.values())
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions are being processed."""
+        return sum(slot.state is State.READY for slot in self._slots.values())
+
+    def lag(self) -> int:
+        """Messages that wait in the partitions being processed."""
+        waiting = 0
+        for slot in self._slots.values():
+            high = self._consumer.highwater(slot.place) if slot.state is State.READY else None
+            waiting += max(0, (high or 0) - slot.next_offset)
+        return waiting
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Process until ``stop`` is set; then commit what is pending and leave.
+
+        Raises
+        ------
+        whatever the transform raises: the service cannot go on
+        """
+        consumer = self._consumer = AIOKafkaConsumer(
+            **connection_arguments(self._settings),
+            group_id=self._service,
+            group_instance_id=self._instance,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            session_timeout_ms=SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=HEARTBEAT_MS,
+            partition_assignment_strategy=(StickyPartitionAssignor,),
+            fetch_max_wait_ms=POLL_MS,
+            max_poll_records=MAX_POLL_RECORDS,
+        )
+        assignment = _Assignment(consumer)
+        await consumer.start()
+        try:
+            consumer.subscribe([self._settings.topic(self._transform.input_topic)], listener=assignment)
+            while not stop.is_set():
+                await self._turn(assignment)
+            await self._drain()
+        finally:
+            await self._release_all()
+            await consumer.stop()
+
+    async def _turn(self, assignment: _Assignment) -> None:
+        """One turn of the loop: follow the assignment, read, transform, commit what is due."""
+        self._reconcile(assignment)
+        found = await self._consumer.getmany(timeout_ms=self._poll_ms())
+        batch: dict[int, list[Received]] = {}
+        for place, messages in found.items():
+            slot = self._slots.get(place.partition)
+            if slot is None or slot.state is not State.READY or slot.reseek:
+                continue
+            fresh = [_received(message) for message in messages if message.offset >= slot.next_offset]
+            if fresh:
+                slot.next_offset = fresh[-1].offset + 1
+                batch[place.partition] = fresh
+        for partition, outgoing in (await self._transform.process(batch)).items():
+            slot = self._slots[partition]
+            if slot.state is State.READY:  # it may have failed meanwhile: then all of this will be seen again
+                slot.pending.extend(outgoing)
+        self._commit_due()
+
+    def _poll_ms(self) -> int:
+        """How long to wait for messages: no longer than until the next commit is due."""
+        now_s = self._clock.monotonic_s()
+        due = [
+            slot.began_s + self._commit_every_s - now_s
+            for slot in self._slots.values()
+            if slot.pending and slot.state is State.READY and not slot.busy
+        ]
+        return max(1, min(POLL_MS, int(min(due) * 1000))) if due else POLL_MS
+
+    def _reconcile(self, assignment: _Assignment) -> None:
+        """Bring the slots in line with what the group assigned and with what failed."""
+        if assignment.generation != self._generation:
+            self._generation = assignment.generation
+            kept = {place.partition for place in assignment.places}
+            for partition in [p for p in self._slots if p not in kept]:
+                log.info("partition_given_up", service=self._service, partition=partition)
+                self._drop(partition)
+            for place in assignment.places:
+                slot = self._slots.get(place.partition)
+                if slot is None:
+                    self._slots[place.partition] = self._new_slot(place)
+                else:
+                    slot.reseek = True
+        for slot in list(self._slots.values()):
+            if slot.state is State.FAILED:
+                self._close(slot)
+                if not slot.busy and self._clock.monotonic_s() >= slot.retry_at_s:
+                    self._slots[slot.place.partition] = self._new_slot(slot.place)
+            elif slot.state is State.RESTORED:
+                self._open(slot)
+            elif slot.state is State.READY and slot.reseek:
+                # An eager rebalance has moved the consumer's position of the partitions that stayed, too.
+                self._continue(slot)
+
+    def _open(self, slot: _Slot) -> None:
+        partition = slot.place.partition
+        resume = self._transform.open(partition, slot.progress)
+        slot.opened = True
+        slot.progress = {}
+        if resume is not None and resume < slot.beginning:
+            log.warning("input_expired", partition=partition, resume=resume, beginning=slot.beginning)
+        slot.next_offset = max(resume or 0, slot.beginning)
+        slot.state = State.READY
+        self._continue(slot)
+        log.info("partition_ready", service=self._service, partition=partition, offset=slot.next_offset)
+
+    def _close(self, slot: _Slot) -> None:
+        if slot.opened:
+            slot.opened = False
+            self._transform.close(slot.place.partition)
+
+    def _continue(self, slot: _Slot) -> None:
+        """Read on from the slot's place."""
+        with contextlib.suppress(KafkaError):  # a rebalance has just taken it: the next turn sees that
+            self._consumer.seek(slot.place, slot.next_offset)
+            self._consumer.resume(slot.place)
+            slot.reseek = False
+
+    def _new_slot(self, place: TopicPartition) -> _Slot:
+        writer = PartitionWriter(
+            self._settings, transactional_id=f"{self._service}-{place.partition}", partition=place.partition
+        )
+        slot = _Slot(place=place, writer=writer)
+        slot.work = asyncio.create_task(self._acquire(slot), name=f"acquire-{place.partition}")
+        return slot
+
+    async def _acquire(self, slot: _Slot) -> None:
+        """Fence the predecessor, restore the state, and let the partition run."""
+        partition = slot.place.partition
+        try:
+            await slot.writer.start()
+            topic = self._settings.topic(self._transform.progress_topic)
+            slot.progress = await read_compacted(self._settings, topic, partition)
+            slot.beginning = (await self._consumer.beginning_offsets([slot.place]))[slot.place]
+            slot.state = State.RESTORED
+        except Exception as error:  # noqa: BLE001 # whatever it was: try again, and say so in the log
+            self._fail(slot, error)
+
+    def _commit_due(self) -> None:
+        now_s = self._clock.monotonic_s()
+        for slot in self._slots.values():
+            if slot.state is not State.READY or slot.busy or not slot.pending:
+                continue
+            if now_s - slot.began_s >= self._commit_every_s:
+                messages, slot.pending = slot.pending, []
+                slot.began_s = now_s
+                slot.work = asyncio.create_task(self._commit(slot, messages), name=f"commit-{slot.place.partition}")
+        for slot in self._slots.values():
+            self._press_back(slot)
+
+    def _press_back(self, slot: _Slot) -> None:
+        """Stop reading a partition while too much of it waits for a commit."""
+        full = len(slot.pending) > MAX_PENDING
+        if slot.state is not State.READY or slot.reseek or full == slot.paused:
+            return
+        with contextlib.suppress(KafkaError):  # a rebalance has just taken it
+            (self._consumer.pause if full else self._consumer.resume)(slot.place)
+            slot.paused = full
+
+    async def _commit(self, slot: _Slot, messages: list[Outgoing]) -> None:
+        try:
+            await slot.writer.commit(messages)
+            self.transactions += 1
+        except Exception as error:  # noqa: BLE001 # whatever it was: nothing of it is visible, so do it again
+            self._fail(slot, error)
+
+    def _fail(self, slot: _Slot, error: BaseException) -> None:
+        """What a slot holds in memory may be ahead of the log: all of it goes, to be restored from the log."""
+        wait_s = FENCED_WAIT_S if isinstance(error, ProducerFenced) else RETRY_WAIT_S
+        slot.retry_at_s = self._clock.monotonic_s() + wait_s
+        slot.state = State.FAILED
+        slot.pending = []
+        log.warning(
+            "partition_failed", service=self._service, partition=slot.place.partition, error=repr(error), retry_s=wait_s
+        )
+        slot.work = asyncio.create_task(slot.writer.stop())
+
+    def _drop(self, partition: int) -> None:
+        slot = self._slots.pop(partition)
+        self._close(slot)
+        if slot.state is State.ACQUIRING and slot.work is not None:
+            slot.work.cancel()
+        slot.state = State.FAILED
+        slot.work = asyncio.create_task(slot.writer.stop())
+
+    async def _drain(self) -> None:
+        """Commit what is pending."""
+        for _ in range(2):  # what is under way, then what gathered behind it
+            await self._settle()
+            for slot in self._slots.values():
+                slot.began_s = -1e9
+            self._commit_due()
+        await self._settle()
+
+    async def _settle(self) -> None:
+        await asyncio.gather(
+            *(slot.work for slot in self._slots.values() if slot.work is not None and slot.state is State.READY)
+        )
+
+    async def _release_all(self) -> None:
+        slots = list(self._slots.values())
+        for partition in list(self._slots):
+            self._drop(partition)
+        with contextlib.suppress(Exception):
+            await asyncio.gather(*(slot.work for slot in slots if slot.work is not None))
+
+
+def _received(message: Any) -> Received:
+    return Received(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        timestamp_ms=message.timestamp,
+        key=message.key,
+        value=message.value,
+        headers=message.headers,
+    )

@@ -1,0 +1,115 @@
+"""One input partition under exactly-once processing: its transactional producer, and the state that was committed.
+
+Every partition has a transactional id of its own, so that starting the producer ends the predecessor's open
+transaction and fences what a stalled predecessor may still send.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from bus.connection import connection_arguments
+from bus.interfaces import Outgoing
+from bus.settings import KafkaSettings
+
+TRANSACTION_TIMEOUT_MS = 10_000  # the broker ends a dead instance's transaction after this
+STOP_TIMEOUT_S = 5.0  # a fenced producer's stop() may wait for ever
+READ_TIMEOUT_S = 30.0
+MAX_MESSAGE_BYTES = 1_000_000  # what a Kafka broker takes by default, less the record's overhead
+
+log = structlog.get_logger(__name__)
+
+
+class PartitionWriter:
+    """Writes one partition's outputs, each lot in one transaction.
+
+    Parameters
+    ----------
+    settings : how to reach Kafka
+    transactional_id : the same for the same partition on every instance
+    partition : the partition number that every output goes to
+    """
+
+    def __init__(self, settings: KafkaSettings, *, transactional_id: str, partition: int) -> None:
+        self._settings = settings
+        self._transactional_id = transactional_id
+        self._partition = partition
+        self._producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Fence the predecessor and end its open transaction."""
+        producer = AIOKafkaProducer(
+            **connection_arguments(self._settings),
+            transactional_id=self._transactional_id,
+            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            max_request_size=MAX_MESSAGE_BYTES,
+            linger_ms=0,
+        )
+        self._producer = producer
+        await producer.start()
+
+    async def commit(self, messages: Sequence[Outgoing]) -> None:
+        """Write messages in one transaction: all become visible to read_committed readers, or none."""
+        producer = self._producer
+        if producer is None:
+            raise RuntimeError("commit() before start()")
+        await producer.begin_transaction()
+        acknowledged: list[Awaitable[Any]] = [
+            await producer.send(
+                message.topic,
+                message.value,
+                key=message.key,
+                partition=self._partition,
+                headers=list(message.headers) or None,
+            )
+            for message in messages
+        ]
+        # A failed send does not fail the commit: each has to be asked.
+        await asyncio.gather(*acknowledged)
+        await producer.commit_transaction()
+
+    async def stop(self) -> None:
+        """Let go of the producer, whatever state it is in."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(producer.stop(), STOP_TIMEOUT_S)
+
+
+async def read_compacted(settings: KafkaSettings, topic: str, partition: int) -> dict[bytes, bytes]:
+    """The last committed value of every key of a partition, by key; deleted keys are absent.
+
+    To be called after ``PartitionWriter.start``: only then has the predecessor's transaction ended, so that the
+    partition's end under read_committed is its true end.
+    """
+    place = TopicPartition(topic, partition)
+    consumer = AIOKafkaConsumer(
+        **connection_arguments(settings),
+        group_id=None,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=50,
+    )
+    records: dict[bytes, bytes] = {}
+    await consumer.start()
+    try:
+        consumer.assign([place])
+        await consumer.seek_to_beginning(place)
+        end = (await consumer.end_offsets([place]))[place]
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            while await consumer.position(place) < end:
+                for message in (await consumer.getmany(timeout_ms=200)).get(place, ()):
+                    if message.key is None:
+                        continue
+                    if message.value is None:
+                        records.pop(message.key, None)
+                    else:
+                        records[message.key] = message.value
+    finally:
+        await consumer.stop()
+    return records

@@ -1,0 +1,43 @@
+"""Every metric of the detector. No patient id is a label: there is no end to them."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_LATENCY_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0)
+_SCORING_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+_BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+_LOOP_LAG_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
+
+
+class DetectorMetrics:
+    """The detector's metrics on one registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, meaning: str, labels: tuple[str, ...] = ()) -> Counter:
+            return Counter(f"ecgstream_detector_{name}", meaning, labels, registry=registry)
+
+        def gauge(name: str, meaning: str) -> Gauge:
+            return Gauge(f"ecgstream_detector_{name}", meaning, registry=registry)
+
+        def histogram(name: str, meaning: str, buckets: tuple[float, ...]) -> Histogram:
+            return Histogram(f"ecgstream_detector_{name}", meaning, buckets=buckets, registry=registry)
+
+        self.chunks = counter("chunks", "Samples messages taken in")
+        self.samples = counter("samples", "Samples taken in, all leads of one instant counted once")
+        self.windows = counter("windows", "Windows judged, by decision", ("decision",))
+        self.dead_letters = counter("dead_letters", "Messages that could not be decoded")
+        self.gap_seconds = counter("gap_seconds", "Seconds of signal that never came, in and between windows")
+        self.duplicate_samples = counter("duplicate_samples", "Samples that came twice and were dropped")
+        self.stale_samples = counter("stale_samples", "Samples that came too late for their window")
+        self.clock_jumps = counter("clock_jumps", "Windows in which a device's clock jumped")
+        self.transactions = counter("transactions", "Transactions committed")
+        self.patients = gauge("patients", "Patients followed now")
+        self.partitions = gauge("partitions", "Input partitions processed now")
+        self.lag_messages = gauge("lag_messages", "Messages that wait in these partitions")
+        self.batch_windows = histogram("batch_windows", "Windows scored in one call", _BATCH)
+        self.scoring_seconds = histogram("scoring_seconds", "Time of one scoring call, seconds", _SCORING_S)
+        self.latency_seconds = histogram(
+            "latency_seconds", "From a window's last sample handed to the broker to its verdict committed", _LATENCY_S
+        )
+        self.loop_lag_seconds = histogram(
+            "loop_lag_seconds", "How late the event loop wakes: heartbeats depend on it", _LOOP_LAG_S
+        )

@@ -1,0 +1,34 @@
+"""The detector's settings: from options, the environment (``ECGSTREAM_...``) or a ``.env`` file, in that order."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models import SHIPPED
+
+
+class DetectorSettings(BaseSettings):
+    """How the detector works.
+
+    Attributes
+    ----------
+    models : directory of the ONNX files and their manifest
+    instance : unique, stable name of this instance; a restarted instance of that name takes its partitions up again
+        at once instead of after the session's end. Two that run under one name evict each other
+    mains_hz : mains frequency to notch out, Hz; None for no notch (the band-pass ends at 40 Hz)
+    threads : threads of one inference
+    commit_every_s : the least time between two transactions of a partition, s: longer costs the broker less and
+        the verdicts that much delay
+    silent_s : a patient without a message for that long leaves the memory until it comes back, s
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ECGSTREAM_", env_file=".env", extra="ignore", frozen=True)
+
+    models: Path = SHIPPED
+    instance: str | None = Field(default=None, max_length=200)
+    mains_hz: Literal[50, 60] | None = None
+    threads: int = Field(default=1, ge=1, le=64)
+    commit_every_s: float = Field(default=0.1, ge=0.0, le=60.0)
+    silent_s: float = Field(default=60.0, ge=1.0, le=86_400.0)

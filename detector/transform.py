@@ -1,0 +1,175 @@
+"""The detector over Kafka messages: samples in; verdicts, anomalies, dead letters and progress out."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import structlog
+
+from bus import topics
+from bus.dead_letters import DeadLetterLimit, dead_letter
+from bus.interfaces import Outgoing, Received
+from bus.messages import Verdict
+from bus.samples import BadChunkError, decode
+from bus.settings import KafkaSettings
+from detector import progress
+from detector.metrics import DetectorMetrics
+from detector.scorer import Score, Scorer
+from detector.stream import DueWindow, PatientStream
+from detector.verdicts import make_verdict
+from detector.ward import PARTITION_KEY, Ward
+from ops.clock import Clock
+
+SERVICE = "detector"
+# On every verdict: when the last message that it needed was handed to the broker, ms UTC.
+INGEST_HEADER = "ecgstream-ingest-ms"
+PARK_EVERY_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Due:
+    """A due window, where it came from, and when its last message was handed to the broker."""
+
+    partition: int
+    window: DueWindow
+    stream: PatientStream
+    ingest_ms: int
+
+
+class DetectorTransform:
+    """Exactly-once processing of ``ecg.samples`` (see ``bus.exactly_once.Transform``).
+
+    Parameters
+    ----------
+    settings : names the topics
+    scorer : judges windows; runs in a thread of its own, so that the event loop always answers heartbeats
+    silent_s : after how long without a message a patient is parked
+    """
+
+    input_topic = topics.SAMPLES
+    progress_topic = topics.DETECTOR_PROGRESS
+
+    def __init__(
+        self, settings: KafkaSettings, scorer: Scorer, *, silent_s: float, metrics: DetectorMetrics, clock: Clock
+    ) -> None:
+        self._topic = settings.topic
+        self._scorer = scorer
+        self._silent_s = silent_s
+        self._metrics = metrics
+        self._clock = clock
+        self._wards: dict[int, Ward] = {}
+        self._limit = DeadLetterLimit()
+        self._parked_s = clock.monotonic_s()
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="scoring")
+
+    @property
+    def patients(self) -> int:
+        """How many patients are followed."""
+        return sum(ward.live for ward in self._wards.values())
+
+    def open(self, partition: int, progress_records: Mapping[bytes, bytes]) -> int | None:
+        """Take a partition over."""
+        self._wards[partition], resume = Ward.restored(progress_records)
+        return resume
+
+    def close(self, partition: int) -> None:
+        """Forget a partition."""
+        self._wards.pop(partition, None)
+
+    async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
+        """Step every patient, score all due windows in one call, and give out what is to be written.
+
+        Raises
+        ------
+        EcgStreamError : when too many messages cannot be decoded
+        """
+        outputs: dict[int, list[Outgoing]] = defaultdict(list)
+        due: list[_Due] = []
+        for partition, messages in batch.items():
+            ward = self._wards[partition]
+            for message in messages:
+                due.extend(self._step(ward, message, outputs[partition]))
+                ward.next_offset = message.offset + 1
+        scores = await self._score([item.window for item in due])
+        reported: dict[tuple[int, str], PatientStream] = {}
+        for item, score in zip(due, scores, strict=True):
+            verdict = make_verdict(item.window, score, item.stream, manifest=self._scorer.manifest)
+            outputs[item.partition].extend(self._publish(verdict, item.ingest_ms))
+            reported[item.partition, verdict.patient] = item.stream
+        for (partition, patient), stream in reported.items():
+            outputs[partition].append(self._progress(patient.encode(), progress.dump(stream)))
+        self._park(outputs)
+        for partition, messages_out in outputs.items():
+            if messages_out:
+                messages_out.append(self._progress(PARTITION_KEY, self._wards[partition].partition_record()))
+        return outputs
+
+    def _step(self, ward: Ward, message: Received, outputs: list[Outgoing]) -> list[_Due]:
+        """Take one message in; a bad one becomes a dead letter, once."""
+        try:
+            chunk = decode(message.value, key=message.key)
+        except BadChunkError as error:
+            if message.offset >= ward.reported_before:
+                self._limit.bad(str(error))
+                self._metrics.dead_letters.inc()
+                log.warning("dead_letter", partition=message.partition, offset=message.offset, reason=str(error))
+                outputs.append(
+                    dead_letter(message, topic=self._topic(topics.DEAD_LETTERS), service=SERVICE, reason=str(error))
+                )
+            return []
+        self._limit.good()
+        self._metrics.chunks.inc()
+        self._metrics.samples.inc(len(chunk.samples))
+        stream, windows = ward.accept(chunk, message.offset, now_s=self._clock.monotonic_s())
+        if stream is None:
+            return []
+        if stream.stale_samples:
+            self._metrics.stale_samples.inc(stream.stale_samples)
+        return [
+            _Due(partition=message.partition, window=window, stream=stream, ingest_ms=message.timestamp_ms)
+            for window in windows
+        ]
+
+    async def _score(self, windows: list[DueWindow]) -> list[Score]:
+        if not windows:
+            return []
+        began = time.perf_counter()
+        scores = await asyncio.get_running_loop().run_in_executor(self._executor, self._scorer.score, windows)
+        self._metrics.scoring_seconds.observe(time.perf_counter() - began)
+        self._metrics.batch_windows.observe(len(windows))
+        return scores
+
+    def _publish(self, verdict: Verdict, ingest_ms: int) -> list[Outgoing]:
+        self._metrics.windows.labels(decision=verdict.decision).inc()
+        continuity = verdict.continuity
+        gap_s = continuity.gap_before_s + continuity.missing_samples / verdict.fs_hz
+        self._metrics.gap_seconds.inc(gap_s)
+        self._metrics.duplicate_samples.inc(continuity.duplicate_samples)
+        if continuity.clock_jump_ns:
+            self._metrics.clock_jumps.inc()
+        names = [topics.WINDOWS] + [topics.ANOMALIES] * (verdict.decision == "abnormal")
+        value, key = verdict.to_bytes(), verdict.patient.encode()
+        headers = ((INGEST_HEADER, str(ingest_ms).encode()),)
+        return [Outgoing(topic=self._topic(name), key=key, value=value, headers=headers) for name in names]
+
+    def _progress(self, key: bytes, value: bytes) -> Outgoing:
+        return Outgoing(topic=self._topic(topics.DETECTOR_PROGRESS), key=key, value=value)
+
+    def _park(self, outputs: dict[int, list[Outgoing]]) -> None:
+        """Let patients go from memory of whom nothing is heard."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._parked_s < PARK_EVERY_S:
+            return
+        self._parked_s = now_s
+        for partition, ward in self._wards.items():
+            for patient, record in ward.park_silent(now_s=now_s, silent_s=self._silent_s):
+                outputs[partition].append(self._progress(patient.encode(), record))
+
+    def shut_down(self) -> None:
+        """End the scoring thread."""
+        self._executor.shutdown(wait=True)
