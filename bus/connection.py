@@ -101,7 +101,7 @@ def _naming(setting: str, path: Path, wanted: str) -> Iterator[None]:
 @contextmanager
 def _said_once() -> Iterator[None]:
     """Keep aiokafka from logging every attempt in vain: the error at the end says it all."""
-    client_log = logging.getLogger("aiokafka.client")
+    client_log = logging.getLogger("aiokafka")  # the name that aiokafka.client logs under
 
     def unheard(record: logging.LogRecord) -> bool:
         return not record.msg.startswith("Unable ")
