@@ -1,0 +1,147 @@
+"""Dockerfile and compose file: well formed, locked down, and in step with the project."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deploy import compose
+from tests.deploy.compose import OURS, ROOT
+from tests.deploy.programs import program, run
+
+SERVICES = compose.services()
+
+
+def the(name: str) -> str:
+    """A program that the dev extra brings."""
+    found = program(name)
+    assert found, f"{name} is missing: run 'make setup-dev'"
+    return found
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+    run(the("hadolint"), "Dockerfile")
+
+
+def test_the_compose_file_fits_the_compose_specification() -> None:
+    run(the("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", compose.FILE)
+
+
+def test_variables_are_replaced_as_compose_does() -> None:
+    command = compose.load({"ECGSTREAM_RECORD": "100"})["services"]["producer"]["command"]
+    assert command[:5] == ["replay", "--record", "100", "--patients", "1"]
+
+
+def rooms() -> list[str]:
+    """The packages that the wheel holds."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages: list[str] = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    return packages
+
+
+def test_the_image_is_built_from_every_package() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text().splitlines()
+    let_in = (ROOT / ".dockerignore").read_text().splitlines()
+    for room in rooms():
+        assert f"COPY {room} {room}" in dockerfile
+        assert f"!{room}" in let_in
+    copied = [line.split()[1:-1] for line in dockerfile if line.startswith("COPY ") and "--from" not in line]
+    for source in (word for words in copied for word in words):
+        assert f"!{source}" in let_in, f"{source} is copied and .dockerignore keeps it out"
+
+
+def test_the_image_has_no_torch() -> None:
+    lock = (ROOT / "requirements" / "run.lock").read_text()
+    assert "aiokafka==" in lock
+    assert "\ntorch==" not in lock
+
+
+def test_the_image_runs_as_nobody_in_particular() -> None:
+    users = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith("USER ")]
+    assert users == ["USER 10001:10001"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_locked_down_and_limited(name: str) -> None:
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["restart"]
+    assert {"cpus", "memory", "pids"} <= set(service["deploy"]["resources"]["limits"])
+    assert not service.get("privileged")
+    # Kafka's image writes its configuration at the start, see the compose file.
+    assert service.get("read_only", False) is (name != "kafka")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_bound_to_loopback(name: str) -> None:
+    for port in SERVICES[name].get("ports", []):
+        assert port.startswith("127.0.0.1:"), port
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_images_are_pinned_to_a_version(name: str) -> None:
+    _, _, tag = SERVICES[name]["image"].partition(":")
+    assert tag
+    assert tag[0] in "v0123456789", tag
+
+
+def waits_for(service: dict[str, Any]) -> dict[str, str]:
+    return {name: each["condition"] for name, each in service.get("depends_on", {}).items()}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_is_waited_for_can_be_reached(name: str) -> None:
+    for other, condition in waits_for(SERVICES[name]).items():
+        health = SERVICES[other].get("healthcheck", {})
+        if condition == "service_healthy":
+            assert health["test"], f"{other} has no health check"
+        else:
+            assert condition == "service_completed_successfully"
+            assert health == {"disable": True}, f"{other} ends: nobody can ask for its health"
+
+
+def test_the_order_of_start() -> None:
+    order: list[str] = []
+
+    def start(name: str, seen: tuple[str, ...] = ()) -> None:
+        assert name not in seen, f"a circle: {seen}"
+        for other in waits_for(SERVICES[name]):
+            start(other, (*seen, name))
+        if name not in order:
+            order.append(name)
+
+    for name in SERVICES:
+        start(name)
+    assert order.index("kafka") < order.index("topics") < order.index("detector") < order.index("producer")
+    assert order.index("topics") < order.index("alerting") < order.index("producer"), "no alert is missed at the start"
+    assert order.index("prometheus") < order.index("grafana")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_is_mounted_exists(name: str) -> None:
+    volumes = compose.load()["volumes"]
+    for mount in SERVICES[name].get("volumes", []):
+        source = mount.split(":")[0]
+        if source.startswith("."):
+            assert (ROOT / source).exists(), source
+            assert mount.endswith(":ro"), f"{mount}: what lies in the repository is not for writing"
+        else:
+            assert source in volumes
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_services_share_one_image_and_environment(name: str) -> None:
+    service = SERVICES[name]
+    assert service["image"].startswith("ecgstream:")
+    assert all(key.startswith("ECGSTREAM_") for key in service["environment"])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert service["image"] == f"ecgstream:{project['version']}"
+
+
+def test_grafana_reads_the_provisioned_dashboard() -> None:
+    grafana = SERVICES["grafana"]
+    mounts = dict(mount.split(":")[1::-1] for mount in grafana["volumes"])
+    home = Path(grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert (ROOT / mounts[str(home.parent)] / home.name).is_file()
