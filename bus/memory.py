@@ -1,0 +1,141 @@
+"""A bus in memory: topics, partitions, keys and offsets as Kafka has them, for unit tests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from aiokafka.partitioner import murmur2
+
+from bus.clients import Start
+from bus.interfaces import Outgoing, Received
+from ops.clock import Clock, SystemClock
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition that Kafka's clients choose for a key."""
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+@dataclass(slots=True)
+class MemoryBus:
+    """Holds the messages; every topic exists from the start.
+
+    Parameters
+    ----------
+    partitions : partition count of every topic
+    clock : stamps the messages
+    """
+
+    partitions: int = 4
+    clock: Clock = field(default_factory=SystemClock)
+    _logs: dict[str, list[list[Received]]] = field(default_factory=dict)
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    _keyless: int = 0
+
+    def log(self, topic: str, partition: int) -> list[Received]:
+        """All messages of a partition, in order; the position in the list is the offset."""
+        return self._logs.setdefault(topic, [[] for _ in range(self.partitions)])[partition]
+
+    def messages(self, topic: str) -> list[Received]:
+        """All messages of a topic, partition after partition."""
+        return [message for partition in range(self.partitions) for message in self.log(topic, partition)]
+
+    def put(self, message: Outgoing) -> Received:
+        """Store a message and wake the readers."""
+        partition = message.partition
+        if partition is None:
+            if message.key is None:  # Kafka spreads them; in turn is one way to, and always the same
+                partition = self._keyless % self.partitions
+                self._keyless += 1
+            else:
+                partition = partition_of(message.key, self.partitions)
+        log = self.log(message.topic, partition)
+        received = Received(
+            topic=message.topic,
+            partition=partition,
+            offset=len(log),
+            timestamp_ms=self.clock.now_ns() // 1_000_000,
+            key=message.key,
+            value=message.value,
+            headers=tuple(message.headers),
+        )
+        log.append(received)
+        self._arrived.set()
+        self._arrived = asyncio.Event()
+        return received
+
+    async def arrival(self) -> None:
+        """Wait for the next message on any topic."""
+        await self._arrived.wait()
+
+
+class MemoryPublisher:
+    """Publishes to a ``MemoryBus`` (``bus.interfaces.Publisher``)."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def send(self, message: Outgoing) -> Awaitable[None]:
+        """Store the message at once."""
+        self._bus.put(message)
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        stored.set_result(None)
+        return stored
+
+    async def flush(self) -> None:
+        """Return: all is stored."""
+
+
+class MemoryReader:
+    """Follows topics of a ``MemoryBus`` (``bus.interfaces.Reader``); ``start`` as ``KafkaReader`` has it."""
+
+    def __init__(self, bus: MemoryBus, topics: Sequence[str], *, start: Start = "end") -> None:
+        self._bus = bus
+        self._next = {
+            (topic, partition): self._first(topic, partition, start)
+            for topic in topics
+            for partition in range(bus.partitions)
+        }
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def __aiter__(self) -> AsyncIterator[Received]:
+        """Every message, for ever."""
+        while True:
+            found = self._take()
+            if not found:
+                await self._bus.arrival()
+            for message in found:
+                yield message
+
+    async def to_end(self) -> AsyncIterator[Received]:
+        """Every message up to the topics' present end."""
+        for message in self._take():
+            yield message
+
+    def _first(self, topic: str, partition: int, start: Start) -> int:
+        log = self._bus.log(topic, partition)
+        if isinstance(start, Mapping):
+            return start.get((topic, partition), 0)
+        if isinstance(start, int):
+            return next((message.offset for message in log if message.timestamp_ms >= start), len(log))
+        return len(log) if start == "end" else 0
+
+    def _take(self) -> list[Received]:
+        found = []
+        for (topic, partition), offset in self._next.items():
+            log = self._bus.log(topic, partition)
+            found += log[offset:]
+            self._next[topic, partition] = len(log)
+        return found
