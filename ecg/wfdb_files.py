@@ -78,7 +78,7 @@ def read_wfdb(path: Path) -> Record:
 
 def _gain_mv(read: Any, column: int) -> float:
     """ADC units per mV."""
-    return float(read.adc_gain[column]) * _VOLTAGE[read.units[column].lower()]
+    return float(read.adc_gain[column]) / _VOLTAGE[read.units[column].lower()]
 
 
 def _check_header(header: Any, path: Path) -> list[int]:
@@ -108,8 +108,6 @@ def _check_length(header: Any, path: Path) -> None:
     for name, signals in Counter(header.file_name).items():
         first = header.file_name.index(name)
         fmt = header.fmt[first]
-        if Path(name).name != name:
-            raise EcgStreamError(f"{path.name} names {name!r}: the signal file must lie beside the header")
         data = path.with_name(name)
         if not data.is_file():
             raise EcgStreamError(f"{path.name} names {name}, which is not in {path.parent}: restore the file")

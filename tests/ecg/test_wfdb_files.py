@@ -1,0 +1,183 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import wfdb
+
+from ecg.data import data_directory
+from ecg.errors import EcgStreamError
+from ecg.records import MISSING, to_millivolts
+from ecg.wfdb_files import TOY_NAME, find_record, list_records, load_record, read_wfdb, toy_record
+
+MITDB = data_directory() / "mitdb"
+
+
+def write(
+    directory: Path,
+    signals: npt.NDArray[np.int64],
+    *,
+    fmt: str = "16",
+    fs: float = 360,
+    units: tuple[str, ...] = ("mV", "mV"),
+    gain: float = 200.0,
+    baseline: int = 1024,
+) -> Path:
+    n_leads = signals.shape[1]
+    wfdb.wrsamp(
+        "r",
+        fs=fs,
+        units=list(units[:n_leads]),
+        sig_name=["MLII", "V5"][:n_leads],
+        d_signal=signals,
+        fmt=[fmt] * n_leads,
+        adc_gain=[gain] * n_leads,
+        baseline=[baseline] * n_leads,
+        write_dir=str(directory),
+    )
+    return directory / "r.hea"
+
+
+def ramp(low: int, high: int, count: int = 720) -> npt.NDArray[np.int64]:
+    return np.stack([np.linspace(low, high, count), np.linspace(high, low, count)], axis=1).astype(np.int64)
+
+
+@pytest.mark.parametrize(("fmt", "low", "high"), [("16", -9000, 9000), ("212", -2000, 2000), ("80", -120, 120)])
+@pytest.mark.parametrize("fs", [100.0, 128.5, 360.0, 1000.0])
+def test_integers_come_back_as_written(tmp_path: Path, fmt: str, low: int, high: int, fs: float) -> None:
+    signals = ramp(low, high)
+    record = read_wfdb(write(tmp_path, signals, fmt=fmt, fs=fs))
+    assert (record.name, record.fs_hz, record.leads) == ("r", fs, ("MLII", "V5"))
+    assert (record.gain, record.baseline) == ((200.0, 200.0), (1024, 1024))
+    np.testing.assert_array_equal(record.samples, signals)
+
+
+def test_the_mark_of_each_format_becomes_missing(tmp_path: Path) -> None:
+    signals = ramp(-2000, 2000)
+    signals[7, 0] = -2048
+    record = read_wfdb(write(tmp_path, signals, fmt="212"))
+    assert np.argwhere(record.samples == MISSING).tolist() == [[7, 0]]
+
+
+@pytest.mark.parametrize(("unit", "gain"), [("uV", 0.2), ("V", 200_000.0), ("mV", 200.0)])
+def test_gain_is_per_millivolt_whatever_the_unit(tmp_path: Path, unit: str, gain: float) -> None:
+    record = read_wfdb(write(tmp_path, ramp(-900, 900), gain=gain, units=(unit, unit)))
+    assert record.gain == pytest.approx((200.0, 200.0))
+
+
+def test_wide_samples_are_shifted_without_loss_or_else_scaled(tmp_path: Path) -> None:
+    shifted = read_wfdb(write(tmp_path, ramp(1_000_000, 1_020_000), fmt="32", baseline=1_000_000))
+    np.testing.assert_allclose(
+        to_millivolts(shifted.samples, shifted.gain, shifted.baseline)[:, 0], np.arange(720) / 719 * 100, atol=0.005
+    )
+    assert shifted.gain == (200.0, 200.0)
+    scaled = read_wfdb(write(tmp_path, ramp(-4_000_000, 4_000_000), fmt="24", gain=100_000.0, baseline=0))
+    millivolts = to_millivolts(scaled.samples, scaled.gain, scaled.baseline)
+    np.testing.assert_allclose(millivolts[:, 0], np.linspace(-40, 40, 720), atol=80 / 60_000)
+
+
+def test_a_lead_that_was_never_on_is_all_missing(tmp_path: Path) -> None:
+    signals = ramp(-900, 900)
+    signals[:, 1] = -32768
+    assert np.all(read_wfdb(write(tmp_path, signals)).samples[:, 1] == MISSING)
+
+
+def test_signals_that_are_no_voltage_are_left_out(tmp_path: Path) -> None:
+    assert read_wfdb(write(tmp_path, ramp(-900, 900), units=("mmHg", "mV"))).leads == ("V5",)
+    with pytest.raises(EcgStreamError, match="none of them a voltage"):
+        read_wfdb(write(tmp_path, ramp(-900, 900), units=("mmHg", "NU")))
+
+
+@pytest.mark.parametrize(
+    ("line", "match"),
+    [
+        ("r 2 360 721", "claims 721 samples, r.dat holds 720: restore"),
+        ("r 2 360 65000", "claims 65000 samples, r.dat holds 720: restore"),
+        ("r 2 360 100", "claims 100 samples, r.dat holds 720: mend the header"),
+        ("r 2 90 720", "fs_hz=90 is below 100 Hz"),
+        ("r 2 2000 720", "fs_hz=2000 is not at most 1000 Hz"),
+        ("r 0 360 720", "names no signal"),
+        ("r/3 2 360 720", "segments"),
+        ("!!!", "is no WFDB header"),
+    ],
+)
+def test_headers_that_lie_are_refused(tmp_path: Path, line: str, match: str) -> None:
+    header = write(tmp_path, ramp(-900, 900))
+    signals = header.read_text().splitlines()[1:]
+    if line.startswith("r/3"):
+        signals = ["a 240", "b 240", "c 240"]
+    if line.startswith("r 0"):
+        signals = []
+    header.write_text("\n".join([line, *signals]) + "\n")
+    with pytest.raises(EcgStreamError, match=match):
+        read_wfdb(header)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "match"),
+    [
+        ("r.dat 16", "r.dat 16x2", "samples per frame"),
+        ("r.dat 16", "r.dat 99", "format 99"),
+        ("r.dat", "../r.dat", "is no WFDB header"),
+        ("r.dat", "other.dat", "not in"),
+    ],
+)
+def test_signal_lines_that_cannot_be_followed_are_refused(tmp_path: Path, old: str, new: str, match: str) -> None:
+    header = write(tmp_path, ramp(-900, 900))
+    header.write_text(header.read_text().replace(old, new))
+    with pytest.raises(EcgStreamError, match=match):
+        read_wfdb(header)
+
+
+def test_a_signal_file_cut_short_is_refused(tmp_path: Path) -> None:
+    header = write(tmp_path, ramp(-900, 900))
+    data = tmp_path / "r.dat"
+    data.write_bytes(data.read_bytes()[:1000])
+    with pytest.raises(EcgStreamError, match=r"claims 720 samples, r.dat holds 250"):
+        read_wfdb(header)
+
+
+def test_records_are_found_by_name(tmp_path: Path) -> None:
+    write(tmp_path, ramp(-900, 900))
+    assert list_records(tmp_path) == ("r",)
+    assert find_record("r", tmp_path) == tmp_path / "r.hea"
+    assert load_record("r", tmp_path).name == "r"
+    for name in ("999", "../r", ""):
+        with pytest.raises(EcgStreamError, match="there are r"):
+            find_record(name, tmp_path)
+    with pytest.raises(EcgStreamError, match=r"no file 999\.hea"):
+        read_wfdb(tmp_path / "999")
+    with pytest.raises(EcgStreamError, match="there is no folder"):
+        list_records(tmp_path / "nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EcgStreamError, match="holds no record"):
+        list_records(tmp_path / "empty")
+
+
+def test_the_recording_that_is_always_there(tmp_path: Path) -> None:
+    record = load_record(TOY_NAME, tmp_path)
+    assert (record.name, record.fs_hz, record.leads, record.seconds) == ("208-excerpt", 360.0, ("MLII",), 300.0)
+    assert not np.any(record.samples == MISSING)
+
+
+@pytest.mark.data
+def test_the_excerpt_is_record_208() -> None:
+    whole = load_record("208", MITDB)
+    np.testing.assert_array_equal(toy_record().samples[:, 0], whole.samples[422_820:530_820, 0] - whole.baseline[0])
+
+
+@pytest.mark.data
+def test_every_record_of_the_database_reads_with_its_leads() -> None:
+    with (MITDB / "mitdb_summary.csv").open(encoding="utf-8") as file:
+        rows = {row["record"]: row["leads"] for row in csv.DictReader(file)}
+    assert set(list_records(MITDB)) == set(rows)
+    for name, leads in rows.items():
+        record = load_record(name, MITDB)
+        assert ("+".join(record.leads), record.samples.shape, record.fs_hz) == (leads, (650_000, 2), 360.0)
+
+
+@pytest.mark.data
+def test_noise_records_have_the_default_gain() -> None:
+    for name in ("bw", "em", "ma"):
+        assert load_record(name, data_directory() / "nstdb").gain == (200.0, 200.0)
