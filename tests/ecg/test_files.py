@@ -111,7 +111,8 @@ def test_empty_and_nan_cells_are_missing_samples(tmp_path: Path, wave: npt.NDArr
 def test_missing_rows_become_missing_samples(tmp_path: Path, wave: npt.NDArray[np.float64], header: str) -> None:
     clock = text(np.arange(3600) / 360) if header.startswith("time") else text(np.arange(3600), "{:.0f}")
     kept = [n for n in range(3600) if not 100 <= n < 1300]
-    path = write_csv(tmp_path / "a.csv", [header], [[clock[n] for n in kept], [text(wave)[n] for n in kept]])
+    cells = text(wave)
+    path = write_csv(tmp_path / "a.csv", [header], [[clock[n] for n in kept], [cells[n] for n in kept]])
     record = read_file(path, fs_hz=360, unit="mV")
     assert len(record.samples) == 3600
     assert np.flatnonzero(record.samples[:, 0] == MISSING).tolist() == list(range(100, 1300))
