@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError, ProducerFenced
 
-from bus.connection import connection_arguments
+from bus.connection import connected, connection_arguments, stopped
 from bus.interfaces import Outgoing, Received
 from bus.partition import PartitionWriter, read_compacted
 from bus.settings import KafkaSettings
@@ -36,7 +36,10 @@ log = structlog.get_logger(__name__)
 
 
 class Transform(Protocol):
-    """What a service does with its input. All methods are called from one task, never at the same time."""
+    """What a service does with its input. All methods are called from one task, never at the same time.
+
+    Topics are named as ``bus.topics`` does; the runner puts the installation's prefix before them.
+    """
 
     input_topic: str
     progress_topic: str
@@ -53,6 +56,9 @@ class Transform(Protocol):
         Called with an empty batch when nothing came, so that time can pass. A partition's messages in hand and
         those to write become effective together or, after a crash, are seen again from the last progress on.
         """
+
+    def committed(self, messages: Sequence[Outgoing]) -> None:
+        """Hear that messages have become visible to read_committed readers."""
 
 
 class State(Enum):
@@ -138,7 +144,6 @@ class ExactlyOnce:
         self._slots: dict[int, _Slot] = {}
         self._generation = 0
         self._consumer: Any = None
-        self.transactions = 0
 
     @property
     def ready(self) -> bool:
@@ -163,9 +168,22 @@ class ExactlyOnce:
 
         Raises
         ------
-        whatever the transform raises: the service cannot go on
+        BrokerError : when no broker answers at the start
+        Exception : whatever the transform raises; the service cannot go on
         """
-        consumer = self._consumer = AIOKafkaConsumer(
+        consumer = self._consumer = await connected(self._settings, self._new_consumer)
+        assignment = _Assignment(consumer)
+        try:
+            consumer.subscribe([self._settings.topic(self._transform.input_topic)], listener=assignment)
+            while not stop.is_set():
+                await self._turn(assignment)
+            await self._drain()
+        finally:
+            await self._release_all()
+            await stopped(consumer)
+
+    def _new_consumer(self) -> Any:
+        return AIOKafkaConsumer(
             **connection_arguments(self._settings),
             group_id=self._service,
             group_instance_id=self._instance,
@@ -178,16 +196,6 @@ class ExactlyOnce:
             fetch_max_wait_ms=POLL_MS,
             max_poll_records=MAX_POLL_RECORDS,
         )
-        assignment = _Assignment(consumer)
-        await consumer.start()
-        try:
-            consumer.subscribe([self._settings.topic(self._transform.input_topic)], listener=assignment)
-            while not stop.is_set():
-                await self._turn(assignment)
-            await self._drain()
-        finally:
-            await self._release_all()
-            await consumer.stop()
 
     async def _turn(self, assignment: _Assignment) -> None:
         """One turn of the loop: follow the assignment, read, transform, commit what is due."""
@@ -311,7 +319,7 @@ class ExactlyOnce:
     async def _commit(self, slot: _Slot, messages: list[Outgoing]) -> None:
         try:
             await slot.writer.commit(messages)
-            self.transactions += 1
+            self._transform.committed(messages)
         except Exception as error:  # noqa: BLE001 # whatever it was: nothing of it is visible, so do it again
             self._fail(slot, error)
 

@@ -12,12 +12,11 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from bus.connection import connection_arguments
+from bus.connection import connection_arguments, stopped
 from bus.interfaces import Outgoing
 from bus.settings import KafkaSettings
 
 TRANSACTION_TIMEOUT_MS = 10_000  # the broker ends a dead instance's transaction after this
-STOP_TIMEOUT_S = 5.0  # a fenced producer's stop() may wait for ever
 READ_TIMEOUT_S = 30.0
 MAX_MESSAGE_BYTES = 1_000_000  # what a Kafka broker takes by default, less the record's overhead
 
@@ -60,7 +59,7 @@ class PartitionWriter:
         await producer.begin_transaction()
         acknowledged: list[Awaitable[Any]] = [
             await producer.send(
-                message.topic,
+                self._settings.topic(message.topic),
                 message.value,
                 key=message.key,
                 partition=self._partition,
@@ -77,7 +76,7 @@ class PartitionWriter:
         producer, self._producer = self._producer, None
         if producer is not None:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(producer.stop(), STOP_TIMEOUT_S)
+                await stopped(producer)
 
 
 async def read_compacted(settings: KafkaSettings, topic: str, partition: int) -> dict[bytes, bytes]:
@@ -111,5 +110,5 @@ async def read_compacted(settings: KafkaSettings, topic: str, partition: int) ->
                     else:
                         records[message.key] = message.value
     finally:
-        await consumer.stop()
+        await stopped(consumer)
     return records

@@ -14,7 +14,6 @@ from bus.dead_letters import DeadLetterLimit, dead_letter
 from bus.interfaces import Outgoing, Received
 from bus.messages import Verdict
 from bus.samples import BadChunkError, decode
-from bus.settings import KafkaSettings
 from detector import progress
 from detector.metrics import DetectorMetrics
 from detector.scorer import Score, Scorer
@@ -46,7 +45,6 @@ class DetectorTransform:
 
     Parameters
     ----------
-    settings : names the topics
     scorer : judges windows; runs in a thread of its own, so that the event loop always answers heartbeats
     silent_s : after how long without a message a patient is parked
     """
@@ -54,10 +52,7 @@ class DetectorTransform:
     input_topic = topics.SAMPLES
     progress_topic = topics.DETECTOR_PROGRESS
 
-    def __init__(
-        self, settings: KafkaSettings, scorer: Scorer, *, silent_s: float, metrics: DetectorMetrics, clock: Clock
-    ) -> None:
-        self._topic = settings.topic
+    def __init__(self, scorer: Scorer, *, silent_s: float, metrics: DetectorMetrics, clock: Clock) -> None:
         self._scorer = scorer
         self._silent_s = silent_s
         self._metrics = metrics
@@ -118,9 +113,7 @@ class DetectorTransform:
                 self._limit.bad(str(error))
                 self._metrics.dead_letters.inc()
                 log.warning("dead_letter", partition=message.partition, offset=message.offset, reason=str(error))
-                outputs.append(
-                    dead_letter(message, topic=self._topic(topics.DEAD_LETTERS), service=SERVICE, reason=str(error))
-                )
+                outputs.append(dead_letter(message, topic=topics.DEAD_LETTERS, service=SERVICE, reason=str(error)))
             return []
         self._limit.good()
         self._metrics.chunks.inc()
@@ -155,10 +148,10 @@ class DetectorTransform:
         names = [topics.WINDOWS] + [topics.ANOMALIES] * (verdict.decision == "abnormal")
         value, key = verdict.to_bytes(), verdict.patient.encode()
         headers = ((INGEST_HEADER, str(ingest_ms).encode()),)
-        return [Outgoing(topic=self._topic(name), key=key, value=value, headers=headers) for name in names]
+        return [Outgoing(topic=name, key=key, value=value, headers=headers) for name in names]
 
     def _progress(self, key: bytes, value: bytes) -> Outgoing:
-        return Outgoing(topic=self._topic(topics.DETECTOR_PROGRESS), key=key, value=value)
+        return Outgoing(topic=topics.DETECTOR_PROGRESS, key=key, value=value)
 
     def _park(self, outputs: dict[int, list[Outgoing]]) -> None:
         """Let patients go from memory of whom nothing is heard."""
@@ -169,6 +162,16 @@ class DetectorTransform:
         for partition, ward in self._wards.items():
             for patient, record in ward.park_silent(now_s=now_s, silent_s=self._silent_s):
                 outputs[partition].append(self._progress(patient.encode(), record))
+
+    def committed(self, messages: Sequence[Outgoing]) -> None:
+        """Measure how long the verdicts of a transaction took."""
+        self._metrics.transactions.inc()
+        now_ms = self._clock.now_ns() / 1e6
+        for message in messages:
+            if message.topic == topics.WINDOWS:
+                self._metrics.latency_seconds.observe(
+                    max(0.0, now_ms - int(dict(message.headers)[INGEST_HEADER])) / 1000
+                )
 
     def shut_down(self) -> None:
         """End the scoring thread."""

@@ -1,0 +1,62 @@
+"""Streams for the tests: signals, and ways to cut them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bus.samples import Chunk
+from detector.stream import DueWindow
+from ecg.records import Int16Array, exact_rate
+from ecg.windows import Grid
+
+START_NS = 1_700_000_000_000_000_000
+
+
+def signal(seconds: float, fs_hz: float, leads: int, seed: int = 0) -> Int16Array:
+    """Noise with a spike every second: any misplaced sample shows."""
+    generator = np.random.default_rng(seed)
+    samples = generator.integers(-200, 200, (int(seconds * fs_hz), leads)).astype(np.int16)
+    samples[:: int(fs_hz)] += 2000
+    return samples
+
+
+def chunk(samples: Int16Array, start: int, end: int, *, fs_hz: float, jump_ns: int = 0, patient: str = "p") -> Chunk:
+    """The samples [start, end) of a signal as a chunk."""
+    names = ("V1", "MLII", "V5")[: samples.shape[1]]
+    return Chunk(
+        patient=patient,
+        device="test",
+        start_ns=START_NS + Grid(exact_rate(fs_hz)).offset_ns(start) + jump_ns,
+        start_index=start,
+        fs_hz=fs_hz,
+        leads=names,
+        gain=(200.0,) * len(names),
+        baseline=(0,) * len(names),
+        samples=samples[start:end],
+    )
+
+
+def cut(samples: Int16Array, lengths: Sequence[int], *, fs_hz: float) -> list[Chunk]:
+    """A signal as chunks of the given lengths, taken in turn, up to its end."""
+    chunks, start, number = [], 0, 0
+    while start < len(samples):
+        end = min(len(samples), start + lengths[number % len(lengths)])
+        chunks.append(chunk(samples, start, end, fs_hz=fs_hz))
+        start, number = end, number + 1
+    return chunks
+
+
+def facts(due: DueWindow) -> tuple[object, ...]:
+    """All that a due window says, but for the message that made it due."""
+    return (
+        due.window,
+        due.start_ns,
+        due.end_ns,
+        due.stream_start_ns,
+        due.columns,
+        due.segment.tobytes(),
+        due.gap_before_s,
+        due.missing_samples,
+        due.duplicate_samples,
+        due.clock_jump_ns,
+    )
