@@ -78,6 +78,7 @@ class Tracker(_State):
 class PatientState(_State):
     """All that a patient's next verdict is held against. A patient without trouble has none."""
 
+    schema_version: Literal[1] = 1
     patient: str
     device: str
     stream_start_ns: int
@@ -85,6 +86,11 @@ class PatientState(_State):
     start_ns: int
     physiological: Tracker
     technical: Tracker
+
+    @property
+    def trackers(self) -> tuple[tuple[Kind, Tracker], ...]:
+        """Both kinds of episode."""
+        return ("physiological", self.physiological), ("technical", self.technical)
 
 
 class Rule(_State):
@@ -243,11 +249,7 @@ def _rest(alert: OpenAlert) -> OpenAlert:
 
 def _end_all(state: PatientState) -> list[Alert]:
     who = (state.patient, state.device)
-    trackers: tuple[tuple[Kind, Tracker], ...] = (
-        ("physiological", state.physiological),
-        ("technical", state.technical),
-    )
-    return [_alert(kind, tracker.open, who, "end") for kind, tracker in trackers if tracker.open]
+    return [_alert(kind, tracker.open, who, "end") for kind, tracker in state.trackers if tracker.open]
 
 
 def _alert(kind: Kind, alert: OpenAlert, who: tuple[str, str], phase: Literal["start", "continue", "end"]) -> Alert:

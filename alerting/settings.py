@@ -19,9 +19,14 @@ class AlertingSettings(BaseSettings):
     continue_every : an open alert is told again each time it has grown by so many windows
     max_gap_s : a patient of whom nothing usable is seen for longer is a new case: what is open ends,
         seconds of the recording's time
+    instance : unique, stable name of this instance (``ECGSTREAM_INSTANCE``); a restarted instance of that name
+        takes its partitions up again at once. Two that run under one name evict each other
+    commit_every_s : the least time between two transactions of a partition, s
     """
 
-    model_config = SettingsConfigDict(env_prefix="ECGSTREAM_ALERTING_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ECGSTREAM_ALERTING_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
 
     start_abnormal: int = Field(default=2, ge=1, le=100)
     start_of: int = Field(default=3, ge=1, le=100)
@@ -30,6 +35,8 @@ class AlertingSettings(BaseSettings):
     technical_end: int = Field(default=1, ge=1, le=1000)
     continue_every: int = Field(default=6, ge=1, le=10_000)
     max_gap_s: float = Field(default=60.0, gt=0)
+    instance: str | None = Field(default=None, max_length=200, validation_alias="ECGSTREAM_INSTANCE")
+    commit_every_s: float = Field(default=0.1, ge=0.0, le=60.0)
 
     @model_validator(mode="after")
     def _start_can_be_reached(self) -> Self:

@@ -1,0 +1,36 @@
+"""Every metric of alerting. No patient id is a label: there is no end to them."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_LOOP_LAG_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
+
+
+class AlertingMetrics:
+    """Alerting's metrics on one registry.
+
+    Counters count what was processed: after a crash, what was not committed is processed, and counted, again.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, meaning: str, labels: tuple[str, ...] = ()) -> Counter:
+            return Counter(f"ecgstream_alerting_{name}", meaning, labels, registry=registry)
+
+        def gauge(name: str, meaning: str, labels: tuple[str, ...] = ()) -> Gauge:
+            return Gauge(f"ecgstream_alerting_{name}", meaning, labels, registry=registry)
+
+        self.verdicts = counter("verdicts", "Verdicts judged, by decision", ("decision",))
+        self.alerts = counter(
+            "alerts", "Alert messages; those of phase start count the alerts", ("kind", "priority", "phase")
+        )
+        self.dead_letters = counter("dead_letters", "Messages that could not be decoded")
+        self.transactions = counter("transactions", "Transactions committed")
+        self.open_alerts = gauge("open_alerts", "Alerts that have started and not ended", ("kind",))
+        self.patients = gauge("patients", "Patients with an open alert or with windows that may start one")
+        self.partitions = gauge("partitions", "Input partitions processed now")
+        self.lag_messages = gauge("lag_messages", "Verdicts that wait in these partitions")
+        self.loop_lag_seconds = Histogram(
+            "ecgstream_alerting_loop_lag_seconds",
+            "How late the event loop wakes: heartbeats depend on it",
+            buckets=_LOOP_LAG_S,
+            registry=registry,
+        )
