@@ -1,0 +1,166 @@
+"""Exactly-once processing on the real broker: a counter whose state must never be wrong."""
+
+import asyncio
+import json
+import random
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from bus import topics
+from bus.broker import LocalBroker
+from bus.clients import KafkaPublisher, KafkaReader, create_topics
+from bus.exactly_once import ExactlyOnce
+from bus.interfaces import Outgoing, Received
+from bus.settings import KafkaSettings
+from tests.support.waiting import DEADLINE_S, until
+
+pytestmark = pytest.mark.broker
+
+
+class Counter:
+    """Numbers each partition's messages: the number shows what was lost, and what was seen twice."""
+
+    input_topic = topics.SAMPLES
+    progress_topic = topics.DETECTOR_PROGRESS
+
+    def __init__(self) -> None:
+        self.seen: dict[int, int] = {}
+        self.committed_messages = 0
+
+    def open(self, partition: int, progress: Mapping[bytes, bytes]) -> int | None:
+        record = progress.get(b"count")
+        self.seen[partition] = json.loads(record)["seen"] if record else 0
+        return json.loads(record)["next"] if record else None
+
+    def close(self, partition: int) -> None:
+        del self.seen[partition]
+
+    async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
+        outputs: dict[int, list[Outgoing]] = {}
+        for partition, messages in batch.items():
+            out = outputs[partition] = []
+            for message in messages:
+                self.seen[partition] += 1
+                text = f"{(message.value or b'').decode()}:{self.seen[partition]}"
+                out.append(Outgoing(topic=topics.WINDOWS, key=message.key, value=text.encode()))
+            await asyncio.sleep(0)
+            progress = {"seen": self.seen[partition], "next": messages[-1].offset + 1}
+            out.append(Outgoing(topic=topics.DETECTOR_PROGRESS, key=b"count", value=json.dumps(progress).encode()))
+        return outputs
+
+    def committed(self, messages: Sequence[Outgoing]) -> None:
+        self.committed_messages += len(messages)
+
+
+async def produce(settings: KafkaSettings, count: int) -> None:
+    async with KafkaPublisher(settings) as publisher:
+        for number in range(count):
+            await publisher.send(
+                Outgoing(
+                    topic=settings.topic(topics.SAMPLES), key=str(number % 17).encode(), value=str(number).encode()
+                )
+            )
+        await publisher.flush()
+
+
+async def collect(settings: KafkaSettings, count: int) -> list[Received]:
+    found: list[Received] = []
+    async with KafkaReader(settings, [settings.topic(topics.WINDOWS)], start="beginning") as reader:
+        async with asyncio.timeout(DEADLINE_S):
+            while len(found) < count:
+                found.extend(await reader.batch())
+    return found
+
+
+def check(found: list[Received], count: int) -> None:
+    numbers = sorted(int((message.value or b"").partition(b":")[0]) for message in found)
+    assert numbers == list(range(count))
+    by_partition: dict[int, list[int]] = {}
+    for message in found:
+        by_partition.setdefault(message.partition, []).append(int((message.value or b"").partition(b":")[2]))
+    for positions in by_partition.values():
+        assert positions == list(range(1, len(positions) + 1))
+
+
+async def test_every_message_takes_effect_once(settings: KafkaSettings) -> None:
+    await produce(settings, range(500))
+    stop = asyncio.Event()
+    runner = ExactlyOnce(settings, Counter(), service="counter")
+    task = asyncio.create_task(runner.run(stop))
+    check(await collect(settings, 500), 500)
+    assert runner.ready
+    assert runner.partitions == settings.partitions
+    assert runner.lag() == 0
+    stop.set()
+    await task
+
+
+async def test_instances_that_die_lose_and_double_nothing(settings: KafkaSettings) -> None:
+    count, seeded = 3000, random.Random(7)
+    feeding = asyncio.create_task(produce(settings, range(count)))
+    stop = asyncio.Event()
+
+    async def live_and_die() -> None:
+        """Be cut off at any moment, as a crash would, again and again."""
+        for _ in range(6):
+            task = asyncio.create_task(ExactlyOnce(settings, Counter(), service="counter", instance="a").run(stop))
+            await asyncio.wait({task}, timeout=seeded.uniform(0.2, 1.0))
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    await asyncio.gather(feeding, live_and_die())
+    survivor = asyncio.create_task(ExactlyOnce(settings, Counter(), service="counter", instance="a").run(stop))
+    check(await collect(settings, count), count)
+    stop.set()
+    await survivor
+
+
+async def test_partitions_move_between_instances(settings: KafkaSettings) -> None:
+    count = 2000
+    stops = [asyncio.Event(), asyncio.Event()]
+    first = asyncio.create_task(ExactlyOnce(settings, Counter(), service="counter").run(stops[0]))
+    await produce(settings, range(count // 2))
+    runner = ExactlyOnce(settings, Counter(), service="counter")
+    second = asyncio.create_task(runner.run(stops[1]))
+    await until(lambda: runner.ready and 0 < runner.partitions < settings.partitions)
+    stops[0].set()
+    await first
+    async with KafkaPublisher(settings) as publisher:
+        for number in range(count // 2, count):
+            await publisher.send(
+                Outgoing(
+                    topic=settings.topic(topics.SAMPLES), key=str(number % 17).encode(), value=str(number).encode()
+                )
+            )
+    check(await collect(settings, count), count)
+    stops[1].set()
+    await second
+
+
+async def test_broker_dies_and_comes_back(own_broker: LocalBroker, own_settings: KafkaSettings) -> None:
+    await create_topics(own_settings)
+    stop = asyncio.Event()
+    counter = Counter()
+    task = asyncio.create_task(ExactlyOnce(own_settings, counter, service="counter").run(stop))
+    await produce(own_settings, range(400))
+    await until(lambda: counter.committed_messages > 0)
+    await own_broker.kill()
+    await own_broker.start()
+    await produce(own_settings, range(400, 800))
+    check(await collect(own_settings, 800), 800)
+    stop.set()
+    await task
+
+
+async def test_a_transform_that_fails_ends_the_service(settings: KafkaSettings) -> None:
+    class Broken(Counter):
+        async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
+            if batch:
+                raise RuntimeError("broken")
+            return {}
+
+    await produce(settings, range(10))
+    with pytest.raises(RuntimeError, match="broken"):
+        async with asyncio.timeout(DEADLINE_S):
+            await ExactlyOnce(settings, Broken(), service="counter").run(asyncio.Event())
