@@ -53,14 +53,11 @@ class Counter:
         self.committed_messages += len(messages)
 
 
-async def produce(settings: KafkaSettings, count: int) -> None:
+async def produce(settings: KafkaSettings, numbers: range) -> None:
+    topic = settings.topic(topics.SAMPLES)
     async with KafkaPublisher(settings) as publisher:
-        for number in range(count):
-            await publisher.send(
-                Outgoing(
-                    topic=settings.topic(topics.SAMPLES), key=str(number % 17).encode(), value=str(number).encode()
-                )
-            )
+        for number in numbers:
+            await publisher.send(Outgoing(topic=topic, key=str(number % 17).encode(), value=str(number).encode()))
         await publisher.flush()
 
 
