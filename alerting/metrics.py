@@ -8,7 +8,8 @@ _LOOP_LAG_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
 class AlertingMetrics:
     """Alerting's metrics on one registry.
 
-    Counters count what was processed: after a crash, what was not committed is processed, and counted, again.
+    Alerts and transactions are counted when they are committed; verdicts and dead letters when they are processed,
+    so that those which a crash kept from being committed are counted again.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:

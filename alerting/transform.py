@@ -14,7 +14,6 @@ from bus import topics
 from bus.dead_letters import DeadLetterLimit, dead_letter
 from bus.interfaces import Outgoing, Received
 from bus.messages import Alert, Verdict
-from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
 
 SERVICE = "alerting"
@@ -64,7 +63,6 @@ class AlertingTransform:
 
     Parameters
     ----------
-    kafka : names the topics
     settings : the rules of the episodes
     metrics : what to count on
     """
@@ -72,8 +70,7 @@ class AlertingTransform:
     input_topic = topics.WINDOWS
     progress_topic = topics.ALERTING_PROGRESS
 
-    def __init__(self, kafka: KafkaSettings, settings: AlertingSettings, metrics: AlertingMetrics) -> None:
-        self._topic = kafka.topic
+    def __init__(self, settings: AlertingSettings, metrics: AlertingMetrics) -> None:
         self._settings = settings
         self._metrics = metrics
         self._limit = DeadLetterLimit()
@@ -108,6 +105,15 @@ class AlertingTransform:
             self._measure()
         return outputs
 
+    def committed(self, messages: Sequence[Outgoing]) -> None:
+        """Count and log the alerts of a transaction: now they have been told, and they are told once."""
+        self._metrics.transactions.inc()
+        for message in messages:
+            if message.topic == topics.ALERTS and message.value is not None:
+                alert = Alert.model_validate_json(message.value)
+                self._metrics.alerts.labels(kind=alert.kind, priority=alert.priority, phase=alert.phase).inc()
+                log.info("alert", **alert.as_json())
+
     def _judge(self, ward: _Ward, messages: Sequence[Received]) -> list[Outgoing]:
         out: list[Outgoing] = []
         changed: dict[str, PatientState | None] = {}
@@ -127,7 +133,11 @@ class AlertingTransform:
                 ward.patients.pop(verdict.patient, None)
             else:
                 ward.patients[verdict.patient] = after
-            out.extend(self._tell(alert, message) for alert in alerts)
+            # The headers travel on: they tell when the samples came, so that a reader can measure the whole way.
+            out += [
+                Outgoing(topic=topics.ALERTS, key=alert.id.encode(), value=alert.to_bytes(), headers=message.headers)
+                for alert in alerts
+            ]
         for patient, state in changed.items():
             out.append(self._progress(patient.encode(), state.model_dump_json().encode() if state else None))
         ward.unnoted += len(messages)
@@ -141,18 +151,10 @@ class AlertingTransform:
         self._limit.bad(reason)
         self._metrics.dead_letters.inc()
         log.warning("dead_letter", partition=message.partition, offset=message.offset, reason=reason)
-        return dead_letter(message, topic=self._topic(topics.DEAD_LETTERS), service=SERVICE, reason=reason)
-
-    def _tell(self, alert: Alert, message: Received) -> Outgoing:
-        self._metrics.alerts.labels(kind=alert.kind, priority=alert.priority, phase=alert.phase).inc()
-        log.info("alert", **alert.as_json())
-        # The headers travel on: they tell when the samples came, so that a reader can measure the whole way.
-        return Outgoing(
-            topic=self._topic(topics.ALERTS), key=alert.id.encode(), value=alert.to_bytes(), headers=message.headers
-        )
+        return dead_letter(message, topic=topics.DEAD_LETTERS, service=SERVICE, reason=reason)
 
     def _progress(self, key: bytes, value: bytes | None) -> Outgoing:
-        return Outgoing(topic=self._topic(topics.ALERTING_PROGRESS), key=key, value=value)
+        return Outgoing(topic=topics.ALERTING_PROGRESS, key=key, value=value)
 
     def _measure(self) -> None:
         states = [state for ward in self._wards.values() for state in ward.patients.values()]

@@ -16,13 +16,7 @@ from bus import topics
 from bus.dead_letters import DeadLetterFloodError
 from bus.interfaces import Headers, Outgoing, Received
 from bus.messages import Alert, DeadLetter, Decision, Verdict
-from bus.settings import KafkaSettings
 from tests.alerting.verdicts import verdict
-
-KAFKA = KafkaSettings(topic_prefix="t.")
-ALERTS = KAFKA.topic(topics.ALERTS)
-PROGRESS = KAFKA.topic(topics.ALERTING_PROGRESS)
-DEAD = KAFKA.topic(topics.DEAD_LETTERS)
 
 
 class Bench:
@@ -36,16 +30,17 @@ class Bench:
     def open(self) -> int:
         """Start anew with what is committed; the offset to read from."""
         self.registry = CollectorRegistry()
-        self.transform = AlertingTransform(KAFKA, AlertingSettings(), AlertingMetrics(self.registry))
+        self.transform = AlertingTransform(AlertingSettings(), AlertingMetrics(self.registry))
         return self.transform.open(0, self.progress) or 0
 
     def process(self, messages: Sequence[Received]) -> list[Outgoing]:
         return list(asyncio.run(self.transform.process({0: messages}))[0])
 
     def commit(self, out: Sequence[Outgoing]) -> None:
+        self.transform.committed(out)
         for message in out:
             self.committed.append(message)
-            if message.topic == PROGRESS:
+            if message.topic == topics.ALERTING_PROGRESS:
                 assert message.key is not None
                 if message.value is None:
                     self.progress.pop(message.key, None)
@@ -71,7 +66,7 @@ def received(offset: int, each: Verdict | bytes | None, *, key: bytes | None = b
     else:
         value = each
     return Received(
-        topic="t.ecg.windows", partition=0, offset=offset, timestamp_ms=0, key=key, value=value, headers=headers
+        topic="ecg.windows", partition=0, offset=offset, timestamp_ms=0, key=key, value=value, headers=headers
     )
 
 
@@ -89,7 +84,7 @@ def test_alerts_are_keyed_by_id_and_carry_their_verdicts_headers(bench: Bench) -
             ]
         )
     )
-    (sent,) = bench.sent(ALERTS)
+    (sent,) = bench.sent(topics.ALERTS)
     assert sent.value is not None
     alert = Alert.model_validate_json(sent.value)
     assert sent.key == alert.id.encode()
@@ -99,7 +94,7 @@ def test_alerts_are_keyed_by_id_and_carry_their_verdicts_headers(bench: Bench) -
 
 def test_progress_goes_with_every_change(bench: Bench) -> None:
     out = bench.process(messages(verdict(0, "abnormal")))
-    assert [message.key for message in out if message.topic == PROGRESS] == [b"p1", PARTITION_KEY]
+    assert [message.key for message in out if message.topic == topics.ALERTING_PROGRESS] == [b"p1", PARTITION_KEY]
     bench.commit(out)
     assert bench.open() == 1
 
@@ -108,7 +103,7 @@ def test_a_patient_without_trouble_leaves_no_record(bench: Bench) -> None:
     letters: list[Decision] = ["abnormal", "abnormal", "normal", "normal", "normal"]
     bench.commit(bench.process(messages(*(verdict(w, each) for w, each in enumerate(letters)))))
     assert set(bench.progress) == {PARTITION_KEY}
-    assert bench.sent(PROGRESS)[0].value is None, "the record of before is deleted"
+    assert bench.sent(topics.ALERTING_PROGRESS)[0].value is None, "the record of before is deleted"
 
 
 def test_verdicts_that_change_nothing_cost_no_transaction_but_are_noted_in_time(bench: Bench) -> None:
@@ -121,9 +116,13 @@ def test_verdicts_that_change_nothing_cost_no_transaction_but_are_noted_in_time(
 
 def test_metrics_count_what_is_told(bench: Bench) -> None:
     verdicts = [verdict(w, "abnormal") for w in (0, 1)] + [verdict(2, "unusable")]
-    bench.process(messages(*verdicts, verdict(0, "abnormal", patient="p2")))
+    out = bench.process(messages(*verdicts, verdict(0, "abnormal", patient="p2")))
     assert bench.metric("verdicts_total", decision="abnormal") == 3
-    assert bench.metric("alerts_total", kind="physiological", priority="medium", phase="start") == 1
+    started = {"kind": "physiological", "priority": "medium", "phase": "start"}
+    assert bench.metric("alerts_total", **started) is None, "what is not committed has not been told"
+    bench.commit(out)
+    assert bench.metric("transactions_total") == 1
+    assert bench.metric("alerts_total", **started) == 1
     assert bench.metric("open_alerts", kind="physiological") == 1
     assert bench.metric("open_alerts", kind="technical") == 0
     assert bench.metric("patients") == 2
@@ -148,12 +147,12 @@ def test_metrics_count_what_is_told(bench: Bench) -> None:
 )
 def test_poison_becomes_a_dead_letter_and_the_stream_goes_on(bench: Bench, bad: Received, reason: str) -> None:
     bench.commit(bench.process([bad, *(received(1 + w, verdict(w, "abnormal")) for w in (0, 1))]))
-    (sent,) = bench.sent(DEAD)
+    (sent,) = bench.sent(topics.DEAD_LETTERS)
     assert sent.value is not None
     letter = DeadLetter.model_validate_json(sent.value)
     assert reason in letter.reason
     assert letter.service == "alerting"
-    assert len(bench.sent(ALERTS)) == 1
+    assert len(bench.sent(topics.ALERTS)) == 1
     assert bench.metric("dead_letters_total") == 1
     assert bench.open() == 3
 
@@ -207,7 +206,7 @@ def test_crashes_and_batches_of_any_size_change_nothing_that_is_committed(data: 
         offset = disturbed.open()
         pending = disturbed.process(log[offset:]) if offset < len(log) else []
     disturbed.commit(pending)
-    assert disturbed.sent(ALERTS) == undisturbed.sent(ALERTS)
+    assert disturbed.sent(topics.ALERTS) == undisturbed.sent(topics.ALERTS)
     mine, theirs = dict(disturbed.progress), dict(undisturbed.progress)
     mine.pop(PARTITION_KEY, None)
     theirs.pop(PARTITION_KEY, None)
