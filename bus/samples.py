@@ -17,6 +17,7 @@ from ecg.records import Int16Array, check_fs
 MARKER = b"\xc3\x01"  # Avro single-object encoding, version 1
 HEADER_BYTES = 10
 MAX_LEADS = 16  # a 12-lead ECG and four spare
+MAX_NAME = 128  # characters in the name of a lead or a device: each verdict repeats them
 MAX_CHUNK_S = 10.0  # a chunk is 0.1 to 1 s; ten times that is a mistake and would stall its window
 INT64_MAX = 2**63 - 1
 
@@ -187,6 +188,8 @@ def _check(chunk: Chunk) -> None:
     n_leads = len(chunk.leads)
     if not 1 <= n_leads <= MAX_LEADS or chunk.samples.ndim != 2 or chunk.samples.shape[1] != n_leads:
         raise BadChunkError(f"samples of shape {chunk.samples.shape} do not fit {n_leads} leads (1 to {MAX_LEADS})")
+    if (longest := max(len(name) for name in (chunk.device, *chunk.leads))) > MAX_NAME:
+        raise BadChunkError(f"a device or lead name has {longest} characters, at most {MAX_NAME}: shorten it")
     if len(chunk.gain) != n_leads or len(chunk.baseline) != n_leads:
         raise BadChunkError(f"{len(chunk.gain)} gains and {len(chunk.baseline)} baselines for {n_leads} leads")
     if not all(np.isfinite(gain) and gain > 0 for gain in chunk.gain):
