@@ -110,6 +110,6 @@ POISON = (
     Poison(name="an index whose end overflows", value=written(start_index=INT64_MAX), says="start_index="),
     Poison(name="a time before 1970", value=written(start_ns=-1), says="start_ns=-1"),
     Poison(name="a time whose end overflows", value=written(start_ns=INT64_MAX), says="start_ns="),
-    Poison(name="a lead name of 10,000 characters", value=written(leads=["MLII", "V" * 10_000]), says="name has 10000 characters"),
-    Poison(name="a device name of 10,000 characters", value=written(device="d" * 10_000), says="name has 10000 characters"),
+    Poison(name="a lead name of 10,000", value=written(leads=["MLII", "V" * 10_000]), says="name has 10000"),
+    Poison(name="a device name of 10,000", value=written(device="d" * 10_000), says="name has 10000"),
 )  # fmt: skip

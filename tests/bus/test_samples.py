@@ -23,8 +23,8 @@ def chunks(draw: st.DrawFn) -> Chunk:
     return Chunk(
         patient=draw(PATIENT),
         device=draw(st.text("abcdef-0123", max_size=20)),
-        start_ns=draw(st.integers(0, 2**62)),
-        start_index=draw(st.integers(0, 2**62)),
+        start_ns=draw(st.integers(0, 2**62 - 1)),
+        start_index=draw(st.integers(0, 2**62 - 1)),
         fs_hz=draw(st.floats(100, 1000)),
         leads=leads,
         gain=tuple(draw(st.lists(POSITIVE, min_size=len(leads), max_size=len(leads)))),
