@@ -91,7 +91,10 @@ def _clipped(raw: Int16Array, missing: npt.NDArray[np.bool_]) -> Float32Array:
     for rail in (highest, lowest):
         at = (raw == rail) & ~missing & moving
         held = at[:, 3:] & at[:, 2:-1] & at[:, 1:-2] & at[:, :-3]
-        clipped += held.mean(axis=1, dtype=np.float32)
+        whole = np.zeros_like(at)
+        for shift in range(4):
+            whole[:, shift : shift + held.shape[1]] |= held
+        clipped += whole.mean(axis=1)
     return np.asarray(np.minimum(clipped, np.float32(1)), np.float32)
 
 

@@ -1,0 +1,27 @@
+import numpy as np
+import pytest
+
+from ecg.beats import find_beats, heart_rate_bpm
+from ecg.filters import band_pass, resample
+from ecg.records import to_millivolts
+from ecg.wfdb_files import toy_record
+
+
+def test_beats_of_the_real_excerpt() -> None:
+    record = toy_record()
+    lead = to_millivolts(record.samples, record.gain, record.baseline)[:, 0]
+    filtered = band_pass(resample(lead, record.fs_hz, to_hz=100.0), 100.0)
+    beats = find_beats(filtered, 100.0)
+    # The database's annotators count 509 in this stretch of record 208.
+    assert len(beats) == pytest.approx(509, rel=0.03)
+    assert heart_rate_bpm(beats / 100.0) == pytest.approx(60 / 0.63, rel=0.1)
+
+
+@pytest.mark.parametrize("signal", [np.zeros(1000), np.ones(1000), np.random.default_rng(0).normal(size=50)])
+def test_flat_or_short_signal_has_no_beats(signal: np.ndarray) -> None:
+    assert len(find_beats(signal.astype(np.float32), 100.0)) == 0
+
+
+@pytest.mark.parametrize(("times_s", "rate"), [([], None), ([1.0, 2.0], None), ([0.0, 0.8, 1.6, 2.4, 5.0], 75.0)])
+def test_heart_rate_is_the_median(times_s: list[float], rate: float | None) -> None:
+    assert heart_rate_bpm(times_s) == rate
