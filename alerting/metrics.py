@@ -35,3 +35,8 @@ class AlertingMetrics:
             buckets=_LOOP_LAG_S,
             registry=registry,
         )
+        # Shown as 0 from the start on, so that a rate sees the first of each.
+        for kind in ("physiological", "technical"):
+            self.open_alerts.labels(kind=kind)
+        for decision in ("normal", "abnormal", "unusable"):
+            self.verdicts.labels(decision=decision)
