@@ -65,8 +65,8 @@ class Scorer:
     def __init__(self, directory: Path, *, preprocessing: Preprocessing | None = None, threads: int = 1) -> None:
         self.manifest: Manifest = load_manifest(directory)
         self._preprocessing = preprocessing or Preprocessing()
-        self._cnn = _session(directory, self.manifest.cnn, threads)
-        self._autoencoder = _session(directory, self.manifest.autoencoder, threads)
+        self._cnn = open_session(directory, self.manifest.cnn, threads)
+        self._autoencoder = open_session(directory, self.manifest.autoencoder, threads)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -159,7 +159,13 @@ class Scorer:
         return found
 
 
-def _session(directory: Path, model: ModelFile, threads: int) -> ort.InferenceSession:
+def open_session(directory: Path, model: ModelFile, threads: int) -> ort.InferenceSession:
+    """Load one ONNX file as its manifest describes it.
+
+    Raises
+    ------
+    ModelError : when the file cannot be run, or takes or gives other shapes
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
