@@ -1,0 +1,1 @@
+"""From recordings to the shipped models, and what they are worth on patients they have never seen."""

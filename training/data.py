@@ -1,0 +1,234 @@
+"""Recordings to training windows, by the preprocessing that the detector uses; cached by what made them."""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+
+import ecg.annotations
+import ecg.filters
+import ecg.labels
+import ecg.leads
+import ecg.quality
+import ecg.records
+import ecg.segments
+import ecg.wfdb_files
+import ecg.windows
+from ecg.annotations import Annotations, read_annotations
+from ecg.filters import band_pass, resample
+from ecg.labels import beat_labels, flutter_intervals, label_windows
+from ecg.leads import choose_leads
+from ecg.records import MISSING, Float32Array, Int16Array, Record, exact_rate, to_millivolts
+from ecg.segments import CONTEXT_S, MODEL_FS_HZ, PREPROCESSING_VERSION, Preprocessing, prepare, segment_samples
+from ecg.wfdb_files import read_wfdb
+from ecg.windows import HOP_S
+from training.records import TrainingRecords
+
+FRAMES_HZ = 25  # of the beat map: the stem's stride of 4 at 100 Hz
+FRAMES = CONTEXT_S * FRAMES_HZ
+CLASSES = ("none", "N", "S", "V", "F")
+UNKNOWN = 255  # a frame that teaches nothing: class Q, or ventricular flutter, which has no beats
+BEAT_HALF_WIDTH_S = 0.06  # a beat marks the three frames around it: annotations stray by a frame
+PHASE_S = 1.25  # training windows start four times as often as the detector's, so that no phase is special
+# Whatever changes in these files may change a window.
+_MADE_BY: tuple[ModuleType, ...] = (
+    ecg.annotations,
+    ecg.filters,
+    ecg.labels,
+    ecg.leads,
+    ecg.quality,
+    ecg.records,
+    ecg.segments,
+    ecg.wfdb_files,
+    ecg.windows,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordWindows:
+    """The windows of one record.
+
+    Attributes
+    ----------
+    name : the record
+    inputs : (n, leads, samples) float16, as ``ecg.segments.prepare`` gives them
+    frames : (n, FRAMES) uint8, index into ``CLASSES`` over the whole segment, or ``UNKNOWN``
+    abnormal, left_out : (n,) bool, of the newest 5 s
+    usable : (n,) bool, whether the detector would judge the window
+    on_grid : (n,) bool, whether it is one of the detector's own windows
+    end_s : (n,) float64, end of the window in seconds from the record's start
+    """
+
+    name: str
+    inputs: npt.NDArray[np.float16]
+    frames: npt.NDArray[np.uint8]
+    abnormal: npt.NDArray[np.bool_]
+    left_out: npt.NDArray[np.bool_]
+    usable: npt.NDArray[np.bool_]
+    on_grid: npt.NDArray[np.bool_]
+    end_s: npt.NDArray[np.float64]
+
+
+def frame_classes(annotations: Annotations, fs_hz: float, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """The class of each frame of each segment.
+
+    Parameters
+    ----------
+    annotations : the record's annotations
+    fs_hz : sampling rate in Hz
+    ends : (n,) int64, the sample after each segment's last
+
+    Returns
+    -------
+    (n, FRAMES) uint8: the class of the nearest beat where one lies within ``BEAT_HALF_WIDTH_S`` of the frame's
+    middle, else 0
+    """
+    beats = beat_labels(annotations)
+    codes = np.array([CLASSES.index(letter) if letter in CLASSES else UNKNOWN for letter in beats.aami], np.uint8)
+    beat_s = beats.sample / fs_hz
+    middle_s = ends[:, None] / fs_hz - CONTEXT_S + (np.arange(FRAMES) + 0.5) / FRAMES_HZ
+    classes = np.zeros(middle_s.shape, np.uint8)
+    if len(beat_s) > 0:
+        after = np.clip(np.searchsorted(beat_s, middle_s), 1, len(beat_s) - 1) if len(beat_s) > 1 else 0
+        before = np.maximum(np.asarray(after) - 1, 0)
+        nearest = np.where(np.abs(beat_s[after] - middle_s) < np.abs(beat_s[before] - middle_s), after, before)
+        near = np.abs(beat_s[nearest] - middle_s) <= BEAT_HALF_WIDTH_S
+        classes[near] = codes[nearest][near]
+    for interval in flutter_intervals(annotations):
+        end_s = np.inf if interval.end is None else interval.end / fs_hz
+        classes[(middle_s >= interval.start / fs_hz) & (middle_s < end_s)] = UNKNOWN
+    return classes
+
+
+def segments_of(record: Record, ends: npt.NDArray[np.int64]) -> Int16Array:
+    """The raw segments that end at given samples, ``MISSING`` before the record's start.
+
+    Parameters
+    ----------
+    record : the recording
+    ends : (n,) int64, the sample after each segment's last
+
+    Returns
+    -------
+    (n, segment samples, 1 or 2) int16, the judged lead first
+    """
+    length = segment_samples(record.fs_hz)
+    columns = list(choose_leads(record.leads))
+    padded = np.concatenate([np.full((length, len(columns)), MISSING, np.int16), record.samples[:, columns]])
+    return padded[ends[:, None] + np.arange(length)]
+
+
+def windows_of(record: Record, annotations: Annotations, *, phase_s: float = PHASE_S) -> RecordWindows:
+    """All windows of a record, one every ``phase_s`` seconds, which must divide the detector's hop."""
+    rate = exact_rate(record.fs_hz)
+    count = int(record.seconds / phase_s)
+    per_hop = round(HOP_S / phase_s)
+    steps = np.arange(per_hop, count + 1)
+    end_s = steps * phase_s
+    ends = np.array([-(-int(step) * HOP_S * rate.numerator // (rate.denominator * per_hop)) for step in steps])
+    labels = label_windows(annotations, record.fs_hz, ends - round(HOP_S * record.fs_hz))
+    columns = list(choose_leads(record.leads))
+    inputs, usable = [], []
+    for batch in np.array_split(ends, max(1, len(ends) // 256)):
+        prepared = prepare(
+            segments_of(record, batch),
+            fs_hz=record.fs_hz,
+            gain=np.tile(np.array(record.gain)[columns], (len(batch), 1)),
+            baseline=np.tile(np.array(record.baseline)[columns], (len(batch), 1)),
+            settings=Preprocessing(),
+        )
+        inputs.append(prepared.inputs.astype(np.float16))
+        usable.append(prepared.judged >= 0)
+    return RecordWindows(
+        name=record.name,
+        inputs=np.concatenate(inputs),
+        frames=frame_classes(annotations, record.fs_hz, ends),
+        abnormal=labels.abnormal,
+        left_out=labels.left_out,
+        usable=np.concatenate(usable),
+        on_grid=steps % per_hop == 0,
+        end_s=end_s,
+    )
+
+
+def cache_key(records: TrainingRecords, name: str) -> str:
+    """What a record's windows depend on, as 16 hex digits: code, preprocessing, settings and the record's bytes."""
+    sources = {module.__name__: _source_hash(module.__file__) for module in _MADE_BY} | {__name__: _source_hash(__file__)}
+    made_by = {
+        "sources": sources,
+        "preprocessing": PREPROCESSING_VERSION,
+        "phase_s": PHASE_S,
+        "record": records.content_hash(name),
+    }
+    return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _source_hash(file: str | None) -> str:
+    return hashlib.sha256(Path(file or "").read_bytes()).hexdigest()
+
+
+def load_windows(
+    records: TrainingRecords, cache: Path, *, track: Callable[[Iterable[str]], Iterable[str]] = lambda names: names
+) -> tuple[RecordWindows, ...]:
+    """The windows of training records, from the cache where they are in it.
+
+    Parameters
+    ----------
+    records : which records; DS2 cannot be among them
+    cache : folder for prepared windows; what no longer fits the code or the data is made anew and replaced
+    track : wraps the names, for a progress bar
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    return tuple(_load_one(records, name, cache) for name in track(records.names))
+
+
+def _load_one(records: TrainingRecords, name: str, cache: Path) -> RecordWindows:
+    file = cache / f"{name}-{cache_key(records, name)}.npz"
+    if file.is_file():
+        with np.load(file) as stored:
+            return RecordWindows(name=name, **{key: stored[key] for key in stored.files})
+    path = records.directory / name
+    windows = windows_of(read_wfdb(path), read_annotations(path))
+    for stale in cache.glob(f"{name}-*.npz"):
+        stale.unlink()
+    partial = file.with_suffix(".partial")
+    with partial.open("wb") as stream:
+        np.savez(
+            stream,
+            inputs=windows.inputs,
+            frames=windows.frames,
+            abnormal=windows.abnormal,
+            left_out=windows.left_out,
+            usable=windows.usable,
+            on_grid=windows.on_grid,
+            end_s=windows.end_s,
+        )
+    partial.replace(file)
+    return windows
+
+
+def noise_of(directory: Path) -> Float32Array:
+    """The noise records of the Noise Stress Test Database, prepared like an ECG, each lead at unit variance.
+
+    Parameters
+    ----------
+    directory : the folder ``nstdb``
+
+    Returns
+    -------
+    (3, 2, n) float32: baseline wander, electrode motion, muscle; their leads; time at the models' rate
+    """
+    kinds = []
+    for name in ("bw", "em", "ma"):
+        record = read_wfdb(directory / name)
+        millivolts = np.nan_to_num(to_millivolts(record.samples, record.gain, record.baseline)).T
+        noise = band_pass(resample(np.ascontiguousarray(millivolts), record.fs_hz, to_hz=MODEL_FS_HZ), MODEL_FS_HZ)
+        kinds.append(noise / noise.std(axis=1, keepdims=True))
+    shortest = min(kind.shape[1] for kind in kinds)
+    return np.stack([kind[:, :shortest] for kind in kinds]).astype(np.float32)
