@@ -22,7 +22,7 @@ from bus.settings import KafkaSettings
 from tests.deploy import compose
 from tests.deploy.programs import debian_program
 from tests.deploy.stack import Running, Stack, free_port, stack
-from tests.monitoring.queries import dashboard_queries, metric_names, rule_queries
+from tests.monitoring.queries import dashboard_queries, declared_names, metric_names, rule_queries
 from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = pytest.mark.broker
@@ -90,17 +90,8 @@ async def test_verdicts_anomalies_and_alerts_flow(running: Stack) -> None:
     assert Alert.model_validate_json(alert).patient in {verdict.patient for verdict in verdicts}
 
 
-def exported(pages: dict[str, str]) -> set[str]:
-    """Every series name that the pages declare, with or without a value yet."""
-    names: set[str] = set()
-    for page in pages.values():
-        for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", page, re.MULTILINE):
-            names |= {f"{name}_{end}" for end in ("bucket", "sum", "count")} if kind == "histogram" else {name}
-    return names
-
-
 def test_monitoring_names_only_metrics_that_are_exported(running: Stack) -> None:
-    known = exported(running.metrics())
+    known = set().union(*(declared_names(page) for page in running.metrics().values()))
     for title, expression in (*dashboard_queries(), *rule_queries()):
         assert metric_names(expression) <= known, title
 

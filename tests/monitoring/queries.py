@@ -45,3 +45,11 @@ def rule_queries() -> list[tuple[str, str]]:
 def metric_names(expression: str) -> set[str]:
     """The metrics, as they are exported, that an expression names."""
     return set(_NAME.findall(expression))
+
+
+def declared_names(page: str) -> set[str]:
+    """Every series that a metrics page declares, with or without a value yet."""
+    names: set[str] = set()
+    for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", page, re.MULTILINE):
+        names |= {f"{name}_{end}" for end in ("bucket", "sum", "count")} if kind == "histogram" else {name}
+    return names

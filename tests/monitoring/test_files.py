@@ -4,9 +4,22 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
+from alerting.metrics import AlertingMetrics
+from detector.metrics import DetectorMetrics
+from producer.metrics import ReplayMetrics
 from tests.deploy.programs import debian_program, run
-from tests.monitoring.queries import DASHBOARDS, ROOT, RULES, dashboard_queries, panels, rule_queries
+from tests.monitoring.queries import (
+    DASHBOARDS,
+    ROOT,
+    RULES,
+    dashboard_queries,
+    declared_names,
+    metric_names,
+    panels,
+    rule_queries,
+)
 
 PROVISIONING = ROOT / "monitoring" / "grafana" / "provisioning"
 
@@ -74,3 +87,15 @@ def test_panels_ask_the_provisioned_datasource() -> None:
         for panel in panels(dashboard):
             for target in panel.get("targets", []):
                 assert target["datasource"]["uid"] in uids
+
+
+@pytest.mark.parametrize(("title", "expression"), [*dashboard_queries(), *rule_queries()], ids=lambda text: text[:40])
+def test_queries_name_only_metrics_that_the_services_have(title: str, expression: str) -> None:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    AlertingMetrics(registry)
+    DetectorMetrics(registry)
+    ReplayMetrics(registry)
+    names = metric_names(expression)
+    assert names <= declared_names(generate_latest(registry).decode()), title
+    assert names or "up" in expression
