@@ -3,11 +3,8 @@
 import asyncio
 import contextlib
 import errno
-import re
-import shutil
 import signal
 import socket
-import tempfile
 import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
@@ -16,6 +13,7 @@ from typing import Self
 import structlog
 
 from bus.broker_config import HOST, LOGGING, BrokerSecurity, command, properties
+from bus.broker_directory import JAVA_LOG, KAFKA_LOG, DataDirectory
 from bus.broker_jars import Java, class_path, find_java
 from bus.broker_process import ChildProcess
 from ecg.errors import EcgStreamError
@@ -23,8 +21,8 @@ from ecg.errors import EcgStreamError
 START_S = 90.0  # a loaded two-core machine takes 10 s; beyond this it hangs
 STOP_S = 10.0  # an orderly stop takes 2 s; then it is killed, which loses nothing that was acknowledged
 POLL_S = 0.05
-MIN_FREE_BYTES = 64 * 2**20  # below this the broker dies while it makes its first log segments
 STARTED = "Kafka Server started"
+CONFIGURATION = "server.properties"
 
 _log = structlog.get_logger(__name__)
 
@@ -51,8 +49,7 @@ class LocalBroker:
         security: BrokerSecurity | None = None,
         heap_mb: int = 512,
     ) -> None:
-        self._named_dir = data_dir
-        self._directory: Path | None = None
+        self._data = DataDirectory(data_dir)
         self._port = port
         self._controller_port: int | None = None
         self._security = security or BrokerSecurity()
@@ -80,12 +77,16 @@ class LocalBroker:
         return self._child is not None and self._child.running
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            self._data.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
-        self._remove_thrown_away()
+        self._data.close()
 
     async def start(self) -> None:
         """Start the broker, or start it again on the same data and port; return when it answers.
@@ -93,30 +94,38 @@ class LocalBroker:
         Raises
         ------
         EcgStreamError : when the port is taken, no Java is found, Kafka's jars cannot be fetched, the data
-            directory cannot be written or is full, or Kafka ends while it starts
+            directory cannot be written, is another broker's or is full, or Kafka ends while it starts
         """
         if self.running:
             return
-        self._port = self._free_port(self._port)
-        self._controller_port = self._free_port(self._controller_port)
+        self._port, self._controller_port = _free_ports(self._port, self._controller_port)
         java = await asyncio.to_thread(find_java)
         jars = await class_path()
-        directory = self._prepared_directory()
+        self._data.open()
+        self._data.write("log4j2.properties", LOGGING)
+        self._data.write(
+            CONFIGURATION,
+            properties(
+                directory=self._data.path,
+                port=self._port,
+                controller_port=self._controller_port,
+                security=self._security,
+            ),
+        )
         try:
-            if not (directory / "topics" / "meta.properties").exists():
-                await self._format(java, jars, directory)
-            await self._run(java, jars, directory)
+            if not self._data.formatted:
+                await self._format(java, jars)
+            await self._run(java, jars)
         except BaseException:
             await self.kill()
-            self._remove_thrown_away()
             raise
-        _log.info("broker started", bootstrap=self.bootstrap, data=str(directory))
+        _log.info("broker_started", bootstrap=self.bootstrap, data=str(self._data.path))
 
     async def stop(self) -> None:
         """End the broker in order; a throwaway one is killed, which is quicker."""
         if self._child is None or not self._child.running:
             return
-        if self._named_dir is not None:
+        if not self._data.thrown_away:
             self._asked_to_end = True
             self._child.signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
@@ -141,88 +150,47 @@ class LocalBroker:
             raise RuntimeError("the broker has not been started")
         status = await self._child.ended()
         if not self._asked_to_end:
-            raise self._death("ended", status)
+            raise self._data.death("ended", status)
 
-    def _free_port(self, wanted: int | None) -> int:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, wanted or 0))
-            except OSError as error:
-                if error.errno == errno.EADDRINUSE:
-                    reason, remedy = "is taken", "end the program that listens there (an earlier broker?)"
-                else:
-                    reason, remedy = f"cannot be used ({error.strerror})", "take one above 1023"
-                raise EcgStreamError(f"port {wanted} on {HOST} {reason}: {remedy} or choose another port") from error
-            return int(probe.getsockname()[1])
-
-    def _prepared_directory(self) -> Path:
-        directory = self._directory or self._named_dir
-        try:
-            if directory is None:
-                directory = Path(tempfile.mkdtemp(prefix="ecgstream-kafka-"))
-            # Absolute: Kafka runs in the directory itself.
-            self._directory = directory = directory.absolute()
-            (directory / "topics").mkdir(parents=True, exist_ok=True)
-            (directory / "log4j2.properties").write_text(LOGGING)
-            config = directory / "server.properties"
-            config.touch(mode=0o600)  # it may hold passwords
-            config.write_text(
-                properties(
-                    directory=directory,
-                    port=self._port or 0,
-                    controller_port=self._controller_port or 0,
-                    security=self._security,
-                )
-            )
-            free = shutil.disk_usage(directory).free
-        except OSError as error:
-            raise EcgStreamError(
-                f"cannot write the broker's data to {directory}: {error.strerror}: "
-                "make the directory writable or name another"
-            ) from error
-        if free < MIN_FREE_BYTES:
-            self._remove_thrown_away()
-            raise EcgStreamError(
-                f"the disk under {directory} is full: {free >> 20} MB free, Kafka needs at least "
-                f"{MIN_FREE_BYTES >> 20} MB: free some or name another directory"
-            )
-        return directory
-
-    async def _format(self, java: Java, jars: str, directory: Path) -> None:
+    async def _format(self, java: Java, jars: str) -> None:
         identity = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         scram = [
             word
             for name, password in self._security.users.items()
             for word in ("--add-scram", f"SCRAM-SHA-256=[name={name},password={password}]")
         ]
-        config = str(directory / "server.properties")
-        tool = ["kafka.tools.StorageTool", "format", "-t", identity, "-c", config, *scram]
-        child = await self._start_child(java, jars, directory, tool)
+        child = await self._start_child(
+            java, jars, "kafka.tools.StorageTool", "format", "-t", identity, "-c", self._configuration, *scram
+        )
         if status := await child.ended():
-            raise self._death("could not prepare its data directory: it ended", status)
+            raise self._data.death("could not prepare its data directory: it ended", status)
 
-    async def _run(self, java: Java, jars: str, directory: Path) -> None:
-        (directory / "kafka.log").unlink(missing_ok=True)
+    async def _run(self, java: Java, jars: str) -> None:
+        # The log of this run alone tells when it has started.
+        (self._data.path / KAFKA_LOG).unlink(missing_ok=True)
         self._asked_to_end = False
-        program = ["kafka.Kafka", str(directory / "server.properties")]
-        child = await self._start_child(java, jars, directory, program)
+        child = await self._start_child(java, jars, "kafka.Kafka", self._configuration)
         try:
             async with asyncio.timeout(START_S):
-                while STARTED not in self._written(directory / "kafka.log"):
+                while STARTED not in self._data.tail(KAFKA_LOG):
                     if not child.running:
-                        raise self._death("ended while it started", await child.ended())
+                        raise self._data.death("ended while it started", await child.ended())
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
             raise EcgStreamError(
-                f"Kafka has not started within {START_S:g} s; {self._last_words()}: "
+                f"Kafka has not started within {START_S:g} s; {self._data.last_words()}: "
                 "give the machine more memory or processor time"
             ) from None
 
-    async def _start_child(self, java: Java, jars: str, directory: Path, program: list[str]) -> ChildProcess:
+    @property
+    def _configuration(self) -> str:
+        return str(self._data.path / CONFIGURATION)
+
+    async def _start_child(self, java: Java, jars: str, *program: str) -> ChildProcess:
+        directory = self._data.path
         child = self._child = ChildProcess(
             command(*program, java=java, jars=jars, directory=directory, heap_mb=self._heap_mb),
-            output=directory / "java.log",
+            output=directory / JAVA_LOG,
             directory=directory,
         )
         try:
@@ -231,50 +199,22 @@ class LocalBroker:
             raise EcgStreamError(f"Java does not start: {error.strerror}: set JAVA_HOME to one that does") from error
         return child
 
-    def _written(self, path: Path) -> str:
-        try:
-            with path.open("rb") as file:
-                file.seek(max(0, path.stat().st_size - 65536))
-                return file.read().decode(errors="replace")
-        except OSError:
-            return ""
 
-    def _death(self, what: str, status: int) -> EcgStreamError:
-        directory = self._directory or Path()
-        how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
-        words = self._last_words()
-        try:
-            free = shutil.disk_usage(directory).free
-        except OSError:
-            free = 0
-        if "No space left" in words or "Disk quota" in words or free < MIN_FREE_BYTES // 8:
-            return EcgStreamError(
-                f"Kafka {what} {how}: the disk under {directory} is full ({free >> 20} MB free): "
-                "free some or name another directory; what was acknowledged is kept"
-            )
-        remedies = {
-            "Address already in use": "another program took its port: choose another port",
-            "Cluster ID": "the directory belongs to another cluster: name another directory",
-            "lock": "another broker uses this directory: end it or name another directory",
-            "OutOfMemoryError": "give it more heap",
-        }
-        remedy = next((text for sign, text in remedies.items() if sign in words), "mend that and start it again")
-        return EcgStreamError(f"Kafka {what} {how}; {words}: {remedy}")
-
-    def _last_words(self) -> str:
-        """The last lines that tell of an error, or the last ones at all, as one line."""
-        directory = self._directory or Path()
-        lines = [
-            line.strip()
-            for name in ("kafka.log", "java.log")
-            for line in self._written(directory / name).splitlines()
-            if line.strip() and not line.startswith("\tat ")
-        ]
-        told = [line for line in lines if re.search(r" (ERROR|FATAL) |Exception|Error|No space left", line)]
-        last = (told or lines)[-3:]
-        return "its last words: " + " | ".join(line[:300] for line in last) if last else "it left no word"
-
-    def _remove_thrown_away(self) -> None:
-        if self._named_dir is None and self._directory is not None:
-            shutil.rmtree(self._directory, ignore_errors=True)
-            self._directory = None
+def _free_ports(*wanted: int | None) -> list[int]:
+    """These ports, None taking a free one, after a look whether they can be listened on."""
+    found = []
+    with contextlib.ExitStack() as held:  # all at once, so that no free one is found twice
+        for port in wanted:
+            probe = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port or 0))
+            except (OSError, OverflowError) as error:
+                if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+                    raise EcgStreamError(
+                        f"port {port} on {HOST} is taken: end the program that listens there (an earlier broker?) "
+                        "or choose another port"
+                    ) from error
+                raise EcgStreamError(f"port {port} on {HOST} cannot be used: {error}: choose another port") from error
+            found.append(int(probe.getsockname()[1]))
+    return found

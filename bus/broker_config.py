@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bus.broker_directory import KAFKA_LOG
 from bus.broker_jars import Java
 
 HOST = "127.0.0.1"
@@ -122,7 +123,7 @@ def command(*arguments: str, java: Java, jars: str, directory: Path, heap_mb: in
         "-XX:-UsePerfData",  # its file in /tmp would kill the broker by SIGBUS on a full disk
         "-XX:+ExitOnOutOfMemoryError",
         f"-Dlog4j2.configurationFile={directory / 'log4j2.properties'}",
-        f"-Decgstream.log={directory / 'kafka.log'}",
+        f"-Decgstream.log={directory / KAFKA_LOG}",
     ]
     if java.version >= 24:
         options.append("--sun-misc-unsafe-memory-access=allow")  # Kafka's libraries use it; Java warns since 24

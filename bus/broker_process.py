@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,20 @@ class ChildProcess:
 
     Linux ties a child to the thread that made it, not to the process: it is made in a thread of its own that
     lives as long as the child does, since it waits for it.
+
+    Parameters
+    ----------
+    command : the program and its arguments
+    output : the file that its standard output and standard error go to
+    directory : the working directory
+    environment : its whole environment; None hands this process's on
     """
 
-    def __init__(self, command: list[str], *, output: Path, directory: Path) -> None:
+    def __init__(
+        self, command: list[str], *, output: Path, directory: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._command = command
+        self._environment = environment
         self._output = output
         self._directory = directory
         self._loop = asyncio.get_running_loop()
@@ -65,6 +76,7 @@ class ChildProcess:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     cwd=self._directory,
+                    env=self._environment,
                     start_new_session=True,  # Ctrl-C is for the parent, which then stops it in order
                 )
         except OSError as error:

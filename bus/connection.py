@@ -175,14 +175,14 @@ async def _why(settings: KafkaSettings, error: BaseException) -> tuple[bool, str
     return False, str(error) or "no answer"
 
 
-async def stopped(client: object) -> None:
+async def stopped(client: object, *, patience_s: float = STOP_S) -> None:
     """Stop an aiokafka client of any kind, whatever state it is in, in bounded time."""
     stop = getattr(client, "stop", None) or getattr(client, "close", None)
     if stop is None:
         return
     ended: Awaitable[None] = stop()
     with suppress(aiokafka.errors.KafkaError, OSError, TimeoutError):
-        await asyncio.wait_for(ended, STOP_S)
+        await asyncio.wait_for(ended, patience_s)
         return
     # A producer waits for its last messages; without its broker they cannot go.
     sender = getattr(client, "_sender", None)

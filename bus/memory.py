@@ -7,8 +7,8 @@ from typing import Self
 
 from aiokafka.partitioner import murmur2
 
-from bus.clients import Start
 from bus.interfaces import Outgoing, Received
+from bus.reader import Start
 from ops.clock import Clock, SystemClock
 
 

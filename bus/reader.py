@@ -1,0 +1,179 @@
+"""What reads from Kafka outside any consumer group."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Literal, NewType, Self
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from bus.connection import RETRY_S, BrokerError, connected, connection_arguments, stopped
+from bus.interfaces import Received
+from bus.settings import KafkaSettings
+
+POLL_MS = 1000  # how long an idle reader waits before it looks again; a message wakes it at once
+
+SinceMs = NewType("SinceMs", int)  # a time, ms UTC: read from the first message handed over at or after it
+Start = Literal["beginning", "end"] | Mapping[tuple[str, int], int] | SinceMs
+
+_log = structlog.get_logger(__name__)
+
+
+class KafkaReader:
+    """Follows all partitions of topics outside any group, committed messages only (``bus.interfaces.Reader``).
+
+    Parameters
+    ----------
+    settings : how to reach Kafka
+    topics : names as they are on the cluster (``settings.topic(...)``)
+    start : where to begin: "beginning", "end", a time, or offsets by (topic, partition); partitions without
+        an offset begin at the beginning
+    """
+
+    def __init__(self, settings: KafkaSettings, topics: Sequence[str], *, start: Start = "end") -> None:
+        self._settings = settings
+        self._topics = tuple(topics)
+        self._start = start
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def __aenter__(self) -> Self:
+        arguments = connection_arguments(self._settings)
+        self._consumer = await connected(
+            self._settings,
+            lambda: AIOKafkaConsumer(
+                **arguments,
+                enable_auto_commit=False,
+                isolation_level="read_committed",
+                # Without it a reader that retention has overtaken would skip messages and say nothing.
+                auto_offset_reset="none",
+            ),
+        )
+        try:
+            self._consumer.assign(await self._partitions())
+            await self._seek()
+        except KafkaError as error:
+            await self.__aexit__()
+            raise self._told(error) from error
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await stopped(self._consumer)
+        self._consumer = None
+
+    async def __aiter__(self) -> AsyncIterator[Received]:
+        """Every message, for ever; a broker that goes away is waited for."""
+        while True:
+            for message in await self.batch():
+                yield message
+
+    async def batch(self, *, timeout_ms: int = POLL_MS) -> list[Received]:
+        """The next messages, as many as are there; empty when none comes in time.
+
+        Raises
+        ------
+        BrokerError : when the brokers refuse to hand the messages out
+        """
+        consumer = self._running()
+        try:
+            batches = await consumer.getmany(timeout_ms=timeout_ms)
+        except OffsetOutOfRangeError as error:
+            await self._overtaken(error.args[0])
+            return []
+        except KafkaError as error:
+            raise self._told(error) from error
+        return [_received(record) for records in batches.values() for record in records]
+
+    async def to_end(self) -> AsyncIterator[Received]:
+        """Every message up to the topics' present end."""
+        consumer = self._running()
+        left = {place: end for place, end in (await consumer.end_offsets(consumer.assignment())).items() if end}
+        while left:
+            for place, end in list(left.items()):
+                if await consumer.position(place) >= end:
+                    del left[place]
+            if left:
+                for message in await self.batch(timeout_ms=100):
+                    yield message
+
+    async def positions(self) -> dict[tuple[str, int], int]:
+        """The offset of the next message of each (topic, partition)."""
+        consumer = self._running()
+        return {(place.topic, place.partition): await consumer.position(place) for place in consumer.assignment()}
+
+    def _running(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            raise RuntimeError("use the reader inside 'async with'")
+        return self._consumer
+
+    async def _partitions(self) -> list[TopicPartition]:
+        consumer = self._running()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._settings.connect_timeout_s
+        while True:
+            # Services start in any order: the one that creates the topics may come a moment later.
+            await consumer._client.force_metadata_update()  # noqa: SLF001  # aiokafka offers no public way
+            known = await consumer.topics()
+            missing = [topic for topic in self._topics if topic not in known]
+            if not missing:
+                break
+            if loop.time() >= deadline:
+                raise BrokerError(
+                    f"no topic {', '.join(missing)} at {self._settings.bootstrap_servers}: "
+                    "start a service, which creates them, or see ECGSTREAM_TOPIC_PREFIX"
+                )
+            await asyncio.sleep(RETRY_S)
+        return [
+            TopicPartition(topic, partition)
+            for topic in self._topics
+            for partition in sorted(consumer.partitions_for_topic(topic) or ())
+        ]
+
+    async def _seek(self) -> None:
+        consumer = self._running()
+        places = sorted(consumer.assignment())
+        if self._start == "end":
+            # Not seek_to_end: it is lazy, and what came between here and the first read would be missed.
+            offsets = await consumer.end_offsets(places)
+        elif isinstance(self._start, int):
+            found = await consumer.offsets_for_times(dict.fromkeys(places, self._start))
+            ends = await consumer.end_offsets(places)
+            offsets = {place: hit.offset if (hit := found[place]) else ends[place] for place in places}
+        else:
+            offsets = await consumer.beginning_offsets(places)
+            if isinstance(self._start, Mapping):
+                for (topic, partition), offset in self._start.items():
+                    offsets[TopicPartition(topic, partition)] = offset
+        for place, offset in offsets.items():
+            consumer.seek(place, offset)
+
+    async def _overtaken(self, offsets: Mapping[TopicPartition, int]) -> None:
+        consumer = self._running()
+        for place, first in (await consumer.beginning_offsets(list(offsets))).items():
+            _log.warning(
+                "messages were deleted before they were read",
+                topic=place.topic,
+                partition=place.partition,
+                skipped=first - offsets[place],
+            )
+            consumer.seek(place, first)
+
+    def _told(self, error: KafkaError) -> BrokerError:
+        return BrokerError(
+            f"Kafka at {self._settings.bootstrap_servers} does not hand out {', '.join(self._topics)}: {error!r}"
+        )
+
+
+def _received(record: Any) -> Received:
+    return Received(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp_ms=record.timestamp,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
+    )
