@@ -1,0 +1,159 @@
+"""Services as child processes: the very commands that containers run."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from bus.settings import KafkaSettings
+from ecg.errors import EcgStreamError
+
+END_S = 15.0  # a service that has not ended so long after SIGTERM is killed
+READY_S = 90.0  # a service that is not at work so long after its start never will be
+ASK_EVERY_S = 0.05
+LAST_WORDS = 3  # lines of a dead command's log that are told
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Command:
+    """A command of this program in a process of its own.
+
+    Parameters
+    ----------
+    name : of its log file; unique in ``logs``
+    words : the command line behind ``ecgstream``
+    kafka : the Kafka that it works on
+    logs : folder for its output
+    """
+
+    def __init__(self, name: str, *words: str, kafka: KafkaSettings, logs: Path) -> None:
+        self._words = words
+        self._log = logs / f"{name}.log"
+        self.health_port = free_port()
+        self._environment = dict(os.environ) | {
+            "ECGSTREAM_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+            "ECGSTREAM_TOPIC_PREFIX": kafka.topic_prefix,
+            "ECGSTREAM_PARTITIONS": str(kafka.partitions),
+            "ECGSTREAM_SECURITY_PROTOCOL": kafka.security_protocol,
+            "ECGSTREAM_INSTANCE": f"{name}-{os.getpid()}",
+            "ECGSTREAM_HEALTH_PORT": str(self.health_port),
+        }
+        self._process: asyncio.subprocess.Process | None = None
+        self._asked_to_end = False
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        if self._process is None:
+            raise RuntimeError("the command has not been started")
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        """Start it, or start it anew."""
+        self._asked_to_end = False
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "ecgstream",
+                *self._words,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    async def ready(self) -> None:
+        """Wait until it says that it is at work.
+
+        Raises
+        ------
+        EcgStreamError : when it ends instead, or is not ready in time
+        """
+        until_s = time.monotonic() + READY_S
+        while time.monotonic() < until_s:
+            await self.check()
+            try:
+                await asyncio.to_thread(self.page, "readyz")
+            except (URLError, OSError):
+                await asyncio.sleep(ASK_EVERY_S)
+            else:
+                return
+        raise EcgStreamError(
+            f"'ecgstream {self._words[0]}' was not ready after {READY_S:g} s: see what else runs on this machine"
+        )
+
+    def page(self, path: str) -> str:
+        """A page of its health endpoint, such as "metrics"; blocks.
+
+        Raises
+        ------
+        OSError : when it does not answer, or answers that it is not well
+        """
+        with urlopen(f"http://127.0.0.1:{self.health_port}/{path}", timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    async def check(self) -> None:
+        """Complain when it has failed.
+
+        Raises
+        ------
+        EcgStreamError : with its last words
+        """
+        process = self._process
+        if process is None or self._asked_to_end or process.returncode in {None, 0}:
+            return
+        text = await asyncio.to_thread(self._log.read_text, errors="replace")
+        words = "; ".join(text.splitlines()[-LAST_WORDS:]) or "it said nothing"
+        raise EcgStreamError(f"'ecgstream {self._words[0]}' ended with status {process.returncode}: {words}")
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        if self._process is not None and self.running:
+            self._process.send_signal(number)
+
+    async def kill(self) -> None:
+        """SIGKILL: it ends without a word."""
+        self._asked_to_end = True
+        self.send(signal.SIGKILL)
+        if self._process is not None:
+            await self._process.wait()
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL when that does not help."""
+        self._asked_to_end = True
+        self.send(signal.SIGTERM)
+        if self._process is None:
+            return
+        try:
+            await asyncio.wait_for(self._process.wait(), END_S)
+        except TimeoutError:
+            await self.kill()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()

@@ -1,0 +1,44 @@
+"""What a process uses, looked at from outside."""
+
+from dataclasses import dataclass, field
+
+import psutil
+
+
+@dataclass(slots=True)
+class ProcessUsage:
+    """CPU and memory of one process, from the first look on.
+
+    Attributes
+    ----------
+    pid : the process
+    rss_mb : resident memory at each look, MB
+    """
+
+    pid: int
+    rss_mb: list[float] = field(default_factory=list)
+    _cpu_start_s: float | None = None
+    _cpu_s: float = 0.0
+
+    def look(self) -> None:
+        """Take the present figures."""
+        process = psutil.Process(self.pid)
+        times = process.cpu_times()
+        self._cpu_s = times.user + times.system
+        if self._cpu_start_s is None:
+            self._cpu_start_s = self._cpu_s
+        self.rss_mb.append(process.memory_info().rss / 1e6)
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds, user and system, between the first and the last look."""
+        return self._cpu_s - (self._cpu_start_s or 0.0)
+
+    @property
+    def rss(self) -> dict[str, float]:
+        """Resident memory at the first look, the last one, and the most, MB."""
+        return {
+            "start": round(self.rss_mb[0], 1),
+            "end": round(self.rss_mb[-1], 1),
+            "max": round(max(self.rss_mb), 1),
+        }
