@@ -1,0 +1,58 @@
+"""The command ``ecgstream``: runs a command line and turns every failure into one line and an exit status."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+FAILED = 1
+INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command line; exits with 0 on success, 2 on wrong usage, 1 with one line on standard error otherwise.
+
+    Parameters
+    ----------
+    arguments : the words behind the command's name; those of this process by default
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # Taken anywhere on the line: who sees an error repeats the line and adds it at the end.
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        from ecgstream.app import app
+
+        app(words, prog_name="ecgstream")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Who reads has closed, as `head` does: not an error. Nothing more may be written when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001  # the last place where it can be told in one line
+        if debug:
+            traceback.print_exc()
+        sys.stderr.write(f"ecgstream: {told(error)}\n")
+        sys.exit(FAILED)
+
+
+def told(error: BaseException) -> str:
+    """An error as one line.
+
+    Parameters
+    ----------
+    error : what went wrong; the first of an exception group stands for all
+    """
+    from ecg.errors import EcgStreamError
+
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    text = " ".join(str(error).split())
+    if isinstance(error, EcgStreamError):
+        return text
+    return f"{type(error).__name__}: {text or 'no more is known'}: run it again with --debug to see where"
+
+
+if __name__ == "__main__":
+    main()

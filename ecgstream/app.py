@@ -1,0 +1,47 @@
+"""The command line: which commands there are. What a command needs is imported when it runs."""
+
+from typing import Annotated
+
+import typer
+
+from ecgstream.commands import models as model_commands
+from ecgstream.commands import services, upkeep, watching
+
+app = typer.Typer(
+    name="ecgstream",
+    help="Real-time detection of anomalies in continuous ECG over Apache Kafka. Not a medical device.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"ecgstream {version('ecgstream')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _everything(
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,  # see main()
+    version: Annotated[
+        bool, typer.Option("--version", callback=lambda wanted: _version(wanted=wanted), is_eager=True)
+    ] = False,
+) -> None:
+    """Real-time detection of anomalies in continuous ECG over Apache Kafka. Not a medical device."""
+
+
+app.command()(watching.demo)
+app.command()(services.broker)
+app.command()(services.replay)
+app.command()(services.detect)
+app.command()(services.alert)
+app.command()(watching.subscribe)
+app.command()(model_commands.score)
+app.command()(upkeep.doctor)
+app.add_typer(services.topics, name="topics")
+app.add_typer(upkeep.data, name="data")

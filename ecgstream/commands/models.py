@@ -1,0 +1,4 @@
+"""The commands around the models: scoring files."""
+
+
+def score() -> None: ...

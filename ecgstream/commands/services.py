@@ -1,0 +1,166 @@
+"""The commands that run one service each, as containers do, and what they stand on."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecgstream.commands.options import BootstrapServers, Data, HealthPort, Instance, Models, Record, Speed
+
+if TYPE_CHECKING:
+    from ecgstream.services import Service
+
+topics = typer.Typer(help="Kafka's topics.", no_args_is_help=True)
+
+
+def broker(
+    *,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to keep the topics; without it they are thrown away.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes a free port.")] = 9092,
+) -> None:
+    """Run a real local Kafka in the foreground; prints its bootstrap address."""
+    from bus.broker import LocalBroker
+    from ecgstream.running import run
+    from ecgstream.settings import ProcessSettings, load
+    from ops.logging import configure_logging
+    from ops.signals import stop_on_signals
+
+    process = load(ProcessSettings)
+    configure_logging(service="broker", level=process.log_level, form=process.log_format)
+
+    async def serve() -> None:
+        import asyncio
+
+        with stop_on_signals() as stop:
+            async with LocalBroker(data_dir=data, port=port or None) as local:
+                typer.echo(local.bootstrap)
+                asked = asyncio.ensure_future(stop.wait())
+                ended = asyncio.ensure_future(local.wait())
+                await asyncio.wait({asked, ended}, return_when=asyncio.FIRST_COMPLETED)
+                asked.cancel()
+                if ended.done():
+                    ended.result()
+                ended.cancel()
+
+    run(serve())
+
+
+@topics.callback()
+def _topics() -> None:
+    """Kafka's topics."""
+
+
+@topics.command("create")
+def topics_create(
+    *,
+    bootstrap_servers: BootstrapServers = None,
+    partitions: Annotated[int | None, typer.Option(help="Partitions of every topic.")] = None,
+    replication: Annotated[int | None, typer.Option(help="Replicas of every topic.")] = None,
+) -> None:
+    """Make every topic that does not exist yet."""
+    from bus.clients import create_topics
+    from bus.settings import KafkaSettings
+    from bus.topics import TOPICS
+    from ecgstream.running import run
+    from ecgstream.settings import load
+
+    kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers, partitions=partitions, replication=replication)
+    run(create_topics(kafka))
+    for topic in TOPICS:
+        typer.echo(f"{kafka.topic(topic.name)}: {kafka.partitions} partitions, {topic.holds}")
+
+
+def detect(
+    *,
+    bootstrap_servers: BootstrapServers = None,
+    models: Models = None,
+    instance: Instance = None,
+    health_port: HealthPort = None,
+) -> None:
+    """Judge every window of every patient: ecg.samples in, ecg.windows and ecg.anomalies out."""
+    from bus.settings import KafkaSettings
+    from detector.service import run as detector
+    from detector.settings import DetectorSettings
+    from ecgstream.running import run
+    from ecgstream.services import serve
+    from ecgstream.settings import ProcessSettings, load
+
+    kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
+    settings = load(DetectorSettings, models=models, instance=instance)
+
+    async def work(service: "Service") -> None:
+        await detector(kafka, settings, service.stop, registry=service.registry, on_start=service.started)
+
+    run(serve("detector", kafka, load(ProcessSettings, health_port=health_port), work))
+
+
+def alert(
+    *,
+    bootstrap_servers: BootstrapServers = None,
+    instance: Instance = None,
+    health_port: HealthPort = None,
+) -> None:
+    """Make one alert of every episode: ecg.windows in, ecg.alerts out."""
+    from alerting.service import run as alerting
+    from alerting.settings import AlertingSettings
+    from bus.settings import KafkaSettings
+    from ecgstream.running import run
+    from ecgstream.services import serve
+    from ecgstream.settings import ProcessSettings, load
+
+    kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
+    settings = load(AlertingSettings, instance=instance)
+
+    async def work(service: "Service") -> None:
+        await alerting(kafka, settings, service.stop, registry=service.registry, on_start=service.started)
+
+    run(serve("alerting", kafka, load(ProcessSettings, health_port=health_port), work))
+
+
+def replay(
+    *,
+    record: Record = None,
+    more: Annotated[list[str] | None, typer.Argument(metavar="[R]...", help="More records.")] = None,
+    data: Data = None,
+    patients: Annotated[int | None, typer.Option(min=1, help="Deal the records out to so many patients.")] = None,
+    speed: Speed = None,
+    chunk_ms: Annotated[
+        int | None, typer.Option(help="Length of a message, ms of record.  [default: 250]")
+    ] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Go on from each record's start, for ever.")] = False,
+    duration: Annotated[
+        float | None, typer.Option(metavar="S", help="End every patient's stream after S seconds of record time.")
+    ] = None,
+    bootstrap_servers: BootstrapServers = None,
+    health_port: HealthPort = None,
+) -> None:
+    """Replay recordings as live patients into ecg.samples."""
+    from bus.settings import KafkaSettings
+    from ecgstream.recordings import load_records, names_of, noise_record, records_folder
+    from ecgstream.replaying import ProgressView
+    from ecgstream.replaying import replay as replay_records
+    from ecgstream.running import run
+    from ecgstream.services import serve
+    from ecgstream.settings import ProcessSettings, load
+    from producer.settings import FaultSettings, ReplaySettings
+
+    process = load(ProcessSettings, health_port=health_port)
+    kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
+    settings = load(
+        ReplaySettings, speed=speed, chunk_ms=chunk_ms, loop=loop or None, patients=patients, duration_s=duration
+    )
+    faults = load(FaultSettings)
+    folder = records_folder(data, process)
+    records = load_records(names_of([*(record or []), *(more or [])], folder), folder)
+    noise = noise_record(faults.noise, process) if faults.noise else None
+
+    async def work(service: "Service") -> None:
+        with ProgressView() as view:
+            done = await replay_records(
+                service, kafka, settings, faults, records=records, noise=noise, progress=view.show
+            )
+        view.log("stopped" if service.stop.is_set() else "replayed", done)
+
+    run(serve("producer", kafka, process, work))

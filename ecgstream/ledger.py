@@ -1,0 +1,106 @@
+"""What was sent against what was judged: which verdicts are due, which came, and how late."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bus.messages import Alert, Verdict
+from bus.samples import Chunk
+from detector.ward import Ward
+
+WindowKey = tuple[str, int, int]  # patient, start of the stream ns, number of the window
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Keeps account of a run.
+
+    Which verdicts are due is found by the detector's own pure core on the samples as they lie on the topic; how the
+    verdicts came is what the real detector did.
+
+    Attributes
+    ----------
+    samples : samples sent; those of all leads of one instant count once
+    latencies_ms : by verdict, from the last sample handed to the broker to the verdict read, ms
+    """
+
+    samples: int = 0
+    latencies_ms: list[float] = field(default_factory=list)
+    _due: set[WindowKey] = field(default_factory=set)
+    _verdicts: Counter[WindowKey] = field(default_factory=Counter)
+    _abnormal: set[WindowKey] = field(default_factory=set)
+    _anomalies: Counter[WindowKey] = field(default_factory=Counter)
+    _alerts: set[str] = field(default_factory=set)
+    _patients: set[str] = field(default_factory=set)
+    _ward: Ward = field(default_factory=Ward)
+
+    def sent(self, chunk: Chunk, offset: int) -> None:
+        """Note a chunk that lies on the samples topic."""
+        self.samples += len(chunk.samples)
+        self._patients.add(chunk.patient)
+        _, windows = self._ward.accept(chunk, offset, now_s=0.0)
+        self._due.update((window.patient, window.stream_start_ns, window.window) for window in windows)
+
+    def judged(self, verdict: Verdict, latency_ms: float | None) -> None:
+        """Note a verdict, and how late it was read."""
+        key = _key(verdict)
+        self._verdicts[key] += 1
+        if verdict.decision == "abnormal":
+            self._abnormal.add(key)
+        if latency_ms is not None:
+            self.latencies_ms.append(latency_ms)
+
+    def reported(self, anomaly: Verdict) -> None:
+        """Note an anomaly."""
+        self._anomalies[_key(anomaly)] += 1
+
+    def alerted(self, alert: Alert) -> None:
+        """Note a message about an alert."""
+        self._alerts.add(alert.id)
+
+    @property
+    def missing(self) -> int:
+        """How many windows have all their samples sent and miss a verdict, or their anomaly."""
+        return len((self._due - self._verdicts.keys()) | (self._abnormal - self._anomalies.keys()))
+
+    @property
+    def windows(self) -> int:
+        """How many windows were judged."""
+        return len(self._verdicts)
+
+    @property
+    def anomalies(self) -> int:
+        """How many of them are abnormal."""
+        return len(self._anomalies)
+
+    @property
+    def alerts(self) -> int:
+        """How many alerts have started."""
+        return len(self._alerts)
+
+    @property
+    def duplicated(self) -> int:
+        """How many verdicts and anomalies came once too often."""
+        return sum(count - 1 for counts in (self._verdicts, self._anomalies) for count in counts.values())
+
+    def latency_ms(self, percent: float) -> float | None:
+        """A percentile of the latencies, ms; None before the first verdict."""
+        return round(float(np.percentile(self.latencies_ms, percent)), 1) if self.latencies_ms else None
+
+    def summary(self) -> dict[str, object]:
+        """The account as the demo's JSON has it."""
+        return {
+            "patients": len(self._patients),
+            "samples": self.samples,
+            "windows": self.windows,
+            "anomalies": self.anomalies,
+            "alerts": self.alerts,
+            "latency_ms": {"p50": self.latency_ms(50), "p99": self.latency_ms(99)},
+            "lost": self.missing,
+            "duplicated": self.duplicated,
+        }
+
+
+def _key(verdict: Verdict) -> WindowKey:
+    return verdict.patient, verdict.stream_start_ns, verdict.window

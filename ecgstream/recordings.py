@@ -1,0 +1,59 @@
+"""Which recordings a command means, and where they are."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ecg.data import data_directory
+from ecg.labels import records_named
+from ecg.records import Record
+from ecg.wfdb_files import TOY_NAME, load_record
+from ecgstream.settings import ProcessSettings
+
+DATABASE = "mitdb"
+FAVOURITE = "208"  # many premature ventricular beats from the first minute on
+NOISE_DATABASE = "nstdb"
+
+
+def records_folder(data: Path | None, process: ProcessSettings) -> Path:
+    """The folder of WFDB records: the option, else ``mitdb`` in the data directory."""
+    return data.expanduser() if data else data_directory(process.data_dir) / DATABASE
+
+
+def names_of(selections: Sequence[str], folder: Path) -> tuple[str, ...]:
+    """The record names that are meant; none given means record 208, or the excerpt of it that is always there.
+
+    Parameters
+    ----------
+    selections : each a name, several separated by commas, "ds1", "ds2" or "all"
+    folder : where the records are
+
+    Raises
+    ------
+    EcgStreamError : when a record is not there
+    """
+    if not selections:
+        return (FAVOURITE if (folder / f"{FAVOURITE}.hea").is_file() else TOY_NAME,)
+    names: list[str] = []
+    for selection in selections:
+        names.extend([TOY_NAME] if selection == TOY_NAME else records_named(selection, folder))
+    return tuple(dict.fromkeys(names))
+
+
+def load_records(names: Sequence[str], folder: Path) -> tuple[Record, ...]:
+    """The records by name.
+
+    Raises
+    ------
+    EcgStreamError : when one is not there or cannot be read
+    """
+    return tuple(load_record(name, folder) for name in names)
+
+
+def noise_record(name: str, process: ProcessSettings) -> Record:
+    """A record of the Noise Stress Test: "bw", "em" or "ma".
+
+    Raises
+    ------
+    EcgStreamError : when it is not in the data directory
+    """
+    return load_record(name, data_directory(process.data_dir) / NOISE_DATABASE)

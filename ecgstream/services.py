@@ -1,0 +1,105 @@
+"""Running one service as containers do: logs, health and metrics, signals, and topics that exist."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import structlog
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from bus.clients import create_topics
+from bus.settings import KafkaSettings
+from ecgstream.settings import ProcessSettings
+from ops.health import HealthServer
+from ops.logging import configure_logging
+from ops.signals import stop_on_signals
+
+log = structlog.get_logger(__name__)
+
+
+class Runner(Protocol):
+    """What a service shows of itself once it runs."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it does its work."""
+
+
+class Service:
+    """What a service is handed to work with.
+
+    Attributes
+    ----------
+    stop : set when the service is to end
+    registry : where its metrics go
+    """
+
+    def __init__(self, stop: asyncio.Event, registry: CollectorRegistry) -> None:
+        self.stop = stop
+        self.registry = registry
+        self._runner: Runner | None = None
+
+    def started(self, runner: Runner) -> None:
+        """Note what knows whether the service is ready."""
+        self._runner = runner
+
+    def not_ready(self) -> str | None:
+        """Why the service is not ready; None when it is."""
+        if self._runner is None:
+            return "it is starting"
+        return None if self._runner.ready else "its partitions are not all being processed"
+
+
+async def serve(
+    name: str, kafka: KafkaSettings, process: ProcessSettings, work: Callable[[Service], Awaitable[None]]
+) -> None:
+    """Run a service until SIGTERM, SIGINT or its own end.
+
+    Parameters
+    ----------
+    name : stands in every line of the log
+    kafka : where the topics are; those that are missing are made
+    process : logs, health endpoint
+    work : the service; it returns when it is done, or soon after its ``stop`` is set
+
+    Raises
+    ------
+    EcgStreamError : when the service cannot start or cannot go on
+    """
+    configure_logging(service=name, level=process.log_level, form=process.log_format)
+    registry = own_registry()
+    with stop_on_signals() as stop:
+        service = Service(stop, registry)
+        async with HealthServer(
+            registry=registry, ready=service.not_ready, host=process.health_host, port=process.health_port
+        ) as health:
+            log.info("health", host=process.health_host, port=health.port)
+            if await _unless(stop, create_topics(kafka)):
+                await work(service)
+
+
+def own_registry() -> CollectorRegistry:
+    """A registry that holds what every process tells: CPU time, memory, open files, garbage collection."""
+    registry = CollectorRegistry()
+    PlatformCollector(registry=registry)
+    ProcessCollector(registry=registry)
+    if sys.implementation.name == "cpython":
+        GCCollector(registry=registry)
+    return registry
+
+
+async def _unless(stop: asyncio.Event, step: Awaitable[None]) -> bool:
+    """Wait for a step of the start; False when the service was asked to stop meanwhile."""
+    doing = asyncio.ensure_future(step)
+    asked = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({doing, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            doing.result()
+            return not stop.is_set()
+        return False
+    finally:
+        for task in (doing, asked):
+            task.cancel()
+        await asyncio.gather(doing, asked, return_exceptions=True)

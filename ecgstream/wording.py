@@ -1,0 +1,51 @@
+"""Verdicts and alerts as one readable line each; times are UTC."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bus.messages import Alert, Verdict
+
+STYLES = {"normal": "green", "abnormal": "bold red", "unusable": "yellow"}
+PRIORITY_STYLES = {"high": "bold white on red", "medium": "bold yellow", "low": "cyan"}
+
+
+def time_of(t_ns: int) -> str:
+    """A time in nanoseconds UTC as text, to the millisecond."""
+    seconds, rest_ns = divmod(t_ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{rest_ns // 1_000_000:03d}Z"
+
+
+def rate_of(bpm: float | None) -> str:
+    """A heart rate as text."""
+    return "  -/min" if bpm is None else f"{bpm:3.0f}/min"
+
+
+def verdict_line(verdict: Verdict) -> str:
+    """A verdict as one line."""
+    score = "    " if verdict.fused is None else f"{verdict.fused:.2f}"
+    reasons = "; ".join(verdict.reasons)
+    return (
+        f"{time_of(verdict.start_ns)}  {verdict.patient:<12} {verdict.decision:<8} {score}  "
+        f"{rate_of(verdict.heart_rate_bpm)}  {reasons}"
+    ).rstrip()
+
+
+def alert_line(alert: Alert) -> str:
+    """A message about an alert as one line."""
+    length_s = (alert.last_ns - alert.onset_ns) / 1e9
+    return (
+        f"{time_of(alert.onset_ns)}  {alert.patient:<12} ALERT {alert.phase:<8} {alert.priority:<6} {alert.kind}, "
+        f"{length_s:.0f} s, {rate_of(alert.heart_rate_bpm).strip()}: {'; '.join(alert.reasons)}"
+    ).rstrip(": ")
+
+
+def summary_line(summary: Mapping[str, Any]) -> str:
+    """The demo's summary as one line."""
+    latency = summary["latency_ms"]
+    late = "" if latency["p50"] is None else f", latency p50 {latency['p50']:.0f} ms, p99 {latency['p99']:.0f} ms"
+    return (
+        f"{summary['patients']} patients, {summary['samples']} samples, {summary['windows']} windows, "
+        f"{summary['anomalies']} anomalies, {summary['alerts']} alerts{late}, "
+        f"lost {summary['lost']}, duplicated {summary['duplicated']}"
+    )
