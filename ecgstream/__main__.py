@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Sequence
 
 FAILED = 1
+WRONG_USAGE = 2
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
 
@@ -34,7 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if debug:
             traceback.print_exc()
         sys.stderr.write(f"ecgstream: {told(error)}\n")
-        sys.exit(FAILED)
+        sys.exit(_status(error))
+
+
+def _status(error: Exception) -> int:
+    from ecgstream.settings import OptionError
+
+    return WRONG_USAGE if isinstance(error, OptionError) else FAILED
 
 
 def told(error: BaseException) -> str:

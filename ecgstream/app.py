@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from ecgstream.commands import measuring, services, upkeep, watching
 from ecgstream.commands import models as model_commands
-from ecgstream.commands import services, upkeep, watching
 
 app = typer.Typer(
     name="ecgstream",
@@ -42,6 +42,8 @@ app.command()(services.detect)
 app.command()(services.alert)
 app.command()(watching.subscribe)
 app.command()(model_commands.score)
+app.command()(measuring.chaos)
 app.command()(upkeep.doctor)
 app.add_typer(services.topics, name="topics")
 app.add_typer(upkeep.data, name="data")
+app.add_typer(measuring.bench, name="bench")

@@ -1,4 +1,8 @@
-"""Services as child processes: the very commands that containers run."""
+"""Services as child processes: the very commands that containers run.
+
+The kernel ends them when this process ends, however it ends; Ctrl-C reaches this process alone, which then ends them
+in order.
+"""
 
 import asyncio
 import os
@@ -12,6 +16,7 @@ from typing import Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from bus.broker_process import ChildProcess
 from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
 
@@ -47,11 +52,13 @@ class Command:
             "ECGSTREAM_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
             "ECGSTREAM_TOPIC_PREFIX": kafka.topic_prefix,
             "ECGSTREAM_PARTITIONS": str(kafka.partitions),
+            "ECGSTREAM_REPLICATION": str(kafka.replication),
             "ECGSTREAM_SECURITY_PROTOCOL": kafka.security_protocol,
             "ECGSTREAM_INSTANCE": f"{name}-{os.getpid()}",
+            "ECGSTREAM_HEALTH_HOST": "127.0.0.1",
             "ECGSTREAM_HEALTH_PORT": str(self.health_port),
         }
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: ChildProcess | None = None
         self._asked_to_end = False
 
     @property
@@ -64,22 +71,18 @@ class Command:
     @property
     def running(self) -> bool:
         """Whether it has been started and has not ended."""
-        return self._process is not None and self._process.returncode is None
+        return self._process is not None and self._process.running
 
     async def start(self) -> None:
         """Start it, or start it anew."""
         self._asked_to_end = False
-        with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "ecgstream",
-                *self._words,
-                env=self._environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self._process = ChildProcess(
+            [sys.executable, "-m", "ecgstream", *self._words],
+            output=self._log,
+            directory=Path.cwd(),
+            environment=self._environment,
+        )
+        await self._process.start()
 
     async def ready(self) -> None:
         """Wait until it says that it is at work.
@@ -119,24 +122,26 @@ class Command:
         ------
         EcgStreamError : with its last words
         """
-        process = self._process
-        if process is None or self._asked_to_end or process.returncode in {None, 0}:
+        if self._process is None or self._process.running or self._asked_to_end:
+            return
+        status = await self._process.ended()
+        if status == 0:
             return
         text = await asyncio.to_thread(self._log.read_text, errors="replace")
         words = "; ".join(text.splitlines()[-LAST_WORDS:]) or "it said nothing"
-        raise EcgStreamError(f"'ecgstream {self._words[0]}' ended with status {process.returncode}: {words}")
+        raise EcgStreamError(f"'ecgstream {self._words[0]}' ended with status {status}: {words}")
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
-        if self._process is not None and self.running:
-            self._process.send_signal(number)
+        if self._process is not None:
+            self._process.signal(number)
 
     async def kill(self) -> None:
         """SIGKILL: it ends without a word."""
         self._asked_to_end = True
         self.send(signal.SIGKILL)
         if self._process is not None:
-            await self._process.wait()
+            await self._process.ended()
 
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL when that does not help."""
@@ -145,7 +150,7 @@ class Command:
         if self._process is None:
             return
         try:
-            await asyncio.wait_for(self._process.wait(), END_S)
+            await asyncio.wait_for(self._process.ended(), END_S)
         except TimeoutError:
             await self.kill()
 

@@ -23,9 +23,9 @@ from bus.settings import KafkaSettings
 from bus.topic_admin import topic_states
 from detector.transform import INGEST_HEADER
 from ecg.records import Record
+from ecgstream.children import Command, free_port
 from ecgstream.demo_view import NOTICE, View
 from ecgstream.ledger import Ledger
-from ecgstream.own_commands import OwnCommand, free_port
 from ecgstream.recordings import load_records
 from ecgstream.replaying import replay
 from ecgstream.services import Service
@@ -115,7 +115,7 @@ class _System:
     """All that runs beside this process."""
 
     kafka: KafkaSettings
-    services: tuple[OwnCommand, ...]
+    services: tuple[Command, ...]
 
     @property
     def reader(self) -> KafkaReader:
@@ -139,7 +139,7 @@ async def _system(options: DemoOptions) -> AsyncIterator[_System]:
     kafka = local_settings(port, partitions=options.partitions)
     async with AsyncExitStack() as stack:
         logs = Path(stack.enter_context(TemporaryDirectory(prefix="ecgstream-demo-")))
-        services = tuple(OwnCommand(name, name, kafka=kafka, logs=logs) for name in ("detect", "alert"))
+        services = tuple(Command(name, name, kafka=kafka, logs=logs) for name in ("detect", "alert"))
         stack.push_async_callback(_stop_all, services)
         # The services load their libraries while Kafka starts; they wait for it by themselves.
         await asyncio.gather(*(service.start() for service in services))
@@ -161,7 +161,7 @@ def local_settings(port: int, *, partitions: int) -> KafkaSettings:
     )
 
 
-async def _stop_all(commands: Sequence[OwnCommand]) -> None:
+async def _stop_all(commands: Sequence[Command]) -> None:
     await asyncio.gather(*(command.stop() for command in commands))
 
 

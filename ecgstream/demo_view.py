@@ -138,7 +138,8 @@ class View:
         if self._alerts:
             table = Table.grid(padding=(0, 1))
             for alert in self._alerts:
-                table.add_row(Text(alert_line(alert), style=PRIORITY_STYLES[alert.priority], overflow="ellipsis"))
+                line = Text(alert_line(alert), style=PRIORITY_STYLES[alert.priority], no_wrap=True, overflow="ellipsis")
+                table.add_row(line)
             parts.append(Panel(table, title="alerts", title_align="left", border_style="dim"))
         parts.append(Text(self._figures(), style="dim"))
         return Group(*parts)
@@ -157,7 +158,9 @@ class View:
             told.append("\n" if verdict.fused is None else f" {verdict.fused:.2f}\n")
             told.append(f"{time_of(verdict.start_ns)[11:19]}\n", style="dim")
             told.append("; ".join(verdict.reasons))
-        grid = Table.grid(padding=(0, 2))
+        grid = Table.grid(padding=(0, 2), expand=True)
+        grid.add_column(width=TRACE_WIDTH, no_wrap=True)
+        grid.add_column(ratio=1)
         grid.add_row(Text("\n".join(lines), style="bright_green", no_wrap=True), told)
         style = "red" if decision == "abnormal" else "dim"
         return Panel(

@@ -24,6 +24,10 @@ class SettingsError(EcgStreamError):
     """A setting that cannot be used; the message names it, its value, its limit and the remedy."""
 
 
+class OptionError(SettingsError):
+    """An option's value that cannot be used: wrong usage."""
+
+
 class ProcessSettings(BaseSettings):
     """What any command of this program needs.
 
@@ -54,14 +58,15 @@ def load(kind: type[SettingsT], **options: object) -> SettingsT:
 
     Raises
     ------
-    SettingsError : when a value is outside its limits, or a variable of this program's is not known
+    OptionError : when an option's value is outside its limits
+    SettingsError : when a variable's value is, or a variable of this program's is not known
     """
     refuse_unknown_variables()
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     try:
         return kind(**given)
     except ValidationError as error:
-        raise SettingsError(_line(kind, error, given)) from None
+        raise _told(kind, error, given) from None
 
 
 @cache
@@ -101,16 +106,15 @@ def kinds() -> tuple[type[BaseSettings], ...]:
     return ProcessSettings, KafkaSettings, DetectorSettings, AlertingSettings, ReplaySettings, FaultSettings
 
 
-def _line(kind: type[BaseSettings], error: ValidationError, given: dict[str, Any]) -> str:
+def _told(kind: type[BaseSettings], error: ValidationError, given: dict[str, Any]) -> SettingsError:
     first = error.errors(include_url=False)[0]
     if not first["loc"]:  # two settings that contradict each other: their own check says all
-        return str(first["msg"]).removeprefix("Value error, ")
+        return SettingsError(str(first["msg"]).removeprefix("Value error, "))
     place = str(first["loc"][0])  # a field, or its alias
-    field = next(
-        (field for field in kind.model_fields if place.upper() in {field.upper(), _variable(kind, field)}), place
-    )
-    name = "--" + field.replace("_", "-") if field in given else _variable(kind, field)
+    fields = (name for name in kind.model_fields if place.upper() in {name.upper(), _variable(kind, name)})
+    field = next(fields, place)
     value = "" if "password" in field else f"={first['input']}"
     limit = str(first["msg"])[:1].lower() + str(first["msg"])[1:]
-    where = "correct the option" if field in given else "correct it in the environment or in .env"
-    return f"{name}{value}: {limit}: {where}"
+    if field in given:
+        return OptionError(f"--{field.replace('_', '-')}{value}: {limit}: correct the option")
+    return SettingsError(f"{_variable(kind, field)}{value}: {limit}: correct it in the environment or in .env")

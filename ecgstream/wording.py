@@ -8,6 +8,7 @@ from bus.messages import Alert, Verdict
 
 STYLES = {"normal": "green", "abnormal": "bold red", "unusable": "yellow"}
 PRIORITY_STYLES = {"high": "bold white on red", "medium": "bold yellow", "low": "cyan"}
+SHOWN_REASONS = 3  # of an alert: one that lasts gathers many
 
 
 def time_of(t_ns: int) -> str:
@@ -33,10 +34,11 @@ def verdict_line(verdict: Verdict) -> str:
 
 def alert_line(alert: Alert) -> str:
     """A message about an alert as one line."""
+    reasons = "; ".join(alert.reasons[:SHOWN_REASONS]) + ("; ..." if len(alert.reasons) > SHOWN_REASONS else "")
     length_s = (alert.last_ns - alert.onset_ns) / 1e9
     return (
         f"{time_of(alert.onset_ns)}  {alert.patient:<12} ALERT {alert.phase:<8} {alert.priority:<6} {alert.kind}, "
-        f"{length_s:.0f} s, {rate_of(alert.heart_rate_bpm).strip()}: {'; '.join(alert.reasons)}"
+        f"{length_s:.0f} s, {rate_of(alert.heart_rate_bpm).strip()}: {reasons}"
     ).rstrip(": ")
 
 

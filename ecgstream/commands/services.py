@@ -126,9 +126,7 @@ def replay(
     data: Data = None,
     patients: Annotated[int | None, typer.Option(min=1, help="Deal the records out to so many patients.")] = None,
     speed: Speed = None,
-    chunk_ms: Annotated[
-        int | None, typer.Option(help="Length of a message, ms of record.  [default: 250]")
-    ] = None,
+    chunk_ms: Annotated[int | None, typer.Option(help="Length of a message, ms of record.  [default: 250]")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Go on from each record's start, for ever.")] = False,
     duration: Annotated[
         float | None, typer.Option(metavar="S", help="End every patient's stream after S seconds of record time.")

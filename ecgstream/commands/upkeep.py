@@ -1,10 +1,97 @@
+"""The commands that look after an installation: its data, and whether all is well."""
+
+from typing import Annotated
+
 import typer
 
-data = typer.Typer()
+from ecgstream.commands.options import BootstrapServers, Json, Models
+
+data = typer.Typer(help="The recordings in the data directory.", no_args_is_help=True)
 
 
-@data.callback()
-def _d() -> None: ...
+@data.command("fetch")
+def data_fetch(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="mitdb, nstdb, ecg5000.")] = None,
+) -> None:
+    """Fetch recordings into the data directory; what is there is left alone, what was cut goes on."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    from ecg.data import Progress, data_directory, fetch
+    from ecgstream.settings import ProcessSettings, load
+
+    directory = data_directory(load(ProcessSettings).data_dir)
+    with Bars(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("files  {task.fields[file]}"),
+        console=Console(stderr=True),
+    ) as bars:
+        tasks: dict[str, int] = {}
+
+        def show(progress: Progress) -> None:
+            if progress.database not in tasks:
+                tasks[progress.database] = bars.add_task(progress.database, total=progress.total, file="")
+            bars.update(
+                bars.tasks[tasks[progress.database]].id,
+                completed=progress.done,
+                total=progress.total,
+                file=f"{progress.file} {progress.file_bytes / 1e6:.1f} MB",
+            )
+
+        fetch(names or [], directory, progress=show)
+    typer.echo(f"the recordings are in {directory}")
+
+
 @data.command("check")
-def check() -> None: ...
-def doctor() -> None: ...
+def data_check() -> None:
+    """Say what is there, and whether it is whole."""
+    from ecg.data import check, data_directory
+    from ecg.errors import EcgStreamError
+    from ecgstream.settings import ProcessSettings, load
+
+    directory = data_directory(load(ProcessSettings).data_dir)
+    states = check(directory)
+    typer.echo(f"{directory}:")
+    for state in states:
+        word = "whole" if state.complete else "damaged" if state.damaged else "not whole" if state.records else "absent"
+        typer.echo(f"  {state.name:<8} {state.records:3d} of {state.expected:3d}  {word:<9}  {state.title}")
+        for file in state.damaged:
+            typer.echo(f"           damaged: {file}")
+    typer.echo("  208-excerpt: five minutes of record 208 that are always there")
+    if any(state.damaged for state in states):
+        raise EcgStreamError(f"recordings in {directory} are damaged: run 'ecgstream data fetch'")
+
+
+def doctor(
+    *,
+    bootstrap_servers: BootstrapServers = None,
+    models: Models = None,
+    json: Json = None,
+) -> None:
+    """Check broker, topics, models, data, ports, clock, Java, memory and disk; say how to mend what is wrong."""
+    from rich.console import Console
+
+    from bus.settings import KafkaSettings
+    from detector.settings import DetectorSettings
+    from ecg.errors import EcgStreamError
+    from ecgstream.doctor import as_json, examine
+    from ecgstream.running import STDOUT, run, write_json
+    from ecgstream.settings import ProcessSettings, load
+    from ops.logging import configure_logging
+
+    process = load(ProcessSettings)
+    configure_logging(service="doctor", level="error", form=process.log_format)
+    kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
+    findings = run(examine(process, kafka, load(DetectorSettings, models=models)))
+    if json != STDOUT:
+        console = Console(highlight=False, soft_wrap=True)
+        for finding in findings:
+            word = "[green]ok[/]     " if finding.ok else "[bold red]problem[/]"
+            console.print(f"{word}  {finding.check}: ", end="")
+            console.print(finding.found + (f" → {finding.remedy}" if finding.remedy else ""), markup=False)
+    write_json(as_json(findings), json)
+    if problems := [finding.check for finding in findings if not finding.ok]:
+        raise EcgStreamError(f"{len(problems)} of {len(findings)} checks found a problem: {', '.join(problems)}")

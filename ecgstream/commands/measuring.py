@@ -1,0 +1,78 @@
+"""The commands that measure the whole system: how much it carries, and what it survives."""
+
+from typing import Annotated
+
+import typer
+
+from ecgstream.commands.options import Data, Json, Record
+
+bench = typer.Typer(help="How much the system carries.", no_args_is_help=True)
+
+
+@bench.callback()
+def _bench() -> None:
+    """How much the system carries."""
+
+
+@bench.command("capacity")
+def bench_capacity(
+    *,
+    patients: Annotated[int, typer.Option(min=1, metavar="N", help="Live patients.")] = 100,
+    duration: Annotated[float, typer.Option(min=1, metavar="S", help="Seconds of wall time.")] = 60.0,
+    record: Record = None,
+    data: Data = None,
+    json: Json = None,
+) -> None:
+    """Replay live patients beside one detector, on a broker of its own, and measure."""
+    from ecgstream.bench import run_capacity
+    from ecgstream.recordings import names_of, records_folder
+    from ecgstream.running import run
+    from ecgstream.settings import ProcessSettings, load
+    from ops.logging import configure_logging
+
+    process = load(ProcessSettings)
+    configure_logging(service="bench", level="warning", form=process.log_format)
+    folder = records_folder(data, process)
+    names = names_of(record or [], folder)
+    report = run(run_capacity(patients=patients, duration_s=duration, records=names, data=folder))
+    _tell(report, json)
+
+
+def chaos(
+    *,
+    faults: Annotated[int, typer.Option(min=0, metavar="N", help="How many faults.")] = 10,
+    seed: Annotated[int, typer.Option(metavar="S", help="The same seed brings the same faults.")] = 0,
+    kinds: Annotated[str | None, typer.Option(help="Kinds of fault, separated by commas; all by default.")] = None,
+    patients: Annotated[int, typer.Option(min=1, metavar="N", help="How many patients are replayed.")] = 10,
+    seconds: Annotated[float, typer.Option(min=10, metavar="S", help="Seconds of record time of each.")] = 300.0,
+    record: Record = None,
+    data: Data = None,
+    json: Json = None,
+) -> None:
+    """Kill, stop and restart at seeded moments, and compare with the undisturbed run."""
+    from ecgstream.chaos import KINDS, ChaosPlan, run_chaos
+    from ecgstream.recordings import load_records, names_of, records_folder
+    from ecgstream.running import run
+    from ecgstream.settings import ProcessSettings, load
+    from ops.logging import configure_logging
+
+    process = load(ProcessSettings)
+    configure_logging(service="chaos", level="warning", form=process.log_format)
+    plan = ChaosPlan(
+        faults=faults,
+        seed=seed,
+        kinds=tuple(kinds.split(",")) if kinds else KINDS,
+        patients=patients,
+        record_s=seconds,
+    )
+    folder = records_folder(data, process)
+    _tell(run(run_chaos(plan, load_records(names_of(record or [], folder), folder))), json)
+
+
+def _tell(report: dict[str, object], json: Json) -> None:
+    from ecgstream.running import STDOUT, write_json
+
+    if json != STDOUT:
+        for name, value in report.items():
+            typer.echo(f"{name}: {value}")
+    write_json(report, json)

@@ -1,0 +1,148 @@
+"""Scoring files without a broker: the detector's verdicts on a recording, told in seconds of the file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from alerting.episodes import PatientState, step
+from alerting.settings import AlertingSettings
+from bus.messages import Alert, Verdict
+from detector.offline import EPOCH_NS, verdicts_of
+from detector.scorer import Scorer
+from ecg.files import read_file
+from ecg.records import Record
+
+
+def score_file(
+    path: Path,
+    scorer: Scorer,
+    rules: AlertingSettings,
+    *,
+    fs_hz: float | None = None,
+    leads: tuple[str, ...] | None = None,
+    unit: str | None = None,
+) -> dict[str, Any]:
+    """The result of one file, as the JSON of ``ecgstream score`` has it.
+
+    Parameters
+    ----------
+    path : a WFDB, EDF, CSV or ``.npy`` file
+    scorer : judges the windows
+    rules : what makes an episode
+    fs_hz, leads, unit : see ``ecg.files.read_file``
+
+    Raises
+    ------
+    EcgStreamError : when the file cannot be read
+    """
+    record = read_file(path, fs_hz=fs_hz, leads=leads, unit=unit)
+    return result_of(record, verdicts_of(record, scorer, patient="file"), rules, file=str(path))
+
+
+def result_of(record: Record, verdicts: Sequence[Verdict], rules: AlertingSettings, *, file: str) -> dict[str, Any]:
+    """A recording's verdicts as one result; times are seconds from the recording's start."""
+    findings = _findings(verdicts, rules)
+    return {
+        "file": file,
+        "fs_hz": record.fs_hz,
+        "leads": list(record.leads),
+        "seconds": round(record.seconds, 3),
+        "windows": [_window(verdict) for verdict in verdicts],
+        "beats": [
+            {"t_s": _seconds(beat.t_ns), "class": beat.beat_class, "confidence": beat.confidence}
+            for verdict in verdicts
+            for beat in verdict.beats
+        ],
+        "findings": findings,
+        "aggregate": _aggregate(verdicts, findings, rules),
+    }
+
+
+def _seconds(t_ns: int) -> float:
+    return round((t_ns - EPOCH_NS) / 1e9, 3)
+
+
+def _window(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "start_s": _seconds(verdict.start_ns),
+        "end_s": _seconds(verdict.end_ns),
+        "decision": verdict.decision,
+        "cnn": verdict.cnn,
+        "autoencoder": verdict.autoencoder,
+        "fused": verdict.fused,
+        "heart_rate_bpm": verdict.heart_rate_bpm,
+        "quality": verdict.quality.model_dump(mode="json"),
+        "reasons": list(verdict.reasons),
+    }
+
+
+def _findings(verdicts: Sequence[Verdict], rules: AlertingSettings) -> list[dict[str, Any]]:
+    """The episodes for which the stream would raise an alert, by the same rules."""
+    last: dict[str, Alert] = {}
+    state: PatientState | None = None
+    for verdict in verdicts:
+        state, alerts = step(state, verdict, rules)
+        last.update((alert.id, alert) for alert in alerts)
+    # An alert still open at the end of the file has grown since it was last told.
+    grown = {} if state is None else {kind: tracker.open for kind, tracker in state.trackers if tracker.open}
+    findings = []
+    for alert in last.values():
+        still = grown.get(alert.kind) if alert.end_ns is None else None
+        findings.append(
+            {
+                "start_s": _seconds(alert.onset_ns),
+                "end_s": _seconds(still.last_ns if still else alert.last_ns),
+                "kind": alert.kind,
+                "priority": alert.priority,
+            }
+        )
+    return sorted(findings, key=lambda finding: (finding["start_s"], finding["kind"]))
+
+
+def _aggregate(
+    verdicts: Sequence[Verdict], findings: Sequence[dict[str, Any]], rules: AlertingSettings
+) -> dict[str, Any]:
+    """The whole file in one word.
+
+    Abnormal when an episode is found, as the stream would alert, or, in a file too short for an episode, an abnormal
+    window. The confidence is the median fused score of the abnormal windows; of a normal file, one minus that of all.
+    """
+    usable = [verdict for verdict in verdicts if verdict.fused is not None]
+    abnormal = [verdict.fused for verdict in usable if verdict.fused is not None and verdict.decision == "abnormal"]
+    scores = [verdict.fused for verdict in usable if verdict.fused is not None]
+    if not usable:
+        return {"decision": "unusable", "confidence": None, "abnormal_fraction": None}
+    episode = any(finding["kind"] == "physiological" for finding in findings)
+    short = len(usable) < rules.start_of and bool(abnormal)
+    decision = "abnormal" if episode or short else "normal"
+    confidence = median(abnormal) if decision == "abnormal" else 1 - median(scores)
+    return {
+        "decision": decision,
+        "confidence": round(confidence, 4),
+        "abnormal_fraction": round(len(abnormal) / len(usable), 4),
+    }
+
+
+def told(result: dict[str, Any]) -> list[str]:
+    """A result as readable lines."""
+    aggregate = result["aggregate"]
+    sure = "" if aggregate["confidence"] is None else f" (confidence {aggregate['confidence']:.2f})"
+    head = (
+        f"{result['file']}: {aggregate['decision']}{sure}: {len(result['windows'])} windows, "
+        f"{len(result['beats'])} beats, {result['seconds']:.0f} s of {', '.join(result['leads'])} "
+        f"at {result['fs_hz']:g} Hz"
+    )
+    lines = [head]
+    lines += [
+        f"  {finding['start_s']:8.1f} to {finding['end_s']:8.1f} s  {finding['kind']}, {finding['priority']} priority"
+        for finding in result["findings"]
+    ]
+    lines += [
+        f"  {window['start_s']:8.1f} s  {window['decision']}"
+        + ("" if window["fused"] is None else f" {window['fused']:.2f}")
+        + f"  {'; '.join(window['reasons'])}"
+        for window in result["windows"]
+        if window["decision"] != "normal"
+    ]
+    return lines
