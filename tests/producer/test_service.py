@@ -81,7 +81,7 @@ async def test_other_paces_change_when_chunks_go_but_not_what_they_say(speed: fl
     stage = Stage(deal([record(3600)]), speed=speed)
     running = await stage.start()
     await stage.clock.advance(5 / speed + TICK_S)
-    assert len(stage.sent()) == pytest.approx(20, abs=1)
+    assert 20 <= len(stage.sent()) <= 21 + TICK_S * speed / 0.25
     await stage.clock.advance(5 / speed + TICK_S)
     await finished(running)
     assert joined(stage.chunks("r")).shape == (3600, 2)
@@ -111,8 +111,8 @@ async def test_many_patients_share_the_load_evenly() -> None:
     await stage.clock.advance(LISTEN_S)
     await finished(running)
     by_tick = np.bincount([(message.timestamp_ms - START_NS // 10**6) // 10 for message in stage.sent()])
-    assert by_tick[60:900].max() <= 5  # 200 chunks/s are 2 in 10 ms; without phases it would be 50
-    assert {len(stage.chunks(patient.id)) for patient in deal([record(36_000)], 50)} <= {39, 40}
+    assert by_tick[60:900].max() <= 5  # 200 chunks/s are 4 in a tick of 20 ms; without phases it would be 50
+    assert {len(stage.chunks(patient.id)) for patient in deal([record(36_000)], 50)} <= {38, 39, 40}
 
 
 async def test_who_falls_behind_sends_all_that_is_due_and_drops_nothing() -> None:
