@@ -1,7 +1,6 @@
 """Alerting as a service: the loop around the transform."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
@@ -12,9 +11,7 @@ from alerting.transform import SERVICE, AlertingTransform
 from bus.exactly_once import ExactlyOnce
 from bus.settings import KafkaSettings
 from ops.clock import Clock, SystemClock
-
-GAUGES_EVERY_S = 1.0
-LOOP_PROBE_S = 0.05  # how often the event loop's lag is measured
+from ops.probes import probing
 
 
 async def run(
@@ -52,28 +49,10 @@ async def run(
         clock=clock,
     )
     on_start(runner)
-    probes = [
-        asyncio.create_task(_measure_loop(metrics, clock)),
-        asyncio.create_task(_measure_state(metrics, clock, runner)),
-    ]
-    try:
-        await runner.run(stop)
-    finally:
-        for probe in probes:
-            probe.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await probe
 
-
-async def _measure_loop(metrics: AlertingMetrics, clock: Clock) -> None:
-    while True:
-        began = clock.monotonic_s()
-        await clock.sleep(LOOP_PROBE_S)
-        metrics.loop_lag_seconds.observe(max(0.0, clock.monotonic_s() - began - LOOP_PROBE_S))
-
-
-async def _measure_state(metrics: AlertingMetrics, clock: Clock, runner: ExactlyOnce) -> None:
-    while True:
+    def gauges() -> None:
         metrics.partitions.set(runner.partitions)
         metrics.lag_messages.set(runner.lag())
-        await clock.sleep(GAUGES_EVERY_S)
+
+    async with probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=gauges):
+        await runner.run(stop)

@@ -319,9 +319,10 @@ class ExactlyOnce:
     async def _commit(self, slot: _Slot, messages: list[Outgoing]) -> None:
         try:
             await slot.writer.commit(messages)
-            self._transform.committed(messages)
         except Exception as error:  # noqa: BLE001 # whatever it was: nothing of it is visible, so do it again
             self._fail(slot, error)
+        else:
+            self._transform.committed(messages)
 
     def _fail(self, slot: _Slot, error: BaseException) -> None:
         """What a slot holds in memory may be ahead of the log: all of it goes, to be restored from the log."""

@@ -1,0 +1,90 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bus.messages import Verdict
+from detector.offline import verdicts_of
+from detector.scorer import Scorer
+from ecg.records import MISSING, Record
+
+SAME = 1e-6
+
+
+@pytest.fixture(scope="module")
+def whole(excerpt: Record, scorer: Scorer) -> list[Verdict]:
+    return verdicts_of(excerpt, scorer)
+
+
+def assert_same(found: list[Verdict], expected: list[Verdict]) -> None:
+    assert [v.id for v in found] == [v.id for v in expected]
+    for one, other in zip(found, expected, strict=True):
+        for name in ("cnn", "autoencoder", "fused"):
+            assert getattr(one, name) == pytest.approx(getattr(other, name), abs=SAME)
+        assert [b.t_ns for b in one.beats] == [b.t_ns for b in other.beats]
+        assert (one.decision, one.quality, one.continuity) == (other.decision, other.quality, other.continuity)
+
+
+@pytest.mark.parametrize("chunk_s", [0.1, 0.73, 5.0])
+def test_chunks_change_nothing(excerpt: Record, scorer: Scorer, whole: list[Verdict], chunk_s: float) -> None:
+    assert_same(verdicts_of(excerpt, scorer, chunk_s=chunk_s), whole)
+
+
+def test_every_window_of_the_excerpt_is_judged(whole: list[Verdict], excerpt: Record) -> None:
+    assert [v.window for v in whole] == list(range(int(excerpt.seconds // 5)))
+    assert all(v.decision != "unusable" for v in whole)
+    assert all(0 <= (v.fused or -1) <= 1 for v in whole)
+
+
+def test_premature_ventricular_beats_are_found_abnormal(whole: list[Verdict]) -> None:
+    # Record 208 holds one ventricular or fusion beat in three here: nearly every window has some.
+    assert sum(v.decision == "abnormal" for v in whole) > 0.7 * len(whole)
+    assert any("ventricular beat" in reason for v in whole for reason in v.reasons)
+
+
+def test_beats_are_reported_once_and_nearly_all(whole: list[Verdict]) -> None:
+    times = [beat.t_ns for v in whole for beat in v.beats]
+    assert (np.diff(times) >= 200_000_000).all()
+    assert len(times) == pytest.approx(509, rel=0.03)  # the annotators' count
+
+
+def test_heart_rate_is_that_of_the_record(whole: list[Verdict]) -> None:
+    rates = [v.heart_rate_bpm for v in whole if v.heart_rate_bpm is not None]
+    assert np.median(rates) == pytest.approx(105, rel=0.05)
+
+
+def test_constant_lead_is_unusable_and_says_why(excerpt: Record, scorer: Scorer) -> None:
+    flat = replace(excerpt, samples=np.full((3600, 1), 17, np.int16))
+    verdicts = verdicts_of(flat, scorer)
+    assert [v.decision for v in verdicts] == ["unusable", "unusable"]
+    assert verdicts[0].fused is None
+    assert verdicts[0].lead is None
+    assert "lead_off" in verdicts[0].quality.flags
+    assert "lead off" in verdicts[0].reasons
+
+
+def test_samples_never_taken_are_flagged_and_what_is_good_is_judged(
+    excerpt: Record, scorer: Scorer, whole: list[Verdict]
+) -> None:
+    samples = excerpt.samples[: 360 * 60].copy()
+    samples[360 * 32 : 360 * 34] = MISSING  # a NaN in the file
+    verdicts = verdicts_of(replace(excerpt, samples=samples), scorer)
+    assert [v.window for v in verdicts if v.decision == "unusable"] == [6]
+    assert verdicts[6].quality.missing == pytest.approx(0.4)
+    assert_same(verdicts[:6], whole[:6])
+    assert_same(verdicts[9:], whole[9:12])
+
+
+def test_second_lead_stands_in_for_a_dead_first(excerpt: Record, scorer: Scorer) -> None:
+    dead = np.full_like(excerpt.samples, 5)
+    both = Record(
+        name="two",
+        fs_hz=360.0,
+        leads=("MLII", "V5"),
+        samples=np.hstack([dead, excerpt.samples]),
+        gain=excerpt.gain * 2,
+        baseline=excerpt.baseline * 2,
+    )
+    verdicts = verdicts_of(both, scorer)
+    assert {v.lead for v in verdicts} == {"V5"}
+    assert all("judged on lead V5: MLII is unusable" in v.reasons for v in verdicts)

@@ -1,0 +1,130 @@
+"""The detector over messages, without a broker."""
+
+import json
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from bus import topics
+from bus.dead_letters import DeadLetterFloodError
+from bus.interfaces import Outgoing, Received
+from bus.messages import DeadLetter, Verdict
+from bus.samples import encode
+from detector.metrics import DetectorMetrics
+from detector.offline import verdicts_of
+from detector.scorer import Scorer
+from detector.transform import INGEST_HEADER, DetectorTransform
+from detector.ward import PARTITION_KEY
+from ecg.records import Record
+from ops.clock import FakeClock
+from producer.streams import Patient, cut
+from tests.bus.poison import POISON
+from tests.detector.streams import START_NS
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def transform(scorer: Scorer, clock: FakeClock, registry: CollectorRegistry) -> DetectorTransform:
+    return DetectorTransform(scorer, silent_s=60, metrics=DetectorMetrics(registry), clock=clock)
+
+
+def received(value: bytes | None, key: bytes | None, offset: int, partition: int = 0) -> Received:
+    return Received(
+        topic=topics.SAMPLES, partition=partition, offset=offset, timestamp_ms=1000 + offset, key=key, value=value
+    )
+
+
+def stream_of(record: Record, patient: str, seconds: float) -> list[Received]:
+    who = Patient(id=patient, record=record, length=int(seconds * record.fs_hz))
+    chunks = cut(who, chunk_ms=250, start_ns=START_NS)
+    return [received(encode(chunk), patient.encode(), offset) for offset, chunk in enumerate(chunks)]
+
+
+def on(topic: str, messages: list[Outgoing]) -> list[Outgoing]:
+    return [message for message in messages if message.topic == topic]
+
+
+async def test_windows_of_many_patients_are_scored_in_one_call(
+    transform: DetectorTransform, registry: CollectorRegistry, excerpt: Record
+) -> None:
+    streams = [stream_of(excerpt, f"p{number}", 20) for number in range(5)]
+    for partition in range(5):
+        transform.open(partition, {})
+    outputs = await transform.process(dict(enumerate(streams)))
+    verdicts = [
+        Verdict.model_validate_json(m.value or b"") for out in outputs.values() for m in on(topics.WINDOWS, list(out))
+    ]
+    assert len(verdicts) == 20
+    assert registry.get_sample_value("ecgstream_detector_batch_windows_count") == 1
+    assert registry.get_sample_value("ecgstream_detector_batch_windows_sum") == 20
+    assert transform.patients == 5
+
+
+async def test_outputs_of_a_window(transform: DetectorTransform, scorer: Scorer, excerpt: Record) -> None:
+    transform.open(0, {})
+    outputs = list((await transform.process({0: stream_of(excerpt, "p", 10)}))[0])
+    windows = on(topics.WINDOWS, outputs)
+    expected = verdicts_of(excerpt, scorer, patient="p", device="ecgstream-replay", start_ns=START_NS)[:2]
+    assert [Verdict.model_validate_json(m.value or b"").id for m in windows] == [v.id for v in expected]
+    # The 20th quarter-second chunk completes the first window.
+    assert dict(windows[0].headers)[INGEST_HEADER] == b"1019"
+    abnormal = [m.value for m in windows if b'"decision":"abnormal"' in (m.value or b"")]
+    assert [m.value for m in on(topics.ANOMALIES, outputs)] == abnormal
+    assert [m.key for m in on(topics.DETECTOR_PROGRESS, outputs)] == [b"p", PARTITION_KEY]
+
+
+async def test_every_poison_becomes_a_dead_letter_and_the_stream_goes_on(
+    transform: DetectorTransform, excerpt: Record
+) -> None:
+    transform.open(0, {})
+    good = stream_of(excerpt, "p", 5)
+    poisoned = [received(poison.value, poison.key, 1000 + n) for n, poison in enumerate(POISON)]
+    outputs = list((await transform.process({0: [*good[:10], *poisoned, *good[10:]]}))[0])
+    letters = [DeadLetter.model_validate_json(m.value or b"") for m in on(topics.DEAD_LETTERS, outputs)]
+    assert [letter.offset for letter in letters] == [1000 + n for n in range(len(POISON))]
+    assert all(letter.reason and letter.service == "detector" for letter in letters)
+    assert len(on(topics.WINDOWS, outputs)) == 1
+
+
+async def test_dead_letters_are_not_sent_again_on_rereading(transform: DetectorTransform) -> None:
+    transform.open(0, {PARTITION_KEY: json.dumps({"resume_offset": 3, "next_offset": 6}).encode()})
+    outputs = await transform.process({0: [received(b"bad", b"p", offset) for offset in range(3, 9)]})
+    letters = on(topics.DEAD_LETTERS, list(outputs[0]))
+    assert [DeadLetter.model_validate_json(m.value or b"").offset for m in letters] == [6, 7, 8]
+
+
+async def test_flood_of_bad_messages_stops_the_service(transform: DetectorTransform) -> None:
+    transform.open(0, {})
+    with pytest.raises(DeadLetterFloodError, match="could not be decoded"):
+        await transform.process({0: [received(b"bad", b"p", offset) for offset in range(2000)]})
+
+
+async def test_silent_patient_leaves_the_memory_and_its_progress_says_all(
+    transform: DetectorTransform, clock: FakeClock, scorer: Scorer, excerpt: Record
+) -> None:
+    transform.open(0, {})
+    stream = stream_of(excerpt, "p", 20)
+    await transform.process({0: stream[:30]})
+    await clock.advance(61)
+    parked = list((await transform.process({}))[0])
+    assert transform.patients == 0
+    progress = {m.key: m.value for m in on(topics.DETECTOR_PROGRESS, parked) if m.key and m.value}
+    assert json.loads(progress[PARTITION_KEY])["resume_offset"] == 30
+
+    # Another instance takes over from that alone, and the verdicts are those of the whole stream.
+    transform.close(0)
+    transform.open(0, progress)
+    outputs = list((await transform.process({0: stream[30:]}))[0])
+    found = [Verdict.model_validate_json(m.value or b"") for m in on(topics.WINDOWS, outputs)]
+    expected = verdicts_of(excerpt, scorer, patient="p", device="ecgstream-replay", start_ns=START_NS)[1:4]
+    assert [v.model_copy(update={"models": {}}).id for v in found] == [v.id for v in expected]
+    assert [v.fused for v in found] == pytest.approx([v.fused for v in expected], abs=1e-6)
