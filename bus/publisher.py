@@ -1,7 +1,7 @@
 """What sends messages to Kafka."""
 
 import asyncio
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any, Self
 
@@ -77,7 +77,7 @@ class KafkaPublisher:
         except (KafkaError, AssertionError) as error:
             raise self._told(error, message) from error
         future.add_done_callback(self._note)
-        return _Acknowledgement(future, self, message)
+        return _Acknowledgement(lambda: self._word(future, message))
 
     async def flush(self) -> None:
         """Wait until everything handed over has been acknowledged.
@@ -96,6 +96,13 @@ class KafkaPublisher:
         if self._failure is not None:
             raise self._told(self._failure, None) from self._failure
 
+    async def _word(self, future: "asyncio.Future[Any]", message: Outgoing) -> None:
+        """Wait for the broker's word; not for ever, since a message once under way is tried again for ever."""
+        try:
+            await asyncio.wait_for(asyncio.shield(future), self._delivery_timeout_s)
+        except (KafkaError, TimeoutError) as error:
+            raise self._told(error, message) from error
+
     def _running(self) -> AIOKafkaProducer:
         if self._producer is None:
             raise RuntimeError("use the publisher inside 'async with'")
@@ -109,7 +116,7 @@ class KafkaPublisher:
         topic = message.topic if message else "a topic"
         if isinstance(error, MessageSizeTooLargeError) and message:
             return BrokerError(f"a message of {len(message.value or b'')} bytes for {topic} is too large: send less")
-        if isinstance(error, KafkaTimeoutError):
+        if isinstance(error, (KafkaTimeoutError, TimeoutError)):
             return BrokerError(
                 f"Kafka at {self._settings.bootstrap_servers} has taken nothing for {topic} in "
                 f"{self._delivery_timeout_s:g} s: see whether the broker runs"
@@ -118,17 +125,12 @@ class KafkaPublisher:
 
 
 class _Acknowledgement:
-    """Waits for the broker's word on one message."""
+    """Waits for the broker's word on one message when it is awaited, and costs nothing when it is not."""
 
-    __slots__ = ("_future", "_message", "_publisher")
+    __slots__ = ("_word",)
 
-    def __init__(self, future: "asyncio.Future[Any]", publisher: KafkaPublisher, message: Outgoing) -> None:
-        self._future = future
-        self._publisher = publisher
-        self._message = message
+    def __init__(self, word: Callable[[], Awaitable[None]]) -> None:
+        self._word = word
 
     def __await__(self) -> Generator[Any, None, None]:
-        try:
-            yield from self._future.__await__()
-        except KafkaError as error:
-            raise self._publisher._told(error, self._message) from error  # noqa: SLF001  # its own publisher
+        return self._word().__await__()
