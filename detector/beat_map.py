@@ -1,10 +1,12 @@
 """Reading the CNN's beat map: which QRS candidates are beats, of which class, and what was missed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
 from scipy.special import softmax
 
 from detector.manifest import BeatMap
@@ -14,6 +16,8 @@ from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES
 
 MATCH_S = 0.08  # a candidate and its peak in the map: two frames of 40 ms
 PEAK_SEARCH_S = 0.1  # from the middle of a frame to the R peak: QRS of up to 200 ms
+APART = round(REFRACTORY_S * MODEL_FS_HZ)
+SEARCH = round(PEAK_SEARCH_S * MODEL_FS_HZ)
 
 AamiClass = Literal["N", "S", "V", "F"]
 
@@ -34,56 +38,59 @@ class BeatFinding:
     confidence: float
 
 
-def verify_beats(
-    candidates: npt.NDArray[np.int64], beat_map: Float32Array, signal: Float32Array, settings: BeatMap
-) -> tuple[BeatFinding, ...]:
-    """The beats in the span of the beat map.
+class BeatMapReader:
+    """The beat maps of N segments, looked through once for all of them.
 
     Parameters
     ----------
-    candidates : (n,) int64, QRS positions in the segment, ascending
-    beat_map : (classes, frames) float32 logits, class 0 = no beat
-    signal : (MODEL_SAMPLES,) float32, the judged lead, filtered
+    maps : (N, classes, frames) float32 logits, class 0 = no beat
     settings : how the map is read
     """
-    probability = softmax(beat_map.astype(np.float64), axis=0)
-    beat = 1.0 - probability[0]
-    frame_samples = MODEL_FS_HZ / settings.frames_hz
-    map_start = MODEL_SAMPLES - settings.seconds * MODEL_FS_HZ
-    reach = round(MATCH_S * settings.frames_hz)
 
-    def frames_near(position: float) -> slice:
-        middle = int((position - map_start) / frame_samples)
-        return slice(max(0, middle - reach), min(len(beat), middle + reach + 1))
+    def __init__(self, maps: Float32Array, settings: BeatMap) -> None:
+        self._settings = settings
+        self._frame = MODEL_FS_HZ / settings.frames_hz  # samples
+        self._start = MODEL_SAMPLES - settings.seconds * MODEL_FS_HZ
+        width = 2 * round(MATCH_S * settings.frames_hz) + 1
+        probability = softmax(maps, axis=1)
+        self._beat = 1.0 - probability[:, 0]
+        self._beat_near = maximum_filter1d(self._beat, width, axis=1, mode="constant")
+        self._class_near = uniform_filter1d(probability[:, 1:], width, axis=2, mode="constant")
+        padded = np.pad(self._beat, ((0, 0), (1, 1)))
+        self._peaks = (self._beat >= settings.add_above) & (self._beat > padded[:, :-2]) & (self._beat >= padded[:, 2:])
 
-    positions = [
-        int(candidate)
-        for candidate in candidates
-        if candidate >= map_start and beat[frames_near(candidate)].max() >= settings.reject_below
-    ]
-    apart = REFRACTORY_S * MODEL_FS_HZ
-    search = round(PEAK_SEARCH_S * MODEL_FS_HZ)
-    for frame in _peaks(beat, settings.add_above):
-        middle = round(map_start + (frame + 0.5) * frame_samples)
-        first = max(0, middle - search)
-        peak = first + int(np.abs(signal[first : middle + search + 1]).argmax())
-        if all(abs(peak - position) >= apart and abs(middle - position) >= apart for position in positions):
-            positions.append(peak)
-    findings = []
-    for position in sorted(positions):
-        by_class = probability[1:, frames_near(position)].sum(axis=1)
-        best = int(by_class.argmax())
-        findings.append(
-            BeatFinding(
-                position=position,
-                beat_class=cast("AamiClass", settings.classes[best + 1]),
-                confidence=round(float(by_class[best] / by_class.sum()), 4),
-            )
+    def beats(self, row: int, candidates: npt.NDArray[np.int64], signal: Float32Array) -> tuple[BeatFinding, ...]:
+        """The beats of one segment, in the span of its map.
+
+        Parameters
+        ----------
+        row : which segment
+        candidates : (n,) int64, QRS positions in the segment, ascending
+        signal : (MODEL_SAMPLES,) float32, the judged lead, filtered
+        """
+        candidates = candidates[candidates >= self._start]
+        verified = self._beat_near[row, self._frames(candidates)] >= self._settings.reject_below
+        positions: list[int] = candidates[verified].tolist()
+        for frame in np.flatnonzero(self._peaks[row]):
+            middle = round(self._start + (frame + 0.5) * self._frame)
+            first = max(0, middle - SEARCH)
+            peak = first + int(np.abs(signal[first : middle + SEARCH + 1]).argmax())
+            if all(abs(peak - known) >= APART and abs(middle - known) >= APART for known in positions):
+                positions.append(peak)
+        return self._classed(row, sorted(positions))
+
+    def _classed(self, row: int, positions: Sequence[int]) -> tuple[BeatFinding, ...]:
+        if not positions:
+            return ()
+        shares = self._class_near[row][:, self._frames(np.array(positions))]
+        shares = shares / shares.sum(axis=0)
+        names = [self._settings.classes[best + 1] for best in shares.argmax(axis=0)]
+        return tuple(
+            BeatFinding(position=position, beat_class=cast("AamiClass", name), confidence=round(float(share), 4))
+            for position, name, share in zip(positions, names, shares.max(axis=0), strict=True)
         )
-    return tuple(findings)
 
-
-def _peaks(beat: npt.NDArray[np.float64], threshold: float) -> npt.NDArray[np.intp]:
-    """Frames that are local maxima of the beat probability at or above a threshold."""
-    padded = np.pad(beat, 1)
-    return np.flatnonzero((beat >= threshold) & (beat > padded[:-2]) & (beat >= padded[2:]))
+    def _frames(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The frames of the map that hold positions of the segment."""
+        frames = ((positions - self._start) / self._frame).astype(np.int64)
+        return np.clip(frames, 0, self._beat.shape[1] - 1)

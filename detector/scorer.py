@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from detector.beat_map import BeatFinding, verify_beats
+from detector.beat_map import BeatFinding, BeatMapReader
 from detector.manifest import Manifest, ModelError, ModelFile, load_manifest
 from detector.stream import DueWindow
 from ecg.beats import find_beats, heart_rate_bpm
@@ -93,7 +93,7 @@ class Scorer:
             baseline=np.array([[w.source.baseline[c] for c in w.columns] for w in windows]),
             settings=self._preprocessing,
         )
-        logits, beat_map = self._run(self._cnn, self.manifest.cnn, prepared.inputs, ("window_logit", "beat_map"))
+        logits, beat_maps = self._run(self._cnn, self.manifest.cnn, prepared.inputs, ("window_logit", "beat_map"))
         (errors,) = self._run(self._autoencoder, self.manifest.autoencoder, prepared.inputs, ("error",))
         calibration = self.manifest.calibration
         z_cnn = calibration.cnn_slope * logits.astype(np.float64) + calibration.cnn_bias
@@ -101,10 +101,9 @@ class Scorer:
         z_autoencoder = calibration.autoencoder_slope * log_error + calibration.autoencoder_bias
         z_fused = calibration.fused_cnn * z_cnn + calibration.fused_autoencoder * z_autoencoder + calibration.fused_bias
         probabilities = _logistic(np.stack([z_cnn, z_autoencoder, z_fused], axis=1))
+        reader = BeatMapReader(beat_maps, self.manifest.beat_map)
         return [
-            self._read(
-                window, prepared, row=row, p=probabilities[row], error=float(errors[row]), beat_map=beat_map[row]
-            )
+            self._read(window, prepared, row=row, p=probabilities[row], error=float(errors[row]), reader=reader)
             for row, window in enumerate(windows)
         ]
 
@@ -116,7 +115,7 @@ class Scorer:
         row: int,
         p: npt.NDArray[np.float64],
         error: float,
-        beat_map: Float32Array,
+        reader: BeatMapReader,
     ) -> Score:
         judged = int(prepared.judged[row])
         quality = prepared.quality[max(judged, 0)]
@@ -136,7 +135,7 @@ class Scorer:
         signal = prepared.inputs[row, 0]
         start = int(prepared.valid_from[row])
         candidates = find_beats(signal[start:], MODEL_FS_HZ) + start
-        beats = verify_beats(candidates, beat_map, signal, self.manifest.beat_map)
+        beats = reader.beats(row, candidates, signal)
         verified_from = MODEL_SAMPLES - self.manifest.beat_map.seconds * MODEL_FS_HZ
         positions = [*candidates[candidates < verified_from], *(beat.position for beat in beats)]
         return Score(
