@@ -15,9 +15,10 @@ from ecg.quantise import ADC_UNIT, UNITS_MV, record_of
 from ecg.records import MAX_FS_HZ, MIN_FS_HZ, Record
 
 _TIME_NAMES = re.compile(r"^(elapsed )?(time|t|timestamp|date ?time|seconds|ms|milliseconds)\b", re.IGNORECASE)
-_INDEX_NAMES = re.compile(r"^(sample|samples|index|n|i|sample (#|no\.?|number|index))$|^$", re.IGNORECASE)
+_INDEX_NAMES = re.compile(r"^(samples?|index|sample (#|no\.?|number|index))$", re.IGNORECASE)
 _UNIT = re.compile(r"^(?P<name>.*?)\s*[(\[](?P<unit>[^)\]]*)[)\]]\s*$")
 _TIME_UNITS_S = {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_KNOWN_UNITS = UNITS_MV.keys() | _TIME_UNITS_S.keys() | {ADC_UNIT}
 _MISSING_CELLS = {"", "-", "nan", "na", "n/a", "null", "none"}
 _CLOCK = re.compile(r"^\[?(?:(?P<h>\d+):)?(?P<m>\d+):(?P<s>\d+(?:\.\d+)?)\]?$")
 _ROWS_TO_TELL = 50  # fewer may rise by chance
@@ -55,20 +56,20 @@ def read_csv(
     times, index_column = _split_time(columns, rows, path)
     values = _numbers(rows, [number for number, _ in enumerate(columns) if number != index_column], path)
     signals = [column for number, column in enumerate(columns) if number != index_column]
-    raw_export = index_column is not None and bool(_INDEX_NAMES.match(columns[index_column].name))
+    numbered = index_column is not None and bool(_INDEX_NAMES.match(columns[index_column].name))
     if leads is not None:
         wanted = [_named(lead, signals, path) for lead in leads]
         values, signals = values[:, wanted], [signals[number] for number in wanted]
     if not signals:
         raise EcgStreamError(f"{path.name} has a time column alone: it needs at least one lead")
-    rate, places = _grid(times, raw_export=raw_export, fs_hz=fs_hz, path=path)
+    rate, places = _grid(times, numbered=numbered, fs_hz=fs_hz, path=path)
     if places is not None:
         spread = np.full((int(places[-1]) + 1, values.shape[1]), np.nan)
         spread[places] = values
         values = spread
     integers = bool(np.all(values[np.isfinite(values)] % 1 == 0))
     # A sample-number column and integers: a raw export, in ADC units.
-    fallback = ADC_UNIT if raw_export and integers else None
+    fallback = ADC_UNIT if numbered and integers else None
     return record_of(
         values,
         name=path.stem,
@@ -107,9 +108,9 @@ def _is_number(cell: str) -> bool:
 
 def _header(rows: list[list[str]], leads: tuple[str, ...] | None, path: Path) -> tuple[list[_Column], list[list[str]]]:
     """Names and units of the columns, and the rows that hold samples."""
-    head = 0
-    while head < min(2, len(rows)) and not all(_is_number(cell) or _seconds(cell) is not None for cell in rows[head]):
-        head += 1
+    head = 0 if all(_is_number(cell) or _seconds(cell) is not None for cell in rows[0]) else 1
+    if head and len(rows) > 1 and any(cell.strip("()[] ").lower() in _KNOWN_UNITS for cell in rows[1]):
+        head = 2
     if head == len(rows):
         raise EcgStreamError(f"{path.name} has no row of numbers: it needs at least one row of samples")
     width = len(rows[head])
@@ -122,11 +123,13 @@ def _header(rows: list[list[str]], leads: tuple[str, ...] | None, path: Path) ->
     for number in range(width):
         cell = rows[0][number] if number < len(rows[0]) else ""
         match = _UNIT.match(cell)
-        name, unit = (match["name"], match["unit"]) if match else (cell, None)
-        if head == 2 and number < len(rows[1]):  # the second line holds units
-            unit = rows[1][number].strip("()[] ") or unit
-        known = unit is not None and unit.lower() in (UNITS_MV.keys() | _TIME_UNITS_S.keys() | {ADC_UNIT})
-        columns.append(_Column(name=name, unit=unit if known else None))
+        known = match is not None and match["unit"].lower() in _KNOWN_UNITS
+        name, unit = (match["name"], match["unit"]) if match is not None and known else (cell, None)
+        if head == 2 and number < len(rows[1]) and rows[1][number].strip("()[] ").lower() in _KNOWN_UNITS:
+            unit = rows[1][number].strip("()[] ")
+        columns.append(_Column(name=name, unit=unit))
+    if columns[0].name == "" and _clock_name(rows[head:]) == "sample":  # pandas writes its index so
+        columns[0] = _Column(name="index", unit=None)
     return columns, rows[head:]
 
 
@@ -154,7 +157,7 @@ def _split_time(
 ) -> tuple[npt.NDArray[np.float64] | None, int | None]:
     """The first column in seconds (or sample numbers) if it is one, and its number."""
     column = columns[0]
-    if not (_TIME_NAMES.match(column.name) or (_INDEX_NAMES.match(column.name) and len(columns) > 1)):
+    if not (_TIME_NAMES.match(column.name) or _INDEX_NAMES.match(column.name)) or len(columns) < 2:
         return None, None
     times = np.empty(len(rows))
     for number, row in enumerate(rows):
@@ -202,10 +205,10 @@ def _numbers(rows: list[list[str]], columns: list[int], path: Path) -> npt.NDArr
 
 
 def _grid(
-    times: npt.NDArray[np.float64] | None, *, raw_export: bool, fs_hz: float | None, path: Path
+    times: npt.NDArray[np.float64] | None, *, numbered: bool, fs_hz: float | None, path: Path
 ) -> tuple[float, npt.NDArray[np.int64] | None]:
     """The sampling rate, and each row's place where rows are missing (None where none is)."""
-    if times is None or raw_export or len(times) < 2:
+    if times is None or numbered or len(times) < 2:
         if fs_hz is None:
             raise EcgStreamError(f"{path.name} has no time column: give the sampling rate in Hz")
         if times is None or len(times) < 2:

@@ -92,6 +92,17 @@ def test_csv_without_header_finds_the_time_column_or_takes_the_rate(
     assert read_file(bare, fs_hz=360, leads=("II", "V1")).leads == ("II", "V1")
 
 
+def test_csv_of_twelve_leads_keeps_lead_i(tmp_path: Path, wave: npt.NDArray[np.float64]) -> None:
+    path = write_csv(tmp_path / "a.csv", ["I,II,V1 (chest)"], [text(wave)] * 3)
+    assert read_file(path, fs_hz=360).leads == ("I", "II", "V1 (chest)")
+
+
+def test_an_index_as_pandas_writes_it_is_no_lead(tmp_path: Path, wave: npt.NDArray[np.float64]) -> None:
+    path = write_csv(tmp_path / "a.csv", [",II"], [text(np.arange(3600), "{:.0f}"), text(wave)])
+    assert read_file(path, fs_hz=360).leads == ("II",)
+    np.testing.assert_allclose(millivolts(path, fs_hz=360)[:, 0], wave, atol=0.0006)
+
+
 def test_csv_with_dates(tmp_path: Path, wave: npt.NDArray[np.float64]) -> None:
     start = datetime(2026, 3, 29, 0, 59, 58, tzinfo=UTC)
     stamps = [(start + timedelta(milliseconds=4 * n)).isoformat() for n in range(3600)]
@@ -127,6 +138,7 @@ def test_missing_rows_become_missing_samples(tmp_path: Path, wave: npt.NDArray[n
         ("", {}, "is empty"),
         ("II\n", {"fs_hz": 360}, "no row of numbers"),
         ("II\n0.1\nx\n", {"fs_hz": 360}, "row 2, column 1: 'x' is no number"),
+        ("II\nx\n0.1\n", {"fs_hz": 360}, "row 1, column 1: 'x' is no number"),
         ("II\n0.1\n0.2\n", {}, "give the sampling rate"),
         ("II\n0.1\n0.2\n", {"fs_hz": 90}, "fs_hz=90 is below 100 Hz"),
         ("II\n1\n2000\n", {"fs_hz": 360}, "not in mV: give their unit"),
