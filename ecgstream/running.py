@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +20,21 @@ def run(main: Coroutine[Any, Any, ResultT]) -> ResultT:
     import uvloop
 
     return uvloop.run(main)
+
+
+async def unless(stop: asyncio.Event, step: Awaitable[None]) -> bool:
+    """Wait for a step; give it up when a stop is asked for meanwhile, and say False then."""
+    doing = asyncio.ensure_future(step)
+    asked = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({doing, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            doing.result()
+        return doing.done() and not stop.is_set()
+    finally:
+        for task in (doing, asked):
+            task.cancel()
+        await asyncio.gather(doing, asked, return_exceptions=True)
 
 
 def write_json(result: object, target: Path | None) -> None:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from bus.clients import create_topics
 from bus.settings import KafkaSettings
+from ecgstream.running import unless
 from ecgstream.settings import ProcessSettings
 from ops.health import HealthServer
 from ops.logging import configure_logging
@@ -75,7 +76,7 @@ async def serve(
             registry=registry, ready=service.not_ready, host=process.health_host, port=process.health_port
         ) as health:
             log.info("health", host=process.health_host, port=health.port)
-            if await _unless(stop, create_topics(kafka)):
+            if await unless(stop, create_topics(kafka)):
                 await work(service)
 
 
@@ -87,19 +88,3 @@ def own_registry() -> CollectorRegistry:
     if sys.implementation.name == "cpython":
         GCCollector(registry=registry)
     return registry
-
-
-async def _unless(stop: asyncio.Event, step: Awaitable[None]) -> bool:
-    """Wait for a step of the start; False when the service was asked to stop meanwhile."""
-    doing = asyncio.ensure_future(step)
-    asked = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({doing, asked}, return_when=asyncio.FIRST_COMPLETED)
-        if doing.done():
-            doing.result()
-            return not stop.is_set()
-        return False
-    finally:
-        for task in (doing, asked):
-            task.cancel()
-        await asyncio.gather(doing, asked, return_exceptions=True)

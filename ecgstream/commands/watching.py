@@ -2,11 +2,18 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ecgstream.commands.options import BootstrapServers, Data, Json, Record, Speed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ecg.records import Record as EcgRecord
+    from ecgstream.ledger import Ledger
+    from ecgstream.settings import ProcessSettings
 
 
 class Followed(StrEnum):
@@ -32,47 +39,70 @@ def demo(
     json: Json = None,
 ) -> None:
     """Watch a real recording live on a real Kafka: everything in one process tree, until the recording ends."""
-    import asyncio
-
     from rich.console import Console
 
     from bus.settings import KafkaSettings
-    from ecgstream.demo import DemoOptions
-    from ecgstream.demo import demo as run_demo
-    from ecgstream.recordings import names_of, noise_record, records_folder
+    from ecgstream.local_system import LocalSystem
+    from ecgstream.recordings import names_of, records_folder
     from ecgstream.running import STDOUT, run, write_json
     from ecgstream.settings import ProcessSettings, load
     from ops.logging import configure_logging
-    from ops.signals import stop_on_signals
     from producer.settings import FaultSettings, ReplaySettings
 
     process = load(ProcessSettings)
     configure_logging(service="demo", level="warning", form=process.log_format)
+    replay, faults = load(ReplaySettings, speed=speed, patients=patients), load(FaultSettings)
     folder = records_folder(data, process)
-    faults = load(FaultSettings)
-    options = DemoOptions(
-        records=names_of(record or [], folder),
-        data=folder,
-        replay=load(ReplaySettings, speed=speed, patients=patients),
-        faults=faults,
-        noise=noise_record(faults.noise, process) if faults.noise else None,
-        duration_s=duration,
-        data_of_broker=data_of_broker,
-        partitions=load(KafkaSettings).partitions,
+    names = names_of(record or [], folder)
+    system = LocalSystem(
+        ("detect",), ("alert",), partitions=load(KafkaSettings).partitions, data_of_broker=data_of_broker
     )
     # Standard output belongs to the JSON alone where that is asked for.
-    console = Console(stderr=json == STDOUT)
+    console = Console(stderr=json == STDOUT, highlight=False, soft_wrap=True)
+    console.print("ecgstream, not a medical device: starting Kafka, the detector and alerting ...")
 
-    async def main() -> dict[str, object]:
+    async def main() -> "Ledger":
+        import asyncio
+
+        from ecgstream.running import unless
+        from ops.signals import stop_on_signals
+
         with stop_on_signals() as stop:
-            return await asyncio.create_task(run_demo(options, stop, console))
+            try:
+                # What this process needs is loaded while the others start: half of the wait for the first verdict.
+                loading = asyncio.create_task(asyncio.to_thread(_loaded, names, folder, faults.noise, process))
+                began = await unless(stop, system.start())
+                records, noise = await loading
+                from ecgstream.demo import DemoOptions
+                from ecgstream.demo import demo as run_demo
+                from ecgstream.ledger import Ledger
 
-    summary = run(main())
+                if not began:
+                    return Ledger()
+                console.print(f"Kafka is at {system.kafka.bootstrap_servers}: follow along in another terminal with")
+                address = f"--bootstrap-servers {system.kafka.bootstrap_servers}"
+                console.print(f"  ecgstream subscribe alerts --from-beginning {address}")
+                options = DemoOptions(records=records, replay=replay, faults=faults, noise=noise, duration_s=duration)
+                return await run_demo(system, options, stop, console)
+            finally:
+                await system.end()
+
+    summary = run(main()).summary()
     if json != STDOUT:
         from ecgstream.wording import summary_line
 
-        console.print(summary_line(summary), highlight=False)
+        console.print(summary_line(summary))
     write_json(summary, json)
+
+
+def _loaded(
+    names: "Sequence[str]", folder: Path, noise: str | None, process: "ProcessSettings"
+) -> "tuple[tuple[EcgRecord, ...], EcgRecord | None]":
+    """The recordings and the noise, and with them every module that the demo needs."""
+    import ecgstream.demo  # noqa: F401  # for its side effect: it is loaded
+    from ecgstream.recordings import load_records, noise_record
+
+    return load_records(names, folder), noise_record(noise, process) if noise else None
 
 
 def subscribe(
