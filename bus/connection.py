@@ -161,8 +161,10 @@ async def _why(settings: KafkaSettings, error: BaseException) -> tuple[bool, str
         try:
             async with asyncio.timeout(2):
                 connection = await create_conn(host, port, request_timeout_ms=2000, **arguments)
-        except aiokafka.errors.AuthenticationFailedError:
+        except (aiokafka.errors.SaslAuthenticationFailed, aiokafka.errors.AuthenticationFailedError):
             return True, f"it refuses the user {settings.sasl_username!r} or the password"
+        except aiokafka.errors.UnsupportedSaslMechanismError:
+            return True, f"it does not offer the SASL mechanism {settings.sasl_mechanism}"
         except ssl.SSLCertVerificationError as cause:
             return True, f"its certificate is not trusted: {cause.verify_message}"
         except ssl.SSLError as cause:
