@@ -1,0 +1,211 @@
+"""Judging whole records, offline or through a real Kafka, and holding the two against each other."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from alerting.episodes import PatientState, step
+from alerting.settings import AlertingSettings
+from bus import topics
+from bus.clients import KafkaReader
+from bus.messages import Alert, Verdict
+from bus.settings import KafkaSettings
+from detector.offline import EPOCH_NS, verdicts_of
+from detector.scorer import Scorer
+from detector.settings import DetectorSettings
+from ecg.errors import EcgStreamError
+from ecg.records import Record, exact_rate
+from ecg.segments import Preprocessing
+from ecg.wfdb_files import load_record
+from ecg.windows import Grid
+from ecgstream.replaying import replay
+from ecgstream.services import Service
+from producer.settings import FaultSettings, ReplaySettings
+
+WORKERS = 2  # processes that judge records side by side: more than the processors there are would gain nothing
+POLL_MS = 200
+VERDICTS_DUE_S = 30.0  # a verdict that has not come so long after the one before it will never come
+ALERTS_DUE_S = 2.0  # after the last verdict
+
+Told = Callable[[int], None]  # is told how many more windows, or records, are done
+
+
+@dataclass(slots=True)
+class Judged:
+    """What was judged: verdicts in the order of their windows and messages about alerts, each by record name."""
+
+    verdicts: dict[str, list[Verdict]] = field(default_factory=dict)
+    alerts: dict[str, list[Alert]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """How two judgements of the same records differ.
+
+    Attributes
+    ----------
+    windows : windows that both judged
+    missing : windows that only one of them judged
+    different : windows whose decision or beats differ, or of which only one has a score
+    largest_difference : of any score of any window
+    """
+
+    windows: int
+    missing: int
+    different: int
+    largest_difference: float
+
+
+_scorer: Scorer | None = None  # one for each process of the pool: loading the models takes longer than a record
+
+
+def _load(settings: DetectorSettings) -> None:
+    global _scorer  # noqa: PLW0603 # the only way to keep something in a process of a pool
+    _scorer = scorer_of(settings)
+
+
+def _judge(name: str, folder: Path) -> list[Verdict]:
+    if _scorer is None:
+        raise RuntimeError("the process has no scorer")
+    return verdicts_of(load_record(name, folder), _scorer, patient=name)
+
+
+def scorer_of(settings: DetectorSettings) -> Scorer:
+    """The scorer that the detector would use under these settings.
+
+    Raises
+    ------
+    ModelError : when the models do not fit
+    """
+    return Scorer(settings.models, preprocessing=Preprocessing(mains_hz=settings.mains_hz), threads=settings.threads)
+
+
+def judge_offline(
+    names: Sequence[str], folder: Path, settings: DetectorSettings, rules: AlertingSettings, *, done: Told
+) -> Judged:
+    """Judge records by the detector's and alerting's pure cores, without a broker.
+
+    Parameters
+    ----------
+    names, folder : which records
+    settings, rules : models and preprocessing, and what makes an episode
+    done : is told of every record that is done
+
+    Raises
+    ------
+    EcgStreamError : when a record or the models cannot be read
+    """
+    judged = Judged()
+    workers = min(WORKERS, len(names))
+    # Spawned, not forked: onnxruntime's threads do not survive a fork.
+    with ProcessPoolExecutor(workers, get_context("spawn"), _load, (settings,)) as pool:
+        for name, verdicts in zip(names, pool.map(_judge, names, [folder] * len(names)), strict=True):
+            judged.verdicts[name] = verdicts
+            judged.alerts[name] = _alerts_of(verdicts, rules)
+            done(1)
+    return judged
+
+
+def _alerts_of(verdicts: Sequence[Verdict], rules: AlertingSettings) -> list[Alert]:
+    told: list[Alert] = []
+    state: PatientState | None = None
+    for verdict in verdicts:
+        state, alerts = step(state, verdict, rules)
+        told.extend(alerts)
+    return told
+
+
+def windows_in(record: Record) -> int:
+    """How many whole windows a record has."""
+    return Grid(exact_rate(record.fs_hz)).window_of(len(record.samples))
+
+
+async def judge_on_kafka(
+    records: Sequence[Record],
+    kafka: KafkaSettings,
+    *,
+    chunk_ms: int,
+    check: Callable[[], Awaitable[None]],
+    done: Told,
+) -> Judged:
+    """Judge records by a detector and alerting that run on Kafka, as fast as they go.
+
+    Parameters
+    ----------
+    records : what to replay, each as the patient of its name
+    kafka : where detector and alerting work
+    chunk_ms : length of a samples message, ms
+    check : raises when a service has failed
+    done : is told of every window that is judged
+
+    Raises
+    ------
+    EcgStreamError : when verdicts do not come, or come twice
+    """
+    judged = Judged({record.name: [] for record in records}, {record.name: [] for record in records})
+    expected = sum(windows_in(record) for record in records)
+    service = Service(asyncio.Event(), CollectorRegistry())
+    settings = ReplaySettings(
+        speed="max", chunk_ms=chunk_ms, start_ns=EPOCH_NS, loop=False, patients=None, duration_s=None
+    )
+    names: dict[str, type[Verdict | Alert]] = {
+        kafka.topic(topics.WINDOWS): Verdict,
+        kafka.topic(topics.ALERTS): Alert,
+    }
+    async with KafkaReader(kafka, list(names), start="end") as reader:
+        replaying = asyncio.create_task(
+            replay(service, kafka, settings, FaultSettings(), records=records, noise=None, progress=lambda _: None)
+        )
+        try:
+            seen, came_s = 0, time.monotonic()
+            while True:
+                await check()
+                if replaying.done():
+                    replaying.result()
+                for message in await reader.batch(timeout_ms=POLL_MS):
+                    read = names[message.topic].model_validate_json(message.value or b"")
+                    came_s = time.monotonic()
+                    if isinstance(read, Alert):
+                        judged.alerts[read.patient].append(read)
+                    else:
+                        judged.verdicts[read.patient].append(read)
+                        seen += 1
+                        done(1)
+                idle_s = time.monotonic() - came_s
+                if seen >= expected and idle_s >= ALERTS_DUE_S:
+                    break
+                if replaying.done() and idle_s >= VERDICTS_DUE_S:
+                    raise EcgStreamError(
+                        f"{seen} of {expected} verdicts came, and none for {VERDICTS_DUE_S:g} s: see the detector's log"
+                    )
+        finally:
+            service.stop.set()
+            await replaying
+    for name, verdicts in judged.verdicts.items():
+        if [verdict.window for verdict in verdicts] != list(range(len(verdicts))):
+            raise EcgStreamError(f"record {name}: its verdicts are not each once and in order: see the detector's log")
+    return judged
+
+
+def compare(one: Mapping[str, Sequence[Verdict]], other: Mapping[str, Sequence[Verdict]]) -> Comparison:
+    """Hold two judgements of the same records against each other, window by window."""
+    first = {(name, verdict.window): verdict for name, verdicts in one.items() for verdict in verdicts}
+    second = {(name, verdict.window): verdict for name, verdicts in other.items() for verdict in verdicts}
+    both = first.keys() & second.keys()
+    different, largest = 0, 0.0
+    for key in both:
+        a, b = first[key], second[key]
+        pairs = [(a.cnn, b.cnn), (a.autoencoder, b.autoencoder), (a.fused, b.fused)]
+        scored = [(x, y) for x, y in pairs if x is not None and y is not None]
+        halves = sum((x is None) != (y is None) for x, y in pairs)
+        different += a.decision != b.decision or halves > 0 or a.beats != b.beats
+        largest = max([largest, *(abs(x - y) for x, y in scored)])
+    return Comparison(
+        windows=len(both), missing=len(first.keys() ^ second.keys()), different=different, largest_difference=largest
+    )
