@@ -116,6 +116,7 @@ class Replay:
         """
         self._began_s = self._clock.monotonic_s()
         self._lay_out(self._clock.now_ns() if self._settings.start_ns is None else self._settings.start_ns)
+        until_s = 0.0
         while self._due and not stop.is_set():
             elapsed_s = self._elapsed_s()
             if elapsed_s - self._checked_s >= CHECK_S:
@@ -124,10 +125,14 @@ class Replay:
                 progress(self._tell())
             if self._settings.speed == "max":
                 await self._send_some(float("inf"))
-            elif (wait_s := self._due[0][0] - elapsed_s) > 0:
-                await self._clock.sleep(min(max(wait_s, TICK_S), LISTEN_S))
+            elif self._due[0][0] <= until_s:
+                await self._send_some(until_s)
             else:
-                await self._send_some(elapsed_s)
+                # All that was due when the clock was read has gone. What came due since waits for its tick, or else
+                # it would dribble out in messages one by one; only who is far behind goes on at once.
+                if (wait_s := self._due[0][0] - elapsed_s) > -TICK_S:
+                    await self._clock.sleep(min(max(wait_s, TICK_S), LISTEN_S))
+                until_s = self._elapsed_s()
         await self._publisher.flush()
         last = self._tell()
         progress(last)
