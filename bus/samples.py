@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -192,7 +193,7 @@ def _check(chunk: Chunk) -> None:
         raise BadChunkError(f"a device or lead name has {longest} characters, at most {MAX_NAME}: shorten it")
     if len(chunk.gain) != n_leads or len(chunk.baseline) != n_leads:
         raise BadChunkError(f"{len(chunk.gain)} gains and {len(chunk.baseline)} baselines for {n_leads} leads")
-    if not all(np.isfinite(gain) and gain > 0 for gain in chunk.gain):
+    if not all(math.isfinite(gain) and gain > 0 for gain in chunk.gain):
         raise BadChunkError(f"gain={chunk.gain} is not above 0 for each lead")
     seconds = len(chunk.samples) / chunk.fs_hz
     if not 0 < seconds <= MAX_CHUNK_S:
