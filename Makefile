@@ -31,8 +31,8 @@ format: setup-dev ## put every file into the one format
 	$(DEV)/ruff format .
 	$(DEV)/ruff check --fix .
 
-lock: setup-dev ## resolve the lock files anew from pyproject.toml
-	@scripts/lock.sh
+lock: setup-dev ## resolve the lock files from pyproject.toml; ARGS=--upgrade for the newest
+	@scripts/lock.sh requirements $(ARGS)
 
 clean: ## remove environments and caches
 	rm -rf .venv .venv-dev .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis

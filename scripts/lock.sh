@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Resolves requirements/*.lock from pyproject.toml: every version and hash, no host.
-# The run set is resolved first and binds the dev set, so that tests run what users run.
+# Resolves the lock files from pyproject.toml: every version and hash, no host. Versions in a lock file that still
+# fit stay; `lock.sh requirements --upgrade` takes the newest. usage: lock.sh FOLDER [options of uv pip compile]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+folder=$1
+shift
 options=(--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet)
-.uv/bin/uv pip compile pyproject.toml "${options[@]}" "$@" --output-file requirements/run.lock
+.uv/bin/uv pip compile pyproject.toml "${options[@]}" "$@" --output-file "$folder/run.lock" >/dev/null
+# The run set binds the dev set, so that tests run what users run.
 .uv/bin/uv pip compile pyproject.toml --extra train --extra dev "${options[@]}" "$@" \
-  --constraints requirements/run.lock --output-file requirements/dev.lock
+  --constraints "$folder/run.lock" --output-file "$folder/dev.lock" >/dev/null
