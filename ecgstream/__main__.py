@@ -1,6 +1,5 @@
 """The command ``ecgstream``: runs a command line and turns every failure into one line and an exit status."""
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -27,10 +26,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(words, prog_name="ecgstream")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # Who reads has closed, as `head` does: not an error. Nothing more may be written when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as error:  # noqa: BLE001  # the last place where it can be told in one line
         if debug:
             traceback.print_exc()

@@ -17,10 +17,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from bus import topics
 from bus.broker import LocalBroker
 from bus.clients import KafkaReader, create_topics
-from bus.interfaces import Received
 from bus.samples import decode
 from bus.settings import KafkaSettings
 from detector.scorer import Scorer
+from detector.stream import DueWindow
 from detector.ward import Ward
 from ecg.windows import HOP_S
 from ecgstream.children import Command
@@ -28,11 +28,10 @@ from ecgstream.process_usage import ProcessUsage
 from ecgstream.verdict_log import VerdictLog
 from models import SHIPPED
 
-PATIENCE_S = 20.0  # no verdict for so long: what is missing is lost
+START_S = 60.0  # no verdict so long after the start: something is wrong
+QUIET_S = 5.0  # nothing waits and no verdict has come for so long: what is missing is lost
 LOOK_EVERY_S = 1.0
-SETTLE_S = 10.0  # first figures are taken after the start's burst
-KERNEL_WINDOWS = 2000  # windows that the bare loop is measured on, at most
-SLICE_MS = 250  # the bare loop takes messages in slices of that length, as a live detector would
+KERNEL_WINDOWS = 2000  # windows that the bare loop scores, at most
 
 
 @dataclass(slots=True)
@@ -43,32 +42,81 @@ class _Watch:
     ----------
     lag : messages waiting, at each look
     metrics : the detector's metrics page at the last look
+    judged_before : windows judged before the first look
     """
 
     usage: ProcessUsage
     detector: Command
     lag: list[float] = field(default_factory=list)
     metrics: str = ""
+    judged_before: int = 0
+
+    @property
+    def mean_batch(self) -> int:
+        """How many windows the detector scored in one call, on average."""
+        calls = _value(self.metrics, "ecgstream_detector_batch_windows_count")
+        return max(1, round(_value(self.metrics, "ecgstream_detector_batch_windows_sum") / max(1.0, calls)))
 
     async def follow(self) -> None:
         """Look, for ever."""
         while True:
             self.metrics = await asyncio.to_thread(self.detector.page, "metrics")
             self.usage.look()
+            if not self.lag:
+                self.judged_before = int(_value(self.metrics, "ecgstream_detector_windows_total"))
             self.lag.append(_value(self.metrics, "ecgstream_detector_lag_messages"))
             await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def run_capacity(
-    *, patients: int, duration_s: float, records: Sequence[str], data: Path | None, chunk_ms: int = 250
-) -> dict[str, Any]:
-    """Replay live patients beside one detector and measure.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapacityPlan:
+    """What is replayed.
 
-    Parameters
+    Attributes
     ----------
-    patients, duration_s : how many, and seconds of wall time
+    patients, duration_s : how many, and for how long: seconds of record time, which at speed 1 are seconds of wall time
+    speed : times real pace, or "max"
     records, data : names of the records that are dealt out, and their folder
     chunk_ms : length of a chunk, ms
+    """
+
+    patients: int
+    duration_s: float
+    speed: str = "1"
+    records: Sequence[str]
+    data: Path
+    chunk_ms: int = 250
+
+    @property
+    def words(self) -> list[str]:
+        """The replay's command line."""
+        options = {
+            "--patients": self.patients,
+            "--speed": self.speed,
+            "--duration": self.duration_s,
+            "--chunk-ms": self.chunk_ms,
+            "--data": self.data,
+            "--record": ",".join(self.records),
+        }
+        return ["replay", "--loop", *(str(word) for option in options.items() for word in option)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kernel:
+    """What the windows cost without Kafka.
+
+    Attributes
+    ----------
+    due : ids of all windows that were due
+    cpu_ms : CPU of a window, ms
+    """
+
+    due: set[str]
+    cpu_ms: float
+
+
+async def run_capacity(plan: CapacityPlan) -> dict[str, Any]:
+    """Replay patients beside one detector and measure.
 
     Returns
     -------
@@ -76,117 +124,95 @@ async def run_capacity(
 
     Raises
     ------
-    EcgStreamError : when a service ends by itself
+    EcgStreamError : when a service fails
     """
     with tempfile.TemporaryDirectory(prefix="ecgstream-bench-") as name:
         folder = Path(name)
         async with LocalBroker() as broker:
             kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap)
             await create_topics(kafka)
-            words = ["replay", "--patients", str(patients), "--speed", "1", "--loop", "--chunk-ms", str(chunk_ms)]
-            words += [word for record in records for word in ("--record", record)]
-            words += ["--data", str(data)] if data else []
-            producer = Command("replay", *words, kafka=kafka, logs=folder)
             async with Command("detect", "detect", kafka=kafka, logs=folder) as detector:
                 await detector.ready()
-                verdicts, watch, seconds = await _measure(kafka, producer, detector, duration_s)
-            windows, kernel_cpu_s, kernel_windows = await _account(kafka)
-    return _report(
-        patients=patients,
-        duration_s=seconds,
-        verdicts=verdicts,
-        watch=watch,
-        due=windows,
-        kernel_ms=kernel_cpu_s / max(1, kernel_windows) * 1000,
-    )
+                producer = Command("replay", *plan.words, kafka=kafka, logs=folder)
+                verdicts, watch, seconds = await _measure(kafka, producer, detector)
+            kernel = await _bare(kafka, batch=watch.mean_batch)
+    return _report(plan, seconds=seconds, verdicts=verdicts, watch=watch, kernel=kernel)
 
 
-async def _measure(
-    kafka: KafkaSettings, producer: Command, detector: Command, duration_s: float
-) -> tuple[VerdictLog, _Watch, float]:
+async def _measure(kafka: KafkaSettings, producer: Command, detector: Command) -> tuple[VerdictLog, _Watch, float]:
+    """Let the replay run to its end and the detector drain what is left."""
     verdicts, started = VerdictLog(), asyncio.Event()
     watch = _Watch(usage=ProcessUsage(detector.pid), detector=detector)
     async with asyncio.TaskGroup() as group:
         following = group.create_task(verdicts.follow(kafka, started))
         await started.wait()
-        began = time.monotonic()
         async with producer:
-            await verdicts.wait_for(1, patience_s=60.0, check=producer.check)
+            await verdicts.wait_for(1, patience_s=START_S, check=producer.check)
             watching = group.create_task(watch.follow())
-            while time.monotonic() - began < duration_s:
-                await producer.check()
+            began = time.monotonic()
+            while producer.running:
                 await detector.check()
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(LOOK_EVERY_S / 5)
+            await producer.check()
         seconds = time.monotonic() - began
-        sent = await _sent_windows(kafka)
-        await verdicts.wait_for(sent, patience_s=PATIENCE_S, check=detector.check)
+        count, quiet_s = -1, time.monotonic()
+        while time.monotonic() - quiet_s < QUIET_S:
+            await detector.check()
+            if len(verdicts.verdicts) != count or watch.lag[-1:] != [0.0]:
+                count, quiet_s = len(verdicts.verdicts), time.monotonic()
+            await asyncio.sleep(LOOK_EVERY_S / 5)
         watching.cancel()
         following.cancel()
     return verdicts, watch, seconds
 
 
-async def _sent_windows(kafka: KafkaSettings) -> int:
-    """How many whole windows lie on the samples topic."""
-    ends: dict[str, float] = defaultdict(float)
-    async with KafkaReader(kafka, [kafka.topic(topics.SAMPLES)], start="beginning") as reader:
-        async for message in reader.to_end():
-            chunk = decode(message.value)
-            ends[chunk.patient] = max(ends[chunk.patient], chunk.end_index / chunk.fs_hz)
-    return sum(int(end_s // HOP_S) for end_s in ends.values())
-
-
-async def _account(kafka: KafkaSettings) -> tuple[set[str], float, int]:
-    """The ids of all windows that were due, and the CPU of a bare loop over the same samples.
-
-    The bare loop decodes, steps and scores the same windows in batches like a live detector's, with no Kafka, no
-    event loop and no messages to write.
-    """
-    by_partition: dict[int, list[Received]] = defaultdict(list)
-    async with KafkaReader(kafka, [kafka.topic(topics.SAMPLES)], start="beginning") as reader:
-        async for message in reader.to_end():
-            by_partition[message.partition].append(message)
-    messages = sorted((m for part in by_partition.values() for m in part), key=lambda m: m.timestamp_ms)
-    scorer, ward = Scorer(SHIPPED), Ward()
-    slices: dict[int, list[Received]] = defaultdict(list)
-    for message in messages:
-        slices[message.timestamp_ms // SLICE_MS].append(message)
+async def _bare(kafka: KafkaSettings, *, batch: int) -> _Kernel:
+    """Decode, step and score the samples on the topic in batches like the detector's, with no Kafka around it."""
+    scorer, wards = Scorer(SHIPPED), defaultdict[int, Ward](Ward)
     due_ids: set[str] = set()
-    cpu_s, measured = 0.0, 0
-    for part in slices.values():
-        began_s = time.process_time()
-        due = [w for m in part for w in ward.accept(decode(m.value, key=m.key), m.offset, now_s=0.0)[1]]
-        if due and measured < KERNEL_WINDOWS:
-            scorer.score(due)
-            measured += len(due)
-        if measured < KERNEL_WINDOWS:
-            cpu_s += time.process_time() - began_s
-        due_ids.update(f"{w.patient}/{w.stream_start_ns}/{w.window}" for w in due)
-    return due_ids, cpu_s, measured
+    waiting: list[DueWindow] = []
+    step_s = score_s = 0.0
+    scored = 0
+    async with KafkaReader(kafka, [kafka.topic(topics.SAMPLES)], start="beginning") as reader:
+        async for message in reader.to_end():
+            began_s = time.process_time()
+            chunk = decode(message.value, key=message.key)
+            _, due = wards[message.partition].accept(chunk, message.offset, now_s=0.0)
+            step_s += time.process_time() - began_s
+            due_ids.update(f"{w.patient}/{w.stream_start_ns}/{w.window}" for w in due)
+            waiting += due if scored < KERNEL_WINDOWS else []
+            if len(waiting) >= batch:
+                began_s = time.process_time()
+                scorer.score(waiting)
+                score_s += time.process_time() - began_s
+                scored += len(waiting)
+                waiting = []
+    return _Kernel(due=due_ids, cpu_ms=1000 * (step_s / max(1, len(due_ids)) + score_s / max(1, scored)))
 
 
 def _report(
-    *, patients: int, duration_s: float, verdicts: VerdictLog, watch: _Watch, due: set[str], kernel_ms: float
+    plan: CapacityPlan, *, seconds: float, verdicts: VerdictLog, watch: _Watch, kernel: _Kernel
 ) -> dict[str, Any]:
-    latencies = np.array(verdicts.latencies_ms[patients:] or verdicts.latencies_ms)  # the first hop starts cold
-    watched = len(watch.lag) * LOOK_EVERY_S
-    judged = len(verdicts.verdicts) * min(1.0, watched / duration_s)
-    cpu_ms = watch.usage.cpu_s / max(1.0, judged) * 1000
-    percentile = {f"p{q}".replace(".", ""): round(float(np.percentile(latencies, q)), 1) for q in (50, 99, 99.9)}
-    lost = len(due - verdicts.verdicts.keys())
+    latencies = np.array(verdicts.latencies_ms[plan.patients :] or verdicts.latencies_ms)  # the first hop starts cold
+    cpu_ms = watch.usage.cpu_s / max(1, len(verdicts.verdicts) - watch.judged_before) * 1000
+    percentiles = {f"p{q}".replace(".", ""): round(float(np.percentile(latencies, q)), 1) for q in (50, 99, 99.9)}
+    lost = len(kernel.due - verdicts.verdicts.keys())
     return {
-        "patients": patients,
+        "patients": plan.patients,
+        "speed": plan.speed,
         "hop_s": HOP_S,
-        "duration_s": round(duration_s, 1),
+        "duration_s": round(seconds, 1),
         "kept_up": lost == 0 and _steady(watch.lag),
         "windows": len(verdicts.verdicts),
-        "expected_windows": len(due),
+        "expected_windows": len(kernel.due),
         "lost": lost,
         "duplicated": verdicts.duplicated,
-        "latency_ms": percentile | {"max": round(float(latencies.max()), 1)},
+        "latency_ms": percentiles | {"max": round(float(latencies.max()), 1)},
         "detector_cpu_s": round(watch.usage.cpu_s, 2),
         "cpu_ms_per_window": round(cpu_ms, 3),
-        "kernel_cpu_ms_per_window": round(kernel_ms, 3),
-        "efficiency": round(kernel_ms / cpu_ms, 3) if cpu_ms else None,
+        "kernel_cpu_ms_per_window": round(kernel.cpu_ms, 3),
+        "efficiency": round(kernel.cpu_ms / cpu_ms, 3) if cpu_ms else None,
+        "mean_batch": watch.mean_batch,
         "lag_messages": {"median": float(np.median(watch.lag)), "max": max(watch.lag)},
         "loop_lag_ms": _quantiles(watch.metrics, "ecgstream_detector_loop_lag_seconds", {"p50": 0.5, "p999": 0.999}),
         "rss_mb": watch.usage.rss,

@@ -81,17 +81,6 @@ class View:
         if self._live is not None:
             self._live.stop()
 
-    def begin(self) -> None:
-        """Count seconds and rates from now on."""
-        self._began_s = self._told_s = time.monotonic()
-
-    def say(self, text: str) -> None:
-        """Tell of a step of the start or the end."""
-        if self._live is not None:
-            self._live.update(Panel(text, title=self._head()), refresh=True)
-        else:
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
-
     def chunk(self, chunk: Chunk) -> None:
         """Show samples."""
         if self._live is not None and (chunk.patient in self._beds or len(self._beds) < SHOWN_PATIENTS):
@@ -121,10 +110,15 @@ class View:
         if self._live is not None:
             if now_s - self._told_s >= REDRAW_S:
                 self._told_s = now_s
-                self._live.update(self._picture(), refresh=True)
+                self.draw()
         elif now_s - self._told_s >= LINE_EVERY_S:
             self._told_s = now_s
             self._print(self._figures(), "dim")
+
+    def draw(self) -> None:
+        """Bring the picture up to date now."""
+        if self._live is not None:
+            self._live.update(self._picture(), refresh=True)
 
     def _print(self, text: str, style: str) -> None:
         self._console.print(Text(text, style=style), soft_wrap=True)

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import sys
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +37,17 @@ async def unless(stop: asyncio.Event, step: Awaitable[None]) -> bool:
         for task in (doing, asked):
             task.cancel()
         await asyncio.gather(doing, asked, return_exceptions=True)
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """End the block without an error when who reads standard output closes it, as ``head`` does."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still held back can go nowhere; Python would complain of it when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write_json(result: object, target: Path | None) -> None:

@@ -18,13 +18,14 @@ def _bench() -> None:
 def bench_capacity(
     *,
     patients: Annotated[int, typer.Option(min=1, metavar="N", help="Live patients.")] = 100,
-    duration: Annotated[float, typer.Option(min=1, metavar="S", help="Seconds of wall time.")] = 60.0,
+    duration: Annotated[float, typer.Option(min=10, metavar="S", help="Seconds of record time of each.")] = 60.0,
+    speed: Annotated[str, typer.Option(metavar="X|max", help="Times real pace, or max.")] = "1",
     record: Record = None,
     data: Data = None,
     json: Json = None,
 ) -> None:
     """Replay live patients beside one detector, on a broker of its own, and measure."""
-    from ecgstream.bench import run_capacity
+    from ecgstream.bench import CapacityPlan, run_capacity
     from ecgstream.recordings import names_of, records_folder
     from ecgstream.running import run
     from ecgstream.settings import ProcessSettings, load
@@ -34,8 +35,8 @@ def bench_capacity(
     configure_logging(service="bench", level="warning", form=process.log_format)
     folder = records_folder(data, process)
     names = names_of(record or [], folder)
-    report = run(run_capacity(patients=patients, duration_s=duration, records=names, data=folder))
-    _tell(report, json)
+    plan = CapacityPlan(patients=patients, duration_s=duration, speed=speed, records=names, data=folder)
+    _tell(run(run_capacity(plan)), json)
 
 
 def chaos(

@@ -47,7 +47,7 @@ def score(
     from alerting.settings import AlertingSettings
     from detector.settings import DetectorSettings
     from ecgstream.evaluation import scorer_of
-    from ecgstream.running import STDOUT, write_json
+    from ecgstream.running import STDOUT, reader_may_leave, write_json
     from ecgstream.scoring import score_file, told
     from ecgstream.settings import load
 
@@ -55,11 +55,12 @@ def score(
     rules = load(AlertingSettings)
     names = tuple(name.strip() for name in leads.split(",")) if leads else None
     results = []
-    for path in files:
-        results.append(score_file(path, scorer, rules, fs_hz=fs, leads=names, unit=unit.value if unit else None))
-        if json != STDOUT:
-            typer.echo("\n".join(told(results[-1])))
-    write_json({"results": results}, json)
+    with reader_may_leave():
+        for path in files:
+            results.append(score_file(path, scorer, rules, fs_hz=fs, leads=names, unit=unit.value if unit else None))
+            if json != STDOUT:
+                typer.echo("\n".join(told(results[-1])))
+        write_json({"results": results}, json)
 
 
 def evaluate(

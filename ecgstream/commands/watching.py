@@ -59,7 +59,6 @@ def demo(
     )
     # Standard output belongs to the JSON alone where that is asked for.
     console = Console(stderr=json == STDOUT, highlight=False, soft_wrap=True)
-    console.print("ecgstream, not a medical device: starting Kafka, the detector and alerting ...")
 
     async def main() -> "Ledger":
         import asyncio
@@ -69,6 +68,7 @@ def demo(
 
         with stop_on_signals() as stop:
             try:
+                console.print("ecgstream, not a medical device: starting Kafka, the detector and alerting ...")
                 # What this process needs is loaded while the others start: half of the wait for the first verdict.
                 loading = asyncio.create_task(asyncio.to_thread(_loaded, names, folder, faults.noise, process))
                 began = await unless(stop, system.start())
@@ -115,7 +115,7 @@ def subscribe(
 ) -> None:
     """Follow a topic, readable or as JSON lines, until Ctrl-C."""
     from bus.settings import KafkaSettings
-    from ecgstream.running import run
+    from ecgstream.running import reader_may_leave, run
     from ecgstream.settings import ProcessSettings, load
     from ecgstream.subscribe import follow
     from ops.logging import configure_logging
@@ -123,4 +123,5 @@ def subscribe(
     process = load(ProcessSettings)
     configure_logging(service="subscribe", level="warning", form=process.log_format)
     kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
-    run(follow(kafka, topic.value, patient=patient, from_beginning=from_beginning, as_json=json))
+    with reader_may_leave():
+        run(follow(kafka, topic.value, patient=patient, from_beginning=from_beginning, as_json=json))

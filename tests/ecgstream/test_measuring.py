@@ -1,0 +1,36 @@
+"""Capacity and chaos: short runs of the real thing. What they measure in time is not judged here."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ecg.errors import EcgStreamError
+from ecg.wfdb_files import TOY_NAME, toy_record
+from ecgstream.bench import CapacityPlan, run_capacity
+from ecgstream.chaos import ChaosPlan, run_chaos
+
+pytestmark = pytest.mark.broker
+
+
+def test_capacity_counts_every_window_once(tmp_path: Path) -> None:
+    plan = CapacityPlan(patients=8, duration_s=60, speed="10", records=[TOY_NAME], data=tmp_path)
+    report = asyncio.run(run_capacity(plan))
+    assert (report["expected_windows"], report["windows"]) == (96, 96)
+    assert (report["lost"], report["duplicated"]) == (0, 0)
+    assert report["kernel_cpu_ms_per_window"] > 0
+    assert report["detector_cpu_s"] > 0
+    assert set(report["latency_ms"]) == {"p50", "p99", "p999", "max"}
+
+
+def test_nothing_is_lost_doubled_or_changed_when_things_die() -> None:
+    plan = ChaosPlan(faults=3, seed=3, kinds=("sigkill", "broker_restart", "duplicate_send"), patients=4, record_s=120)
+    report = asyncio.run(run_chaos(plan, [toy_record()]))
+    assert sum(report["faults"].values()) == 3
+    assert report["expected"] == 96
+    assert (report["lost"], report["duplicated"], report["different"], report["unexpected"]) == (0, 0, 0, 0)
+
+
+def test_unknown_fault_is_refused() -> None:
+    with pytest.raises(EcgStreamError, match=r"kinds=flood .* choose from sigkill"):
+        ChaosPlan(faults=1, seed=0, kinds=("flood",))
