@@ -1,0 +1,130 @@
+"""The command line: what there is, exit statuses, and one line for each error."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecg.errors import EcgStreamError
+from ecgstream.__main__ import told
+from tests.ecgstream.commands import clean_environment, start, status_of
+
+# What other programs call: commands with the options that they use.
+CALLED = {
+    "demo": ["--record", "--data", "--speed", "--duration", "--json"],
+    "broker": ["--data", "--port"],
+    "topics create": [],
+    "replay": ["--data", "--record", "--patients", "--speed", "--chunk-ms", "--loop"],
+    "detect": ["--models", "--instance", "--health-port"],
+    "alert": ["--instance", "--health-port"],
+    "subscribe": ["--patient", "--from-beginning", "--json"],
+    "score": ["--json"],
+    "train": ["--data"],
+    "export": [],
+    "evaluate": ["--data", "--records", "--path", "--json"],
+    "bench capacity": ["--patients", "--duration", "--json"],
+    "chaos": ["--faults", "--seed", "--json"],
+    "data fetch": [],
+    "data check": [],
+    "doctor": ["--json"],
+}
+
+
+@pytest.mark.parametrize("command", CALLED)
+def test_every_command_is_there_with_its_options(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of([*command.split(), "--help"]) == 0
+    text = capsys.readouterr().out
+    for option in CALLED[command]:
+        assert option in text
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = "{'numpy', 'scipy', 'pydantic', 'aiokafka', 'onnxruntime', 'rich', 'torch', 'wfdb', 'structlog'}"
+    code = (
+        "import sys\n"
+        "from ecgstream.__main__ import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        f"sys.exit(', '.join({heavy} & sys.modules.keys()) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "demo" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["no-such-command"],
+        ["demo", "--no-such-option"],
+        ["replay", "--speed", "fast"],
+        ["replay", "--speed", "0"],
+        ["subscribe", "beats"],
+        ["score"],
+        ["detect", "--health-port", "70000"],
+    ],
+)
+def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(words) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["score", "nowhere.csv"], "there is no file nowhere.csv"),
+        (["demo", "--record", "100"], "run 'ecgstream data fetch'"),
+        (["replay", "--data", "nowhere", "--record", "100"], "nowhere"),
+        (["detect", "--models", "nowhere", "--bootstrap-servers", "127.0.0.1:1"], "no Kafka at 127.0.0.1:1"),
+        (["evaluate", "--records", ","], "names no record"),
+    ],
+)
+def test_an_error_is_one_line_and_exits_with_1(words: list[str], line: str, tmp_path: Path) -> None:
+    environment = {
+        "XDG_CACHE_HOME": str(tmp_path),
+        "ECGSTREAM_CONNECT_TIMEOUT_S": "0.5",
+        "ECGSTREAM_LOG_LEVEL": "error",
+    }
+    with start(*words, directory=tmp_path, environment=environment) as process:
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 1, err
+    assert out == ""
+    assert err.startswith("ecgstream: ")
+    assert line in err
+    assert err.count("\n") == 1
+
+
+def test_debug_shows_where_wherever_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["score", "nowhere.csv", "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+    assert status_of(["score", "nowhere.csv"]) == 1
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_unforeseen_error_is_one_line_too() -> None:
+    assert told(ValueError("a\nb")) == "ValueError: a b: run it again with --debug to see where"
+    assert told(ExceptionGroup("several", [EcgStreamError("x=1 is above 0: lower it")])) == "x=1 is above 0: lower it"
+
+
+def test_a_reader_that_closes_early_is_no_error(tmp_path: Path) -> None:
+    np.save(tmp_path / "flat.npy", np.zeros((36_000 * 10, 1), np.int16))
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "ecgstream", "score", "flat.npy", "--fs", "360"],
+        cwd=tmp_path,
+        env=clean_environment(),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")

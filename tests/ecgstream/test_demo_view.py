@@ -1,0 +1,38 @@
+"""What the demo shows."""
+
+import io
+
+from rich.console import Console
+
+from ecgstream.demo_view import View
+from ecgstream.ledger import Ledger
+from tests.alerting.verdicts import verdict
+from tests.ecgstream.test_ledger import chunk
+
+
+def shown(*, terminal: bool) -> tuple[View, io.StringIO]:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=terminal, width=100, height=40)
+    return View(console, Ledger(), title="208 at 10 times real pace"), out
+
+
+def test_without_a_terminal_each_change_is_a_line() -> None:
+    view, out = shown(terminal=False)
+    with view:
+        for window, decision in enumerate(("normal", "normal", "abnormal", "abnormal", "normal")):
+            view.verdict(verdict(window, decision, reasons=("why",)))  # type: ignore[arg-type] # a literal
+            view.refresh()
+    lines = out.getvalue().splitlines()
+    assert [line.split()[3] for line in lines] == ["normal", "abnormal", "normal"]
+    assert "\x1b" not in out.getvalue()
+
+
+def test_on_a_terminal_the_picture_has_trace_rate_and_verdict() -> None:
+    view, out = shown(terminal=True)
+    with view:
+        view.chunk(chunk(0, 5))
+        view.verdict(verdict(0, "abnormal", reasons=("2 ventricular beats",)))
+        view.draw()
+    text = out.getvalue()
+    for part in ("p1 · MLII", "72/min", "abnormal", "2 ventricular beats", "⠉" * 64, "not a medical device"):
+        assert part in text

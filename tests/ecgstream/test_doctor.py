@@ -1,0 +1,83 @@
+"""The doctor finds what is wrong, and says how to mend it."""
+
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+from bus.settings import KafkaSettings
+from detector.settings import DetectorSettings
+from ecgstream.doctor import Finding, as_json, examine
+from ecgstream.settings import ProcessSettings
+from models import SHIPPED
+
+NO_KAFKA = KafkaSettings(_env_file=None, bootstrap_servers="127.0.0.1:1", connect_timeout_s=0.1)
+DETECTOR = DetectorSettings(_env_file=None)
+
+
+async def found(
+    tmp_path: Path,
+    *,
+    kafka: KafkaSettings = NO_KAFKA,
+    detector: DetectorSettings = DETECTOR,
+    health_port: int = 0,
+) -> dict[str, Finding]:
+    process = ProcessSettings(_env_file=None, data_dir=tmp_path, health_port=health_port)
+    return {finding.check: finding for finding in await examine(process, kafka, detector)}
+
+
+@pytest.mark.broker
+async def test_a_whole_installation(settings: KafkaSettings, tmp_path: Path) -> None:
+    findings = await found(tmp_path, kafka=settings)
+    assert {name for name, finding in findings.items() if not finding.ok} == set()
+    assert findings["topics"].found == "8 topics of 4 partitions each"
+    assert as_json(list(findings.values()))["ok"] is True
+
+
+@pytest.mark.broker
+async def test_other_partitions_than_are_set(settings: KafkaSettings, tmp_path: Path) -> None:
+    finding = (await found(tmp_path, kafka=settings.model_copy(update={"partitions": 7})))["topics"]
+    assert not finding.ok
+    assert "ECGSTREAM_PARTITIONS=7" in finding.found
+    assert "has 4" in finding.found
+
+
+@pytest.mark.broker
+async def test_missing_topics(settings: KafkaSettings, tmp_path: Path) -> None:
+    finding = (await found(tmp_path, kafka=settings.model_copy(update={"topic_prefix": "absent."})))["topics"]
+    assert (finding.ok, finding.remedy) == (False, "ecgstream topics create")
+
+
+async def test_no_broker(tmp_path: Path) -> None:
+    findings = await found(tmp_path)
+    assert not findings["broker"].ok
+    assert "ecgstream broker" in findings["broker"].remedy
+    assert "topics" not in findings
+
+
+async def test_a_damaged_model(tmp_path: Path) -> None:
+    for file in SHIPPED.glob("*.*"):
+        shutil.copy(file, tmp_path)
+    model = tmp_path / "cnn.onnx"
+    model.write_bytes(model.read_bytes()[:1000])
+    finding = (await found(tmp_path, detector=DETECTOR.model_copy(update={"models": tmp_path})))["models"]
+    assert not finding.ok
+    assert "cnn.onnx" in finding.found
+    assert finding.remedy
+
+
+async def test_a_taken_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        finding = (await found(tmp_path, health_port=port))["health port"]
+    assert not finding.ok
+    assert str(port) in finding.found
+
+
+async def test_damaged_recordings(tmp_path: Path) -> None:
+    (tmp_path / "mitdb").mkdir()
+    (tmp_path / "mitdb" / "100.hea").write_text("100 2 360 650000\n")
+    finding = (await found(tmp_path))["data"]
+    assert (finding.ok, finding.remedy) == (False, "ecgstream data fetch")
+    assert "mitdb/100.hea" in finding.found

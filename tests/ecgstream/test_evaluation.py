@@ -1,0 +1,58 @@
+"""Judging records offline and through a real Kafka."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from alerting.settings import AlertingSettings
+from detector.offline import verdicts_of
+from detector.settings import DetectorSettings
+from ecg.wfdb_files import toy_record
+from ecgstream.evaluation import compare, judge_on_kafka, scorer_of, windows_in
+from ecgstream.local_system import LocalSystem
+from ecgstream.scoring import result_of
+from tests.alerting.verdicts import verdict
+
+CHUNKS_MS = (100, 250, 777)
+
+
+def test_equal_verdicts_do_not_differ() -> None:
+    verdicts = {"r": [verdict(0, "normal"), verdict(1, "unusable")]}
+    found = compare(verdicts, verdicts)
+    assert (found.windows, found.missing, found.different, found.largest_difference) == (2, 0, 0, 0.0)
+
+
+def test_every_difference_is_seen() -> None:
+    one = {"r": [verdict(0, "normal", fused=0.25), verdict(1, "normal"), verdict(2, "normal")]}
+    other = {"r": [verdict(0, "normal", fused=0.375), verdict(1, "unusable")]}
+    found = compare(one, other)
+    assert (found.windows, found.missing, found.different, found.largest_difference) == (2, 1, 1, 0.125)
+
+
+@pytest.mark.broker
+async def test_the_verdicts_through_kafka_are_the_offline_ones_for_any_chunk_length() -> None:
+    record = toy_record()
+    scorer = scorer_of(DetectorSettings(_env_file=None))
+    offline = verdicts_of(record, scorer)
+    counted: Counter[str] = Counter()
+    system = LocalSystem(("detect",), ("alert",))
+    try:
+        await system.start()
+        for chunk_ms in CHUNKS_MS:
+            patient = replace(record, name=f"toy-{chunk_ms}")
+            judged = await judge_on_kafka(
+                [patient],
+                system.kafka,
+                chunk_ms=chunk_ms,
+                check=system.check,
+                done=lambda count: counted.update({"windows": count}),
+            )
+            found = compare({patient.name: offline}, judged.verdicts)
+            assert (found.windows, found.missing, found.different) == (windows_in(record), 0, 0)
+            assert found.largest_difference <= 1e-6
+            findings = result_of(record, offline, AlertingSettings(_env_file=None), file="f")["findings"]
+            assert len({alert.id for alert in judged.alerts[patient.name]}) == len(findings)
+    finally:
+        await system.end()
+    assert counted["windows"] == len(CHUNKS_MS) * windows_in(record)

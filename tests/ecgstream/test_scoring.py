@@ -1,0 +1,87 @@
+"""Scoring files."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from alerting.settings import AlertingSettings
+from bus.messages import Decision
+from detector.offline import EPOCH_NS
+from ecg.records import Record
+from ecg.wfdb_files import toy_record
+from ecgstream.scoring import result_of
+from tests.alerting.verdicts import verdict
+from tests.ecgstream.commands import status_of
+
+RULES = AlertingSettings(_env_file=None)
+RECORD = Record(
+    name="r", fs_hz=360.0, leads=("MLII",), samples=np.zeros((3600, 1), np.int16), gain=(200.0,), baseline=(0,)
+)
+
+
+def result(*decisions: Decision) -> dict[str, object]:
+    verdicts = [verdict(window, decision, stream_start_ns=EPOCH_NS) for window, decision in enumerate(decisions)]
+    return result_of(RECORD, verdicts, RULES, file="f")
+
+
+def test_an_episode_is_a_finding_and_makes_the_file_abnormal() -> None:
+    scored = result("normal", "abnormal", "abnormal", "abnormal", "normal", "normal", "normal", "normal")
+    assert scored["findings"] == [{"start_s": 5.0, "end_s": 20.0, "kind": "physiological", "priority": "medium"}]
+    assert scored["aggregate"] == {"decision": "abnormal", "confidence": 0.9, "abnormal_fraction": 0.375}
+
+
+def test_an_episode_that_the_file_ends_in_reaches_its_last_window() -> None:
+    scored = result("normal", "abnormal", "abnormal", "abnormal", "abnormal")
+    assert scored["findings"] == [{"start_s": 5.0, "end_s": 25.0, "kind": "physiological", "priority": "medium"}]
+
+
+def test_a_stray_window_is_told_and_makes_no_abnormal_file() -> None:
+    scored = result("normal", "normal", "abnormal", "normal", "normal")
+    assert scored["findings"] == []
+    assert scored["aggregate"] == {"decision": "normal", "confidence": 0.9, "abnormal_fraction": 0.2}
+
+
+def test_in_a_file_too_short_for_an_episode_one_window_is_enough() -> None:
+    assert result("abnormal")["aggregate"] == {"decision": "abnormal", "confidence": 0.9, "abnormal_fraction": 1.0}
+
+
+def test_a_file_that_cannot_be_judged_has_no_confidence() -> None:
+    scored = result("unusable", "unusable")
+    assert scored["aggregate"] == {"decision": "unusable", "confidence": None, "abnormal_fraction": None}
+    assert [finding["kind"] for finding in scored["findings"]] == ["technical"]  # type: ignore[attr-defined] # JSON
+
+
+def test_a_real_ecg_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "excerpt.npy", toy_record().samples[: 360 * 60] / 200)
+    words = ["score", "excerpt.npy", "--fs", "360", "--leads", "MLII", "--unit", "mV", "--json", "-"]
+    assert status_of(words) == 0
+    (scored,) = json.loads(capsys.readouterr().out)["results"]
+    assert (scored["file"], scored["fs_hz"], scored["leads"], scored["seconds"]) == (
+        "excerpt.npy",
+        360.0,
+        ["MLII"],
+        60.0,
+    )
+    assert [(window["start_s"], window["end_s"]) for window in scored["windows"]] == [
+        (5.0 * number, 5.0 * number + 5) for number in range(12)
+    ]
+    for window in scored["windows"]:
+        assert window["decision"] in {"normal", "abnormal", "unusable"}
+        for score in ("cnn", "autoencoder", "fused"):
+            assert 0 <= window[score] <= 1
+    times = [beat["t_s"] for beat in scored["beats"]]
+    assert times == sorted(times)
+    assert 90 <= len(times) <= 130  # about 110 beats a minute
+    assert {beat["class"] for beat in scored["beats"]} >= {"N", "V"}
+    assert scored["aggregate"]["decision"] == "abnormal"
+
+
+def test_the_same_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "excerpt.npy", toy_record().samples[: 360 * 30] / 200)
+    assert status_of(["score", "excerpt.npy", "--fs", "360", "--json", "out.json"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("excerpt.npy: abnormal (confidence ")
+    assert "ventricular beat" in told
+    assert len(json.loads((tmp_path / "out.json").read_text())["results"]) == 1

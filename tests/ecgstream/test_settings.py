@@ -1,0 +1,67 @@
+"""Where settings come from, and what is said when they are wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from alerting.settings import AlertingSettings
+from bus.settings import KafkaSettings
+from ecgstream.settings import OptionError, ProcessSettings, SettingsError, load, variables
+
+
+def test_options_win_over_the_environment_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert load(KafkaSettings).partitions == 4
+    (tmp_path / ".env").write_text("ECGSTREAM_PARTITIONS=5\nECGSTREAM_BOOTSTRAP_SERVERS=file:1\n")
+    assert load(KafkaSettings).partitions == 5
+    monkeypatch.setenv("ECGSTREAM_PARTITIONS", "6")
+    assert load(KafkaSettings).partitions == 6
+    given = load(KafkaSettings, partitions=7, bootstrap_servers=None)
+    assert (given.partitions, given.bootstrap_servers) == (7, "file:1")
+
+
+def test_a_misspelt_variable_is_refused_with_the_one_that_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECGSTREAM_BOOTSTRAP_SERVER", "kafka:9092")
+    with pytest.raises(SettingsError, match=r"ECGSTREAM_BOOTSTRAP_SERVER .*mean ECGSTREAM_BOOTSTRAP_SERVERS\?"):
+        load(ProcessSettings)
+
+
+def test_a_misspelt_variable_in_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("ECGSTREAM_PARTITION=5\n")
+    with pytest.raises(SettingsError, match=r"ECGSTREAM_PARTITION in \.env"):
+        load(ProcessSettings)
+
+
+def test_variables_of_compose_and_of_tests_and_of_others_are_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ECGSTREAM_SPEED", "ECGSTREAM_TEST_BOOTSTRAP_SERVERS", "ECG_STREAM", "KAFKA_HEAP_OPTS"):
+        monkeypatch.setenv(name, "1")
+    assert load(ProcessSettings).health_port == 0
+
+
+def test_a_variable_outside_its_limits_is_named_with_value_limit_and_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECGSTREAM_PARTITIONS", "0")
+    with pytest.raises(SettingsError, match=r"^ECGSTREAM_PARTITIONS=0: .*greater than or equal to 1: correct it"):
+        load(KafkaSettings)
+
+
+def test_an_option_outside_its_limits_is_wrong_usage() -> None:
+    with pytest.raises(OptionError, match=r"^--health-port=70000: .*65535: correct the option"):
+        load(ProcessSettings, health_port=70000)
+
+
+def test_a_variable_under_another_name_is_named_as_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECGSTREAM_INSTANCE", "x" * 201)
+    with pytest.raises(SettingsError, match=r"^ECGSTREAM_INSTANCE=x"):
+        load(AlertingSettings)
+
+
+def test_a_password_is_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECGSTREAM_SASL_PASSWORD", "hunter2")
+    monkeypatch.setenv("ECGSTREAM_SECURITY_PROTOCOL", "SASL_PLAINTEXT")
+    with pytest.raises(SettingsError, match="ECGSTREAM_SASL_USERNAME") as told:
+        load(KafkaSettings)
+    assert "hunter2" not in str(told.value)
+
+
+def test_every_service_reads_the_same_instance_name() -> None:
+    assert "ECGSTREAM_INSTANCE" in variables()
+    assert "ECGSTREAM_ALERTING_INSTANCE" not in variables()
