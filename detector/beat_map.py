@@ -6,7 +6,7 @@ from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import softmax
 
 from detector.manifest import BeatMap
@@ -54,8 +54,8 @@ class BeatMapReader:
         width = 2 * round(MATCH_S * settings.frames_hz) + 1
         probability = softmax(maps, axis=1)
         self._beat = 1.0 - probability[:, 0]
-        self._beat_near = maximum_filter1d(self._beat, width, axis=1, mode="constant")
-        self._class_near = uniform_filter1d(probability[:, 1:], width, axis=2, mode="constant")
+        self._beat_near = _around(self._beat, width).max(axis=-1)
+        self._class_near = _around(probability[:, 1:], width).sum(axis=-1)
         padded = np.pad(self._beat, ((0, 0), (1, 1)))
         self._peaks = (self._beat >= settings.add_above) & (self._beat > padded[:, :-2]) & (self._beat >= padded[:, 2:])
 
@@ -94,3 +94,9 @@ class BeatMapReader:
         """The frames of the map that hold positions of the segment."""
         frames = ((positions - self._start) / self._frame).astype(np.int64)
         return np.clip(frames, 0, self._beat.shape[1] - 1)
+
+
+def _around(values: Float32Array, width: int) -> Float32Array:
+    """(..., frames, width): each frame with those around it, zeros beyond the ends."""
+    padding = [(0, 0)] * (values.ndim - 1) + [(width // 2, width // 2)]
+    return sliding_window_view(np.pad(values, padding), width, axis=-1)
