@@ -1,10 +1,10 @@
 """Recordings to training windows, by the preprocessing that the detector uses; cached by what made them."""
 
 import hashlib
-import inspect
 import json
+import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import ModuleType
 
@@ -74,6 +74,13 @@ class RecordWindows:
     on_grid: npt.NDArray[np.bool_]
     end_s: npt.NDArray[np.float64]
 
+    def only(self, chosen: npt.NDArray[np.bool_]) -> "RecordWindows":
+        """Some of the windows."""
+        return RecordWindows(name=self.name, **{key: getattr(self, key)[chosen] for key in _ARRAYS})
+
+
+_ARRAYS = tuple(field.name for field in fields(RecordWindows) if field.name != "name")
+
 
 def frame_classes(annotations: Annotations, fs_hz: float, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     """The class of each frame of each segment.
@@ -121,7 +128,8 @@ def segments_of(record: Record, ends: npt.NDArray[np.int64]) -> Int16Array:
     length = segment_samples(record.fs_hz)
     columns = list(choose_leads(record.leads))
     padded = np.concatenate([np.full((length, len(columns)), MISSING, np.int16), record.samples[:, columns]])
-    return padded[ends[:, None] + np.arange(length)]
+    segments: Int16Array = padded[ends[:, None] + np.arange(length)]
+    return segments
 
 
 def windows_of(record: Record, annotations: Annotations, *, phase_s: float = PHASE_S) -> RecordWindows:
@@ -130,7 +138,7 @@ def windows_of(record: Record, annotations: Annotations, *, phase_s: float = PHA
     count = int(record.seconds / phase_s)
     per_hop = round(HOP_S / phase_s)
     steps = np.arange(per_hop, count + 1)
-    end_s = steps * phase_s
+    end_s = steps.astype(np.float64) * phase_s
     ends = np.array([-(-int(step) * HOP_S * rate.numerator // (rate.denominator * per_hop)) for step in steps])
     labels = label_windows(annotations, record.fs_hz, ends - round(HOP_S * record.fs_hz))
     columns = list(choose_leads(record.leads))
@@ -159,7 +167,9 @@ def windows_of(record: Record, annotations: Annotations, *, phase_s: float = PHA
 
 def cache_key(records: TrainingRecords, name: str) -> str:
     """What a record's windows depend on, as 16 hex digits: code, preprocessing, settings and the record's bytes."""
-    sources = {module.__name__: _source_hash(module.__file__) for module in _MADE_BY} | {__name__: _source_hash(__file__)}
+    sources = {module.__name__: _source_hash(module.__file__) for module in _MADE_BY} | {
+        __name__: _source_hash(__file__)
+    }
     made_by = {
         "sources": sources,
         "preprocessing": PREPROCESSING_VERSION,
@@ -196,19 +206,10 @@ def _load_one(records: TrainingRecords, name: str, cache: Path) -> RecordWindows
     path = records.directory / name
     windows = windows_of(read_wfdb(path), read_annotations(path))
     for stale in cache.glob(f"{name}-*.npz"):
-        stale.unlink()
-    partial = file.with_suffix(".partial")
+        stale.unlink(missing_ok=True)
+    partial = file.with_suffix(f".{os.getpid()}")  # several processes may prepare the same record
     with partial.open("wb") as stream:
-        np.savez(
-            stream,
-            inputs=windows.inputs,
-            frames=windows.frames,
-            abnormal=windows.abnormal,
-            left_out=windows.left_out,
-            usable=windows.usable,
-            on_grid=windows.on_grid,
-            end_s=windows.end_s,
-        )
+        np.savez(stream, **{key: getattr(windows, key) for key in _ARRAYS})
     partial.replace(file)
     return windows
 

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,18 @@ from torch.nn import functional
 
 from training.augment import Augmentation, Batch, augment
 from training.data import CLASSES, UNKNOWN, RecordWindows
-from training.networks import MAP_FRAMES, CnnOutput
+from training.networks import (
+    HIDDEN_PATCHES,
+    MAP_FRAMES,
+    PASSES,
+    PATCH,
+    PATCHES,
+    STRIDE,
+    VIEW_SAMPLES,
+    Autoencoder,
+    CnnOutput,
+    hidden_blocks,
+)
 
 Track = Callable[[int, float], None]  # called after each step with its number and loss
 
@@ -21,6 +33,7 @@ Track = Callable[[int, float], None]  # called after each step with its number a
 CLASS_WEIGHT = {"none": 0.4, "N": 1.0, "S": 4.0, "V": 2.0, "F": 1.5}
 _DRAW_WEIGHT = {"S": 3.0, "V": 1.5, "F": 2.0}  # how much oftener a window with such a beat is drawn
 _FIRST_MAP_SHARE = 0.5  # of the loss of the first guess, against that of the map
+_SMOOTH_SHARE = 2.0  # of the smoothed error, in the autoencoder's loss
 _MAP_SHARE = 3.0  # of the beat map's loss, against the window's
 
 
@@ -84,15 +97,45 @@ class Pool:
         )
 
 
-def cnn_loss(output: CnnOutput, batch: Batch) -> Tensor:
+def normal_only(pool: Pool) -> Pool:
+    """The windows in which everything is normal, the context included."""
+    odd = ((pool.frames >= CLASSES.index("S")) & (pool.frames != UNKNOWN)).any(dim=1)
+    kept = (pool.abnormal == 0) & (pool.weight > 0) & ~odd
+    return Pool(
+        inputs=pool.inputs[kept],
+        frames=pool.frames[kept],
+        abnormal=pool.abnormal[kept],
+        weight=pool.weight[kept],
+        draw=torch.ones(int(kept.sum()), dtype=torch.float64),
+    )
+
+
+def autoencoder_loss(network: nn.Module, batch: Batch) -> Tensor:
+    """Squared error of the hidden patches that are known, also after smoothing; half the time within the window."""
+    assert isinstance(network, Autoencoder)  # noqa: S101 - told to the type checker; only this network fills
+    lead = batch.inputs[:, 0, -VIEW_SAMPLES:]
+    last = PATCHES - HIDDEN_PATCHES
+    anywhere = torch.randint(0, last + 1, (len(lead),))
+    start = torch.where(torch.rand(len(lead)) < 0.5, last, anywhere)
+    hidden = hidden_blocks(start, torch.randint(0, PASSES, (len(lead),)))
+    judged = hidden.repeat_interleave(PATCH, dim=1) * (lead != 0)
+    difference = (lead - network.fill(lead, hidden).float()) * judged
+    smooth = functional.avg_pool1d(difference[:, None], 2 * STRIDE, STRIDE)
+    # The smooth part decides at run time, though it holds little of the power.
+    return (difference.square().sum() + _SMOOTH_SHARE * STRIDE * smooth.square().sum()) / judged.sum()
+
+
+def cnn_loss(network: nn.Module, batch: Batch) -> Tensor:
     """Window verdict and beat map, and the first guess of the map."""
+    output: CnnOutput = network(batch.inputs)
     window = functional.binary_cross_entropy_with_logits(output.window_logit.float(), batch.abnormal, batch.weight)
     class_weight = torch.tensor([CLASS_WEIGHT[letter] for letter in CLASSES])
     maps = functional.cross_entropy(
         output.beat_map.float(), batch.frames[:, -MAP_FRAMES:], class_weight, ignore_index=UNKNOWN
     )
     first = functional.cross_entropy(output.first_map.float(), batch.frames, class_weight, ignore_index=UNKNOWN)
-    return window + _MAP_SHARE * (maps + _FIRST_MAP_SHARE * first)
+    loss: Tensor = window + _MAP_SHARE * (maps + _FIRST_MAP_SHARE * first)
+    return loss
 
 
 def fit(
@@ -115,8 +158,9 @@ def fit(
     average = copy.deepcopy(network).eval()
     decayed = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     rest = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": rest, "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(
-        [{"params": decayed}, {"params": rest, "weight_decay": 0.0}],
+        groups,
         lr=settings.learning_rate,
         weight_decay=settings.weight_decay,
     )
@@ -129,7 +173,7 @@ def fit(
         with torch.autocast("cpu", torch.bfloat16):
             loss = loss_of(network, batch)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call] # torch annotates it on no version
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
         schedule.step()
@@ -159,3 +203,17 @@ def predict_cnn(
             logits.append(output.window_logit.numpy())
             maps.append(output.beat_map.numpy())
     return np.concatenate(logits), np.concatenate(maps)
+
+
+def predict_autoencoder(
+    network: nn.Module, inputs: npt.NDArray[np.float16], *, batch: int = 256
+) -> npt.NDArray[np.float32]:
+    """Errors (n,) of prepared segments."""
+    network.eval()
+    with torch.inference_mode():
+        return np.concatenate(
+            [
+                network(torch.from_numpy(inputs[start : start + batch]).float()).error.numpy()
+                for start in range(0, len(inputs), batch)
+            ]
+        )

@@ -7,18 +7,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ecg.leads import MODEL_LEADS
-from ecg.segments import MODEL_SAMPLES, WINDOW_SAMPLES
+from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES, WINDOW_SAMPLES
 from training.data import CLASSES, FRAMES, FRAMES_HZ
 
 STRIDE = MODEL_SAMPLES // FRAMES  # samples in a frame of the beat map
 MAP_SECONDS = 6  # the window, and the second before it in which the last beats settle
 MAP_FRAMES = MAP_SECONDS * FRAMES_HZ
 WINDOW_FRAMES = WINDOW_SAMPLES // STRIDE
-_SLOW = (FRAMES + 1) // 2  # frames at half the rate, where rhythm is looked at
-_AE_SAMPLES = -(-MODEL_SAMPLES // (4 * STRIDE)) * 4 * STRIDE
-ERROR_SAMPLES = 40  # 0.4 s: a beat from P wave to T wave
-PRIOR_SAMPLES = 200  # how much the usual error of all patients weighs against a patient's own, in samples
-PRIOR_ERROR = 0.1  # and what it is
+PATCH = 8  # samples that the autoencoder takes in at once: 80 ms
+PATCHES = 128  # that it looks at: the newest 10.24 s, the window and five or more beats before it
+VIEW_SAMPLES = PATCH * PATCHES
+BLOCK_PATCHES = 9  # hidden at once: 0.72 s, room for a whole beat
+PASSES = 2
+HIDDEN_PATCHES = 63  # the window, and half a patch before it
+ERROR_SPAN_S = 1.6  # the worst stretch of this length says how odd the window is: a beat and the pause behind it
 # Convolutions run as two-dimensional ones of height 1: with channels last they train three times faster on a CPU.
 
 
@@ -42,14 +44,13 @@ class _Residual(nn.Module):
 
     def __init__(self, channels: int, *, dilation: int, dropout: float) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(
-            channels, channels, (1, 3), padding=(0, dilation), dilation=(1, dilation), bias=False
-        )
+        self.conv = nn.Conv2d(channels, channels, (1, 3), padding=(0, dilation), dilation=(1, dilation), bias=False)
         self.norm = nn.BatchNorm2d(channels)
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.dropout(functional.relu(self.norm(self.conv(x))))
+        residual: Tensor = x + self.dropout(functional.relu(self.norm(self.conv(x))))
+        return residual
 
 
 def _patches(x: Tensor, size: int) -> Tensor:
@@ -74,20 +75,23 @@ class BeatNet(nn.Module):
 
     def __init__(self, *, shape_channels: int = 32, rhythm_channels: int = 48, dropout: float = 0.1) -> None:
         super().__init__()
-        wide = shape_channels + rhythm_channels
         self.stem = nn.Conv2d(MODEL_LEADS * STRIDE, shape_channels, (1, 5), padding=(0, 2), bias=False)
         self.stem_norm = nn.BatchNorm2d(shape_channels)
         self.shape = nn.Sequential(
             *(_Residual(shape_channels, dilation=dilation, dropout=dropout) for dilation in (1, 2, 4, 1))
         )
         self.first_head = nn.Conv2d(shape_channels, len(CLASSES), 1)
-        self.slow = nn.Conv2d(2 * (shape_channels + len(CLASSES)), rhythm_channels, 1, bias=False)
+        self.slow_shape = nn.Conv2d(shape_channels, rhythm_channels, (1, 3), padding=(0, 1), stride=(1, 2), bias=False)
+        self.slow_guess = nn.Conv2d(
+            len(CLASSES) - 1, rhythm_channels, (1, 3), padding=(0, 1), stride=(1, 2), bias=False
+        )
         self.slow_norm = nn.BatchNorm2d(rhythm_channels)
         self.rhythm = nn.Sequential(
             *(_Residual(rhythm_channels, dilation=dilation, dropout=dropout) for dilation in (1, 2, 4, 8, 16, 1))
         )
-        self.own = nn.Linear(2 * wide, rhythm_channels)
-        self.judge = nn.Conv2d(wide, rhythm_channels, (1, 3), padding=(0, 1), bias=False)
+        self.own = nn.Linear(2 * (shape_channels + rhythm_channels), rhythm_channels)
+        self.judge_shape = nn.Conv2d(shape_channels, rhythm_channels, (1, 3), padding=(0, 1), bias=False)
+        self.judge_slow = nn.Conv2d(rhythm_channels, rhythm_channels, 1, bias=False)
         self.judge_norm = nn.BatchNorm2d(rhythm_channels)
         self.map_head = nn.Conv2d(rhythm_channels, len(CLASSES), 1)
         self.window_head = nn.Sequential(
@@ -100,32 +104,43 @@ class BeatNet(nn.Module):
         patches = _patches(segments.unsqueeze(2), STRIDE).contiguous(memory_format=torch.channels_last)
         shape = self.shape(functional.relu(self.stem_norm(self.stem(patches))))
         first = self.first_head(shape)
-        guess = torch.softmax(first, dim=1)
-        # One empty frame before the segment makes the count even.
-        both = functional.pad(torch.cat([shape, guess], dim=1), (2 * _SLOW - FRAMES, 0))
-        slow = self.rhythm(functional.relu(self.slow_norm(self.slow(_patches(both, 2)))))
+        guess = torch.sigmoid(first[:, 1:] - first[:, :1])
+        # Slow frame i looks at frames 2i - 1 and 2i, and at one more to the right.
+        slow = self.rhythm(functional.relu(self.slow_norm(self.slow_shape(shape) + self.slow_guess(guess))))
 
-        newest = slow[..., -MAP_FRAMES // 2 :]
-        upsampled = newest.repeat_interleave(2, dim=3) if self.training else _twice(newest)
-        here = torch.cat([shape[..., -MAP_FRAMES:], upsampled], dim=1)
-        # The patient's own beat: the mean of what stands at the guessed beats, and the mean of all.
-        everywhere = torch.cat([shape, _twice(slow)[..., 2 * _SLOW - FRAMES :]], dim=1)
-        beat = 1 - guess[:, :1]
-        own_beat = (everywhere * beat).sum(dim=(2, 3)) / (beat.sum(dim=(2, 3)) + 1)
-        own = self.own(torch.cat([own_beat, everywhere.mean(dim=(2, 3))], dim=1))
-        judged = functional.relu(self.judge_norm(self.judge(here)) + own[:, :, None, None])
+        # The patient's own beat: the mean of what stands at the guessed beats, beside the mean of all.
+        beat = guess.sum(dim=1, keepdim=True)
+        slow_beat = functional.avg_pool2d(functional.pad(beat, (1, 0)), (1, 2))
+        own = self.own(
+            torch.cat(
+                [_mean_at(shape, beat), _mean_at(slow, slow_beat), shape.mean(dim=(2, 3)), slow.mean(dim=(2, 3))], dim=1
+            )
+        )
+        here = self.judge_shape(shape[..., -MAP_FRAMES:]) + _twice(self.judge_slow(slow[..., -MAP_FRAMES // 2 :]))
+        judged = functional.relu(self.judge_norm(here) + own[:, :, None, None])
         logits = self.map_head(judged).squeeze(2)
 
         window = judged[..., -WINDOW_FRAMES:]
-        classes = logits[..., -WINDOW_FRAMES:]
         summary = torch.cat(
-            [window.mean(dim=(2, 3)), window.amax(dim=(2, 3)), own, torch.logsumexp(classes, dim=2)], dim=1
+            [
+                window.mean(dim=(2, 3)),
+                window.amax(dim=(2, 3)),
+                own,
+                torch.logsumexp(logits[..., -WINDOW_FRAMES:], dim=2),
+            ],
+            dim=1,
         )
         return CnnOutput(self.window_head(self.dropout(summary)).squeeze(1), logits, first.squeeze(2))
 
 
+def _mean_at(x: Tensor, weight: Tensor) -> Tensor:
+    """The mean of (N, C, 1, T) over time by weights (N, 1, 1, T); towards zero where they are few."""
+    summed = x.squeeze(2) @ weight.squeeze(2).transpose(1, 2)
+    return summed.squeeze(2) / (weight.sum(dim=(2, 3)) + 1)
+
+
 def _twice(x: Tensor) -> Tensor:
-    """Each frame twice in a row; shapes that ONNX sees as plain reshapes."""
+    """Each frame twice in a row."""
     return torch.stack([x, x], dim=4).flatten(3)
 
 
@@ -134,68 +149,87 @@ class AutoencoderOutput(NamedTuple):
 
     Attributes
     ----------
-    error : (N,), error of the worst stretch of the window, over the usual error in the context
+    error : (N,), how far the worst ``ERROR_SPAN_S`` of the window is from its reconstruction
     reconstruction : (N, WINDOW_SAMPLES), the judged lead's newest 5 s
-    whole : (N, samples), the reconstruction of the whole segment; for training
     """
 
     error: Tensor
     reconstruction: Tensor
-    whole: Tensor
 
 
 class Autoencoder(nn.Module):
-    """Reconstructs the judged lead through a bottleneck; trained on normal windows alone.
+    """A masked autoencoder of the judged lead: it fills hidden blocks from what stands around them.
+
+    Trained on normal windows alone, it expects the patient's own beat at the next beat's time. What it fills in for
+    a premature, wide or missing beat is far from what is there, while a steady bundle branch block costs nothing.
+    The window is hidden in two passes, every other block in each.
+
+    Source: the masking follows He et al. 2022, doi:10.1109/CVPR52688.2022.01553; convolutions instead of attention,
+    and the error is the answer.
 
     Parameters
     ----------
-    channels : width of the inner layers
-    code : numbers that the bottleneck passes on for each 0.16 s
+    channels : width of the layers
     """
 
-    def __init__(self, *, channels: int = 32, code: int = 2) -> None:
+    passes: Tensor
+
+    def __init__(self, *, channels: int = 32) -> None:
         super().__init__()
-        half = channels // 2
-
-        def conv(given: int, made: int, width: int) -> nn.Conv2d:
-            return nn.Conv2d(given, made, (1, width), padding=(0, width // 2))
-
-        self.encoder = nn.ModuleList([conv(STRIDE, half, 5), conv(2 * half, channels, 5), conv(2 * channels, channels, 5)])
-        self.code = conv(channels, code, 3)
-        self.decoder = nn.ModuleList(
-            [conv(code, channels, 5), conv(channels, 2 * channels, 5), conv(channels, 2 * half, 5), conv(half, STRIDE, 5)]
+        self.stem = nn.Conv2d(PATCH + 1, channels, (1, 3), padding=(0, 1), bias=False)
+        self.stem_norm = nn.BatchNorm2d(channels)
+        self.layers = nn.Sequential(
+            *(_Residual(channels, dilation=dilation, dropout=0.0) for dilation in (1, 2, 4, 8, 16, 4, 1))
         )
+        self.head = nn.Conv2d(channels, PATCH, 1)
+        newest = torch.full((1,), PATCHES - HIDDEN_PATCHES)
+        both = torch.stack([hidden_blocks(newest, torch.tensor([number]))[0] for number in range(PASSES)])
+        self.register_buffer("passes", both, persistent=False)
+
+    def fill(self, lead: Tensor, hidden: Tensor) -> Tensor:
+        """Reconstruct ``lead`` (N, VIEW_SAMPLES) without seeing the patches that ``hidden`` (N, PATCHES) marks by 1."""
+        patches = _patches(lead[:, None, None], PATCH)
+        mark = hidden[:, None, None]
+        seen = torch.cat([patches * (1 - mark), mark], dim=1).contiguous(memory_format=torch.channels_last)
+        layers = self.layers(functional.relu(self.stem_norm(self.stem(seen))))
+        folded = self.head(layers)[:, :, 0].transpose(1, 2)
+        return folded.reshape(len(lead), VIEW_SAMPLES)
 
     def forward(self, segments: Tensor) -> AutoencoderOutput:
-        """Reconstruct segments (N, leads, samples)."""
-        lead = segments[:, :1].unsqueeze(2)
-        x = _patches(functional.pad(lead, (_AE_SAMPLES - MODEL_SAMPLES, 0)), STRIDE)
-        x = x.contiguous(memory_format=torch.channels_last)
-        x = _patches(functional.relu(self.encoder[0](x)), 2)
-        x = _patches(functional.relu(self.encoder[1](x)), 2)
-        code = self.code(functional.relu(self.encoder[2](x)))
-        x = functional.relu(self.decoder[0](code))
-        x = _unpatch(functional.relu(self.decoder[1](x)), 2)
-        x = _unpatch(functional.relu(self.decoder[2](x)), 2)
-        whole = _unpatch(self.decoder[3](x), STRIDE)[:, 0, 0, -MODEL_SAMPLES:].float()
-        return AutoencoderOutput(window_error(segments[:, 0], whole), whole[:, -WINDOW_SAMPLES:], whole)
+        """Reconstruct the windows of segments (N, leads, samples)."""
+        lead = segments[:, 0, -VIEW_SAMPLES:]
+        whole = torch.zeros_like(lead)
+        for hidden in self.passes:
+            whole = whole + self.fill(lead, hidden.expand(len(lead), PATCHES)) * hidden.repeat_interleave(PATCH)
+        reconstruction = whole[:, -WINDOW_SAMPLES:]
+        return AutoencoderOutput(window_error(lead[:, -WINDOW_SAMPLES:] - reconstruction), reconstruction)
 
 
-def window_error(lead: Tensor, whole: Tensor) -> Tensor:
-    """The window's worst error over the context's mean error.
+def hidden_blocks(start: Tensor, number: Tensor) -> Tensor:
+    """Which patches a pass hides, of the ``HIDDEN_PATCHES`` from ``start`` on: every other block.
 
-    An odd beat is short: the mean over five seconds would drown it. And some patients' beats are hard to reconstruct
-    though normal: the error is seen against the patient's own.
+    Parameters
+    ----------
+    start : (N,) int, the first patch that may be hidden
+    number : (N,) int, of the pass
+
+    Returns
+    -------
+    (N, PATCHES) float32, 1 where hidden
     """
-    square = (lead - whole).square()
-    local = functional.avg_pool1d(square[:, None, -WINDOW_SAMPLES:], ERROR_SAMPLES, ERROR_SAMPLES // 4)[:, 0]
-    known = (lead != 0).float()
-    usual = ((square * known).sum(dim=1) + PRIOR_SAMPLES * PRIOR_ERROR) / (known.sum(dim=1) + PRIOR_SAMPLES)
-    return local.amax(dim=1) / usual
+    place = torch.arange(PATCHES) - start[:, None]
+    block = place.div(BLOCK_PATCHES, rounding_mode="floor")
+    hidden: Tensor = (place >= 0) & (place < HIDDEN_PATCHES) & (block % PASSES == number[:, None])
+    return hidden.float()
 
 
-def _unpatch(x: Tensor, size: int) -> Tensor:
-    """The reverse of ``_patches``."""
-    count, channels, _, length = x.shape
-    folded = x.reshape(count, channels // size, size, length).permute(0, 1, 3, 2)
-    return folded.reshape(count, channels // size, 1, length * size)
+def window_error(difference: Tensor) -> Tensor:
+    """The mean absolute difference over the worst stretch of a window.
+
+    An odd beat is short: the mean over five seconds would drown it. And a QRS a sample off its place is no anomaly:
+    the difference is smoothed first.
+    """
+    smooth = functional.avg_pool1d(difference[:, None], 2 * STRIDE, STRIDE).abs()
+    span = round(ERROR_SPAN_S * MODEL_FS_HZ / STRIDE)
+    worst: Tensor = functional.avg_pool1d(smooth, span, span // 4)[:, 0].amax(dim=1)
+    return worst

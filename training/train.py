@@ -1,0 +1,191 @@
+"""Training: cross-validation over patients for calibration and thresholds, then the networks that ship."""
+
+import multiprocessing
+import platform
+import shutil
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, track
+
+from ecg.annotations import read_annotations
+from ecg.errors import EcgStreamError
+from ecg.segments import PREPROCESSING_VERSION
+from ecg.wfdb_files import read_wfdb
+from training.augment import Augmentation
+from training.beat_tuning import tune_beat_map
+from training.calibrate import calibrate
+from training.data import CLASSES, RecordWindows, load_windows
+from training.fit import Fit
+from training.jobs import Job, Kind, run_job
+from training.outoffold import out_of_fold
+from training.records import TrainingRecords
+from training.run import RUN, Run
+
+_POLL_S = 0.5  # how often the progress bars move
+# No noise: a denoiser would also hide what is odd.
+_AUTOENCODER_AUGMENTATION = Augmentation(noise=0.0, drop_second=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """What may be chosen about a training run.
+
+    Attributes
+    ----------
+    folds : of the cross-validation over patients
+    cnn, autoencoder : how each network is fitted
+    cnn_network, autoencoder_network : parameters of the networks' constructors
+    workers : fits that run at once, a thread each
+    """
+
+    folds: int = 5
+    cnn: Fit = field(default_factory=lambda: Fit(steps=1000, averaging=0.995))
+    autoencoder: Fit = field(default_factory=lambda: Fit(steps=1000, batch=64, weight_decay=1e-3, averaging=0.99))
+    cnn_network: dict[str, float] = field(default_factory=dict)
+    autoencoder_network: dict[str, float] = field(default_factory=dict)
+    workers: int = 2
+
+
+def fold_names(windows: Sequence[RecordWindows], folds: int) -> tuple[tuple[str, ...], ...]:
+    """Deal records to folds, so that each gets its share of supraventricular beats, the rarest.
+
+    Raises
+    ------
+    EcgStreamError : with fewer records than folds, or fewer than two folds
+    """
+    if not 2 <= folds <= len(windows):
+        raise EcgStreamError(f"folds={folds} for {len(windows)} records: give 2 to {len(windows)}")
+    rare = CLASSES.index("S")
+
+    def weight(record: RecordWindows) -> tuple[int, int, str]:
+        return int((record.frames == rare).sum()), int(record.abnormal.sum()), record.name
+
+    order = [record.name for record in sorted(windows, key=weight, reverse=True)]
+    return tuple(tuple(sorted(order[fold::folds])) for fold in range(folds))
+
+
+def jobs_of(
+    windows: Sequence[RecordWindows],
+    records: TrainingRecords,
+    run_directory: Path,
+    *,
+    cache: Path,
+    noise: Path,
+    settings: TrainingSettings,
+) -> list[Job]:
+    """Every fit of a run, the long ones first."""
+    folds: list[tuple[int | None, tuple[str, ...]]] = [(None, ()), *enumerate(fold_names(windows, settings.folds))]
+    kinds: tuple[tuple[Kind, dict[str, float], Fit, Augmentation], ...] = (
+        ("cnn", settings.cnn_network, settings.cnn, Augmentation()),
+        ("autoencoder", settings.autoencoder_network, settings.autoencoder, _AUTOENCODER_AUGMENTATION),
+    )
+    return [
+        Job(
+            kind=kind,
+            held_out=held_out,
+            fold=fold,
+            records=records,
+            cache=cache,
+            noise=noise,
+            network=network,
+            fit=fit,
+            augmentation=augmentation,
+            directory=run_directory / "fits",
+        )
+        for kind, network, fit, augmentation in kinds
+        for fold, held_out in folds
+    ]
+
+
+def train(
+    records: TrainingRecords,
+    run_directory: Path,
+    *,
+    cache: Path,
+    noise: Path,
+    settings: TrainingSettings | None = None,
+    console: Console | None = None,
+) -> Run:
+    """Train, calibrate and choose thresholds; a run that was cut off goes on with the fits that are not done.
+
+    Parameters
+    ----------
+    records : what to learn from; no test record can be among them
+    run_directory : where weights and ``run.json`` go; delete ``fits`` in it after a change of the networks' code
+    cache : folder for prepared windows, reused as long as code and data are the same
+    noise : the folder of the noise records ``bw``, ``em`` and ``ma``
+    settings : how
+    console : where progress is shown
+
+    Returns
+    -------
+    what ``run.json`` holds
+    """
+    started = time.monotonic()
+    settings = settings or TrainingSettings()
+    console = console or Console()
+    windows = load_windows(records, cache, track=lambda names: track(list(names), "preparing windows", console=console))
+    jobs = jobs_of(windows, records, run_directory, cache=cache, noise=noise, settings=settings)
+    _run_all([job for job in jobs if not job.weights.is_file()], settings.workers, console)
+    with console.status("calibrating on patients that the networks have not seen"):
+        judged = out_of_fold(windows, [job for job in jobs if job.fold is not None])
+        calibration, thresholds, figures = calibrate(judged)
+        annotations = {name: read_annotations(records.directory / name) for name in records.names}
+        rates_hz = {name: read_wfdb(records.directory / name).fs_hz for name in records.names}
+        beat_map, beat_figures = tune_beat_map(judged, annotations, rates_hz)
+    for job in jobs:
+        if job.fold is None:
+            shutil.copyfile(job.weights, run_directory / f"{job.kind}.npz")
+    run = Run(
+        preprocessing_version=PREPROCESSING_VERSION,
+        settings={
+            "cnn": settings.cnn_network,
+            "autoencoder": settings.autoencoder_network,
+            "cnn_fit": asdict(settings.cnn),
+            "autoencoder_fit": asdict(settings.autoencoder),
+            "cnn_augmentation": asdict(Augmentation()),
+            "autoencoder_augmentation": asdict(_AUTOENCODER_AUGMENTATION),
+            "folds": fold_names(windows, settings.folds),
+        },
+        seed=settings.cnn.seed,
+        records={name: records.content_hash(name) for name in records.names},
+        packages={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+        beat_map=beat_map,
+        calibration=calibration,
+        thresholds=thresholds,
+        figures={"measured_on": "training patients, out of fold", **figures, "beats": beat_figures},
+        seconds=round(time.monotonic() - started, 1),
+    )
+    (run_directory / RUN).write_text(run.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return run
+
+
+def _run_all(jobs: Sequence[Job], workers: int, console: Console) -> None:
+    """Run fits side by side, a process and a thread each, and show how far they are."""
+    if not jobs:
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # Spawned, not forked: torch's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with (
+        context.Manager() as manager,
+        Progress(*columns, console=console) as progress,
+        ProcessPoolExecutor(workers, mp_context=context) as pool,
+    ):
+        told = manager.Queue()
+        bars = {job.name: progress.add_task(job.name, total=job.fit.steps) for job in jobs}
+        pending = {pool.submit(run_job, job, told) for job in jobs}
+        while pending:
+            done, pending = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+            while not told.empty():
+                name, steps = told.get()
+                progress.update(bars[name], completed=steps)
+            for future in done:
+                future.result()
