@@ -89,9 +89,13 @@ async def test_no_broker_is_one_clear_line_within_the_time_that_is_set() -> None
 
 
 async def test_something_that_is_no_kafka_is_one_clear_line() -> None:
+    callers: list[asyncio.Task[None] | None] = []
+
     async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        callers.append(asyncio.current_task())
         await reader.read()
         writer.close()
+        await writer.wait_closed()
 
     server = await asyncio.start_server(mute, "127.0.0.1", 0)
     async with server:
@@ -99,3 +103,6 @@ async def test_something_that_is_no_kafka_is_one_clear_line() -> None:
         wrong = KafkaSettings(_env_file=None, bootstrap_servers=f"127.0.0.1:{port}", connect_timeout_s=0.5)
         with pytest.raises(BrokerError, match=f"no Kafka at 127.0.0.1:{port} "):
             await create_topics(wrong)
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(caller for caller in callers if caller))
+    assert callers
