@@ -193,14 +193,15 @@ class Autoencoder(nn.Module):
         seen = torch.cat([patches * (1 - mark), mark], dim=1).contiguous(memory_format=torch.channels_last)
         layers = self.layers(functional.relu(self.stem_norm(self.stem(seen))))
         folded = self.head(layers)[:, :, 0].transpose(1, 2)
-        return folded.reshape(len(lead), VIEW_SAMPLES)
+        filled: Tensor = folded.reshape(lead.shape[0], VIEW_SAMPLES)  # len() would fix the batch size in ONNX
+        return filled
 
     def forward(self, segments: Tensor) -> AutoencoderOutput:
         """Reconstruct the windows of segments (N, leads, samples)."""
         lead = segments[:, 0, -VIEW_SAMPLES:]
         whole = torch.zeros_like(lead)
         for hidden in self.passes:
-            whole = whole + self.fill(lead, hidden.expand(len(lead), PATCHES)) * hidden.repeat_interleave(PATCH)
+            whole = whole + self.fill(lead, hidden.expand(lead.shape[0], PATCHES)) * hidden.repeat_interleave(PATCH)
         reconstruction = whole[:, -WINDOW_SAMPLES:]
         return AutoencoderOutput(window_error(lead[:, -WINDOW_SAMPLES:] - reconstruction), reconstruction)
 
