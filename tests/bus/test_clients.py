@@ -179,3 +179,15 @@ async def test_a_topic_that_does_not_exist_is_told(settings: KafkaSettings) -> N
     async with KafkaPublisher(settings, delivery_timeout_s=1) as publisher:
         with pytest.raises(BrokerError, match=r"ecg\.misspelt"):
             await publisher.send(Outgoing(topic="ecg.misspelt", key=b"p1", value=b"0"))
+
+
+@pytest.mark.parametrize("compression", ["gzip", "lz4", "snappy", "zstd"])
+async def test_messages_are_read_however_a_device_compressed_them(settings: KafkaSettings, compression: str) -> None:
+    producer = AIOKafkaProducer(**connection_arguments(settings), compression_type=compression)
+    await producer.start()
+    try:
+        await producer.send_and_wait(settings.topic(WINDOWS), b"x" * 10_000, key=b"p")
+    finally:
+        await producer.stop()
+    async with KafkaReader(settings, [settings.topic(WINDOWS)], start="beginning") as reader:
+        assert [message.value async for message in reader.to_end()] == [b"x" * 10_000]
