@@ -1,9 +1,9 @@
 """The detector's settings: from options, the environment (``ECGSTREAM_...``) or a ``.env`` file, in that order."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models import SHIPPED
@@ -28,7 +28,10 @@ class DetectorSettings(BaseSettings):
 
     models: Path = SHIPPED
     instance: str | None = Field(default=None, max_length=200)
-    mains_hz: Literal[50, 60] | None = None
+    # A variable of the environment is text, and a literal number takes none.
+    mains_hz: Annotated[Literal[50, 60] | None, BeforeValidator(lambda hz: int(hz) if str(hz).isdecimal() else hz)] = (
+        None
+    )
     threads: int = Field(default=1, ge=1, le=64)
     commit_every_s: float = Field(default=0.1, ge=0.0, le=60.0)
     silent_s: float = Field(default=60.0, ge=1.0, le=86_400.0)

@@ -2,10 +2,11 @@
 # Puts programs that tests use and that no Python package brings into .tools/debian: on Debian and its children only.
 # The packages are unpacked and not installed, so no daemon starts, and no root is needed where apt knows its lists.
 #   prometheus   promtool tests the alert rules; the server answers the dashboard's queries
+#   kcat         the README's example of another consumer
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-packages=(prometheus)
-programs=(prometheus promtool)
+packages=(prometheus kcat librdkafka1 libyajl2)
+programs=(prometheus promtool kcat)
 root=.tools/debian
 
 missing=()
