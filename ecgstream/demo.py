@@ -111,9 +111,11 @@ class _Follower:
         try:
             while not (replaying.done() or stop.is_set() or time.monotonic() >= until_s):
                 await self._take()
-        finally:
-            service.stop.set()
-            await replaying
+        except BaseException:
+            replaying.cancel()  # its last messages have nowhere to go
+            raise
+        service.stop.set()
+        await replaying
 
     async def settle(self) -> None:
         """Follow until every verdict that is due has come, or will never come."""

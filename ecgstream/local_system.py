@@ -24,7 +24,7 @@ class LocalSystem:
     def __init__(self, *commands: tuple[str, ...], partitions: int = 4, data_of_broker: Path | None = None) -> None:
         self._port = free_port()
         self._commands = commands
-        self._data_of_broker = data_of_broker
+        self._broker = LocalBroker(port=self._port, data_dir=data_of_broker)
         self._stack = AsyncExitStack()
         self.kafka = local_settings(self._port, partitions=partitions)
         self.services: tuple[Command, ...] = ()
@@ -41,7 +41,7 @@ class LocalSystem:
         self._stack.push_async_callback(self._stop_services)
         # The services load their libraries while Kafka starts; they wait for it by themselves.
         await asyncio.gather(*(service.start() for service in self.services))
-        await self._stack.enter_async_context(LocalBroker(port=self._port, data_dir=self._data_of_broker))
+        await self._stack.enter_async_context(self._broker)
         # Once more, behind the broker: so the services commit and leave while it still answers.
         self._stack.push_async_callback(self._stop_services)
         await create_topics(self.kafka)
@@ -52,8 +52,10 @@ class LocalSystem:
 
         Raises
         ------
-        EcgStreamError : when a service has ended by itself
+        EcgStreamError : when the broker or a service has ended by itself
         """
+        if not self._broker.running:
+            await self._broker.wait()
         for service in self.services:
             await service.check()
 
