@@ -12,13 +12,17 @@ data = typer.Typer(help="The recordings in the data directory.", no_args_is_help
 @data.command("fetch")
 def data_fetch(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="mitdb, nstdb, ecg5000.")] = None,
+    *,
+    mirror: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where PhysioNet's files are mirrored; PhysioNet by default.")
+    ] = None,
 ) -> None:
     """Fetch recordings into the data directory; what is there is left alone, what was cut goes on."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bars
 
-    from ecg.data import Progress, data_directory, fetch
+    from ecg.data import PHYSIONET, Progress, data_directory, fetch
     from ecgstream.settings import ProcessSettings, load
 
     directory = data_directory(load(ProcessSettings).data_dir)
@@ -41,7 +45,7 @@ def data_fetch(
                 file=f"{progress.file} {progress.file_bytes / 1e6:.1f} MB",
             )
 
-        fetch(names or [], directory, progress=show)
+        fetch(names or [], directory, base_url=mirror or PHYSIONET, progress=show)
     typer.echo(f"the recordings are in {directory}")
 
 

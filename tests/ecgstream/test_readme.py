@@ -50,7 +50,7 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 
 def told_commands() -> list[str]:
     """Every command line of ours in a block or in running text."""
-    told = set()
+    told: set[str] = set()
     for page in PAGES:
         for language, text in blocks(page):
             if language in {"", "sh"}:
