@@ -75,7 +75,7 @@ def augment(batch: Batch, noise: Tensor, settings: Augmentation, random: torch.G
     def chosen(share: float) -> Tensor:
         return (torch.rand(count, generator=random) < share)[:, None, None]
 
-    known = inputs[:, :1] != 0
+    known = (inputs != 0).any(dim=1, keepdim=True)
     second = (inputs[:, 1:] != 0).any(dim=2, keepdim=True)
     inputs = torch.where(chosen(settings.swap) & second, inputs.flip(1), inputs)
     share = settings.rotation * torch.randn(count, 2, 1, generator=random)
@@ -84,8 +84,9 @@ def augment(batch: Batch, noise: Tensor, settings: Augmentation, random: torch.G
     first = torch.where(chosen(settings.flip), -first, first)
     inputs = _unit(torch.cat([first, other], dim=1))
     inputs = torch.where(chosen(settings.noise), inputs + _noise(noise, settings, count, random), inputs)
-    inputs = torch.cat([inputs[:, :1] * known, torch.where(chosen(settings.drop_second), 0, inputs[:, 1:])], dim=1)
-    inputs = inputs * (batch.inputs != 0).any(dim=2, keepdim=True)
+    # Where nothing was known, nothing is: no noise either.
+    inputs = inputs * known * (batch.inputs != 0).any(dim=2, keepdim=True)
+    inputs = torch.cat([inputs[:, :1], torch.where(chosen(settings.drop_second), 0, inputs[:, 1:])], dim=1)
     until = torch.randint(0, MODEL_SAMPLES - WINDOW_SAMPLES, (count, 1, 1), generator=random)
     before = torch.arange(MODEL_SAMPLES) < until
     inputs = torch.where(chosen(settings.cut) & before, 0, inputs)

@@ -12,6 +12,7 @@ from ecg.labels import beat_labels, flutter_intervals
 from training.metrics import ratio
 
 MATCH_S = 0.15  # EC57: the match window
+_EDGE_S = MATCH_S + 1e-6  # its edge belongs to it, however the division rounds
 MISSED, EXTRA = "missed", "extra"
 
 Pair = tuple[str, str]  # (reference class or EXTRA, found class or MISSED)
@@ -46,9 +47,9 @@ def match(reference_s: npt.NDArray[np.float64], found_s: npt.NDArray[np.float64]
     i = j = 0
     while i < len(reference_s) and j < len(found_s):
         apart = found_s[j] - reference_s[i]
-        if apart > MATCH_S:
+        if apart > _EDGE_S:
             i += 1
-        elif apart < -MATCH_S or (j + 1 < len(found_s) and abs(found_s[j + 1] - reference_s[i]) < abs(apart)):
+        elif apart < -_EDGE_S or (j + 1 < len(found_s) and abs(found_s[j + 1] - reference_s[i]) < abs(apart)):
             j += 1  # too early, or the next one is nearer to this reference beat
         elif i + 1 < len(reference_s) and abs(found_s[j] - reference_s[i + 1]) < abs(apart):
             i += 1

@@ -1,0 +1,142 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import training.data
+from detector.offline import verdicts_of
+from ecg.annotations import read_annotations
+from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES
+from ecg.wfdb_files import read_wfdb
+from tests.training.recordings import write_record
+from training.data import CLASSES, FRAMES, FRAMES_HZ, UNKNOWN, cache_key, frame_classes, load_windows, windows_of
+from training.records import TrainingRecords
+
+BEAT_S = np.arange(0.5, 59.5, 0.75)
+SYMBOLS = ["V" if number % 30 == 5 else "A" if number % 30 == 8 else "N" for number in range(len(BEAT_S))]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_record(tmp_path, "101", beat_s=BEAT_S, symbols=SYMBOLS)
+    return tmp_path
+
+
+def test_each_annotated_beat_marks_the_frames_around_its_peak(folder: Path) -> None:
+    record, annotations = read_wfdb(folder / "101"), read_annotations(folder / "101")
+    windows = windows_of(record, annotations)
+    for end_s, inputs, frames in zip(windows.end_s, windows.inputs, windows.frames, strict=True):
+        start_s = end_s - MODEL_SAMPLES / MODEL_FS_HZ
+        for beat_s, symbol in zip(BEAT_S, SYMBOLS, strict=True):
+            frame = int((beat_s - start_s) * FRAMES_HZ)
+            if 2 <= frame < FRAMES - 2:
+                letter = {"A": "S"}.get(symbol, symbol)
+                assert CLASSES[frames[frame]] == letter
+                # The signal's peak lies in that frame or beside it.
+                near = inputs[0, (frame - 5) * 4 : (frame + 6) * 4]
+                assert abs(int(near.argmax()) / 4 - 5.5) <= 1.5
+    assert (windows.frames != 0).mean() == pytest.approx(3 / (0.75 * FRAMES_HZ), rel=0.15)
+
+
+def test_windows_are_labelled_by_their_newest_five_seconds(folder: Path) -> None:
+    windows = windows_of(read_wfdb(folder / "101"), read_annotations(folder / "101"))
+    for end_s, abnormal in zip(windows.end_s, windows.abnormal, strict=True):
+        inside = [s for b, s in zip(BEAT_S, SYMBOLS, strict=True) if end_s - 5 <= b < end_s]
+        assert abnormal == any(symbol in "VA" for symbol in inside)
+    assert 0 < windows.abnormal.mean() < 1
+
+
+def test_the_grid_is_the_detectors_and_phases_lie_between(folder: Path) -> None:
+    windows = windows_of(read_wfdb(folder / "101"), read_annotations(folder / "101"))
+    assert windows.end_s[windows.on_grid].tolist() == list(np.arange(5.0, 61.0, 5.0))
+    assert set(np.diff(windows.end_s)) == {1.25}
+
+
+def test_what_lies_before_the_record_is_zero(folder: Path) -> None:
+    windows = windows_of(read_wfdb(folder / "101"), read_annotations(folder / "101"))
+    first = windows.inputs[0]
+    assert not first[:, :1000].any()
+    assert first[:, 1000:].any()
+
+
+def test_training_sees_what_the_detector_sees(folder: Path) -> None:
+    seen: list[np.ndarray] = []
+
+    class Watching:
+        """Stands where the scorer stands, and keeps what the stream hands it."""
+
+        def score(self, due: list) -> list:
+            from ecg.segments import Preprocessing, prepare
+
+            for window in due:
+                columns = list(window.columns)
+                prepared = prepare(
+                    window.segment[None],
+                    fs_hz=window.source.fs_hz,
+                    gain=np.array(window.source.gain)[None, columns],
+                    baseline=np.array(window.source.baseline)[None, columns],
+                    settings=Preprocessing(),
+                )
+                seen.append(prepared.inputs[0])
+            return []
+
+    record = read_wfdb(folder / "101")
+    with pytest.raises(ValueError, match="zip"):
+        verdicts_of(record, Watching())  # type: ignore[arg-type] # no verdicts are made
+    windows = windows_of(record, read_annotations(folder / "101"))
+    on_grid = windows.inputs[windows.on_grid]
+    assert len(seen) == len(on_grid) == 12
+    np.testing.assert_allclose(np.stack(seen), on_grid, atol=4e-3)  # half floats are kept
+
+
+def test_flutter_and_unclassified_beats_teach_nothing(tmp_path: Path) -> None:
+    beats = np.array([1.0, 2.0, 3.0, 4.0, 6.0, 7.0])
+    write_record(tmp_path, "207", beat_s=beats, symbols=["N", "Q", "[", "]", "N", "N"], seconds=10)
+    frames = frame_classes(read_annotations(tmp_path / "207"), 360.0, np.array([15 * 360]))[0]
+    assert set(frames[:24]) == {0}
+    assert CLASSES[frames[25]] == "N"
+    assert frames[50] == UNKNOWN
+    assert set(frames[75:100]) == {UNKNOWN}
+    assert CLASSES[frames[150]] == "N"
+
+
+def test_a_record_without_beats_has_empty_frames(tmp_path: Path) -> None:
+    write_record(tmp_path, "101", beat_s=np.array([5.0]), symbols=["~"], seconds=10)
+    assert not frame_classes(read_annotations(tmp_path / "101"), 360.0, np.array([3600])).any()
+
+
+def test_a_second_load_comes_from_the_cache(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = TrainingRecords(directory=folder, names=("101",))
+    first = load_windows(records, tmp_path / "cache")[0]
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the record was read again")
+
+    monkeypatch.setattr(training.data, "windows_of", refuse)
+    again = load_windows(records, tmp_path / "cache")[0]
+    np.testing.assert_array_equal(first.inputs, again.inputs)
+    np.testing.assert_array_equal(first.frames, again.frames)
+
+
+def test_a_changed_annotation_makes_windows_anew_and_drops_the_old(folder: Path, tmp_path: Path) -> None:
+    records = TrainingRecords(directory=folder, names=("101",))
+    before = load_windows(records, tmp_path / "cache")[0]
+    write_record(folder, "101", beat_s=BEAT_S, symbols=["N"] * len(BEAT_S))
+    after = load_windows(records, tmp_path / "cache")[0]
+    assert before.abnormal.any()
+    assert not after.abnormal.any()
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_the_key_depends_on_data_preprocessing_and_code(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = TrainingRecords(directory=folder, names=("101",))
+    plain = cache_key(records, "101")
+    assert cache_key(records, "101") == plain
+    with monkeypatch.context() as patch:
+        patch.setattr(training.data, "PREPROCESSING_VERSION", "other")
+        assert cache_key(records, "101") != plain
+    with monkeypatch.context() as patch:
+        patch.setattr(training.data, "_MADE_BY", ())
+        assert cache_key(records, "101") != plain
+    (folder / "101.atr").write_bytes((folder / "101.atr").read_bytes() + b"\0\0")
+    assert cache_key(records, "101") != plain
