@@ -183,9 +183,15 @@ async def stopped(client: object, *, patience_s: float = STOP_S) -> None:
     if stop is None:
         return
     ended: Awaitable[None] = stop()
-    with suppress(aiokafka.errors.KafkaError, OSError, TimeoutError):
-        await asyncio.wait_for(ended, patience_s)
-        return
+    task = asyncio.current_task()
+    try:
+        with suppress(aiokafka.errors.KafkaError, OSError, TimeoutError):
+            await asyncio.wait_for(ended, patience_s)
+            return
+    except asyncio.CancelledError:
+        # A consumer that stops while its broker is gone cancels its own fetches, and lets that out.
+        if task is None or task.cancelling():
+            raise
     # A producer waits for its last messages; without its broker they cannot go.
     sender = getattr(client, "_sender", None)
     if sender is not None:

@@ -24,16 +24,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from ecgstream.app import app
 
         app(words, prog_name="ecgstream")
+    except SystemExit:
+        raise
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except Exception as error:  # noqa: BLE001  # the last place where it can be told in one line
+    except BaseException as error:  # noqa: BLE001  # the last place where it can be told in one line
         if debug:
             traceback.print_exc()
         sys.stderr.write(f"ecgstream: {told(error)}\n")
         sys.exit(_status(error))
 
 
-def _status(error: Exception) -> int:
+def _status(error: BaseException) -> int:
     from ecgstream.settings import OptionError
 
     return WRONG_USAGE if isinstance(error, OptionError) else FAILED

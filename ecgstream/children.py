@@ -5,6 +5,7 @@ in order.
 """
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -56,6 +57,7 @@ class Command:
             "ECGSTREAM_SECURITY_PROTOCOL": kafka.security_protocol,
             "ECGSTREAM_INSTANCE": f"{name}-{os.getpid()}",
             "ECGSTREAM_HEALTH_HOST": "127.0.0.1",
+            "ECGSTREAM_LOG_FORMAT": "json",
             "ECGSTREAM_HEALTH_PORT": str(self.health_port),
         }
         self._process: ChildProcess | None = None
@@ -128,7 +130,8 @@ class Command:
         if status == 0:
             return
         text = await asyncio.to_thread(self._log.read_text, errors="replace")
-        words = "; ".join(text.splitlines()[-LAST_WORDS:]) or "it said nothing"
+        told = [line for line in text.splitlines() if line.strip() and not _routine(line)]
+        words = "; ".join(told[-LAST_WORDS:]) or "it said nothing"
         raise EcgStreamError(f"'ecgstream {self._words[0]}' ended with status {status}: {words}")
 
     def send(self, number: signal.Signals) -> None:
@@ -162,3 +165,11 @@ class Command:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+
+def _routine(line: str) -> bool:
+    """Whether a line of a log tells of nothing wrong."""
+    try:
+        return json.loads(line)["level"] in {"debug", "info"}
+    except (ValueError, TypeError, KeyError):
+        return False

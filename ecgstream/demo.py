@@ -16,6 +16,7 @@ from bus.messages import Alert, Verdict
 from bus.samples import BadChunkError, decode
 from bus.topic_admin import topic_states
 from detector.transform import INGEST_HEADER
+from ecg.errors import EcgStreamError
 from ecg.records import Record
 from ecgstream.demo_view import View
 from ecgstream.ledger import Ledger
@@ -66,11 +67,15 @@ async def demo(system: LocalSystem, options: DemoOptions, stop: asyncio.Event, c
     ledger = Ledger()
     title = f"{', '.join(record.name for record in options.records[:6])} at {options.replay.speed} times real pace"
     names = [system.kafka.topic(name) for name in FOLLOWED]
-    async with KafkaReader(system.kafka, names, start="end") as reader:
-        with View(console, ledger, title=title) as view:
-            follower = _Follower(system, reader, ledger, view)
-            await follower.stream(options, stop)
-            await follower.settle()
+    try:
+        async with KafkaReader(system.kafka, names, start="end") as reader:
+            with View(console, ledger, title=title) as view:
+                follower = _Follower(system, reader, ledger, view)
+                await follower.stream(options, stop)
+                await follower.settle()
+    except EcgStreamError:
+        await system.check()  # a part that has died explains what its death led to
+        raise
     return ledger
 
 

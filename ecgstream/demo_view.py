@@ -23,10 +23,13 @@ from ecgstream.trace import draw
 from ecgstream.wording import PRIORITY_STYLES, STYLES, alert_line, rate_of, time_of, verdict_line
 
 NOTICE = "not a medical device"
-SHOWN_PATIENTS = 4  # as many traces as fit a terminal of 40 lines
-SHOWN_ALERTS = 6
+SHOWN_PATIENTS = 6  # traces at most; fewer on a low terminal
+SHOWN_ALERTS = 5
 TRACE_S = 5.0
 TRACE_WIDTH, TRACE_HEIGHT = 64, 4
+BED_LINES = TRACE_HEIGHT + 2  # with its frame
+OTHER_LINES = SHOWN_ALERTS + 5  # title, alerts in their frame, figures, and the cursor's line
+VERDICT_WIDTH = 40  # what stands beside a trace
 REDRAW_S = 0.2
 LINE_EVERY_S = 5.0  # between two lines of figures where there is no terminal
 
@@ -68,6 +71,8 @@ class View:
         self._beds: dict[str, _Bed] = {}
         self._alerts: deque[Alert] = deque(maxlen=SHOWN_ALERTS)
         self._began_s = self._told_s = time.monotonic()
+        self._shown = min(max((console.height - OTHER_LINES) // BED_LINES, 1), SHOWN_PATIENTS)
+        self._trace_width = min(max(console.width - VERDICT_WIDTH, 20), TRACE_WIDTH)
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
 
     def __enter__(self) -> Self:
@@ -83,7 +88,7 @@ class View:
 
     def chunk(self, chunk: Chunk) -> None:
         """Show samples."""
-        if self._live is not None and (chunk.patient in self._beds or len(self._beds) < SHOWN_PATIENTS):
+        if self._live is not None and (chunk.patient in self._beds or len(self._beds) < self._shown):
             self._beds.setdefault(chunk.patient, _Bed()).take(chunk)
 
     def verdict(self, verdict: Verdict) -> None:
@@ -141,7 +146,7 @@ class View:
     def _bed(self, patient: str, bed: _Bed) -> Panel:
         verdict = bed.verdict
         samples = np.concatenate(bed.pieces) if bed.pieces else np.empty(0, np.float32)
-        lines = draw(samples, width=TRACE_WIDTH, height=TRACE_HEIGHT)
+        lines = draw(samples, width=self._trace_width, height=TRACE_HEIGHT)
         decision = verdict.decision if verdict else "waiting"
         told = Text()
         if verdict is None:
@@ -153,13 +158,11 @@ class View:
             told.append(f"{time_of(verdict.start_ns)[11:19]}\n", style="dim")
             told.append("; ".join(verdict.reasons))
         grid = Table.grid(padding=(0, 2), expand=True)
-        grid.add_column(width=TRACE_WIDTH, no_wrap=True)
+        grid.add_column(width=self._trace_width, no_wrap=True)
         grid.add_column(ratio=1)
         grid.add_row(Text("\n".join(lines), style="bright_green", no_wrap=True), told)
         style = "red" if decision == "abnormal" else "dim"
-        return Panel(
-            grid, title=f"{patient} · {bed.lead}", title_align="left", border_style=style, height=TRACE_HEIGHT + 2
-        )
+        return Panel(grid, title=f"{patient} · {bed.lead}", title_align="left", border_style=style, height=BED_LINES)
 
     def _figures(self) -> str:
         ledger = self._ledger

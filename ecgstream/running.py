@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from rich.console import Console
+
 from ecg.errors import EcgStreamError
 
 ResultT = TypeVar("ResultT")
@@ -48,6 +50,14 @@ def reader_may_leave() -> Iterator[None]:
     except BrokenPipeError:
         # What is still held back can go nowhere; Python would complain of it when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Printer(Console):
+    """A console on standard output that leaves it to ``reader_may_leave`` when its reader has gone."""
+
+    def on_broken_pipe(self) -> None:
+        """Pass the error on, where the base class would end the program with an error of its own."""
+        raise BrokenPipeError
 
 
 def write_json(result: object, target: Path | None) -> None:

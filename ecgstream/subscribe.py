@@ -13,6 +13,7 @@ from bus.clients import KafkaReader
 from bus.interfaces import Received
 from bus.messages import Alert, Verdict
 from bus.settings import KafkaSettings
+from ecgstream.running import Printer
 from ecgstream.wording import PRIORITY_STYLES, STYLES, alert_line, verdict_line
 from ops.signals import stop_on_signals
 
@@ -37,7 +38,7 @@ async def follow(kafka: KafkaSettings, topic: str, *, patient: str | None, from_
     ------
     BrokerError : when Kafka does not answer at the start, or has no such topic
     """
-    console = Console()
+    console = Printer()
     start: Literal["beginning", "end"] = "beginning" if from_beginning else "end"
     with stop_on_signals() as stop:
         async with KafkaReader(kafka, [kafka.topic(TOPICS[topic])], start=start) as reader:

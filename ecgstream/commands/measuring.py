@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ecgstream.commands.options import Data, Json, Record
+from ecgstream.commands.options import Data, Json, Record, Speed
 
 bench = typer.Typer(help="How much the system carries.", no_args_is_help=True)
 
@@ -19,7 +19,7 @@ def bench_capacity(
     *,
     patients: Annotated[int, typer.Option(min=1, metavar="N", help="Live patients.")] = 100,
     duration: Annotated[float, typer.Option(min=10, metavar="S", help="Seconds of record time of each.")] = 60.0,
-    speed: Annotated[str, typer.Option(metavar="X|max", help="Times real pace, or max.")] = "1",
+    speed: Speed = None,
     record: Record = None,
     data: Data = None,
     json: Json = None,
@@ -35,7 +35,7 @@ def bench_capacity(
     configure_logging(service="bench", level="warning", form=process.log_format)
     folder = records_folder(data, process)
     names = names_of(record or [], folder)
-    plan = CapacityPlan(patients=patients, duration_s=duration, speed=speed, records=names, data=folder)
+    plan = CapacityPlan(patients=patients, duration_s=duration, speed=speed or "1", records=names, data=folder)
     _tell(run(run_capacity(plan)), json)
 
 

@@ -4,6 +4,7 @@ import json
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.ecgstream.commands import start
@@ -54,3 +55,23 @@ def test_it_ends_before_it_has_begun(tmp_path: Path) -> None:
         out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (0, "")
     assert out.startswith("0 patients, 0 samples")
+
+
+@pytest.mark.parametrize(
+    ("victim", "told"), [("ecgstream detect", "'ecgstream detect'"), ("kafka.Kafka", "Kafka ended")]
+)
+def test_it_says_in_one_line_which_part_has_died(victim: str, told: str, tmp_path: Path) -> None:
+    with start("demo", "--record", "208-excerpt", directory=tmp_path) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "subscribe" in line:
+                break
+        children = psutil.Process(process.pid).children()
+        (part,) = [child for child in children if victim in " ".join(child.cmdline())]
+        part.kill()
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1
+    last = err.splitlines()[-1]
+    assert last.startswith("ecgstream: ")
+    assert told in last
+    assert "Traceback" not in err
