@@ -2,7 +2,6 @@
 
 import io
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -13,7 +12,7 @@ import numpy as np
 
 from bus.messages import MAX_PATIENT_ID, PATIENT_ID
 from ecg.errors import EcgStreamError
-from ecg.records import Int16Array, check_fs
+from ecg.records import MAX_GAIN, MIN_GAIN, Int16Array, check_fs
 
 MARKER = b"\xc3\x01"  # Avro single-object encoding, version 1
 HEADER_BYTES = 10
@@ -193,8 +192,8 @@ def _check(chunk: Chunk) -> None:
         raise BadChunkError(f"a device or lead name has {longest} characters, at most {MAX_NAME}: shorten it")
     if len(chunk.gain) != n_leads or len(chunk.baseline) != n_leads:
         raise BadChunkError(f"{len(chunk.gain)} gains and {len(chunk.baseline)} baselines for {n_leads} leads")
-    if not all(math.isfinite(gain) and gain > 0 for gain in chunk.gain):
-        raise BadChunkError(f"gain={chunk.gain} is not above 0 for each lead")
+    if not all(MIN_GAIN <= gain <= MAX_GAIN for gain in chunk.gain):
+        raise BadChunkError(f"gain={chunk.gain} is not in {MIN_GAIN:g} to {MAX_GAIN:g} ADC units per mV for each lead")
     seconds = len(chunk.samples) / chunk.fs_hz
     if not 0 < seconds <= MAX_CHUNK_S:
         raise BadChunkError(f"a chunk of {seconds:g} s is outside 0 to {MAX_CHUNK_S:g} s: send shorter chunks")

@@ -11,6 +11,8 @@ from ecg.errors import EcgStreamError
 MISSING = -32768  # the sample that was never taken: the WFDB mark of format 16, used for every format here
 MIN_FS_HZ = 100.0  # the models see up to 40 Hz; below 100 Hz the QRS is no longer drawn
 MAX_FS_HZ = 1000.0  # above it nothing is gained for an ECG, and every buffer grows
+MIN_GAIN = 1e-3  # ADC units per mV: with 1 V a unit nothing of an ECG is left; far below it float32 overflows
+MAX_GAIN = 1e6  # with 1 nV a unit, 16 bits hold 0.03 mV
 
 Int16Array = npt.NDArray[np.int16]
 Float32Array = npt.NDArray[np.float32]
@@ -75,9 +77,10 @@ class Record:
         if len(self.gain) != n_leads or len(self.baseline) != n_leads:
             raise EcgStreamError(f"record {self.name}: give gain and baseline for each of its {n_leads} leads")
         for lead, gain in zip(self.leads, self.gain, strict=True):
-            if not (np.isfinite(gain) and gain > 0):
+            if not MIN_GAIN <= gain <= MAX_GAIN:
                 raise EcgStreamError(
-                    f"record {self.name}, lead {lead}: gain={gain} ADC units per mV is not above 0: mend the header"
+                    f"record {self.name}, lead {lead}: gain={gain} ADC units per mV is not in {MIN_GAIN:g} to "
+                    f"{MAX_GAIN:g}: mend the header"
                 )
 
     @property

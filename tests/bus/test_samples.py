@@ -1,4 +1,3 @@
-import math
 from dataclasses import fields
 
 import numpy as np
@@ -8,10 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_np
 
 from bus.samples import _PREFIX, MAX_LEADS, BadChunkError, Chunk, decode, encode
+from ecg.records import MAX_GAIN, MIN_GAIN
 from tests.bus.poison import POISON, Poison, written
 
 PATIENT = st.from_regex(r"[A-Za-z0-9._:@+-]{1,128}", fullmatch=True)
-POSITIVE = st.floats(1e-6, 1e6)
+GAINS = st.floats(MIN_GAIN, MAX_GAIN)
 
 
 @st.composite
@@ -27,7 +27,7 @@ def chunks(draw: st.DrawFn) -> Chunk:
         start_index=draw(st.integers(0, 2**62 - 1)),
         fs_hz=draw(st.floats(100, 1000)),
         leads=leads,
-        gain=tuple(draw(st.lists(POSITIVE, min_size=len(leads), max_size=len(leads)))),
+        gain=tuple(draw(st.lists(GAINS, min_size=len(leads), max_size=len(leads)))),
         baseline=tuple(draw(st.lists(st.integers(-(2**31), 2**31 - 1), min_size=len(leads), max_size=len(leads)))),
         samples=draw(st_np.arrays(np.int16, (count, len(leads)))),
     )
@@ -84,6 +84,6 @@ def _decode_or_refuse(value: bytes) -> None:
     assert chunk.samples.dtype == np.int16
     assert chunk.samples.shape[1] == len(chunk.leads) == len(chunk.gain) == len(chunk.baseline) <= MAX_LEADS
     assert 100 <= chunk.fs_hz <= 1000
-    assert all(math.isfinite(gain) and gain > 0 for gain in chunk.gain)
+    assert all(MIN_GAIN <= gain <= MAX_GAIN for gain in chunk.gain)
     assert chunk.start_index >= 0
     assert same(decode(encode(chunk)), chunk)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg.records import MISSING, Int16Array
+from ecg.records import MAX_GAIN, MIN_GAIN, MISSING, Int16Array
 from ecg.segments import CLIP, MODEL_SAMPLES, Prepared, Preprocessing, prepare, segment_samples
 from ecg.wfdb_files import toy_record
 
@@ -125,3 +125,36 @@ def test_mains_hum_is_notched_out_on_request() -> None:
     humming = (raw + hum[:, None]).astype(np.int16)
     clean = prepared(segments(1)).inputs
     assert np.abs(prepared(humming, mains_hz=50).inputs - clean).mean() < 0.05
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    pieces=st.lists(
+        st.tuples(st.sampled_from([MISSING, -32767, -1, 0, 17, 32767, "noise", "steps"]), st.integers(1, 3000)),
+        min_size=1,
+        max_size=6,
+    ),
+    gain=st.sampled_from([MIN_GAIN, 200.0, MAX_GAIN]),
+    baseline=st.sampled_from([0, 1024, 2**31 - 1, -(2**31)]),
+)
+def test_whatever_a_device_sends_gives_finite_inputs(
+    pieces: list[tuple[int | str, int]], gain: float, baseline: int
+) -> None:
+    generator = np.random.default_rng(0)
+    values: list[int] = []
+    for what, count in pieces:
+        if what == "noise":
+            values += generator.integers(-32767, 32767, count).tolist()
+        elif what == "steps":
+            values += [32767, -32767] * count
+        else:
+            values += [int(what)] * count
+    length = segment_samples(360.0)
+    raw = np.resize(np.array(values, np.int16), length).reshape(1, length, 1)
+    result = prepare(
+        raw, fs_hz=360.0, gain=np.array([[gain]]), baseline=np.array([[baseline]]), settings=Preprocessing(mains_hz=50)
+    )
+    assert np.abs(result.inputs).max() <= CLIP
+    quality = result.quality[0]
+    for measured in (quality.missing, quality.flat, quality.clipped, quality.noise):
+        assert -1e-6 <= measured[0] <= 1 + 1e-6
