@@ -14,6 +14,9 @@ BAND_ORDER = 2
 NOTCH_QUALITY = 30.0  # width of the notch: 2 Hz at 60 Hz, so that the QRS does not ring
 
 
+MAX_FACTOR = 10_000  # of up- and downsampling; a rate of 999.999 Hz exactly would take a filter of 20 million taps
+
+
 @lru_cache(maxsize=32)
 def _band(fs_hz: float, low_hz: float, high_hz: float) -> npt.NDArray[np.float64]:
     return np.asarray(signal.butter(BAND_ORDER, (low_hz, high_hz), btype="bandpass", fs=fs_hz, output="sos"))
@@ -77,13 +80,14 @@ def resample(samples: Float32Array, fs_hz: float, *, to_hz: float) -> Float32Arr
     Parameters
     ----------
     samples : (..., n) float32, no NaN
-    fs_hz, to_hz : sampling rates in Hz
+    fs_hz, to_hz : sampling rates in Hz; of unusual ones the nearest ratio of numbers up to 10,000 is taken, less than
+        1 ms off in 15 s
 
     Returns
     -------
     (..., ceil(n * to_hz / fs_hz)) float32
     """
-    ratio = exact_rate(to_hz) / exact_rate(fs_hz)
+    ratio = (exact_rate(to_hz) / exact_rate(fs_hz)).limit_denominator(MAX_FACTOR)
     if ratio == 1:
         return samples
     up, down = ratio.numerator, ratio.denominator
