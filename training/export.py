@@ -22,8 +22,8 @@ from training.run import AUTOENCODER, CNN, RUN, load_run, load_weights
 OPSET = 18
 INPUT = "segments"
 TOLERANCE = 1e-4  # largest difference to torch, in units of the outputs
-_CNN_OUTPUTS = {"window_logit": (), "beat_map": (len(CLASSES), MAP_FRAMES)}
-_AUTOENCODER_OUTPUTS = {"error": (), "reconstruction": (WINDOW_SAMPLES,)}
+CNN_OUTPUTS = {"window_logit": (), "beat_map": (len(CLASSES), MAP_FRAMES)}
+AUTOENCODER_OUTPUTS = {"error": (), "reconstruction": (WINDOW_SAMPLES,)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +68,8 @@ def export(run_directory: Path, directory: Path) -> Exported:
     """
     run = load_run(run_directory)
     networks: dict[str, tuple[nn.Module, dict[str, tuple[int, ...]]]] = {
-        CNN: (BeatNet(**run.settings[CNN]), _CNN_OUTPUTS),
-        AUTOENCODER: (Autoencoder(**run.settings[AUTOENCODER]), _AUTOENCODER_OUTPUTS),
+        CNN: (BeatNet(**run.settings[CNN]), CNN_OUTPUTS),
+        AUTOENCODER: (Autoencoder(**run.settings[AUTOENCODER]), AUTOENCODER_OUTPUTS),
     }
     directory.mkdir(parents=True, exist_ok=True)
     files: dict[str, ModelFile] = {}

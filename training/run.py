@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -33,7 +34,6 @@ class Run(BaseModel):
     calibration: Calibration
     thresholds: Thresholds
     figures: dict[str, Any]
-    seconds: float
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
@@ -52,10 +52,10 @@ def load_weights(network: nn.Module, path: Path) -> None:
     EcgStreamError : when the file is missing or damaged, or was written for another network
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             state = {name: torch.from_numpy(stored[name]) for name in stored.files}
         network.load_state_dict(state)
-    except (OSError, ValueError, KeyError, RuntimeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, EOFError, BadZipFile) as error:
         raise EcgStreamError(f"{path} does not hold the weights of this network ({error}): train anew") from error
 
 

@@ -3,7 +3,6 @@
 import multiprocessing
 import platform
 import shutil
-import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
@@ -128,7 +127,6 @@ def train(
     -------
     what ``run.json`` holds
     """
-    started = time.monotonic()
     settings = settings or TrainingSettings()
     console = console or Console()
     windows = load_windows(records, cache, track=lambda names: track(list(names), "preparing windows", console=console))
@@ -161,7 +159,6 @@ def train(
         calibration=calibration,
         thresholds=thresholds,
         figures={"measured_on": "training patients, out of fold", **figures, "beats": beat_figures},
-        seconds=round(time.monotonic() - started, 1),
     )
     (run_directory / RUN).write_text(run.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return run
