@@ -16,7 +16,6 @@ from bus.messages import Alert, Verdict
 from bus.samples import BadChunkError, decode
 from bus.topic_admin import topic_states
 from detector.transform import INGEST_HEADER
-from ecg.errors import EcgStreamError
 from ecg.records import Record
 from ecgstream.demo_view import View
 from ecgstream.ledger import Ledger
@@ -73,7 +72,7 @@ async def demo(system: LocalSystem, options: DemoOptions, stop: asyncio.Event, c
                 follower = _Follower(system, reader, ledger, view)
                 await follower.stream(options, stop)
                 await follower.settle()
-    except EcgStreamError:
+    except Exception:
         await system.check()  # a part that has died explains what its death led to
         raise
     return ledger
