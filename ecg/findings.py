@@ -1,0 +1,99 @@
+"""Rhythm findings: what there is to find, how urgent it is, and how it is told."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+FindingKind = Literal[
+    "couplet",
+    "ventricular_run",
+    "ventricular_tachycardia",
+    "bigeminy",
+    "trigeminy",
+    "bradycardia",
+    "tachycardia",
+    "pause",
+    "asystole",
+    "atrial_fibrillation",
+]
+Priority = Literal["high", "medium", "low"]
+
+# IEC 60601-1-8, table 1: priority by what may follow when nobody responds, and how soon.
+PRIORITIES: dict[FindingKind, Priority] = {
+    "asystole": "high",  # death, at once
+    "ventricular_tachycardia": "high",  # death, at once: it may turn into fibrillation
+    "ventricular_run": "medium",  # the forerunner of the former
+    "bradycardia": "medium",  # reversible injury, promptly: too little blood flows
+    "tachycardia": "medium",  # the same
+    "pause": "medium",  # the same: a faint
+    "atrial_fibrillation": "medium",  # irreversible injury, delayed: a stroke
+    "couplet": "low",
+    "bigeminy": "low",
+    "trigeminy": "low",
+}
+_WORDS: dict[FindingKind, str] = {
+    "asystole": "asystole, {seconds:.0f} s",
+    "ventricular_tachycardia": "ventricular tachycardia, {beats} beats at {rate:.0f}/min",
+    "ventricular_run": "run of {beats} ventricular beats at {rate:.0f}/min",
+    "bradycardia": "bradycardia, {rate:.0f}/min",
+    "tachycardia": "tachycardia, {rate:.0f}/min",
+    "pause": "pause of {seconds:.1f} s",
+    "atrial_fibrillation": "irregular as in atrial fibrillation",
+    "couplet": "ventricular couplet",
+    "bigeminy": "ventricular bigeminy",
+    "trigeminy": "ventricular trigeminy",
+}
+# Two of one family with one start are one finding that has grown: a couplet into a run into a tachycardia.
+_FAMILIES = dict.fromkeys(("couplet", "ventricular_run", "ventricular_tachycardia"), "ventricular")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RhythmFinding:
+    """A stretch of rhythm that has a name.
+
+    Attributes
+    ----------
+    kind : what was found
+    start_ns, end_ns : time of its first beat and of its last so far, ns; a pause or an asystole reaches from the beat
+        before it, or from where the signal became known, to the beat after it, or as far as the signal is known
+    beats : how many beats it holds, None for a pause and an asystole
+    """
+
+    kind: FindingKind
+    start_ns: int
+    end_ns: int
+    beats: int | None
+
+    @property
+    def rate_bpm(self) -> float | None:
+        """The mean rate of its beats, per minute."""
+        if self.beats is None or self.end_ns <= self.start_ns:
+            return None
+        return round((self.beats - 1) * 60e9 / (self.end_ns - self.start_ns), 1)
+
+    @property
+    def family(self) -> str:
+        """What stays the same while a finding grows."""
+        return family_of(self.kind)
+
+
+def family_of(kind: FindingKind) -> str:
+    """The kinds that a finding may grow into or out of have one family."""
+    return _FAMILIES.get(kind, kind)
+
+
+def merged(findings: Iterable[RhythmFinding]) -> tuple[RhythmFinding, ...]:
+    """Each finding once, as it was told last, by start; one that spans windows is told in each of them.
+
+    Parameters
+    ----------
+    findings : the findings of one stream's verdicts, in order
+    """
+    last = {(finding.family, finding.start_ns): finding for finding in findings}
+    return tuple(sorted(last.values(), key=lambda finding: (finding.start_ns, finding.kind)))
+
+
+def in_words(finding: RhythmFinding) -> str:
+    """A finding as a short phrase."""
+    seconds = (finding.end_ns - finding.start_ns) / 1e9
+    return _WORDS[finding.kind].format(seconds=seconds, beats=finding.beats, rate=finding.rate_bpm)

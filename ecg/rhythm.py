@@ -1,0 +1,282 @@
+"""From classed beats to rhythm findings, window by window. Pure: no clock, no signal, no model.
+
+What is found depends on the beats alone, never on how they were cut into windows: each beat is one transition, and
+each window adds how far silence is known to reach. Where signal was lost, all starts anew: unknown is not silence.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+from ecg.findings import FindingKind, RhythmFinding, family_of
+from ecg.irregularity import sample_entropy_coefficient
+
+BeatLetter = Literal["N", "S", "V", "F", "Q"]
+Beat = tuple[int, BeatLetter]  # time, ns, and AAMI class; Q where it is not known
+
+# Three ventricular beats in a row are a run (ANSI/AAMI EC57). Ventricular tachycardia is five or more of them at
+# 100/min or faster, and asystole 4 s without QRS, as the PhysioNet/CinC Challenge 2015 judged bedside monitors by:
+# doi:10.1109/CIC.2015.7408639.
+RUN_BEATS = 3
+VT_BEATS = 5
+VT_BPM = 100.0
+ASYSTOLE_NS = 4_000_000_000
+# Longer than the RR of the slowest rhythm that is still called sinus bradycardia in sleep (30/min).
+PAUSE_NS = 2_000_000_000
+COMPENSATED = 2.2  # usual RR intervals around a premature beat: two are its full compensation, the rest is tolerance
+CYCLES = 3  # of bigeminy or trigeminy: fewer are chance in anyone with frequent extrasystoles
+# 50/min: the limit of sinus bradycardia in the ACC/AHA/HRS guideline 2018, doi:10.1161/CIR.0000000000000628. 120/min:
+# what is left of "above 100/min" (doi:10.1161/CIR.0000000000000311) when a walk to the bathroom is to raise no alarm;
+# the AHA practice standards ask for limits that fit the patient, doi:10.1161/CIR.0000000000000527.
+BRADYCARDIA_BPM = 50.0
+TACHYCARDIA_BPM = 120.0
+RATE_INTERVALS = 8  # the median of so many bears three ectopic beats or two missed ones
+# Atrial fibrillation. Intervals beside a ventricular beat are left out: they tell nothing about the atria. Tuned on the
+# annotated beats of DS1, which has two patients with atrial fibrillation.
+AF_BEATS = 48  # some 40 s: an episode counts from 30 s on (ESC 2020, doi:10.1093/eurheartj/ehaa612)
+AF_INTERVALS = 40  # at most, the newest ones
+AF_MIN_INTERVALS = 24  # with every other beat ventricular nothing can be said
+AF_COSEN = -1.0  # nats; the source has -1.4 for 12 intervals. On DS1 both find the same, and -1.0 raises far less
+AF_EVERY = 8  # beats between two looks, and two in a row must agree: premature atrial beats come in flurries
+HISTORY = AF_BEATS + AF_EVERY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """What a window says about the beats handed over with it.
+
+    Attributes
+    ----------
+    start_ns, end_ns : the window
+    settled_ns : no beat before this time will be handed over any more
+    usable : whether its beats can be trusted
+    doubtful_ns : how much of it was not received or lies on a flat line
+    """
+
+    start_ns: int
+    end_ns: int
+    settled_ns: int
+    usable: bool
+    doubtful_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RhythmState:
+    """All that the next window's findings need of the past.
+
+    Attributes
+    ----------
+    end_ns : end of the last window, None before the first
+    known_ns : since when the signal is known without a break, None when it is not
+    doubtful_ns : doubtful signal since the last beat
+    count : beats since ``known_ns``
+    beats : the newest of them
+    latest : the newest finding of each family, as long as it may still grow
+    """
+
+    end_ns: int | None = None
+    known_ns: int | None = None
+    doubtful_ns: int = 0
+    count: int = 0
+    beats: tuple[Beat, ...] = ()
+    latest: tuple[RhythmFinding, ...] = ()
+
+    def dump(self) -> list[Any]:
+        """The state as JSON."""
+        times = [t_ns for t_ns, _ in self.beats]
+        return [
+            self.end_ns,
+            self.known_ns,
+            self.doubtful_ns,
+            self.count,
+            times[:1] + [after - before for before, after in pairwise(times)],
+            "".join(letter for _, letter in self.beats),
+            [[finding.kind, finding.start_ns, finding.end_ns, finding.beats] for finding in self.latest],
+        ]
+
+    @classmethod
+    def load(cls, fields: list[Any]) -> "RhythmState":
+        """The state that ``dump`` wrote."""
+        end_ns, known_ns, doubtful_ns, count, steps, letters, latest = fields
+        beats: list[Beat] = []
+        t_ns = 0
+        for step_ns, letter in zip(steps, letters, strict=True):
+            t_ns += step_ns
+            beats.append((t_ns, letter))
+        return cls(
+            end_ns=end_ns,
+            known_ns=known_ns,
+            doubtful_ns=doubtful_ns,
+            count=count,
+            beats=tuple(beats),
+            latest=tuple(
+                RhythmFinding(kind=kind, start_ns=start_ns, end_ns=found_end_ns, beats=held)
+                for kind, start_ns, found_end_ns, held in latest
+            ),
+        )
+
+
+def step(state: RhythmState, beats: Iterable[Beat], span: Span) -> tuple[RhythmState, tuple[RhythmFinding, ...]]:
+    """The state after a window, and the findings that began or grew in it.
+
+    Parameters
+    ----------
+    state : what the step before returned; ``RhythmState()`` at first
+    beats : the beats since the window before, in order of time
+    span : the window
+    """
+    if not span.usable:
+        return RhythmState(end_ns=span.end_ns), ()
+    follower = _Follower(state, span)
+    for t_ns, letter in beats:
+        follower.beat(t_ns, letter)
+    follower.silence(span.settled_ns)
+    return follower.state(), tuple(sorted(follower.found.values(), key=lambda finding: finding.start_ns))
+
+
+class _Follower:
+    """One window's work on a state."""
+
+    def __init__(self, state: RhythmState, span: Span) -> None:
+        self._span = span
+        if state.known_ns is None or state.end_ns != span.start_ns:  # signal was lost, or the clock jumped
+            state = RhythmState(known_ns=span.start_ns)
+        self._known_ns = state.known_ns or 0
+        self._doubtful_ns = state.doubtful_ns + span.doubtful_ns
+        self._count = state.count
+        self._beats = list(state.beats)
+        self._latest = {finding.family: finding for finding in state.latest}
+        self.found: dict[tuple[str, int], RhythmFinding] = {}
+
+    def state(self) -> RhythmState:
+        """The state that the window leaves."""
+        oldest = self._beats[0][0] if self._beats else self._known_ns
+        return RhythmState(
+            end_ns=self._span.end_ns,
+            known_ns=self._known_ns,
+            doubtful_ns=self._doubtful_ns,
+            count=self._count,
+            beats=tuple(self._beats),
+            # An older one cannot be touched by what is found in the beats that are left.
+            latest=tuple(finding for finding in self._latest.values() if finding.end_ns >= oldest),
+        )
+
+    def beat(self, t_ns: int, letter: BeatLetter) -> None:
+        """Take one beat in."""
+        self._end_silence(t_ns)
+        self._doubtful_ns = self._span.doubtful_ns
+        self._count += 1
+        self._beats.append((t_ns, letter))
+        del self._beats[:-HISTORY]
+        if letter == "V":
+            self._ventricular()
+            self._cycle("bigeminy", 2)
+            self._cycle("trigeminy", 3)
+        self._rate()
+        if self._count % AF_EVERY == 0 and self._count >= HISTORY:
+            self._fibrillation()
+
+    def silence(self, until_ns: int) -> None:
+        """Nothing came since the last beat, and until this time nothing will."""
+        since_ns = self._silent_since_ns()
+        if until_ns - since_ns - self._doubtful_ns >= ASYSTOLE_NS:
+            self._note("asystole", since_ns, until_ns, beats=None)
+
+    def _silent_since_ns(self) -> int:
+        return max(self._known_ns, self._beats[-1][0]) if self._beats else self._known_ns
+
+    def _end_silence(self, t_ns: int) -> None:
+        since_ns = self._silent_since_ns()
+        silent_ns = t_ns - since_ns - self._doubtful_ns
+        if silent_ns >= ASYSTOLE_NS:
+            self._note("asystole", since_ns, t_ns, beats=None)
+            return
+        told = self._latest.get("asystole")
+        if told is not None and told.start_ns == since_ns:  # told already; how long it was is doubtful
+            return
+        if self._beats and silent_ns > PAUSE_NS and silent_ns > self._compensation_ns():
+            self._note("pause", since_ns, t_ns, beats=None)
+
+    def _compensation_ns(self) -> float:
+        """How long the heart may rest after the last beat because that one came too early; 0 after any other."""
+        last_ns, letter = self._beats[-1]
+        if letter not in {"V", "S"} or len(self._beats) < 3:
+            return 0
+        usual = [after - before for (before, a), (after, b) in pairwise(self._beats) if a == b == "N"]
+        if not usual:
+            return 0
+        return COMPENSATED * sorted(usual)[len(usual) // 2] - (last_ns - self._beats[-2][0])
+
+    def _ventricular(self) -> None:
+        """The last beat is ventricular: with the one before it, it may make or lengthen a run."""
+        if len(self._beats) < 2:
+            return
+        (before_ns, letter), (t_ns, _) = self._beats[-2:]
+        if letter != "V" or t_ns - before_ns > PAUSE_NS:
+            return
+        run = self._latest.get("ventricular")
+        if run is None or run.end_ns != before_ns or run.beats is None:
+            self._note("couplet", before_ns, t_ns, beats=2)
+            return
+        beats = run.beats + 1
+        fast = run.kind == "ventricular_tachycardia" or self._fast_run(beats)
+        kind: FindingKind = "ventricular_tachycardia" if fast else "ventricular_run"
+        self._note(kind, run.start_ns, t_ns, beats=beats)
+
+    def _fast_run(self, beats: int) -> bool:
+        if beats < VT_BEATS:
+            return False
+        span_ns = self._beats[-1][0] - self._beats[-VT_BEATS][0]
+        return VT_BPM * span_ns <= (VT_BEATS - 1) * 60e9
+
+    def _cycle(self, kind: FindingKind, period: int) -> None:
+        """Every second or third beat ventricular, for some cycles."""
+        newest = self._beats[-CYCLES * period :]
+        if len(newest) < CYCLES * period:
+            return
+        if all((letter == "V") == (place % period == period - 1) for place, (_, letter) in enumerate(newest)):
+            self._hold(kind, newest[0][0])
+
+    def _rate(self) -> None:
+        newest = self._beats[-RATE_INTERVALS - 1 :]
+        if len(newest) <= RATE_INTERVALS:
+            return
+        rr = sorted(after - before for (before, _), (after, _) in pairwise(newest))
+        median_ns = (rr[RATE_INTERVALS // 2 - 1] + rr[RATE_INTERVALS // 2]) / 2
+        if median_ns * BRADYCARDIA_BPM > 60e9:
+            self._hold("bradycardia", newest[0][0])
+        elif median_ns * TACHYCARDIA_BPM < 60e9:
+            self._hold("tachycardia", newest[0][0])
+
+    def _fibrillation(self) -> None:
+        if _irregular(self._beats[-AF_BEATS:]) and _irregular(self._beats[:AF_BEATS]):
+            # It takes half of the intervals to tell: it has lasted about that long.
+            self._hold("atrial_fibrillation", self._beats[-AF_BEATS // 2][0])
+
+    def _hold(self, kind: FindingKind, start_ns: int) -> None:
+        """It holds from ``start_ns`` to the last beat: the latest of its kind goes on, if it reaches as far."""
+        latest = self._latest.get(kind)
+        if latest is None or latest.end_ns < start_ns:
+            self._note(kind, start_ns, self._beats[-1][0], beats=sum(1 for _ in self._back_to(start_ns)))
+        else:
+            held = (latest.beats or 0) + sum(1 for _ in self._back_to(latest.end_ns + 1))
+            self._note(kind, latest.start_ns, self._beats[-1][0], beats=held)
+
+    def _back_to(self, start_ns: int) -> Iterator[int]:
+        """The times of the beats from the last one back to ``start_ns``."""
+        for t_ns, _ in reversed(self._beats):
+            if t_ns < start_ns:
+                return
+            yield t_ns
+
+    def _note(self, kind: FindingKind, start_ns: int, end_ns: int, *, beats: int | None) -> None:
+        finding = RhythmFinding(kind=kind, start_ns=start_ns, end_ns=end_ns, beats=beats)
+        family = family_of(kind)
+        self._latest[family] = self.found[family, start_ns] = finding
+
+
+def _irregular(beats: list[Beat]) -> bool:
+    """Whether the RR intervals between beats that are not ventricular are as irregular as in atrial fibrillation."""
+    rr_s = [(after - before) / 1e9 for (before, a), (after, b) in pairwise(beats) if a != "V" and b != "V"]
+    return len(rr_s) >= AF_MIN_INTERVALS and sample_entropy_coefficient(rr_s[-AF_INTERVALS:]) >= AF_COSEN

@@ -1,0 +1,276 @@
+"""Each kind of finding just below and just above its limit, and whatever the windows, the same findings."""
+
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecg.findings import PRIORITIES, FindingKind, RhythmFinding, in_words, merged
+from ecg.rhythm import HISTORY, Beat, BeatLetter, RhythmState, Span, step
+from tests.ecg.rhythms import S, beats_of, follow, found_in, grid
+
+
+def kinds(beats: list[Beat]) -> list[str]:
+    return [finding.kind for finding in found_in(beats)]
+
+
+def one(beats: list[Beat], kind: FindingKind) -> RhythmFinding:
+    (finding,) = (finding for finding in found_in(beats) if finding.kind == kind)
+    return finding
+
+
+@pytest.mark.parametrize(
+    ("letters", "expected"),
+    [
+        ("NNNVNNNN", []),
+        ("NNNVVNNN", ["couplet"]),
+        ("NNVFVNNN", []),
+        ("NNNVVVNN", ["ventricular_run"]),
+        ("NNVVVVNN", ["ventricular_run"]),
+        ("NNVVVVVN", ["ventricular_tachycardia"]),
+        ("VVNNNVVV", ["couplet", "ventricular_run"]),
+    ],
+)
+def test_ventricular_beats_in_a_row(letters: str, expected: list[str]) -> None:
+    assert kinds(beats_of(letters, 0.5, start_s=2.0)) == expected
+
+
+def test_a_run_is_a_tachycardia_from_100_a_minute_on() -> None:
+    assert kinds(beats_of("NNVVVVVNN", 0.6)) == ["ventricular_tachycardia"]
+    assert kinds(beats_of("NNVVVVVNN", 0.601)) == ["ventricular_run"]
+
+
+def test_a_run_that_was_fast_once_stays_a_tachycardia() -> None:
+    rr = [0.8, 0.8, 0.8, 0.8, 0.8, 0.6, 0.6, 0.6, 0.6, 0.8, 0.8, 0.8]
+    finding = one(beats_of("NNVVVVVVVVVNN", rr), "ventricular_tachycardia")
+    assert finding.beats == 9
+    assert finding.start_ns == 2 * S
+    assert finding.rate_bpm == round(8 * 60 / 5.6, 1)
+
+
+def test_a_run_ends_where_the_heart_pauses() -> None:
+    assert kinds(beats_of("NNVVVNN", [0.8, 0.8, 2.0, 0.8, 0.8, 0.8])) == ["ventricular_run"]
+    assert kinds(beats_of("NNVVVNN", [0.8, 0.8, 2.01, 0.8, 0.8, 0.8])) == ["pause", "couplet"]
+
+
+@pytest.mark.parametrize(
+    ("letters", "expected"),
+    [
+        ("NNNNVNVNNN", []),
+        ("NNNVNVNVNN", ["bigeminy"]),
+        ("NSVSVFVQNN", ["bigeminy"]),
+        ("VNVNVNN", []),
+        ("NNNVNNVNNN", []),
+        ("NNVNNVNNVNN", ["trigeminy"]),
+        ("NVNNVNNVNN", []),
+        ("NVNVNNVNNN", []),
+    ],
+)
+def test_three_cycles_make_bigeminy_and_trigeminy(letters: str, expected: list[str]) -> None:
+    assert kinds(beats_of(letters)) == expected
+
+
+def test_bigeminy_reaches_from_its_first_beat_to_its_last_ventricular_one() -> None:
+    finding = one(beats_of("NNN" + "NV" * 20 + "NNN", 0.5), "bigeminy")
+    assert (finding.start_ns, finding.end_ns) == (round(1.9 * S), round((1.9 + 39 * 0.5) * S))
+    assert (finding.beats, finding.rate_bpm) == (40, 120.0)
+
+
+def test_rates_just_within_and_just_beyond_their_limits() -> None:
+    assert kinds(beats_of("N" * 30, 1.2)) == []
+    assert kinds(beats_of("N" * 30, 1.201)) == ["bradycardia"]
+    assert kinds(beats_of("N" * 30, 0.5)) == []
+    assert kinds(beats_of("N" * 30, 0.499)) == ["tachycardia"]
+
+
+def test_a_rate_needs_eight_intervals() -> None:
+    assert kinds(beats_of("N" * 8, 1.3)) == []
+    finding = one(beats_of("N" * 9, 1.3), "bradycardia")
+    assert (finding.beats, finding.start_ns, finding.rate_bpm) == (9, round(0.4 * S), round(60 / 1.3, 1))
+    assert kinds(beats_of("N" * 8, 0.4)) == []
+    assert kinds(beats_of("N" * 9, 0.4)) == ["tachycardia"]
+
+
+def test_two_missed_beats_are_no_bradycardia_and_three_ectopic_beats_no_tachycardia() -> None:
+    assert kinds(beats_of("N" * 21, [0.8] * 8 + [1.6] * 2 + [0.8] * 10)) == []
+    assert kinds(beats_of("N" * 8 + "SSS" + "N" * 10, [0.8] * 7 + [0.4] * 3 + [0.8] * 10)) == []
+
+
+def test_a_rate_that_wavers_at_its_limit_is_one_finding() -> None:
+    rr = [0.45] * 20 + [0.55] * 5 + [0.45] * 20
+    (finding,) = found_in(beats_of("N" * 46, rr))
+    assert (finding.kind, finding.beats) == ("tachycardia", 46)
+
+
+@pytest.mark.parametrize(
+    ("rr_s", "expected"),
+    [(2.0, []), (2.001, ["pause"]), (3.999, ["pause"]), (4.0, ["asystole"]), (9.0, ["asystole"])],
+)
+def test_a_silence_is_a_pause_or_an_asystole(rr_s: float, expected: list[str]) -> None:
+    found = found_in(beats_of("NNNNNN", [0.8, 0.8, rr_s, 0.8, 0.8]))
+    assert [finding.kind for finding in found] == expected
+    for finding in found:
+        assert (finding.start_ns, finding.end_ns - finding.start_ns) == (2 * S, round(rr_s * S))
+        assert (finding.beats, finding.rate_bpm) == (None, None)
+
+
+@pytest.mark.parametrize(("letter", "expected"), [("V", []), ("S", []), ("N", ["pause"])])
+def test_the_rest_after_a_premature_beat_is_no_pause(letter: str, expected: list[str]) -> None:
+    rr = [1.3, 1.3, 1.3, 0.6, 2.1, 1.3]
+    assert kinds(beats_of(f"NNNN{letter}NN", rr)) == expected
+
+
+def test_a_rest_longer_than_the_premature_beat_explains_is_a_pause() -> None:
+    assert kinds(beats_of("NNNNVNN", [1.3, 1.3, 1.3, 0.6, 2.4, 1.3])) == ["pause"]
+
+
+def test_an_asystole_is_told_while_it_lasts_and_grows() -> None:
+    beats = [*beats_of("NNNNN"), (30 * S, "N"), (31 * S, "N")]
+    told = follow(beats, grid(33))
+    last_ns = round(3.6 * S)
+    open_until = [
+        [(finding.start_ns, finding.end_ns) for finding in found if finding.kind == "asystole"] for found in told
+    ]
+    sure = [round((5 * window - 0.8) * S) for window in range(1, 8)]
+    assert open_until[:6] == [[], *([(last_ns, until)] for until in sure[1:6])]
+    assert open_until[6] == [(last_ns, 30 * S)]
+
+
+def irregular(letters: str, seed: int = 0) -> list[Beat]:
+    generator = random.Random(seed)
+    return beats_of(letters, [generator.uniform(0.45, 1.0) for _ in letters[1:]])
+
+
+def test_irregular_intervals_are_fibrillation_once_there_are_enough() -> None:
+    assert kinds(irregular("N" * (HISTORY - 1))) == []
+    finding = one(irregular("N" * 80), "atrial_fibrillation")
+    assert finding.beats is not None
+    assert finding.beats > 40
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sinus_rhythm_that_breathes_is_no_fibrillation(seed: int) -> None:
+    generator = random.Random(seed)
+    rr = [0.8 + 0.08 * (number % 5 - 2) / 2 + generator.gauss(0, 0.015) for number in range(199)]
+    assert kinds(beats_of("N" * 200, rr)) == []
+
+
+def test_extrasystoles_alone_are_no_fibrillation() -> None:
+    generator = random.Random(1)
+    letters, rr = "N", []
+    for _ in range(60):
+        normal = generator.randint(2, 5)
+        letters += "N" * normal + "V"
+        rr += [0.8 + generator.gauss(0, 0.01) for _ in range(normal)] + [0.5]
+    rr = [1.1 if before == "V" else interval for before, interval in zip(letters, rr, strict=False)]
+    assert "atrial_fibrillation" not in kinds(beats_of(letters, rr))
+
+
+def test_nothing_is_concluded_from_what_was_not_seen() -> None:
+    beats = [beat for beat in beats_of("N" * 40) if not 9 * S <= beat[0] < 20 * S]
+    ends = grid(28)
+    assert follow(beats, ends, unusable=frozenset({1, 2, 3})) == [()] * len(ends)
+    assert any(follow(beats, ends))
+
+
+def test_a_gap_between_windows_ends_all_that_was_open() -> None:
+    state, found = step(RhythmState(), beats_of("NNVV"), Span(start_ns=0, end_ns=5 * S, settled_ns=4 * S, usable=True))
+    assert [finding.kind for finding in found] == ["couplet"]
+    later = [(25 * S + t_ns, letter) for t_ns, letter in beats_of("VVNN")]
+    after = Span(start_ns=25 * S, end_ns=30 * S, settled_ns=29 * S, usable=True)
+    _, found = step(state, later, after)
+    assert [(finding.kind, finding.start_ns) for finding in found] == [("couplet", round(25.4 * S))]
+
+
+def test_silence_is_counted_from_where_the_signal_is_known() -> None:
+    def told(first_s: float) -> list[str]:
+        found = follow([(round(first_s * S), "N")], [5 * S, 10 * S, 15 * S], unusable=frozenset({0}))
+        return [finding.kind for window in found for finding in window if finding.start_ns == 5 * S]
+
+    assert told(8.99) == []
+    assert told(9.0) == ["asystole"]
+
+
+def test_flat_or_missing_signal_is_not_silence() -> None:
+    beats = [*beats_of("NNNN"), (7 * S, "N"), *[(7 * S + round(0.8 * n * S), "N") for n in range(1, 9)]]
+    ends = grid(11)
+    (finding,) = merged(finding for found in follow(beats, ends) for finding in found)
+    assert finding.kind == "asystole"
+    doubted = follow(beats, ends, doubtful_ns={0: S, 1: S // 10})
+    assert [finding.kind for found in doubted for finding in found] == ["pause"]
+    assert follow(beats, ends, doubtful_ns={0: S, 1: 2 * S})[:2] == [(), ()]
+
+
+LETTERS: st.SearchStrategy[BeatLetter] = st.sampled_from(["N", "N", "N", "V", "V", "S", "F", "Q"])
+RR_MS = st.one_of(
+    st.integers(250, 700), st.integers(700, 1300), st.sampled_from([500, 600, 1200, 2000, 2100, 4000, 6000])
+)
+STRETCH = st.tuples(st.sampled_from(["any", "NV", "NNV", "V", "N"]), st.integers(1, 40), RR_MS, st.booleans())
+
+
+@st.composite
+def rhythms(draw: st.DrawFn) -> list[Beat]:
+    """Beats in stretches: a repeated pattern or any, at one RR interval or at any."""
+    beats: list[Beat] = []
+    t_ns = draw(st.integers(0, 6000)) * 1_000_000
+    for pattern, count, rr_ms, steady in draw(st.lists(STRETCH, min_size=1, max_size=4)):
+        for number in range(count):
+            letter: BeatLetter = (
+                draw(LETTERS) if pattern == "any" else "V" if pattern[number % len(pattern)] == "V" else "N"
+            )
+            beats.append((t_ns, letter))
+            t_ns += (rr_ms if steady else draw(RR_MS)) * 1_000_000
+    return beats
+
+
+@settings(max_examples=200, deadline=None)
+@given(beats=rhythms(), cuts_s=st.sets(st.integers(1, 300), max_size=60), tail_s=st.integers(2, 9), data=st.data())
+def test_any_split_into_windows_gives_the_same_findings(
+    beats: list[Beat], cuts_s: set[int], tail_s: int, data: st.DataObject
+) -> None:
+    end_ns = beats[-1][0] + tail_s * S
+    ends = [*(cut * S for cut in sorted(cuts_s) if cut * S < end_ns), end_ns]
+    saved = data.draw(st.frozensets(st.integers(0, len(ends) - 1)))
+    in_parts = follow(beats, ends, saved_before=saved)
+    (whole,) = follow(beats, [end_ns])
+    assert merged(finding for found in in_parts for finding in found) == merged(whole)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    beats=rhythms(),
+    unusable=st.frozensets(st.integers(0, 30), max_size=8),
+    saved=st.frozensets(st.integers(0, 40)),
+    doubtful=st.dictionaries(st.integers(0, 30), st.integers(0, 2 * S), max_size=5),
+)
+def test_a_state_that_was_saved_and_loaded_is_the_same_state(
+    beats: list[Beat], unusable: frozenset[int], saved: frozenset[int], doubtful: dict[int, int]
+) -> None:
+    ends = grid(beats[-1][0] / S)
+    undisturbed = follow(beats, ends, unusable=unusable, doubtful_ns=doubtful)
+    assert follow(beats, ends, unusable=unusable, doubtful_ns=doubtful, saved_before=saved) == undisturbed
+
+
+def test_the_state_stays_small() -> None:
+    generator = random.Random(2)
+    state = RhythmState()
+    for window in range(500):
+        beats: list[Beat] = [
+            (window * 5 * S + n * 400_000_000 + generator.randrange(10**8), generator.choice(("N", "V")))
+            for n in range(12)
+        ]
+        span = Span(start_ns=window * 5 * S, end_ns=(window + 1) * 5 * S, settled_ns=window * 5 * S, usable=True)
+        state, _ = step(state, beats, span)
+        assert len(json.dumps(state.dump())) < 1500
+
+
+def test_every_kind_has_words_and_a_priority() -> None:
+    for kind, priority in PRIORITIES.items():
+        beats = None if kind in {"pause", "asystole"} else 7
+        words = in_words(RhythmFinding(kind=kind, start_ns=0, end_ns=3 * S, beats=beats))
+        assert "None" not in words
+        assert priority in {"high", "medium", "low"}
+    run = RhythmFinding(kind="ventricular_tachycardia", start_ns=0, end_ns=2 * S, beats=7)
+    assert in_words(run) == "ventricular tachycardia, 7 beats at 180/min"
