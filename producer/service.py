@@ -9,6 +9,7 @@ from bus.interfaces import Outgoing, Publisher
 from bus.samples import Chunk, encode
 from ecg.errors import EcgStreamError
 from ecg.records import Float32Array, Record
+from ecg.windows import HOP_S
 from ops.clock import Clock
 from producer.injection import noise_by_record, with_faults
 from producer.metrics import ReplayMetrics
@@ -18,6 +19,9 @@ from producer.streams import Patient, cut
 # Messages due within a tick go together, none later than that: at 500 patients it halves the CPU against 5 ms,
 # because the client then sends a few large batches. Latency counts from the hand-over and does not grow.
 TICK_S = 0.02
+# Nobody on a ward is connected at the same instant: without it all windows would fall due at once, every hop.
+BEGIN_WITHIN_NS = HOP_S * 1_000_000_000
+GOLDEN_PPB = 618_033_989  # steps of the golden ratio lie evenly in any interval, however many they are
 LISTEN_S = 0.1  # a stop is heard after that long at most
 CHECK_S = 1.0  # how often failed sends are looked for, and progress is told
 _YIELD_EVERY = 64  # messages after which the event loop's other tasks get their turn
@@ -48,9 +52,9 @@ class Progress:
 class Replay:
     """Sends the streams of many patients.
 
-    Every chunk has its place on a schedule fixed at the start: when its last sample was taken, by the pace, and
-    a share of a chunk's length that differs from patient to patient, so that the load is even. Who falls behind
-    sends what is due at once, and drops nothing.
+    Every chunk has its place on a schedule fixed at the start: when its last sample was taken, by the pace. Patients
+    begin one after the other within ``BEGIN_WITHIN_NS``, so that the load is even. Who falls behind sends what is due
+    at once, and drops nothing.
 
     Parameters
     ----------
@@ -146,7 +150,8 @@ class Replay:
         if self._noise is not None and self._faults is not None:
             noises = noise_by_record(self._patients, self._noise, self._faults.snr_db)
         for number, patient in enumerate(self._patients):
-            stream = cut(patient, chunk_ms=self._settings.chunk_ms, start_ns=start_ns)
+            begins_ns = start_ns + self._begins_after_ns(number)
+            stream = cut(patient, chunk_ms=self._settings.chunk_ms, start_ns=begins_ns)
             if self._faults is not None:
                 stream = with_faults(stream, patient, self._faults, noise_mv=noises.get(patient.record.name))
             self._streams.append(stream)
@@ -158,9 +163,13 @@ class Replay:
         if chunk is None:
             return
         speed = 1.0 if self._settings.speed == "max" else self._settings.speed
-        phase_s = self._settings.chunk_ms / 1000 * number / len(self._patients)
-        due_s = (chunk.end_index / chunk.fs_hz + phase_s) / speed
+        due_s = (chunk.end_index / chunk.fs_hz + self._begins_after_ns(number) / 1e9) / speed
         heapq.heappush(self._due, (max(due_s, after_s), number, chunk))
+
+    @staticmethod
+    def _begins_after_ns(number: int) -> int:
+        """How much later than the first patient another begins, in its own time as in the pace."""
+        return BEGIN_WITHIN_NS * (number * GOLDEN_PPB % 10**9) // 10**9
 
     async def _send_some(self, until_s: float) -> None:
         """Send what is due, but not more than leaves the event loop's other tasks their turn."""
