@@ -43,15 +43,30 @@ def match(reference_s: npt.NDArray[np.float64], found_s: npt.NDArray[np.float64]
     -------
     (index of reference, index of found) pairs, ascending
     """
+    reference, found = reference_s, found_s
+
+    def nearer(one: float, other: float, to: float) -> bool:
+        return bool(abs(one - to) < abs(other - to))
+
     pairs = []
     i = j = 0
-    while i < len(reference_s) and j < len(found_s):
-        apart = found_s[j] - reference_s[i]
-        if apart > _EDGE_S:
-            i += 1
-        elif apart < -_EDGE_S or (j + 1 < len(found_s) and abs(found_s[j + 1] - reference_s[i]) < abs(apart)):
-            j += 1  # too early, or the next one is nearer to this reference beat
-        elif i + 1 < len(reference_s) and abs(found_s[j] - reference_s[i + 1]) < abs(apart):
+    while i < len(reference) and j < len(found):
+        apart = found[j] - reference[i]
+        more_reference, more_found = i + 1 < len(reference), j + 1 < len(found)
+        # A neighbour that lies nearer takes the partner, unless it has a nearer one itself.
+        found_yields = (
+            more_found
+            and nearer(found[j + 1], found[j], to=reference[i])
+            and not (more_reference and nearer(reference[i + 1], reference[i], to=found[j + 1]))
+        )
+        reference_yields = (
+            more_reference
+            and nearer(reference[i + 1], reference[i], to=found[j])
+            and not (more_found and nearer(found[j + 1], found[j], to=reference[i + 1]))
+        )
+        if apart < -_EDGE_S or (apart <= _EDGE_S and found_yields):
+            j += 1
+        elif apart > _EDGE_S or reference_yields:
             i += 1
         else:
             pairs.append((i, j))

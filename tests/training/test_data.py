@@ -5,6 +5,8 @@ import pytest
 
 import training.data
 from detector.offline import verdicts_of
+from detector.scorer import Score
+from detector.stream import DueWindow
 from ecg.annotations import read_annotations
 from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES
 from ecg.wfdb_files import read_wfdb
@@ -65,7 +67,7 @@ def test_training_sees_what_the_detector_sees(folder: Path) -> None:
     class Watching:
         """Stands where the scorer stands, and keeps what the stream hands it."""
 
-        def score(self, due: list) -> list:
+        def score(self, due: list[DueWindow]) -> list[Score]:
             from ecg.segments import Preprocessing, prepare
 
             for window in due:

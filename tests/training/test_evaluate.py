@@ -38,8 +38,7 @@ def _verdict(window: int, score: float | None, beats: tuple[tuple[float, str], .
         fused=score,
         threshold=0.5,
         beats=tuple(
-            Beat(t_ns=START_NS + round(time_s * 1e9), beat_class=letter, confidence=0.9)  # type: ignore[arg-type]
-            for time_s, letter in beats
+            Beat(t_ns=START_NS + round(time_s * 1e9), beat_class=letter, confidence=0.9) for time_s, letter in beats
         ),
         heart_rate_bpm=None,
         quality=Quality(missing=0, flat=0, clipped=0, noise=0),
@@ -108,7 +107,8 @@ def test_windows_are_counted_by_their_labels() -> None:
 def test_beats_are_counted_over_the_record() -> None:
     beats = evaluate({"1": VERDICTS}, {"1": ANNOTATIONS}, thresholds=THRESHOLDS).beats
     # Found: N 1, V 6, N 7, S (an N) 16; missed: Q 11, A 21; extra: 13.
-    assert (beats.qrs.se, beats.qrs.ppv) == (pytest.approx(4 / 6, abs=1e-6), 0.8)
+    assert beats.qrs.se == pytest.approx(4 / 6, abs=1e-6)
+    assert beats.qrs.ppv == 0.8
     assert (beats.veb.se, beats.veb.ppv, beats.veb.f1) == (1.0, 1.0, 1.0)
     assert (beats.sveb.se, beats.sveb.ppv) == (0.0, 0.0)
     assert beats.accuracy == 0.75
@@ -161,7 +161,8 @@ def test_an_alarm_is_false_when_no_abnormal_window_lies_in_it() -> None:
     alarms = evaluate({"1": VERDICTS}, {"1": ANNOTATIONS}, thresholds=THRESHOLDS, alerts={"1": alerts}).alarms
     assert alarms is not None
     assert (alarms.high.count, alarms.high.false_per_hour) == (2, 0.0)
-    assert (alarms.medium.count, alarms.medium.false_per_hour) == (1, pytest.approx(3600 / 25))
+    assert alarms.medium.count == 1
+    assert alarms.medium.false_per_hour == pytest.approx(3600 / 25)
     assert (alarms.low.count, alarms.technical.count) == (0, 1)
     assert alarms.technical.false_per_hour is None
 
