@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from ecg.findings import FindingKind
+
 MAX_PATIENT_ID = 128
 PATIENT_ID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
 
@@ -44,6 +46,21 @@ class Beat(Message):
     t_ns: int
     beat_class: BeatClass | None = Field(default=None, alias="class")
     confidence: Probability | None = None
+
+
+class Finding(Message):
+    """A stretch of rhythm that has a name, as far as it has come.
+
+    A finding that spans windows stands in each verdict in whose window it began or grew, always with the same
+    ``start_ns``; a couplet may grow into a run and a run into a tachycardia. ``rate_bpm`` is the mean rate of its
+    ``beats``; both are null for a pause and an asystole.
+    """
+
+    kind: FindingKind
+    start_ns: int
+    end_ns: int
+    rate_bpm: float | None = None
+    beats: int | None = None
 
 
 class Quality(Message):
@@ -100,6 +117,7 @@ class Verdict(Message):
     fused: Probability | None
     threshold: Probability
     beats: tuple[Beat, ...]
+    findings: tuple[Finding, ...] = ()
     heart_rate_bpm: float | None
     quality: Quality
     continuity: Continuity

@@ -10,8 +10,9 @@ import numpy as np
 from detector.stream import PatientStream, Source, WindowNotes
 from ecg.errors import EcgStreamError
 from ecg.records import Int16Array
+from ecg.rhythm import RhythmState
 
-VERSION = 1
+VERSION = 2
 
 
 class BadProgressError(EcgStreamError):
@@ -34,6 +35,7 @@ def dump(stream: PatientStream) -> bytes:
         # Later anchors are found again when their chunks are reread.
         "anchors": [a for n, a in enumerate(stream.anchors) if n == 0 or a[0] < stream.restored_end],
         "last_beat_ns": stream.last_beat_ns,
+        "rhythm": stream.rhythm.dump(),
         "resume_offset": stream.resume_offset,
     }
     if samples is not None:
@@ -72,6 +74,7 @@ def load(patient: str, record: bytes) -> PatientStream:
     )
     stream.last_window = fields["last_window"]
     stream.last_beat_ns = fields["last_beat_ns"]
+    stream.rhythm = RhythmState.load(fields["rhythm"])
     stream.start_reading(fields["resume_offset"])
     if "samples" in fields:
         raw = zlib.decompress(base64.b64decode(fields["samples"]))

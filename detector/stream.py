@@ -11,6 +11,7 @@ from bus.samples import Chunk
 from detector.ring import Ring
 from ecg.leads import choose_leads
 from ecg.records import Int16Array, exact_rate
+from ecg.rhythm import RhythmState
 from ecg.segments import segment_samples
 from ecg.windows import Grid
 
@@ -84,6 +85,7 @@ class PatientStream:
     last_window : the last window given out, None before the first
     anchors : (from index, time of sample 0) pairs; a clock jump adds one. The first is valid at the ring's floor
     last_beat_ns : time of the last beat reported, so that no beat is reported twice
+    rhythm : what the findings of the next verdict need of the beats reported
     restored_end : samples before this index came from a snapshot and cannot be reread
     """
 
@@ -96,6 +98,7 @@ class PatientStream:
     last_window: int | None = None
     anchors: list[tuple[int, int]]
     last_beat_ns: int | None = None
+    rhythm: RhythmState = field(default_factory=RhythmState)
     restored_end: int = 0
     stale_samples: int = 0
     _notes: dict[int, WindowNotes] = field(default_factory=dict)

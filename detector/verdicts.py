@@ -2,12 +2,14 @@
 
 from typing import Any, cast
 
-from bus.messages import Beat, Continuity, Decision, Quality, Verdict
+from bus.messages import Beat, Continuity, Decision, Finding, Quality, Verdict
 from detector.beat_map import BeatFinding
 from detector.manifest import Manifest
 from detector.scorer import Score
-from detector.stream import DueWindow, PatientStream
+from detector.stream import CLOCK_TOLERANCE_NS, DueWindow, PatientStream
 from ecg.beats import REFRACTORY_S
+from ecg.findings import PRIORITIES, RhythmFinding, in_words
+from ecg.rhythm import Span, step
 from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES
 
 SETTLE_NS = 500_000_000  # a beat is reported once half a second has followed it: its T wave tells it from noise
@@ -18,11 +20,12 @@ _NAMES = {"S": "supraventricular", "V": "ventricular", "F": "fusion"}
 
 
 def make_verdict(due: DueWindow, score: Score, stream: PatientStream, *, manifest: Manifest) -> Verdict:
-    """The verdict on a window; notes in the stream which beats have been reported.
+    """The verdict on a window; notes in the stream which beats have been reported, and their rhythm.
 
     Verdicts of a stream are to be made in the order of their windows.
     """
     beats = _settled(due, score.beats, stream)
+    findings = _rhythm(due, score, beats, stream)
     decision: Decision = "unusable"
     if score.fused is not None:
         decision = "abnormal" if score.fused >= manifest.thresholds.fused else "normal"
@@ -44,6 +47,10 @@ def make_verdict(due: DueWindow, score: Score, stream: PatientStream, *, manifes
         fused=score.fused,
         threshold=manifest.thresholds.fused,
         beats=beats,
+        findings=tuple(
+            Finding(kind=f.kind, start_ns=f.start_ns, end_ns=f.end_ns, rate_bpm=f.rate_bpm, beats=f.beats)
+            for f in findings
+        ),
         heart_rate_bpm=score.heart_rate_bpm,
         quality=_quality(score),
         continuity=Continuity(
@@ -52,18 +59,23 @@ def make_verdict(due: DueWindow, score: Score, stream: PatientStream, *, manifes
             duplicate_samples=due.duplicate_samples,
             clock_jump_ns=due.clock_jump_ns,
         ),
-        reasons=_reasons(due, score, beats, manifest, abnormal=decision == "abnormal"),
+        reasons=_reasons(due, score, beats, findings, manifest, abnormal=decision == "abnormal"),
         models={"cnn": manifest.cnn.version, "autoencoder": manifest.autoencoder.version},
     )
 
 
-def _settled(due: DueWindow, findings: tuple[BeatFinding, ...], stream: PatientStream) -> tuple[Beat, ...]:
+def _settled(due: DueWindow, found: tuple[BeatFinding, ...], stream: PatientStream) -> tuple[Beat, ...]:
     """The beats that this verdict reports: those since the last one reported, up to half a second before the end."""
     earliest = due.start_ns - SETTLE_NS - OVERLAP_NS
+    if stream.last_beat_ns is not None and stream.rhythm.end_ns is not None:
+        # A beat is where it was when the device's clock jumps: turned back, it must not hide the beats to come.
+        jump_ns = due.start_ns - stream.rhythm.end_ns - round(due.gap_before_s * 1e9)
+        if abs(jump_ns) > CLOCK_TOLERANCE_NS:
+            stream.last_beat_ns += jump_ns
     if stream.last_beat_ns is not None:
         earliest = max(earliest, stream.last_beat_ns + REFRACTORY_NS)
     beats = []
-    for finding in findings:
+    for finding in found:
         t_ns = due.end_ns - round((MODEL_SAMPLES - finding.position) / MODEL_FS_HZ * 1e9)
         if earliest <= t_ns < due.end_ns - SETTLE_NS:
             beats.append(Beat(t_ns=t_ns, beat_class=finding.beat_class, confidence=finding.confidence))
@@ -73,16 +85,39 @@ def _settled(due: DueWindow, findings: tuple[BeatFinding, ...], stream: PatientS
     return tuple(beats)
 
 
+def _rhythm(due: DueWindow, score: Score, beats: tuple[Beat, ...], stream: PatientStream) -> tuple[RhythmFinding, ...]:
+    """The findings that began or grew in the window."""
+    missing, flat, _, _ = score.quality
+    span = Span(
+        start_ns=due.start_ns,
+        end_ns=due.end_ns,
+        settled_ns=due.end_ns - SETTLE_NS - OVERLAP_NS,
+        usable=score.lead is not None,
+        doubtful_ns=round(min(1.0, missing + flat) * (due.end_ns - due.start_ns)),
+    )
+    stream.rhythm, findings = step(stream.rhythm, ((beat.t_ns, beat.beat_class or "Q") for beat in beats), span)
+    return findings
+
+
 def _quality(score: Score) -> Quality:
     missing, flat, clipped, noise = score.quality
     return Quality(missing=missing, flat=flat, clipped=clipped, noise=noise, flags=cast("Any", score.flags))
 
 
 def _reasons(
-    due: DueWindow, score: Score, beats: tuple[Beat, ...], manifest: Manifest, *, abnormal: bool
+    due: DueWindow,
+    score: Score,
+    beats: tuple[Beat, ...],
+    findings: tuple[RhythmFinding, ...],
+    manifest: Manifest,
+    *,
+    abnormal: bool,
 ) -> tuple[str, ...]:
     """Why the verdict is what it is, in words, the weightiest first."""
-    reasons = _findings(score, beats, manifest) if abnormal else []
+    by_weight = list(PRIORITIES)
+    reasons = [in_words(finding) for finding in sorted(findings, key=lambda found: by_weight.index(found.kind))]
+    if abnormal:
+        reasons.extend(_beats_and_scores(score, beats, manifest))
     noted = {
         f"gap of {due.gap_before_s:g} s before": due.gap_before_s,
         f"{due.missing_samples} samples missing": due.missing_samples,
@@ -99,10 +134,10 @@ def _reasons(
     return tuple(reasons)
 
 
-def _findings(score: Score, beats: tuple[Beat, ...], manifest: Manifest) -> list[str]:
+def _beats_and_scores(score: Score, beats: tuple[Beat, ...], manifest: Manifest) -> list[str]:
     """What makes the window abnormal."""
     counts = {name: sum(beat.beat_class == letter for beat in beats) for letter, name in _NAMES.items()}
-    findings = [f"{count} {name} beat{'s' if count > 1 else ''}" for name, count in counts.items() if count]
+    found = [f"{count} {name} beat{'s' if count > 1 else ''}" for name, count in counts.items() if count]
     limits = manifest.thresholds
     for name, value, limit in (
         ("CNN", score.cnn, limits.cnn),
@@ -110,5 +145,5 @@ def _findings(score: Score, beats: tuple[Beat, ...], manifest: Manifest) -> list
         ("fused", score.fused, limits.fused),
     ):
         if value is not None and value >= limit:
-            findings.append(f"{name} score {value:.2f}, limit {limit:.2f}")
-    return findings
+            found.append(f"{name} score {value:.2f}, limit {limit:.2f}")
+    return found

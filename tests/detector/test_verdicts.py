@@ -1,0 +1,150 @@
+"""Beats and findings of verdicts, with a scorer that knows each beat."""
+
+from functools import cache
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bus.messages import Verdict
+from bus.samples import Chunk
+from detector import progress
+from detector.beat_map import AamiClass, BeatFinding
+from detector.manifest import Manifest, load_manifest
+from detector.scorer import Score
+from detector.stream import DueWindow, PatientStream
+from detector.verdicts import make_verdict
+from detector.ward import PARTITION_KEY, Ward
+from ecg.records import MISSING
+from ecg.segments import MODEL_SAMPLES, WINDOW_SAMPLES
+from models import SHIPPED
+from tests.detector.streams import START_NS, chunk, signal
+from tests.detector.test_stream import FAULTS, faulty
+
+FS_HZ = 100.0
+SPIKE = 1000  # ADC units: the signal's noise stays below 200
+S = 1_000_000_000
+
+
+@cache
+def manifest() -> Manifest:
+    return load_manifest(SHIPPED)
+
+
+def class_of(second: int) -> AamiClass:
+    """Twenty seconds each: normal, bigeminy, a run in a normal rhythm, all ventricular."""
+    part, within = second // 20 % 4, second % 20
+    ventricular = (False, within % 2 == 1, 5 <= within < 9, True)[part]
+    return "V" if ventricular else "N"
+
+
+def score(due: DueWindow) -> Score:
+    """Every spike of the first lead is a beat; its class follows from its place in the stream."""
+    lead = due.segment[:, 0]
+    missing = float((lead[-WINDOW_SAMPLES:] == MISSING).mean())
+    usable = missing <= 0.1
+    first = (due.window + 1) * WINDOW_SAMPLES - MODEL_SAMPLES
+    beats = tuple(
+        BeatFinding(position=int(position), beat_class=class_of((first + int(position)) // 100), confidence=1.0)
+        for position in np.flatnonzero(lead > SPIKE)
+        if position >= MODEL_SAMPLES - 600
+    )
+    value = 0.9 if usable else None
+    return Score(
+        lead=due.source.leads[due.columns[0]] if usable else None,
+        cnn=value,
+        autoencoder=value,
+        autoencoder_error=value,
+        fused=value,
+        beats=beats if usable else (),
+        heart_rate_bpm=None,
+        quality=(missing, 0.0, 0.0, 0.0),
+        flags=(),
+    )
+
+
+def judged(stream: PatientStream, due: list[DueWindow]) -> list[Verdict]:
+    return [make_verdict(window, score(window), stream, manifest=manifest()) for window in due]
+
+
+def verdicts_on(chunks: list[Chunk]) -> list[Verdict]:
+    ward = Ward()
+    verdicts: list[Verdict] = []
+    for offset, part in enumerate(chunks):
+        stream, due = ward.accept(part, offset, now_s=0)
+        verdicts += judged(stream, due) if stream else []
+    return verdicts
+
+
+def seconds(seconds: int, *, jump_at: int | None = None, jump_ns: int = 0) -> list[Chunk]:
+    samples = signal(seconds, FS_HZ, 1)
+    return [
+        chunk(
+            samples,
+            second * 100,
+            second * 100 + 100,
+            fs_hz=FS_HZ,
+            jump_ns=jump_ns if jump_at is not None and second >= jump_at else 0,
+        )
+        for second in range(seconds)
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(faults=FAULTS, crashes=st.sets(st.integers(0, 199), max_size=5), parks=st.sets(st.integers(0, 199), max_size=3))
+def test_beats_and_findings_survive_crash_and_park(
+    faults: list[tuple[str, int]], crashes: set[int], parks: set[int]
+) -> None:
+    chunks = faulty(faults)
+    undisturbed = verdicts_on(chunks)
+    committed: dict[bytes, bytes] = {}
+    given_out: list[Verdict] = []
+    ward, offset = Ward(), 0
+    while offset < len(chunks):
+        stream, due = ward.accept(chunks[offset], offset, now_s=0)
+        ward.next_offset = offset + 1
+        if due and stream is not None:
+            given_out += judged(stream, due)
+            committed |= {b"p": progress.dump(stream), PARTITION_KEY: ward.partition_record()}
+        if offset in parks:
+            for patient, record in ward.park_silent(now_s=1e6, silent_s=1):
+                committed |= {patient.encode(): record, PARTITION_KEY: ward.partition_record()}
+        if offset in crashes:
+            crashes = crashes - {offset}
+            ward, resume = Ward.restored(committed)
+            offset = resume or 0
+            continue
+        offset += 1
+    assert given_out == undisturbed
+    assert any(verdict.beats for verdict in undisturbed)
+
+
+def test_a_finding_stands_in_each_window_in_which_it_grew_and_is_named() -> None:
+    verdicts = verdicts_on(seconds(60))
+    told = {
+        verdict.window: [(f.kind, (f.start_ns - START_NS) / S, (f.end_ns - START_NS) / S, f.beats, f.rate_bpm)]
+        for verdict in verdicts
+        for f in verdict.findings
+    }
+    assert told == {
+        5: [("bigeminy", 20, 29, 10, 60.0)],
+        6: [("bigeminy", 20, 33, 14, 60.0)],
+        7: [("bigeminy", 20, 39, 20, 60.0)],
+        9: [("ventricular_run", 45, 48, 4, 60.0)],
+    }
+    assert verdicts[7].reasons[0] == "ventricular bigeminy"
+    assert verdicts[9].reasons[0] == "run of 4 ventricular beats at 60/min"
+
+
+def test_what_was_not_received_is_no_pause() -> None:
+    chunks = [part for part in seconds(120) if not 13 <= part.start_index // 100 < 33]
+    verdicts = verdicts_on(chunks)
+    assert [verdict.window for verdict in verdicts if verdict.decision == "unusable"] == [2, 6]
+    assert not [f for verdict in verdicts for f in verdict.findings if f.kind in {"pause", "asystole", "bradycardia"}]
+
+
+def test_each_beat_is_told_once_however_the_clock_jumps() -> None:
+    for jump_ns in (-3600 * S, -3 * S, -S // 2, 0, S // 2, 3 * S, 3600 * S):
+        verdicts = verdicts_on(seconds(60, jump_at=22, jump_ns=jump_ns))
+        assert sum(len(verdict.beats) for verdict in verdicts) == 60
+        assert not [f for v in verdicts for f in v.findings if f.kind in {"pause", "asystole"}]
