@@ -204,8 +204,13 @@ def compare(one: Mapping[str, Sequence[Verdict]], other: Mapping[str, Sequence[V
         pairs = [(a.cnn, b.cnn), (a.autoencoder, b.autoencoder), (a.fused, b.fused)]
         scored = [(x, y) for x, y in pairs if x is not None and y is not None]
         halves = sum((x is None) != (y is None) for x, y in pairs)
-        different += a.decision != b.decision or halves > 0 or a.beats != b.beats
+        different += a.decision != b.decision or halves > 0 or _beats(a) != _beats(b)
         largest = max([largest, *(abs(x - y) for x, y in scored)])
     return Comparison(
         windows=len(both), missing=len(first.keys() ^ second.keys()), different=different, largest_difference=largest
     )
+
+
+def _beats(verdict: Verdict) -> list[tuple[int, str | None]]:
+    """Time since the stream's start, ns, and class of each beat: a replay's patients begin one after the other."""
+    return [(beat.t_ns - verdict.stream_start_ns, beat.beat_class) for beat in verdict.beats]

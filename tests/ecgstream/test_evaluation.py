@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from alerting.settings import AlertingSettings
+from bus.messages import Beat, BeatClass, Verdict
 from detector.offline import verdicts_of
 from detector.settings import DetectorSettings
 from ecg.wfdb_files import toy_record
@@ -28,6 +29,15 @@ def test_every_difference_is_seen() -> None:
     other = {"r": [verdict(0, "normal", fused=0.375), verdict(1, "unusable")]}
     found = compare(one, other)
     assert (found.windows, found.missing, found.different, found.largest_difference) == (2, 1, 1, 0.125)
+
+
+def test_beats_are_held_by_their_time_in_the_stream() -> None:
+    def judged(start_ns: int, letter: BeatClass) -> dict[str, list[Verdict]]:
+        beat = Beat(t_ns=start_ns + 10, beat_class=letter)
+        return {"r": [verdict(0, "normal", stream_start_ns=start_ns).model_copy(update={"beats": (beat,)})]}
+
+    assert compare(judged(0, "N"), judged(1000, "N")).different == 0
+    assert compare(judged(0, "N"), judged(1000, "V")).different == 1
 
 
 @pytest.mark.broker
