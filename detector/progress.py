@@ -24,7 +24,7 @@ def dump(stream: PatientStream) -> bytes:
 
     Samples stand in it only after ``PatientStream.park``, and until the ring has moved on from them.
     """
-    samples = stream.snapshot()
+    snapshot = stream.snapshot()
     source = stream.source
     record: dict[str, Any] = {
         "version": VERSION,
@@ -37,11 +37,12 @@ def dump(stream: PatientStream) -> bytes:
         "last_beat_ns": stream.last_beat_ns,
         "rhythm": stream.rhythm.dump(),
         "resume_offset": stream.resume_offset,
+        "seen": stream.seen,
+        "given_out": list(stream.given_out.items()),
     }
-    if samples is not None:
-        end = stream.restored_end
+    if snapshot is not None:
+        samples, record["runs"] = snapshot
         record["samples"] = base64.b64encode(zlib.compress(samples.tobytes(), level=1)).decode()
-        record["runs"] = [(a, min(b, end)) for a, b in stream.ring.runs if a < end]
         record["notes"] = {n: (w.duplicate_samples, w.clock_jump_ns) for n, w in stream.restored_notes().items()}
     return json.dumps(record, separators=(",", ":")).encode()
 
@@ -75,16 +76,16 @@ def load(patient: str, record: bytes) -> PatientStream:
     stream.last_window = fields["last_window"]
     stream.last_beat_ns = fields["last_beat_ns"]
     stream.rhythm = RhythmState.load(fields["rhythm"])
-    stream.start_reading(fields["resume_offset"])
+    stream.given_out = dict(fields["given_out"])
+    stream.start_reading(fields["resume_offset"], seen=fields["seen"])
     if "samples" in fields:
         raw = zlib.decompress(base64.b64decode(fields["samples"]))
         samples: Int16Array = np.frombuffer(raw, np.int16).reshape(-1, len(stream.columns))
-        stream.ring.restore(samples, [(a, b) for a, b in fields["runs"]])
         notes = {
             int(window): WindowNotes(duplicate_samples=duplicates, clock_jump_ns=jump_ns)
             for window, (duplicates, jump_ns) in fields["notes"].items()
         }
-        stream.restore_notes(notes, end=stream.ring.floor + len(samples))
+        stream.restore(samples, [(a, b) for a, b in fields["runs"]], notes)
     return stream
 
 

@@ -4,11 +4,11 @@ What a window holds depends on the samples and their order alone, never on how t
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from bus.samples import Chunk
-from detector.ring import Ring
+from detector.ring import Ring, Run
 from ecg.leads import choose_leads
 from ecg.records import Int16Array, exact_rate
 from ecg.rhythm import RhythmState
@@ -17,6 +17,7 @@ from ecg.windows import Grid
 
 LATE_S = 1.0  # a window with a hole waits that much newer signal for late chunks to fill it
 CLOCK_TOLERANCE_NS = 100_000_000  # a device clock that strays further from its sample count has jumped
+STREAMS_KEPT = 8  # of a patient, so that no window is given out twice; more than devices that take turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,8 @@ class PatientStream:
     last_beat_ns : time of the last beat reported, so that no beat is reported twice
     rhythm : what the findings of the next verdict need of the beats reported
     restored_end : samples before this index came from a snapshot and cannot be reread
+    seen : offset behind the last chunk taken in, be it before a crash
+    given_out : by start of the patient's last streams, the window that would come next: none is given out twice
     """
 
     patient: str
@@ -100,26 +103,39 @@ class PatientStream:
     last_beat_ns: int | None = None
     rhythm: RhythmState = field(default_factory=RhythmState)
     restored_end: int = 0
+    seen: int = 0
+    given_out: dict[int, int] = field(default_factory=dict)
     stale_samples: int = 0
     _notes: dict[int, WindowNotes] = field(default_factory=dict)
     _held: deque[tuple[int, int]] = field(default_factory=deque)  # (offset, end index) of chunks the ring needs
     _next_offset: int = 0
     _columns: tuple[int, ...] = ()
     _restored_notes: dict[int, WindowNotes] = field(default_factory=dict)
+    _restored_runs: tuple[Run, ...] = ()
 
     @classmethod
-    def begin(cls, chunk: Chunk) -> "PatientStream":
-        """The state before the first chunk of a stream."""
+    def begin(cls, chunk: Chunk, *, after: "PatientStream | None" = None) -> "PatientStream":
+        """The state before the first chunk of a stream.
+
+        Parameters
+        ----------
+        chunk : its first chunk
+        after : the patient's stream until now
+        """
         grid = Grid(exact_rate(chunk.fs_hz))
         base_ns = chunk.start_ns - grid.offset_ns(chunk.start_index)
-        window = grid.window_of(chunk.start_index)
-        return cls.before(
+        given_out = after.all_given_out() if after else {}
+        # A device that comes back under the same clock would give its windows their numbers once more.
+        window = max(grid.window_of(chunk.start_index), given_out.get(base_ns, 0))
+        stream = cls.before(
             patient=chunk.patient,
             source=Source.of(chunk),
             stream_start_ns=base_ns,
             next_window=window,
             anchors=[(_floor(grid, chunk.fs_hz, window), base_ns)],
         )
+        stream.given_out = given_out
+        return stream
 
     @classmethod
     def before(
@@ -153,30 +169,42 @@ class PatientStream:
         """The first message to reread so that the ring comes back as it is."""
         return min((offset for offset, _ in self._held), default=self._next_offset)
 
+    def all_given_out(self) -> dict[int, int]:
+        """By start of the patient's last streams, this one among them, the window that would come next."""
+        others = {start: window for start, window in self.given_out.items() if start != self.stream_start_ns}
+        return dict([*others.items(), (self.stream_start_ns, self.next_window)][-STREAMS_KEPT:])
+
     @property
     def columns(self) -> tuple[int, ...]:
         """Columns of the source's leads that the ring holds."""
         return self._columns
 
-    def start_reading(self, offset: int) -> None:
-        """Say where the input will be read from."""
+    def start_reading(self, offset: int, *, seen: int) -> None:
+        """Say where the input will be read from, and which of it was taken in before."""
         self._next_offset = offset
+        self.seen = seen
 
-    def restore_notes(self, notes: dict[int, WindowNotes], *, end: int) -> None:
-        """Put back what was noted with the samples before index ``end``, which will not be reread."""
-        self.restored_end = end
+    def restore(self, samples: Int16Array, runs: Sequence[Run], notes: dict[int, WindowNotes]) -> None:
+        """Put back what will not be reread: samples from the ring's floor on, and what was noted with them."""
+        self.ring.restore(samples, runs)
+        self.restored_end = self.ring.floor + len(samples)
+        self._restored_runs = tuple(runs)
         self._restored_notes = dict(notes)
         self._notes = {number: replace(note) for number, note in notes.items()}
 
-    def continues(self, chunk: Chunk) -> bool:
+    def continues(self, chunk: Chunk, offset: int) -> bool:
         """Whether a chunk belongs to this stream.
 
         It does not when its source differs, or when its index goes back although its time does not: a device that
         was restarted.
         """
-        if Source.of(chunk) != self.source:
-            return False
-        return chunk.start_index >= self.ring.high or abs(self._clock_error_ns(chunk)) <= CLOCK_TOLERANCE_NS
+        # What is reread was found to belong to it when more of the past was at hand.
+        if offset < self.seen or chunk.start_index >= self.ring.high:
+            return Source.of(chunk) == self.source
+        # A late chunk may bear the clock from before a jump.
+        start_ns = chunk.start_ns - self.grid.offset_ns(chunk.start_index)
+        clocks = (self.stream_start_ns, *(base_ns for _, base_ns in self.anchors))
+        return Source.of(chunk) == self.source and any(abs(start_ns - c) <= CLOCK_TOLERANCE_NS for c in clocks)
 
     def accept(self, chunk: Chunk, offset: int) -> list[DueWindow]:
         """Take a chunk in and give the windows out that are due now, in order.
@@ -187,6 +215,7 @@ class PatientStream:
         offset : its offset in its partition
         """
         self._next_offset = max(self._next_offset, offset + 1)
+        self.seen = max(self.seen, offset + 1)
         self._follow_clock(chunk)
         samples = chunk.samples[:, self._columns]
         start, end = max(chunk.start_index, self.ring.floor), chunk.end_index
@@ -284,12 +313,10 @@ class PatientStream:
         """The time of sample 0 by the clock as it went at sample ``index``."""
         return next((base for start, base in reversed(self.anchors) if start <= index), self.anchors[0][1])
 
-    def _clock_error_ns(self, chunk: Chunk) -> int:
-        return chunk.start_ns - self._base_ns(chunk.start_index) - self.grid.offset_ns(chunk.start_index)
-
     def _follow_clock(self, chunk: Chunk) -> None:
-        error_ns = self._clock_error_ns(chunk)
-        if abs(error_ns) <= CLOCK_TOLERANCE_NS:
+        error_ns = chunk.start_ns - self._base_ns(chunk.start_index) - self.grid.offset_ns(chunk.start_index)
+        # A chunk that is late tells nothing new about the clock.
+        if abs(error_ns) <= CLOCK_TOLERANCE_NS or chunk.start_index < self.ring.high:
             return
         self.anchors.append((chunk.start_index, self._base_ns(chunk.start_index) + error_ns))
         window = self.grid.window_of(chunk.start_index)
@@ -299,14 +326,22 @@ class PatientStream:
     def park(self) -> None:
         """Make all of the state something that need not be reread: ``snapshot`` then holds the whole ring."""
         self.restored_end = self.ring.high
+        self._restored_runs = self.ring.runs
         self._restored_notes = {number: replace(note) for number, note in self._notes.items()}
         self._held.clear()
 
-    def snapshot(self) -> Int16Array | None:
-        """What of the ring cannot be reread: (n, columns) int16 from the ring's floor on; None when all can be."""
-        if self.restored_end <= self.ring.floor:
+    def snapshot(self) -> tuple[Int16Array, list[Run]] | None:
+        """What of the ring cannot be reread, None when all can be.
+
+        (n, columns) int16 from the ring's floor on, and the runs of indices that hold samples. A late chunk that has
+        filled a hole since is none of it: it will be reread.
+        """
+        floor = self.ring.floor
+        if self.restored_end <= floor:
             return None
-        return self.ring.samples(self.ring.floor, self.restored_end)
+        return self.ring.samples(floor, self.restored_end), [
+            (max(a, floor), b) for a, b in self._restored_runs if b > floor
+        ]
 
     def restored_notes(self) -> dict[int, WindowNotes]:
         """What was noted with the samples of ``snapshot``, by window."""

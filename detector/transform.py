@@ -14,7 +14,6 @@ from bus.dead_letters import DeadLetterLimit, dead_letter
 from bus.interfaces import Outgoing, Received
 from bus.messages import Verdict
 from bus.samples import BadChunkError, decode
-from detector import progress
 from detector.metrics import DetectorMetrics
 from detector.scorer import Score, Scorer
 from detector.stream import DueWindow, PatientStream
@@ -91,13 +90,12 @@ class DetectorTransform:
                 due.extend(self._step(ward, message, outputs[partition]))
                 ward.next_offset = message.offset + 1
         scores = await self._score([item.window for item in due])
-        reported: dict[tuple[int, str], PatientStream] = {}
         for item, score in zip(due, scores, strict=True):
             verdict = make_verdict(item.window, score, item.stream, manifest=self._scorer.manifest)
             outputs[item.partition].extend(self._publish(verdict, item.ingest_ms))
-            reported[item.partition, verdict.patient] = item.stream
-        for (partition, patient), stream in reported.items():
-            outputs[partition].append(self._progress(patient.encode(), progress.dump(stream)))
+        for partition in batch:
+            for patient, record in self._wards[partition].changed():
+                outputs[partition].append(self._progress(patient.encode(), record))
         self._park(outputs)
         for partition, messages_out in outputs.items():
             if messages_out:

@@ -22,6 +22,7 @@ class Ward:
         self._live: dict[str, PatientStream] = {}
         self._dormant: dict[str, bytes] = {}
         self._heard_s: dict[str, float] = {}
+        self._changed: set[str] = set()
         self.next_offset = 0
         self.reported_before = 0  # messages before this offset had their dead letters sent
 
@@ -52,9 +53,8 @@ class Ward:
         Parameters
         ----------
         chunk, offset : the chunk and its offset in the partition; the caller raises ``next_offset``
-        now_s : monotonic seconds, to know later who fell silent
+        now_s : monotonic seconds, to know later from whom nothing new came
         """
-        self._heard_s[chunk.patient] = now_s
         stream = self._live.get(chunk.patient)
         if stream is None:
             record = self._dormant.get(chunk.patient)
@@ -65,18 +65,37 @@ class Ward:
                 stream = progress.load(chunk.patient, record)
             else:
                 stream = PatientStream.begin(chunk)
+                self._changed.add(chunk.patient)
             self._live[chunk.patient] = stream
-        if not stream.continues(chunk):
-            stream = self._live[chunk.patient] = PatientStream.begin(chunk)
-        return stream, stream.accept(chunk, offset)
+            self._heard_s[chunk.patient] = now_s
+        if not stream.continues(chunk, offset):
+            stream = self._live[chunk.patient] = PatientStream.begin(chunk, after=stream)
+            self._changed.add(chunk.patient)
+        window, high = stream.next_window, stream.ring.high
+        due = stream.accept(chunk, offset)
+        if stream.next_window != window:
+            self._changed.add(chunk.patient)
+        if stream.ring.high > high:
+            # A device that sends nothing but what it has sent is silent: all it sends would have to be reread.
+            self._heard_s[chunk.patient] = now_s
+        return stream, due
+
+    def changed(self) -> Iterator[tuple[str, bytes]]:
+        """Whose window or stream is another since the last call: patient and progress record of each.
+
+        To be written with the windows given out since; without them, a crash would lead to a partition record that
+        has left messages behind which the patient's record still needs.
+        """
+        changed, self._changed = self._changed, set()
+        for patient in sorted(changed):
+            yield patient, progress.dump(self._live[patient])
 
     def park_silent(self, *, now_s: float, silent_s: float) -> Iterator[tuple[str, bytes]]:
-        """Make dormant whom nothing was heard of for ``silent_s`` seconds; patient and progress record of each."""
+        """Make dormant from whom nothing new came for ``silent_s`` seconds; patient and progress record of each."""
         for patient in [p for p, heard_s in self._heard_s.items() if now_s - heard_s >= silent_s]:
             del self._heard_s[patient]
-            stream = self._live.pop(patient, None)
-            if stream is None:
-                continue
+            stream = self._live.pop(patient)
+            self._changed.discard(patient)
             stream.park()
             record = self._dormant[patient] = progress.dump(stream)
             yield patient, record

@@ -141,7 +141,7 @@ def test_jump_of_years_costs_nothing() -> None:
             "start_ns": second.start_ns + far * 10_000_000 - 10_000_000_000,
         }
     )
-    assert stream.continues(moved)
+    assert stream.continues(moved, 1)
     due += stream.accept(moved, 1)
     assert [w.window for w in due] == [0, 1, far // 500, far // 500 + 1]
 

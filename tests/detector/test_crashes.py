@@ -1,0 +1,158 @@
+"""Two patients of one partition under hostile devices, crashes, parking and lost transactions: nothing may differ."""
+
+from dataclasses import dataclass, replace
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bus.samples import Chunk
+from detector.stream import DueWindow
+from detector.ward import PARTITION_KEY, Ward
+from tests.detector.streams import chunk, facts, signal
+
+FS_HZ = 100.0
+STEPS = 60  # chunks
+JUMP_NS = 400_000_000
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a device does wrong from a chunk on, or with it alone."""
+
+    kind: str
+    at: int
+
+
+KINDS = ("drop", "twice", "again", "late", "later", "jump", "far", "restart", "renamed", "flap", "overlap")
+FAULTS = st.lists(st.builds(Fault, st.sampled_from(KINDS), st.integers(0, STEPS - 1)), max_size=6)
+
+
+def device(patient: str, faults: list[Fault], *, size: int) -> list[Chunk]:
+    """The chunks of ``size`` samples of a patient, in the order in which they come."""
+    samples = signal(300, FS_HZ, 2, seed=len(patient))
+    chunks: list[Chunk] = []
+    moved, jump_ns = 0, 0
+    for number in range(STEPS):
+        here = {fault.kind for fault in faults if fault.at == number}
+        jump_ns += JUMP_NS * ("jump" in here)
+        moved += 1_700 * ("far" in here)
+        if "restart" in here:
+            jump_ns += moved * 10_000_000 + number * size * 10_000_000
+            moved = -number * size
+        start = number * size + moved
+        made = chunk(samples, start, start + size, fs_hz=FS_HZ, jump_ns=jump_ns, patient=patient)
+        if any(fault.kind == "renamed" and fault.at <= number for fault in faults) or "flap" in here:
+            made = replace(made, leads=("I", "II"))
+        chunks.append(made)
+        if "overlap" in here and start >= size:
+            chunks.append(
+                chunk(samples, start - size // 2, start + size // 2 + 1, fs_hz=FS_HZ, jump_ns=jump_ns, patient=patient)
+            )
+    for fault in faults:
+        at = min(fault.at, len(chunks) - 3)
+        if fault.kind == "drop":
+            del chunks[at]
+        elif fault.kind == "twice":
+            chunks.insert(at + 1, chunks[at])
+        elif fault.kind == "again":
+            chunks.insert(min(len(chunks), at + 25), chunks[at])
+        elif fault.kind in {"late", "later"}:
+            chunks.insert(at + (1 if fault.kind == "late" else 2), chunks.pop(at))
+    return chunks
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happens to the detector after a message: its transaction is committed, it crashes, or all are parked."""
+
+    kind: str
+    at: int
+
+
+EVENTS = st.lists(st.builds(Event, st.sampled_from(["crash", "hold", "park"]), st.integers(0, 2 * STEPS)), max_size=8)
+
+
+def interleaved(first: list[Fault], second: list[Fault], *, joins_at: int, size: int) -> list[Chunk]:
+    """Both patients' chunks as they lie in the partition."""
+    chunks, other = device("p", first, size=size), device("other", second, size=size)
+    mixed = chunks[:joins_at]
+    for number in range(max(len(chunks) - joins_at, len(other))):
+        mixed += chunks[joins_at + number :][:1] + other[number : number + 1]
+    return mixed
+
+
+def run(chunks: list[Chunk], events: list[Event]) -> list[tuple[str, tuple[object, ...]]]:
+    """What a reader of committed messages sees, by patient in order."""
+    committed: dict[bytes, bytes] = {}
+    read: list[DueWindow] = []
+    pending: list[DueWindow] = []
+    records: dict[bytes, bytes] = {}
+    ward, offset = Ward(), 0
+    to_come = list(events)
+    while offset < len(chunks):
+        pending += ward.accept(chunks[offset], offset, now_s=0)[1]
+        ward.next_offset = offset + 1
+        here = {event.kind for event in to_come if event.at == offset}
+        to_come = [event for event in to_come if event.at != offset]
+        changed = {patient.encode(): record for patient, record in ward.changed()}
+        if "park" in here:
+            changed |= {patient.encode(): record for patient, record in ward.park_silent(now_s=1e6, silent_s=1)}
+        if changed:
+            records |= changed | {PARTITION_KEY: ward.partition_record()}
+        if "hold" not in here and records:
+            committed |= records
+            read += pending
+            records, pending = {}, []
+        if "crash" in here:
+            ward, resume = Ward.restored(committed)
+            offset, records, pending = resume or 0, {}, []
+            continue
+        offset += 1
+    read += pending
+    return sorted(((window.patient, facts(window)) for window in read), key=lambda one: one[0])
+
+
+@settings(max_examples=200, deadline=None)
+@given(first=FAULTS, second=FAULTS, joins_at=st.integers(0, 40), size=st.sampled_from([25, 100]), events=EVENTS)
+# A late chunk with the clock before a jump is reread when the jump has left the ring.
+@example(first=[Fault("jump", 10), Fault("late", 9)], second=[], joins_at=40, size=100, events=[Event("crash", 21)])
+# A late chunk fills what was parked with a hole, and is reread.
+@example(
+    first=[Fault("drop", 3), Fault("late", 19)],
+    second=[],
+    joins_at=40,
+    size=25,
+    events=[Event("park", 19), Event("crash", 25)],
+)
+# A device restarts; the other patient's transaction comes before its first window.
+@example(first=[Fault("restart", 8)], second=[Fault("far", 1)], joins_at=9, size=100, events=[Event("crash", 13)])
+def test_whatever_devices_do_a_crash_changes_nothing(
+    first: list[Fault], second: list[Fault], joins_at: int, size: int, events: list[Event]
+) -> None:
+    chunks = interleaved(first, second, joins_at=joins_at, size=size)
+    assert run(chunks, events) == run(chunks, [])
+
+
+@settings(max_examples=300, deadline=None)
+@given(faults=FAULTS)
+# The same clock before and after: the renamed leads' windows would have the first leads' numbers.
+@example(faults=[Fault("flap", 6), Fault("again", 1)])
+@example(faults=[Fault("jump", 10), Fault("again", 1), Fault("again", 3)])
+def test_no_window_is_given_out_twice(faults: list[Fault]) -> None:
+    ward = Ward()
+    names = [
+        (window.stream_start_ns, window.window)
+        for offset, part in enumerate(device("p", faults, size=100))
+        for window in ward.accept(part, offset, now_s=0)[1]
+    ]
+    assert len(names) == len(set(names))
+
+
+def test_a_device_that_sends_one_chunk_for_ever_takes_no_memory_and_pins_nothing() -> None:
+    stuck = chunk(signal(10, FS_HZ, 2), 0, 100, fs_hz=FS_HZ)
+    ward = Ward()
+    for offset in range(600):
+        ward.accept(stuck, offset, now_s=offset)
+        ward.next_offset = offset + 1
+        list(ward.park_silent(now_s=offset, silent_s=60))
+    assert int(ward.partition_record().split(b":")[1].split(b",")[0]) > 500
