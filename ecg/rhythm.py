@@ -31,6 +31,7 @@ CYCLES = 3  # of bigeminy or trigeminy: fewer are chance in anyone with frequent
 # the AHA practice standards ask for limits that fit the patient, doi:10.1161/CIR.0000000000000527.
 BRADYCARDIA_BPM = 50.0
 TACHYCARDIA_BPM = 120.0
+RATE_BAND_BPM = 5.0  # how far beyond its limit the rate must come back to end a finding: one that wavers is one finding
 RATE_INTERVALS = 8  # the median of so many bears three ectopic beats or two missed ones
 # Atrial fibrillation. Intervals beside a ventricular beat are left out: they tell nothing about the atria. Tuned on the
 # annotated beats of DS1, which has two patients with atrial fibrillation.
@@ -244,10 +245,15 @@ class _Follower:
             return
         rr = sorted(after - before for (before, _), (after, _) in pairwise(newest))
         median_ns = (rr[RATE_INTERVALS // 2 - 1] + rr[RATE_INTERVALS // 2]) / 2
-        if median_ns * BRADYCARDIA_BPM > 60e9:
+        if median_ns * (BRADYCARDIA_BPM + RATE_BAND_BPM * self._lasts("bradycardia")) > 60e9:
             self._hold("bradycardia", newest[0][0])
-        elif median_ns * TACHYCARDIA_BPM < 60e9:
+        elif median_ns * (TACHYCARDIA_BPM - RATE_BAND_BPM * self._lasts("tachycardia")) < 60e9:
             self._hold("tachycardia", newest[0][0])
+
+    def _lasts(self, kind: FindingKind) -> bool:
+        """Whether it held at the beat before the last."""
+        latest = self._latest.get(kind)
+        return latest is not None and latest.end_ns == self._beats[-2][0]
 
     def _fibrillation(self) -> None:
         if _irregular(self._beats[-AF_BEATS:]) and _irregular(self._beats[:AF_BEATS]):

@@ -11,6 +11,7 @@ from bus.messages import Alert, Verdict
 from detector.offline import EPOCH_NS, verdicts_of
 from detector.scorer import Scorer
 from ecg.files import read_file
+from ecg.findings import PRIORITIES, RhythmFinding, merged
 from ecg.records import Record
 
 
@@ -42,7 +43,8 @@ def score_file(
 
 def result_of(record: Record, verdicts: Sequence[Verdict], rules: AlertingSettings, *, file: str) -> dict[str, Any]:
     """A recording's verdicts as one result; times are seconds from the recording's start."""
-    findings = _findings(verdicts, rules)
+    episodes = _episodes(verdicts, rules)
+    findings = sorted([*episodes, *_rhythm(verdicts)], key=lambda finding: (finding["start_s"], finding["kind"]))
     return {
         "file": file,
         "fs_hz": record.fs_hz,
@@ -55,7 +57,7 @@ def result_of(record: Record, verdicts: Sequence[Verdict], rules: AlertingSettin
             for beat in verdict.beats
         ],
         "findings": findings,
-        "aggregate": _aggregate(verdicts, findings, rules),
+        "aggregate": _aggregate(verdicts, episodes, rules),
     }
 
 
@@ -77,7 +79,25 @@ def _window(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _findings(verdicts: Sequence[Verdict], rules: AlertingSettings) -> list[dict[str, Any]]:
+def _rhythm(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """The rhythm findings, each once."""
+    told = (
+        RhythmFinding(kind=found.kind, start_ns=found.start_ns, end_ns=found.end_ns, beats=found.beats)
+        for verdict in verdicts
+        for found in verdict.findings
+    )
+    return [
+        {
+            "start_s": _seconds(finding.start_ns),
+            "end_s": _seconds(finding.end_ns),
+            "kind": finding.kind,
+            "priority": PRIORITIES[finding.kind],
+        }
+        for finding in merged(told)
+    ]
+
+
+def _episodes(verdicts: Sequence[Verdict], rules: AlertingSettings) -> list[dict[str, Any]]:
     """The episodes for which the stream would raise an alert, by the same rules."""
     last: dict[str, Alert] = {}
     state: PatientState | None = None
@@ -86,10 +106,10 @@ def _findings(verdicts: Sequence[Verdict], rules: AlertingSettings) -> list[dict
         last.update((alert.id, alert) for alert in alerts)
     # An alert still open at the end of the file has grown since it was last told.
     grown = {} if state is None else {kind: tracker.open for kind, tracker in state.trackers if tracker.open}
-    findings = []
+    episodes = []
     for alert in last.values():
         still = grown.get(alert.kind) if alert.end_ns is None else None
-        findings.append(
+        episodes.append(
             {
                 "start_s": _seconds(alert.onset_ns),
                 "end_s": _seconds(still.last_ns if still else alert.last_ns),
@@ -97,11 +117,11 @@ def _findings(verdicts: Sequence[Verdict], rules: AlertingSettings) -> list[dict
                 "priority": alert.priority,
             }
         )
-    return sorted(findings, key=lambda finding: (finding["start_s"], finding["kind"]))
+    return episodes
 
 
 def _aggregate(
-    verdicts: Sequence[Verdict], findings: Sequence[dict[str, Any]], rules: AlertingSettings
+    verdicts: Sequence[Verdict], episodes: Sequence[dict[str, Any]], rules: AlertingSettings
 ) -> dict[str, Any]:
     """The whole file in one word.
 
@@ -113,7 +133,7 @@ def _aggregate(
     scores = [verdict.fused for verdict in usable if verdict.fused is not None]
     if not usable:
         return {"decision": "unusable", "confidence": None, "abnormal_fraction": None}
-    episode = any(finding["kind"] == "physiological" for finding in findings)
+    episode = any(found["kind"] == "physiological" for found in episodes)
     short = len(usable) < rules.start_of and bool(abnormal)
     decision = "abnormal" if episode or short else "normal"
     confidence = median(abnormal) if decision == "abnormal" else 1 - median(scores)
@@ -135,7 +155,8 @@ def told(result: dict[str, Any]) -> list[str]:
     )
     lines = [head]
     lines += [
-        f"  {finding['start_s']:8.1f} to {finding['end_s']:8.1f} s  {finding['kind']}, {finding['priority']} priority"
+        f"  {finding['start_s']:8.1f} to {finding['end_s']:8.1f} s  "
+        f"{finding['kind'].replace('_', ' ')}, {finding['priority']} priority"
         for finding in result["findings"]
     ]
     lines += [

@@ -99,9 +99,12 @@ def test_two_missed_beats_are_no_bradycardia_and_three_ectopic_beats_no_tachycar
 
 
 def test_a_rate_that_wavers_at_its_limit_is_one_finding() -> None:
-    rr = [0.45] * 20 + [0.55] * 5 + [0.45] * 20
-    (finding,) = found_in(beats_of("N" * 46, rr))
-    assert (finding.kind, finding.beats) == ("tachycardia", 46)
+    (finding,) = found_in(beats_of("N" * 61, [0.45] * 20 + [60 / 116] * 20 + [0.45] * 20))
+    assert (finding.kind, finding.beats) == ("tachycardia", 61)
+    (finding,) = found_in(beats_of("N" * 61, [1.3] * 20 + [60 / 54] * 20 + [1.3] * 20))
+    assert (finding.kind, finding.beats) == ("bradycardia", 61)
+    assert kinds(beats_of("N" * 61, [0.45] * 20 + [60 / 114] * 20 + [0.45] * 20)) == ["tachycardia"] * 2
+    assert kinds(beats_of("N" * 61, [1.3] * 20 + [60 / 56] * 20 + [1.3] * 20)) == ["bradycardia"] * 2
 
 
 @pytest.mark.parametrize(

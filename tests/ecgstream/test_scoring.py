@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from alerting.settings import AlertingSettings
-from bus.messages import Decision
+from bus.messages import Decision, Finding, Verdict
 from detector.offline import EPOCH_NS
+from ecg.findings import FindingKind
 from ecg.records import Record
 from ecg.wfdb_files import toy_record
 from ecgstream.scoring import result_of
@@ -51,6 +52,23 @@ def test_a_file_that_cannot_be_judged_has_no_confidence() -> None:
     scored = result("unusable", "unusable")
     assert scored["aggregate"] == {"decision": "unusable", "confidence": None, "abnormal_fraction": None}
     assert [finding["kind"] for finding in scored["findings"]] == ["technical"]  # type: ignore[attr-defined] # JSON
+
+
+def test_a_rhythm_that_spans_windows_is_one_finding() -> None:
+    def at(window: int, *found: Finding) -> Verdict:
+        return verdict(window, "normal", stream_start_ns=EPOCH_NS).model_copy(update={"findings": found})
+
+    def run(end_s: int, beats: int) -> Finding:
+        kind: FindingKind = "couplet" if beats == 2 else "ventricular_run"
+        return Finding(kind=kind, start_ns=EPOCH_NS + 4 * 10**9, end_ns=EPOCH_NS + end_s * 10**9, beats=beats)
+
+    slow = Finding(kind="bradycardia", start_ns=EPOCH_NS + 10**9, end_ns=EPOCH_NS + 9 * 10**9, beats=5)
+    scored = result_of(RECORD, [at(0, run(5, 2)), at(1, slow, run(7, 3)), at(2, run(11, 4))], RULES, file="f")
+    assert scored["findings"] == [
+        {"start_s": 1.0, "end_s": 9.0, "kind": "bradycardia", "priority": "medium"},
+        {"start_s": 4.0, "end_s": 11.0, "kind": "ventricular_run", "priority": "medium"},
+    ]
+    assert scored["aggregate"]["decision"] == "normal"
 
 
 def test_a_real_ecg_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
