@@ -14,7 +14,7 @@ from ecg.beats import REFRACTORY_S
 from ecg.records import Float32Array
 from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES
 
-MATCH_S = 0.08  # a candidate and its peak in the map: two frames of 40 ms
+MATCH_S = 0.04  # a candidate and its peak in the map: one frame, for the map marks one frame more on either side
 PEAK_SEARCH_S = 0.1  # from the middle of a frame to the R peak: QRS of up to 200 ms
 APART = round(REFRACTORY_S * MODEL_FS_HZ)
 SEARCH = round(PEAK_SEARCH_S * MODEL_FS_HZ)

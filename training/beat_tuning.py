@@ -20,7 +20,7 @@ from training.evaluate import SETTLE_S
 from training.networks import MAP_SECONDS
 from training.outoffold import OutOfFold
 
-REJECT_BELOW = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+REJECT_BELOW = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 ADD_ABOVE = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 _OVERLAP_S = 0.3  # as the detector's verdicts reach back for a beat that the window before had placed too late
 

@@ -67,7 +67,7 @@ def test_windows_of_unseen_patients(measured: Evaluation) -> None:
     assert measured.windows.fused.auroc is not None
     assert measured.windows.autoencoder.auroc is not None
     assert measured.windows.fused.auroc >= 0.98
-    assert measured.windows.autoencoder.auroc >= 0.85
+    assert measured.windows.autoencoder.auroc >= 0.88
 
 
 @pytest.mark.data
@@ -76,8 +76,8 @@ def test_beats_of_unseen_patients(measured: Evaluation) -> None:
     assert qrs.se is not None
     assert qrs.ppv is not None
     assert veb.f1 is not None
-    assert min(qrs.se, qrs.ppv) >= 0.995
-    assert veb.f1 >= 0.9
+    assert min(qrs.se, qrs.ppv) >= 0.998
+    assert veb.f1 >= 0.92
 
 
 def test_the_card_gives_the_versions_that_ship() -> None:
