@@ -190,14 +190,16 @@ class _Follower:
     def _end_silence(self, t_ns: int) -> None:
         since_ns = self._silent_since_ns()
         silent_ns = t_ns - since_ns - self._doubtful_ns
+        told = self._latest.get("asystole")
         if silent_ns >= ASYSTOLE_NS:
             self._note("asystole", since_ns, t_ns, beats=None)
-            return
-        told = self._latest.get("asystole")
-        if told is not None and told.start_ns == since_ns:  # told already; how long it was is doubtful
-            return
-        if self._beats and silent_ns > PAUSE_NS and silent_ns > self._compensation_ns():
+        elif told is not None and told.start_ns == since_ns:
+            pass  # told already; how long it was is doubtful
+        elif self._beats and silent_ns > PAUSE_NS and silent_ns > self._compensation_ns():
             self._note("pause", since_ns, t_ns, beats=None)
+        if t_ns - since_ns >= ASYSTOLE_NS:  # no rhythm goes on over so long a silence
+            self._count = 0
+            self._beats.clear()
 
     def _compensation_ns(self) -> float:
         """How long the heart may rest after the last beat because that one came too early; 0 after any other."""

@@ -129,6 +129,12 @@ def test_a_rest_longer_than_the_premature_beat_explains_is_a_pause() -> None:
     assert kinds(beats_of("NNNNVNN", [1.3, 1.3, 1.3, 0.6, 2.4, 1.3])) == ["pause"]
 
 
+def test_no_rhythm_goes_on_over_an_asystole() -> None:
+    found = found_in(beats_of("NVNVNVNVNVNV", [0.8] * 5 + [5.0] + [0.8] * 5))
+    assert [finding.kind for finding in found] == ["bigeminy", "asystole", "bigeminy"]
+    assert kinds(beats_of("NNVVV", [0.8, 5.0, 0.8, 0.8])) == ["asystole", "ventricular_run"]
+
+
 def test_an_asystole_is_told_while_it_lasts_and_grows() -> None:
     beats = [*beats_of("NNNNN"), (30 * S, "N"), (31 * S, "N")]
     told = follow(beats, grid(33))
