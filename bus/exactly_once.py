@@ -28,8 +28,12 @@ SESSION_TIMEOUT_MS = 6_000  # the least that a broker allows by default
 HEARTBEAT_MS = 500
 POLL_MS = 100  # an idle loop turns ten times a second
 MAX_POLL_RECORDS = 2_000
+# The broker gathers messages for a moment: a commit waits for longer anyway, and fewer, larger turns cost far less.
+FETCH_BYTES = 65_536
+FETCH_MS = 40
 FENCED_WAIT_S = 2.0  # who fenced us holds the partition: let the group settle before asking again
 RETRY_WAIT_S = 0.5
+DRAIN_S = 5.0  # a last commit that takes longer waits for a broker that is away: what it held is seen again
 MAX_PENDING = 10_000  # messages waiting for a commit; beyond it the partition is paused
 
 log = structlog.get_logger(__name__)
@@ -193,7 +197,8 @@ class ExactlyOnce:
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,
             partition_assignment_strategy=(StickyPartitionAssignor,),
-            fetch_max_wait_ms=POLL_MS,
+            fetch_min_bytes=FETCH_BYTES,
+            fetch_max_wait_ms=FETCH_MS,
             max_poll_records=MAX_POLL_RECORDS,
         )
 
@@ -273,7 +278,7 @@ class ExactlyOnce:
         with contextlib.suppress(KafkaError):  # a rebalance has just taken it: the next turn sees that
             self._consumer.seek(slot.place, slot.next_offset)
             self._consumer.resume(slot.place)
-            slot.reseek = False
+            slot.reseek = slot.paused = False
 
     def _new_slot(self, place: TopicPartition) -> _Slot:
         writer = PartitionWriter(
@@ -344,13 +349,17 @@ class ExactlyOnce:
         slot.work = asyncio.create_task(slot.writer.stop())
 
     async def _drain(self) -> None:
-        """Commit what is pending."""
-        for _ in range(2):  # what is under way, then what gathered behind it
-            await self._settle()
-            for slot in self._slots.values():
-                slot.began_s = -1e9
-            self._commit_due()
-        await self._settle()
+        """Commit what is pending, unless the broker is away."""
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                for _ in range(2):  # what is under way, then what gathered behind it
+                    await self._settle()
+                    for slot in self._slots.values():
+                        slot.began_s = -1e9
+                    self._commit_due()
+                await self._settle()
+        except TimeoutError:
+            log.warning("drain_given_up", service=self._service, waited_s=DRAIN_S)
 
     async def _settle(self) -> None:
         await asyncio.gather(
