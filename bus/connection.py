@@ -195,7 +195,16 @@ async def stopped(client: object, *, patience_s: float = STOP_S) -> None:
     # A producer waits for its last messages; without its broker they cannot go.
     sender = getattr(client, "_sender", None)
     if sender is not None:
-        await sender.close()
+        # Its own close() waits for requests that look for the broker for ever.
+        tasks = [task for task in asyncio.all_tasks() if _works_for(sender, task)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     inner = getattr(client, "client", None) or getattr(client, "_client", None)
     if inner is not None:
         await inner.close()
+
+
+def _works_for(owner: object, task: asyncio.Task[Any]) -> bool:
+    frame = getattr(task.get_coro(), "cr_frame", None)
+    return frame is not None and frame.f_locals.get("self") is owner

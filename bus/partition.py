@@ -18,6 +18,7 @@ from bus.settings import KafkaSettings
 
 TRANSACTION_TIMEOUT_MS = 10_000  # the broker ends a dead instance's transaction after this
 READ_TIMEOUT_S = 30.0
+STOP_S = 5.0  # with the last commit before it, a service ends within the 15 s that it is given
 MAX_MESSAGE_BYTES = 1_000_000  # what a Kafka broker takes by default, less the record's overhead
 
 log = structlog.get_logger(__name__)
@@ -76,7 +77,7 @@ class PartitionWriter:
         producer, self._producer = self._producer, None
         if producer is not None:
             with contextlib.suppress(Exception):
-                await stopped(producer)
+                await stopped(producer, patience_s=STOP_S)
 
 
 async def read_compacted(settings: KafkaSettings, topic: str, partition: int) -> dict[bytes, bytes]:

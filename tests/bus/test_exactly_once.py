@@ -150,6 +150,23 @@ async def test_broker_dies_and_comes_back(own_broker: LocalBroker, own_settings:
     await task
 
 
+async def test_a_stop_while_the_broker_is_away_ends(own_broker: LocalBroker, own_settings: KafkaSettings) -> None:
+    await create_topics(own_settings)
+    stop, counter = asyncio.Event(), Counter()
+    task = asyncio.create_task(ExactlyOnce(own_settings, counter, service="counter", commit_every_s=0).run(stop))
+    await produce(own_settings, range(400))
+    await until(lambda: counter.committed_messages > 0)
+    feeding = asyncio.create_task(produce(own_settings, range(400, 20_000)))
+    committed = counter.committed_messages
+    await until(lambda: counter.committed_messages > committed)
+    await own_broker.kill()
+    stop.set()
+    async with asyncio.timeout(DEADLINE_S):
+        await task
+    feeding.cancel()
+    await asyncio.gather(feeding, return_exceptions=True)
+
+
 async def test_a_transform_that_fails_ends_the_service(settings: KafkaSettings) -> None:
     class Broken(Counter):
         async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
