@@ -3,6 +3,7 @@
 import base64
 import json
 import zlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,43 @@ class BadProgressError(EcgStreamError):
     """A progress record that this program cannot read."""
 
 
-def dump(stream: PatientStream) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dormant:
+    """A patient who is not followed.
+
+    Attributes
+    ----------
+    record : the progress record
+    resume_offset, seen : the first message that is not in its state, and the one behind the last taken in
+    parked_ns : when the patient fell silent by the detector's clock, ns UTC; None when it was followed until a crash
+    """
+
+    record: bytes
+    resume_offset: int
+    seen: int
+    parked_ns: int | None
+
+    @classmethod
+    def of(cls, record: bytes) -> "Dormant":
+        """What a progress record says of its patient.
+
+        Raises
+        ------
+        BadProgressError : when the bytes are no progress record of this version
+        """
+        fields = _parse(record)
+        return cls(
+            record=record,
+            resume_offset=fields["resume_offset"],
+            seen=fields["seen"],
+            parked_ns=fields["parked_ns"],
+        )
+
+
+def dump(stream: PatientStream, *, parked_ns: int | None = None) -> bytes:
     """What of a stream's state cannot be reread, as JSON.
 
+    ``parked_ns`` is when the patient fell silent by the detector's clock, ns UTC; None while it is followed.
     Samples stand in it only after ``PatientStream.park``, and until the ring has moved on from them.
     """
     snapshot = stream.snapshot()
@@ -38,6 +73,7 @@ def dump(stream: PatientStream) -> bytes:
         "rhythm": stream.rhythm.dump(),
         "resume_offset": stream.resume_offset,
         "seen": stream.seen,
+        "parked_ns": parked_ns,
         "given_out": list(stream.given_out.items()),
     }
     if snapshot is not None:
@@ -45,16 +81,6 @@ def dump(stream: PatientStream) -> bytes:
         record["samples"] = base64.b64encode(zlib.compress(samples.tobytes(), level=1)).decode()
         record["notes"] = {n: (w.duplicate_samples, w.clock_jump_ns) for n, w in stream.restored_notes().items()}
     return json.dumps(record, separators=(",", ":")).encode()
-
-
-def resume_offset(record: bytes) -> int:
-    """The first message of the patient that is not in the record's state.
-
-    Raises
-    ------
-    BadProgressError : when the bytes are no progress record of this version
-    """
-    return int(_parse(record)["resume_offset"])
 
 
 def load(patient: str, record: bytes) -> PatientStream:

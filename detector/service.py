@@ -43,7 +43,9 @@ async def run(
     clock = clock or SystemClock()
     metrics = DetectorMetrics(registry)
     scorer = Scorer(settings.models, preprocessing=Preprocessing(mains_hz=settings.mains_hz), threads=settings.threads)
-    transform = DetectorTransform(scorer, silent_s=settings.silent_s, metrics=metrics, clock=clock)
+    transform = DetectorTransform(
+        scorer, silent_s=settings.silent_s, forget_s=settings.forget_s, metrics=metrics, clock=clock
+    )
     runner = ExactlyOnce(
         kafka,
         transform,

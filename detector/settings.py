@@ -21,7 +21,8 @@ class DetectorSettings(BaseSettings):
     threads : threads of one inference
     commit_every_s : the least time between two transactions of a partition, s: longer costs the broker less and
         the verdicts that much delay
-    silent_s : a patient without a message for that long leaves the memory until it comes back, s
+    silent_s : a patient from whom nothing new came for that long leaves the memory until it comes back, s
+    forget_s : a patient silent for that long is forgotten: it begins a new stream when it comes back, s
     """
 
     model_config = SettingsConfigDict(env_prefix="ECGSTREAM_", env_file=".env", extra="ignore", frozen=True)
@@ -35,3 +36,4 @@ class DetectorSettings(BaseSettings):
     threads: int = Field(default=1, ge=1, le=64)
     commit_every_s: float = Field(default=0.1, ge=0.0, le=60.0)
     silent_s: float = Field(default=60.0, ge=1.0, le=86_400.0)
+    forget_s: float = Field(default=86_400.0, ge=60.0)

@@ -45,15 +45,19 @@ class DetectorTransform:
     Parameters
     ----------
     scorer : judges windows; runs in a thread of its own, so that the event loop always answers heartbeats
-    silent_s : after how long without a message a patient is parked
+    silent_s : after how long without anything new a patient is parked
+    forget_s : how long a parked patient is remembered
     """
 
     input_topic = topics.SAMPLES
     progress_topic = topics.DETECTOR_PROGRESS
 
-    def __init__(self, scorer: Scorer, *, silent_s: float, metrics: DetectorMetrics, clock: Clock) -> None:
+    def __init__(
+        self, scorer: Scorer, *, silent_s: float, forget_s: float, metrics: DetectorMetrics, clock: Clock
+    ) -> None:
         self._scorer = scorer
         self._silent_s = silent_s
+        self._forget_s = forget_s
         self._metrics = metrics
         self._clock = clock
         self._wards: dict[int, Ward] = {}
@@ -148,18 +152,20 @@ class DetectorTransform:
         headers = ((INGEST_HEADER, str(ingest_ms).encode()),)
         return [Outgoing(topic=name, key=key, value=value, headers=headers) for name in names]
 
-    def _progress(self, key: bytes, value: bytes) -> Outgoing:
+    def _progress(self, key: bytes, value: bytes | None) -> Outgoing:
         return Outgoing(topic=topics.DETECTOR_PROGRESS, key=key, value=value)
 
     def _park(self, outputs: dict[int, list[Outgoing]]) -> None:
-        """Let patients go from memory of whom nothing is heard."""
+        """Let patients go from memory of whom nothing is heard, and in the end from the progress topic."""
         now_s = self._clock.monotonic_s()
         if now_s - self._parked_s < PARK_EVERY_S:
             return
-        self._parked_s = now_s
+        self._parked_s, now_ns = now_s, self._clock.now_ns()
         for partition, ward in self._wards.items():
-            for patient, record in ward.park_silent(now_s=now_s, silent_s=self._silent_s):
+            for patient, record in ward.park_silent(now_s=now_s, now_ns=now_ns, silent_s=self._silent_s):
                 outputs[partition].append(self._progress(patient.encode(), record))
+            for patient in ward.forget(now_ns=now_ns, forget_s=self._forget_s):
+                outputs[partition].append(self._progress(patient.encode(), None))
 
     def committed(self, messages: Sequence[Outgoing]) -> None:
         """Measure how long the verdicts of a transaction took."""

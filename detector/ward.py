@@ -2,13 +2,17 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
 
 from bus.samples import Chunk
 from detector import progress
+from detector.progress import Dormant
 from detector.stream import DueWindow, PatientStream
 
 # Not a patient id: "/" may not stand in one.
 PARTITION_KEY = b"/partition"
+PARK_AT_ONCE = 100  # half a millisecond each
 
 
 class Ward:
@@ -20,7 +24,7 @@ class Ward:
 
     def __init__(self) -> None:
         self._live: dict[str, PatientStream] = {}
-        self._dormant: dict[str, bytes] = {}
+        self._dormant: dict[str, Dormant] = {}
         self._heard_s: dict[str, float] = {}
         self._changed: set[str] = set()
         self.next_offset = 0
@@ -28,7 +32,12 @@ class Ward:
 
     @classmethod
     def restored(cls, records: Mapping[bytes, bytes]) -> tuple["Ward", int | None]:
-        """The ward as its progress records tell, and the offset to resume the input at (None: the beginning)."""
+        """The ward as its progress records tell, and the offset to resume the input at (None: the beginning).
+
+        Raises
+        ------
+        BadProgressError : when a record is none of this version
+        """
         ward = cls()
         resume = None
         for key, record in records.items():
@@ -37,7 +46,7 @@ class Ward:
                 resume = ward.next_offset = int(fields["resume_offset"])
                 ward.reported_before = int(fields["next_offset"])
             else:
-                ward._dormant[key.decode()] = record
+                ward._dormant[key.decode()] = Dormant.of(record)
         return ward, resume
 
     @property
@@ -57,12 +66,12 @@ class Ward:
         """
         stream = self._live.get(chunk.patient)
         if stream is None:
-            record = self._dormant.get(chunk.patient)
-            if record is not None:
-                if offset < progress.resume_offset(record):
+            dormant = self._dormant.get(chunk.patient)
+            if dormant is not None:
+                if offset < dormant.resume_offset:
                     return None, []
                 del self._dormant[chunk.patient]
-                stream = progress.load(chunk.patient, record)
+                stream = progress.load(chunk.patient, dormant.record)
             else:
                 stream = PatientStream.begin(chunk)
                 self._changed.add(chunk.patient)
@@ -90,19 +99,40 @@ class Ward:
         for patient in sorted(changed):
             yield patient, progress.dump(self._live[patient])
 
-    def park_silent(self, *, now_s: float, silent_s: float) -> Iterator[tuple[str, bytes]]:
-        """Make dormant from whom nothing new came for ``silent_s`` seconds; patient and progress record of each."""
-        for patient in [p for p, heard_s in self._heard_s.items() if now_s - heard_s >= silent_s]:
+    def park_silent(self, *, now_s: float, now_ns: int, silent_s: float) -> Iterator[tuple[str, bytes]]:
+        """Make dormant from whom nothing new came for ``silent_s`` seconds; patient and progress record of each.
+
+        No more than ``PARK_AT_ONCE`` of them: a whole ward that falls silent must not stop the event loop.
+        """
+        silent = (p for p, heard_s in self._heard_s.items() if now_s - heard_s >= silent_s)
+        for patient in list(islice(silent, PARK_AT_ONCE)):
             del self._heard_s[patient]
             stream = self._live.pop(patient)
             self._changed.discard(patient)
             stream.park()
-            record = self._dormant[patient] = progress.dump(stream)
-            yield patient, record
+            dormant = self._dormant[patient] = Dormant.of(progress.dump(stream, parked_ns=now_ns))
+            yield patient, dormant.record
+
+    def forget(self, *, now_ns: int, forget_s: float) -> Iterator[str]:
+        """Forget who has been silent for ``forget_s`` seconds; their progress records are to be deleted.
+
+        Who comes back after that begins a new stream. To be followed by a partition record in the same transaction:
+        nobody is forgotten of whom a message would be reread from there, since it would be judged once more.
+        """
+        resume = self._resume_offset()
+        for patient, dormant in list(self._dormant.items()):
+            if dormant.parked_ns is None:  # followed until a crash, and what it sent has expired since
+                self._dormant[patient] = replace(dormant, parked_ns=now_ns)
+            elif now_ns - dormant.parked_ns >= forget_s * 1e9 and dormant.seen <= resume:
+                del self._dormant[patient]
+                yield patient
 
     def partition_record(self) -> bytes:
         """Where to resume the partition: to be written in every transaction."""
-        resume = min([self.next_offset, *(stream.resume_offset for stream in self._live.values())])
+        resume = self._resume_offset()
         return json.dumps(
             {"resume_offset": resume, "next_offset": max(self.next_offset, self.reported_before)}
         ).encode()
+
+    def _resume_offset(self) -> int:
+        return min([self.next_offset, *(stream.resume_offset for stream in self._live.values())])

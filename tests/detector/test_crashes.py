@@ -13,6 +13,7 @@ from tests.detector.streams import chunk, facts, signal
 FS_HZ = 100.0
 STEPS = 60  # chunks
 JUMP_NS = 400_000_000
+S = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,10 @@ def device(patient: str, faults: list[Fault], *, size: int) -> list[Chunk]:
 
 @dataclass(frozen=True)
 class Event:
-    """What happens to the detector after a message: its transaction is committed, it crashes, or all are parked."""
+    """What happens to the detector after a message.
+
+    "hold": nothing is committed yet; "crash"; "park": all are silent; "forget": who is parked has long been silent.
+    """
 
     kind: str
     at: int
@@ -96,11 +100,16 @@ def run(chunks: list[Chunk], events: list[Event]) -> list[tuple[str, tuple[objec
         to_come = [event for event in to_come if event.at != offset]
         changed = {patient.encode(): record for patient, record in ward.changed()}
         if "park" in here:
-            changed |= {patient.encode(): record for patient, record in ward.park_silent(now_s=1e6, silent_s=1)}
+            changed |= {
+                patient.encode(): record
+                for patient, record in ward.park_silent(now_s=1e6, now_ns=offset * S, silent_s=1)
+            }
+        if "forget" in here:
+            changed |= dict.fromkeys([name.encode() for name in ward.forget(now_ns=offset * S, forget_s=5)], b"")
         if changed:
             records |= changed | {PARTITION_KEY: ward.partition_record()}
         if "hold" not in here and records:
-            committed |= records
+            committed = {key: record for key, record in (committed | records).items() if record}
             read += pending
             records, pending = {}, []
         if "crash" in here:
@@ -133,6 +142,24 @@ def test_whatever_devices_do_a_crash_changes_nothing(
     assert run(chunks, events) == run(chunks, [])
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    first=FAULTS,
+    second=FAULTS,
+    joins_at=st.integers(0, 40),
+    events=st.lists(st.builds(Event, st.sampled_from(["crash", "hold"]), st.integers(0, 2 * STEPS)), max_size=6),
+    times=st.sets(st.integers(20, 110), min_size=2, max_size=6),
+)
+def test_forgetting_who_never_returns_changes_nothing(
+    first: list[Fault], second: list[Fault], joins_at: int, events: list[Event], times: set[int]
+) -> None:
+    # The first patient falls silent; the other talks on, parked now and then and never forgotten.
+    chunks = interleaved(first, second, joins_at=joins_at, size=100)
+    chunks = [part for number, part in enumerate(chunks) if part.patient != "p" or number < min(times)]
+    parks = [Event("park", at) for at in times]
+    assert run(chunks, [*events, *parks, *(Event("forget", at) for at in times)]) == run(chunks, parks)
+
+
 @settings(max_examples=300, deadline=None)
 @given(faults=FAULTS)
 # The same clock before and after: the renamed leads' windows would have the first leads' numbers.
@@ -154,5 +181,5 @@ def test_a_device_that_sends_one_chunk_for_ever_takes_no_memory_and_pins_nothing
     for offset in range(600):
         ward.accept(stuck, offset, now_s=offset)
         ward.next_offset = offset + 1
-        list(ward.park_silent(now_s=offset, silent_s=60))
+        list(ward.park_silent(now_s=offset, now_ns=0, silent_s=60))
     assert int(ward.partition_record().split(b":")[1].split(b",")[0]) > 500

@@ -96,7 +96,7 @@ def test_crash_and_park_change_nothing(faults: list[tuple[str, int]], crashes: s
             given_out.extend(facts(window) for window in due)
             committed |= {b"p": progress.dump(stream), PARTITION_KEY: ward.partition_record()}
         if offset in parks:
-            for patient, record in ward.park_silent(now_s=1e6, silent_s=1):
+            for patient, record in ward.park_silent(now_s=1e6, now_ns=0, silent_s=1):
                 committed |= {patient.encode(): record, PARTITION_KEY: ward.partition_record()}
         if offset in crashes:
             crashes = crashes - {offset}

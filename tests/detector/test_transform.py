@@ -34,7 +34,7 @@ def registry() -> CollectorRegistry:
 
 @pytest.fixture
 def transform(scorer: Scorer, clock: FakeClock, registry: CollectorRegistry) -> DetectorTransform:
-    return DetectorTransform(scorer, silent_s=60, metrics=DetectorMetrics(registry), clock=clock)
+    return DetectorTransform(scorer, silent_s=60, forget_s=3600, metrics=DetectorMetrics(registry), clock=clock)
 
 
 def received(value: bytes | None, key: bytes | None, offset: int, partition: int = 0) -> Received:
@@ -106,6 +106,19 @@ async def test_flood_of_bad_messages_stops_the_service(transform: DetectorTransf
     transform.open(0, {})
     with pytest.raises(DeadLetterFloodError, match="could not be decoded"):
         await transform.process({0: [received(b"bad", b"p", offset) for offset in range(2000)]})
+
+
+async def test_forgotten_patient_leaves_the_progress_topic(
+    transform: DetectorTransform, clock: FakeClock, excerpt: Record
+) -> None:
+    transform.open(0, {})
+    await transform.process({0: stream_of(excerpt, "p", 5)})
+    await clock.advance(61)
+    await transform.process({})
+    await clock.advance(3601)
+    outputs = list((await transform.process({}))[0])
+    assert [(m.topic, m.key, m.value) for m in outputs[:1]] == [(topics.DETECTOR_PROGRESS, b"p", None)]
+    assert [m.key for m in outputs[1:]] == [PARTITION_KEY]
 
 
 async def test_silent_patient_leaves_the_memory_and_its_progress_says_all(

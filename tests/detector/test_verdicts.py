@@ -107,7 +107,7 @@ def test_beats_and_findings_survive_crash_and_park(
             given_out += judged(stream, due)
             committed |= {b"p": progress.dump(stream), PARTITION_KEY: ward.partition_record()}
         if offset in parks:
-            for patient, record in ward.park_silent(now_s=1e6, silent_s=1):
+            for patient, record in ward.park_silent(now_s=1e6, now_ns=0, silent_s=1):
                 committed |= {patient.encode(): record, PARTITION_KEY: ward.partition_record()}
         if offset in crashes:
             crashes = crashes - {offset}

@@ -4,7 +4,7 @@ import pytest
 
 from detector.progress import BadProgressError, dump, load
 from detector.stream import PatientStream
-from detector.ward import PARTITION_KEY, Ward
+from detector.ward import PARK_AT_ONCE, PARTITION_KEY, Ward
 from tests.detector.streams import chunk, cut, signal
 
 
@@ -17,7 +17,7 @@ def test_silent_patient_is_parked_and_comes_back_clean() -> None:
         expected += [(d.window, d.segment.tobytes()) for d in steady.accept(part, offset, now_s=offset)[1]]
         found += [(d.window, d.segment.tobytes()) for d in parked.accept(part, offset, now_s=offset)[1]]
         if offset % 37 == 0:
-            assert [patient for patient, _ in parked.park_silent(now_s=offset + 60, silent_s=60)] == ["p"]
+            assert [patient for patient, _ in parked.park_silent(now_s=offset + 60, now_ns=0, silent_s=60)] == ["p"]
             assert parked.live == 0
     assert found == expected
 
@@ -25,7 +25,7 @@ def test_silent_patient_is_parked_and_comes_back_clean() -> None:
 def test_who_talks_is_not_parked() -> None:
     ward = Ward()
     ward.accept(chunk(signal(1, 100.0, 1), 0, 50, fs_hz=100.0), 0, now_s=0)
-    assert list(ward.park_silent(now_s=59.9, silent_s=60)) == []
+    assert list(ward.park_silent(now_s=59.9, now_ns=0, silent_s=60)) == []
     assert ward.live == 1
 
 
@@ -35,8 +35,41 @@ def test_parked_patient_does_not_hold_the_partition_back() -> None:
         ward.accept(chunk(signal(1, 100.0, 1), offset * 25, offset * 25 + 25, fs_hz=100.0), offset, now_s=0)
     ward.next_offset = 4
     assert json.loads(ward.partition_record())["resume_offset"] == 0
-    list(ward.park_silent(now_s=100, silent_s=60))
+    list(ward.park_silent(now_s=100, now_ns=0, silent_s=60))
     assert json.loads(ward.partition_record())["resume_offset"] == 4
+
+
+def test_who_stays_away_is_forgotten_also_after_a_restart() -> None:
+    ward = Ward()
+    ward.accept(chunk(signal(1, 100.0, 1), 0, 50, fs_hz=100.0), 0, now_s=0)
+    ward.next_offset = 1
+    records = {name.encode(): record for name, record in ward.park_silent(now_s=60, now_ns=0, silent_s=60)}
+    restarted, _ = Ward.restored(records | {PARTITION_KEY: ward.partition_record()})
+    assert list(restarted.forget(now_ns=3_599_000_000_000, forget_s=3600)) == []
+    assert list(restarted.forget(now_ns=3_600_000_000_000, forget_s=3600)) == ["p"]
+    assert list(restarted.forget(now_ns=9_600_000_000_000, forget_s=3600)) == []
+
+
+def test_nobody_is_forgotten_of_whom_something_would_be_reread() -> None:
+    ward = Ward()
+    samples = signal(1, 100.0, 1)
+    ward.accept(chunk(samples, 0, 50, fs_hz=100.0, patient="slow"), 0, now_s=0)
+    ward.accept(chunk(samples, 0, 50, fs_hz=100.0), 1, now_s=0)
+    ward.accept(chunk(samples, 50, 100, fs_hz=100.0, patient="slow"), 2, now_s=90)
+    ward.next_offset = 3
+    assert [patient for patient, _ in ward.park_silent(now_s=100, now_ns=0, silent_s=60)] == ["p"]
+    assert list(ward.forget(now_ns=10**18, forget_s=60)) == []
+    list(ward.park_silent(now_s=200, now_ns=0, silent_s=60))
+    assert sorted(ward.forget(now_ns=10**18, forget_s=60)) == ["p", "slow"]
+
+
+def test_a_ward_that_falls_silent_is_parked_bit_by_bit() -> None:
+    ward = Ward()
+    samples = signal(1, 100.0, 1)
+    for number in range(PARK_AT_ONCE + 5):
+        ward.accept(chunk(samples, 0, 50, fs_hz=100.0, patient=f"p{number}"), number, now_s=0)
+    assert len(list(ward.park_silent(now_s=60, now_ns=0, silent_s=60))) == PARK_AT_ONCE
+    assert len(list(ward.park_silent(now_s=60, now_ns=0, silent_s=60))) == 5
 
 
 def test_parked_record_is_small() -> None:
