@@ -17,6 +17,7 @@ from bus.broker_directory import JAVA_LOG, KAFKA_LOG, DataDirectory
 from bus.broker_jars import Java, class_path, find_java
 from bus.broker_process import ChildProcess
 from ecg.errors import EcgStreamError
+from ops.ports import free_ports
 
 START_S = 90.0  # a loaded two-core machine takes 10 s; beyond this it hangs
 STOP_S = 10.0  # an orderly stop takes 2 s; then it is killed, which loses nothing that was acknowledged
@@ -98,7 +99,7 @@ class LocalBroker:
         """
         if self.running:
             return
-        self._port, self._controller_port = _free_ports(self._port, self._controller_port)
+        self._port, self._controller_port = _ports(self._port, self._controller_port)
         java = await asyncio.to_thread(find_java)
         jars = await class_path()
         self._data.open()
@@ -200,21 +201,22 @@ class LocalBroker:
         return child
 
 
-def _free_ports(*wanted: int | None) -> list[int]:
+def _ports(*wanted: int | None) -> list[int]:
     """These ports, None taking a free one, after a look whether they can be listened on."""
-    found = []
-    with contextlib.ExitStack() as held:  # all at once, so that no free one is found twice
-        for port in wanted:
-            probe = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port or 0))
-            except (OSError, OverflowError) as error:
-                if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-                    raise EcgStreamError(
-                        f"port {port} on {HOST} is taken: end the program that listens there (an earlier broker?) "
-                        "or choose another port"
-                    ) from error
-                raise EcgStreamError(f"port {port} on {HOST} cannot be used: {error}: choose another port") from error
-            found.append(int(probe.getsockname()[1]))
-    return found
+    free = iter(free_ports(sum(port is None for port in wanted), host=HOST))
+    return [next(free) if port is None else _checked(port) for port in wanted]
+
+
+def _checked(port: int) -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError) as error:
+            if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+                raise EcgStreamError(
+                    f"port {port} on {HOST} is taken: end the program that listens there (an earlier broker?) "
+                    "or choose another port"
+                ) from error
+            raise EcgStreamError(f"port {port} on {HOST} cannot be used: {error}: choose another port") from error
+    return port

@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -20,18 +19,12 @@ from urllib.request import urlopen
 from bus.broker_process import ChildProcess
 from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
+from ops.ports import free_ports
 
 END_S = 15.0  # a service that has not ended so long after SIGTERM is killed
 READY_S = 90.0  # a service that is not at work so long after its start never will be
 ASK_EVERY_S = 0.05
 LAST_WORDS = 3  # lines of a dead command's log that are told
-
-
-def free_port() -> int:
-    """A port of this machine that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Command:
@@ -48,7 +41,7 @@ class Command:
     def __init__(self, name: str, *words: str, kafka: KafkaSettings, logs: Path) -> None:
         self._words = words
         self._log = logs / f"{name}.log"
-        self.health_port = free_port()
+        (self.health_port,) = free_ports(1)
         self._environment = dict(os.environ) | {
             "ECGSTREAM_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
             "ECGSTREAM_TOPIC_PREFIX": kafka.topic_prefix,

@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 from bus.broker import LocalBroker
 from bus.clients import create_topics
 from bus.settings import KafkaSettings
-from ecgstream.children import Command, free_port
+from ecgstream.children import Command
+from ops.ports import free_ports
 
 
 class LocalSystem:
@@ -22,7 +23,7 @@ class LocalSystem:
     """
 
     def __init__(self, *commands: tuple[str, ...], partitions: int = 4, data_of_broker: Path | None = None) -> None:
-        self._port = free_port()
+        (self._port,) = free_ports(1)
         self._commands = commands
         self._broker = LocalBroker(port=self._port, data_dir=data_of_broker)
         self._stack = AsyncExitStack()

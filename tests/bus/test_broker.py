@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bus import broker_directory
-from bus.broker import LocalBroker, _free_ports
+from bus.broker import LocalBroker
 from bus.broker_directory import KAFKA_LOG, THROWN_AWAY, DataDirectory
 from bus.clients import BrokerError, KafkaPublisher, KafkaReader, create_topics
 from bus.interfaces import Outgoing
@@ -151,11 +151,6 @@ async def test_a_taken_port_is_one_clear_error() -> None:
 async def test_a_port_that_cannot_be_is_one_clear_error(port: int) -> None:
     with pytest.raises(EcgStreamError, match="choose another port"):
         await LocalBroker(port=port).__aenter__()
-
-
-def test_free_ports_differ() -> None:
-    ports = _free_ports(*[None] * 20)
-    assert len(set(ports)) == 20
 
 
 def test_a_directory_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import graphlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bus.settings import KafkaSettings
+from ops.ports import free_ports
 from tests.deploy import compose
 from tests.support.waiting import until
 
@@ -34,13 +34,6 @@ def image_environment() -> dict[str, str]:
     """What the Dockerfile's last stage puts into the environment."""
     text = (compose.ROOT / "Dockerfile").read_text()
     return dict(_IMAGE_ENV.findall(text[text.rindex("\nFROM ") :]))
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,7 +91,7 @@ def start(name: str, spec: Mapping[str, Any], kafka: KafkaSettings, folder: Path
         "ECGSTREAM_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "ECGSTREAM_TOPIC_PREFIX": kafka.topic_prefix,
         "ECGSTREAM_HEALTH_HOST": "127.0.0.1",
-        "ECGSTREAM_HEALTH_PORT": str(free_port()),
+        "ECGSTREAM_HEALTH_PORT": str(free_ports(1)[0]),
         "ECGSTREAM_DATA_DIR": str(folder / "data"),
         "XDG_CACHE_HOME": str(folder / "cache"),
         "MPLCONFIGDIR": str(folder / "matplotlib"),

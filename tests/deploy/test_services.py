@@ -19,9 +19,10 @@ from bus import topics
 from bus.clients import KafkaReader
 from bus.messages import Alert, Verdict
 from bus.settings import KafkaSettings
+from ops.ports import free_ports
 from tests.deploy import compose
 from tests.deploy.programs import debian_program
-from tests.deploy.stack import Running, Stack, free_port, stack
+from tests.deploy.stack import Running, Stack, stack
 from tests.monitoring.queries import dashboard_queries, declared_names, metric_names, rule_queries
 from tests.support.waiting import DEADLINE_S, until
 
@@ -60,7 +61,7 @@ def test_the_images_health_check_passes(running: Stack, name: str) -> None:
 def test_a_health_check_fails_where_nobody_answers(running: Stack) -> None:
     nobody = running.services["detector"]
     arguments = nobody.spec["healthcheck"]["test"][2:]
-    environment = dict(nobody.environment) | {"ECGSTREAM_HEALTH_PORT": str(free_port())}
+    environment = dict(nobody.environment) | {"ECGSTREAM_HEALTH_PORT": str(free_ports(1)[0])}
     done = subprocess.run([sys.executable, *arguments], env=environment, check=False, capture_output=True)
     assert done.returncode != 0
 
@@ -105,7 +106,7 @@ class Prometheus:
     """The real Prometheus on the project's configuration, with the services where they are here."""
 
     def __init__(self, up: Stack, folder: Path) -> None:
-        self._url = f"http://127.0.0.1:{free_port()}"
+        self._url = f"http://127.0.0.1:{free_ports(1)[0]}"
         config = yaml.safe_load((compose.ROOT / "monitoring/prometheus/prometheus.yml").read_text())
         config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
         config["rule_files"] = [str(compose.ROOT / "monitoring/prometheus" / name) for name in config["rule_files"]]
