@@ -22,6 +22,7 @@ from bus.connection import connected, connection_arguments, stopped
 from bus.interfaces import Outgoing, Received
 from bus.partition import PartitionWriter, read_compacted
 from bus.settings import KafkaSettings
+from ecg.errors import EcgStreamError
 from ops.clock import Clock, SystemClock
 
 SESSION_TIMEOUT_MS = 6_000  # the least that a broker allows by default
@@ -37,6 +38,10 @@ DRAIN_S = 5.0  # a last commit that takes longer waits for a broker that is away
 MAX_PENDING = 10_000  # messages waiting for a commit; beyond it the partition is paused
 
 log = structlog.get_logger(__name__)
+
+
+class ProgressError(EcgStreamError):
+    """Progress that does not fit the input."""
 
 
 class Transform(Protocol):
@@ -87,6 +92,7 @@ class _Slot:
     began_s: float = -1e9
     progress: Mapping[bytes, bytes] = dataclasses.field(default_factory=dict)
     beginning: int = 0  # the oldest offset that the input still has
+    end: int = 0  # the one behind its newest
     opened: bool = False  # the transform holds state for it
     paused: bool = False  # too much waits for a commit
     reseek: bool = False
@@ -173,6 +179,7 @@ class ExactlyOnce:
         Raises
         ------
         BrokerError : when no broker answers at the start
+        ProgressError : when the input is shorter than what was read of it: it was deleted and made anew
         Exception : whatever the transform raises; the service cannot go on
         """
         consumer = self._consumer = await connected(self._settings, self._new_consumer)
@@ -263,6 +270,13 @@ class ExactlyOnce:
         slot.progress = {}
         if resume is not None and resume < slot.beginning:
             log.warning("input_expired", partition=partition, resume=resume, beginning=slot.beginning)
+        if resume is not None and resume > slot.end:
+            # Everything up to the place where the old input ended would be taken for seen.
+            raise ProgressError(
+                f"{slot.place.topic} ends at offset {slot.end} in partition {partition}, but its progress says "
+                f"{resume}: it was made anew; stop all instances and delete the progress topic "
+                f"{self._settings.topic(self._transform.progress_topic)}"
+            )
         slot.next_offset = max(resume or 0, slot.beginning)
         slot.state = State.READY
         self._continue(slot)
@@ -296,6 +310,7 @@ class ExactlyOnce:
             topic = self._settings.topic(self._transform.progress_topic)
             slot.progress = await read_compacted(self._settings, topic, partition)
             slot.beginning = (await self._consumer.beginning_offsets([slot.place]))[slot.place]
+            slot.end = (await self._consumer.end_offsets([slot.place]))[slot.place]
             slot.state = State.RESTORED
         except Exception as error:  # noqa: BLE001 # whatever it was: try again, and say so in the log
             self._fail(slot, error)

@@ -17,7 +17,7 @@ from bus.interfaces import Outgoing
 from bus.settings import KafkaSettings
 
 TRANSACTION_TIMEOUT_MS = 10_000  # the broker ends a dead instance's transaction after this
-READ_TIMEOUT_S = 30.0
+READ_TIMEOUT_S = 30.0  # without a message: then the acquisition is tried anew
 STOP_S = 5.0  # with the last commit before it, a service ends within the 15 s that it is given
 MAX_MESSAGE_BYTES = 1_000_000  # what a Kafka broker takes by default, less the record's overhead
 
@@ -101,9 +101,12 @@ async def read_compacted(settings: KafkaSettings, topic: str, partition: int) ->
         consumer.assign([place])
         await consumer.seek_to_beginning(place)
         end = (await consumer.end_offsets([place]))[place]
-        async with asyncio.timeout(READ_TIMEOUT_S):
+        async with asyncio.timeout(READ_TIMEOUT_S) as limit:
             while await consumer.position(place) < end:
-                for message in (await consumer.getmany(timeout_ms=200)).get(place, ()):
+                found = (await consumer.getmany(timeout_ms=200)).get(place, ())
+                if found:  # however much there is, as long as it comes
+                    limit.reschedule(asyncio.get_running_loop().time() + READ_TIMEOUT_S)
+                for message in found:
                     if message.key is None:
                         continue
                     if message.value is None:

@@ -13,6 +13,7 @@ from bus.clients import KafkaPublisher, KafkaReader, create_topics
 from bus.exactly_once import ExactlyOnce
 from bus.interfaces import Outgoing, Received
 from bus.settings import KafkaSettings
+from ecg.errors import EcgStreamError
 from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = pytest.mark.broker
@@ -165,6 +166,20 @@ async def test_a_stop_while_the_broker_is_away_ends(own_broker: LocalBroker, own
         await task
     feeding.cancel()
     await asyncio.gather(feeding, return_exceptions=True)
+
+
+async def test_progress_from_another_input_swallows_nothing_in_silence(settings: KafkaSettings) -> None:
+    # The input topic was deleted and made anew, the progress topic was not.
+    for partition in range(settings.partitions):
+        async with KafkaPublisher(settings) as publisher:
+            record = json.dumps({"seen": 1000, "next": 1000}).encode()
+            topic = settings.topic(topics.DETECTOR_PROGRESS)
+            await publisher.send(Outgoing(topic=topic, key=b"count", value=record, partition=partition))
+            await publisher.flush()
+    await produce(settings, range(100))
+    with pytest.raises(EcgStreamError, match="delete the progress topic"):
+        async with asyncio.timeout(DEADLINE_S):
+            await ExactlyOnce(settings, Counter(), service="counter").run(asyncio.Event())
 
 
 async def test_a_transform_that_fails_ends_the_service(settings: KafkaSettings) -> None:
