@@ -154,7 +154,7 @@ class LocalBroker:
             raise self._data.death("ended", status)
 
     async def _format(self, java: Java, jars: str) -> None:
-        identity = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        identity = cluster_id()
         scram = [
             word
             for name, password in self._security.users.items()
@@ -199,6 +199,13 @@ class LocalBroker:
         except OSError as error:
             raise EcgStreamError(f"Java does not start: {error.strerror}: set JAVA_HOME to one that does") from error
         return child
+
+
+def cluster_id() -> str:
+    """A new cluster's id, as Kafka makes them: 22 characters of URL-safe base64, none that looks like an option."""
+    while (identity := urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return identity
 
 
 def _ports(*wanted: int | None) -> list[int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bus import broker_directory
-from bus.broker import LocalBroker
+from bus.broker import LocalBroker, cluster_id
 from bus.broker_directory import KAFKA_LOG, THROWN_AWAY, DataDirectory
 from bus.clients import BrokerError, KafkaPublisher, KafkaReader, create_topics
 from bus.interfaces import Outgoing
@@ -84,7 +84,7 @@ async def test_a_named_directory_keeps_its_data_and_belongs_to_one_broker(tmp_pa
 async def test_the_broker_dies_with_its_parent_even_by_sigkill(tmp_path: Path) -> None:
     program = textwrap.dedent("""
         import asyncio, sys
-        from bus.broker import LocalBroker
+        from bus.broker import LocalBroker, cluster_id
 
         async def main():
             async with LocalBroker() as broker:
@@ -239,3 +239,8 @@ async def test_a_disk_that_fills_up_ends_the_broker_clearly_and_loses_nothing(sm
         kept = await read(settings_of(broker))
     assert len(acknowledged) > 10
     assert kept[: len(acknowledged)] == acknowledged
+
+
+def test_no_cluster_id_looks_like_an_option() -> None:
+    # One in 64 would; Kafka's tool then refuses to prepare the directory.
+    assert not any(cluster_id().startswith("-") for _ in range(2000))
