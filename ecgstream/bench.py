@@ -22,6 +22,7 @@ from bus.settings import KafkaSettings
 from detector.scorer import Scorer
 from detector.stream import DueWindow
 from detector.ward import Ward
+from ecg.errors import EcgStreamError
 from ecg.windows import HOP_S
 from ecgstream.children import Command
 from ecgstream.process_usage import ProcessUsage
@@ -86,6 +87,10 @@ class CapacityPlan:
     records: Sequence[str]
     data: Path
     chunk_ms: int = 250
+
+    def __post_init__(self) -> None:
+        if self.duration_s < HOP_S:
+            raise EcgStreamError(f"duration={self.duration_s:g} s is below the {HOP_S} s of a window: replay longer")
 
     @property
     def words(self) -> list[str]:
@@ -193,6 +198,8 @@ async def _bare(kafka: KafkaSettings, *, batch: int) -> _Kernel:
 def _report(
     plan: CapacityPlan, *, seconds: float, verdicts: VerdictLog, watch: _Watch, kernel: _Kernel
 ) -> dict[str, Any]:
+    if not verdicts.latencies_ms:
+        raise EcgStreamError(f"no verdict came in {START_S:g} s: see whether the detector judges with 'ecgstream demo'")
     latencies = np.array(verdicts.latencies_ms[plan.patients :] or verdicts.latencies_ms)  # the first hop starts cold
     cpu_ms = watch.usage.cpu_s / max(1, len(verdicts.verdicts) - watch.judged_before) * 1000
     percentiles = {f"p{q}".replace(".", ""): round(float(np.percentile(latencies, q)), 1) for q in (50, 99, 99.9)}

@@ -23,6 +23,11 @@ def test_capacity_counts_every_window_once(tmp_path: Path) -> None:
     assert set(report["latency_ms"]) == {"p50", "p99", "p999", "max"}
 
 
+def test_no_window_is_no_measurement(tmp_path: Path) -> None:
+    with pytest.raises(EcgStreamError, match="duration=3 s is below the 5 s of a window"):
+        CapacityPlan(patients=8, duration_s=3, records=[TOY_NAME], data=tmp_path)
+
+
 def test_nothing_is_lost_doubled_or_changed_when_things_die() -> None:
     plan = ChaosPlan(faults=3, seed=3, kinds=("sigkill", "broker_restart", "duplicate_send"), patients=4, record_s=120)
     report = asyncio.run(run_chaos(plan, [toy_record()]))
