@@ -3,6 +3,7 @@
 # fit stay; `lock.sh requirements --upgrade` takes the newest. usage: lock.sh FOLDER [options of uv pip compile]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export UV_SYSTEM_CERTS=1
 folder=$1
 shift
 options=(--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet)

@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 venv=$1 lock=$2
 UV_VERSION=0.13.9
+export UV_SYSTEM_CERTS=1  # a company network may have a certificate authority of its own
 
 stamp=$(cat "$lock" pyproject.toml scripts/setup.sh | sha256sum | cut -d' ' -f1)-$PWD
 if [ "$(cat "$venv/.stamp" 2>/dev/null)" = "$stamp" ]; then exit 0; fi
