@@ -35,17 +35,17 @@ def verdicts_of(
     """
     patient = patient or record.name
     verdicts: list[Verdict] = []
-    batch: list[tuple[PatientStream, DueWindow]] = []
+    batch: list[DueWindow] = []
 
     def judge() -> None:
-        for (stream, due), score in zip(batch, scorer.score([due for _, due in batch]), strict=True):
-            verdicts.append(make_verdict(due, score, stream, manifest=scorer.manifest))
+        for due, score in zip(batch, scorer.score(batch), strict=True):
+            verdicts.append(make_verdict(due, score, manifest=scorer.manifest))
         batch.clear()
 
     stream: PatientStream | None = None
     for offset, chunk in enumerate(_chunks(record, patient, device, start_ns, chunk_s)):
         stream = stream or PatientStream.begin(chunk)
-        batch.extend((stream, due) for due in stream.accept(chunk, offset))
+        batch.extend(stream.accept(chunk, offset))
         if len(batch) >= BATCH:
             judge()
     judge()

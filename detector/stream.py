@@ -42,6 +42,7 @@ class DueWindow:
 
     Attributes
     ----------
+    stream : the stream that it is of, which knows the beats and the rhythm before
     patient, source, stream_start_ns : whose, from what, and the time of the stream's sample 0
     window : number on the stream's grid
     start_ns, end_ns : its span by the device's clock, ns UTC
@@ -51,6 +52,7 @@ class DueWindow:
     offset : offset of the message that made the window due
     """
 
+    stream: "PatientStream" = field(repr=False, compare=False)
     patient: str
     source: Source
     stream_start_ns: int
@@ -236,6 +238,15 @@ class PatientStream:
                 due.extend(self._skip_to(start, offset))
         return due
 
+    def end(self, offset: int) -> list[DueWindow]:
+        """Give out what was received of windows that are not due: the stream goes on no more.
+
+        Parameters
+        ----------
+        offset : of the message that begins another stream
+        """
+        return list(self._skip_to(self.ring.high, offset)) if self.ring.runs else []
+
     def _write(self, start: int, samples: Int16Array, offset: int) -> None:
         for duplicate_start, duplicate_end in self.ring.write(start, samples):
             for window, count in self._per_window(duplicate_start, duplicate_end):
@@ -282,6 +293,7 @@ class PatientStream:
         before = 0 if self.last_window is None else start - self.grid.end(self.last_window)
         start_ns = self._base_ns(start) + self.grid.offset_ns(start)
         due = DueWindow(
+            stream=self,
             patient=self.patient,
             source=self.source,
             stream_start_ns=self.stream_start_ns,

@@ -16,7 +16,7 @@ from bus.messages import Verdict
 from bus.samples import BadChunkError, decode
 from detector.metrics import DetectorMetrics
 from detector.scorer import Score, Scorer
-from detector.stream import DueWindow, PatientStream
+from detector.stream import DueWindow
 from detector.verdicts import make_verdict
 from detector.ward import PARTITION_KEY, Ward
 from ops.clock import Clock
@@ -35,7 +35,6 @@ class _Due:
 
     partition: int
     window: DueWindow
-    stream: PatientStream
     ingest_ms: int
 
 
@@ -95,7 +94,7 @@ class DetectorTransform:
                 ward.next_offset = message.offset + 1
         scores = await self._score([item.window for item in due])
         for item, score in zip(due, scores, strict=True):
-            verdict = make_verdict(item.window, score, item.stream, manifest=self._scorer.manifest)
+            verdict = make_verdict(item.window, score, manifest=self._scorer.manifest)
             outputs[item.partition].extend(self._publish(verdict, item.ingest_ms))
         for partition in batch:
             for patient, record in self._wards[partition].changed():
@@ -120,15 +119,14 @@ class DetectorTransform:
         self._limit.good()
         self._metrics.chunks.inc()
         self._metrics.samples.inc(len(chunk.samples))
+        switched = ward.switched
         stream, windows = ward.accept(chunk, message.offset, now_s=self._clock.monotonic_s())
+        self._metrics.switched_streams.inc(ward.switched - switched)
         if stream is None:
             return []
         if stream.stale_samples:
             self._metrics.stale_samples.inc(stream.stale_samples)
-        return [
-            _Due(partition=message.partition, window=window, stream=stream, ingest_ms=message.timestamp_ms)
-            for window in windows
-        ]
+        return [_Due(partition=message.partition, window=window, ingest_ms=message.timestamp_ms) for window in windows]
 
     async def _score(self, windows: list[DueWindow]) -> list[Score]:
         if not windows:

@@ -6,7 +6,7 @@ from bus.messages import Beat, Continuity, Decision, Finding, Quality, Verdict
 from detector.beat_map import BeatFinding
 from detector.manifest import Manifest
 from detector.scorer import Score
-from detector.stream import CLOCK_TOLERANCE_NS, DueWindow, PatientStream
+from detector.stream import CLOCK_TOLERANCE_NS, DueWindow
 from ecg.beats import REFRACTORY_S
 from ecg.findings import PRIORITIES, RhythmFinding, in_words
 from ecg.rhythm import Span, step
@@ -19,13 +19,13 @@ REFRACTORY_NS = round(REFRACTORY_S * 1e9)
 _NAMES = {"S": "supraventricular", "V": "ventricular", "F": "fusion"}
 
 
-def make_verdict(due: DueWindow, score: Score, stream: PatientStream, *, manifest: Manifest) -> Verdict:
+def make_verdict(due: DueWindow, score: Score, *, manifest: Manifest) -> Verdict:
     """The verdict on a window; notes in the stream which beats have been reported, and their rhythm.
 
     Verdicts of a stream are to be made in the order of their windows.
     """
-    beats = _settled(due, score.beats, stream)
-    findings = _rhythm(due, score, beats, stream)
+    beats = _settled(due, score.beats)
+    findings = _rhythm(due, score, beats)
     decision: Decision = "unusable"
     if score.fused is not None:
         decision = "abnormal" if score.fused >= manifest.thresholds.fused else "normal"
@@ -64,8 +64,9 @@ def make_verdict(due: DueWindow, score: Score, stream: PatientStream, *, manifes
     )
 
 
-def _settled(due: DueWindow, found: tuple[BeatFinding, ...], stream: PatientStream) -> tuple[Beat, ...]:
+def _settled(due: DueWindow, found: tuple[BeatFinding, ...]) -> tuple[Beat, ...]:
     """The beats that this verdict reports: those since the last one reported, up to half a second before the end."""
+    stream = due.stream
     earliest = due.start_ns - SETTLE_NS - OVERLAP_NS
     if stream.last_beat_ns is not None and stream.rhythm.end_ns is not None:
         # A beat is where it was when the device's clock jumps: turned back, it must not hide the beats to come.
@@ -85,7 +86,7 @@ def _settled(due: DueWindow, found: tuple[BeatFinding, ...], stream: PatientStre
     return tuple(beats)
 
 
-def _rhythm(due: DueWindow, score: Score, beats: tuple[Beat, ...], stream: PatientStream) -> tuple[RhythmFinding, ...]:
+def _rhythm(due: DueWindow, score: Score, beats: tuple[Beat, ...]) -> tuple[RhythmFinding, ...]:
     """The findings that began or grew in the window."""
     missing, flat, _, _ = score.quality
     span = Span(
@@ -95,6 +96,7 @@ def _rhythm(due: DueWindow, score: Score, beats: tuple[Beat, ...], stream: Patie
         usable=score.lead is not None,
         doubtful_ns=round(min(1.0, missing + flat) * (due.end_ns - due.start_ns)),
     )
+    stream = due.stream
     stream.rhythm, findings = step(stream.rhythm, ((beat.t_ns, beat.beat_class or "Q") for beat in beats), span)
     return findings
 

@@ -28,6 +28,7 @@ class Ward:
         self._heard_s: dict[str, float] = {}
         self._changed: set[str] = set()
         self.next_offset = 0
+        self.switched = 0  # how often a patient's stream gave way to another
         self.reported_before = 0  # messages before this offset had their dead letters sent
 
     @classmethod
@@ -77,11 +78,14 @@ class Ward:
                 self._changed.add(chunk.patient)
             self._live[chunk.patient] = stream
             self._heard_s[chunk.patient] = now_s
+        due = []
         if not stream.continues(chunk, offset):
+            due = stream.end(offset)
             stream = self._live[chunk.patient] = PatientStream.begin(chunk, after=stream)
             self._changed.add(chunk.patient)
+            self.switched += 1
         window, high = stream.next_window, stream.ring.high
-        due = stream.accept(chunk, offset)
+        due += stream.accept(chunk, offset)
         if stream.next_window != window:
             self._changed.add(chunk.patient)
         if stream.ring.high > high:

@@ -194,6 +194,32 @@ def test_restarted_device_starts_a_new_stream(what: str) -> None:
     assert after is not before
 
 
+def test_what_a_switched_stream_had_received_is_given_out() -> None:
+    samples = signal(20, 100.0, 2)
+    ward = Ward()
+    due = [w for n, part in enumerate(cut(samples[:1300], [50], fs_hz=100.0)) for w in ward.accept(part, n, now_s=0)[1]]
+    assert [w.window for w in due] == [0, 1]
+    restarted = chunk(samples, 0, 50, fs_hz=100.0, jump_ns=60_000_000_000)
+    _, rest = ward.accept(restarted, 26, now_s=0)
+    assert [(w.window, w.stream_start_ns, w.missing_samples) for w in rest] == [(2, START_NS, 200)]
+    assert np.array_equal(rest[0].segment[-500:-200], samples[1000:1300, ::-1])
+    assert ward.switched == 1
+
+
+def test_two_devices_on_one_patient_are_not_silent() -> None:
+    # Each chunk ends the other's stream: no window is ever whole, and that is said.
+    samples = signal(20, 100.0, 2)
+    ward = Ward()
+    due = []
+    for n, (one, other) in enumerate(
+        zip(cut(samples, [50], fs_hz=100.0), cut(samples[:, :1], [50], fs_hz=100.0), strict=True)
+    ):
+        due += ward.accept(one, 2 * n, now_s=0)[1] + ward.accept(other, 2 * n + 1, now_s=0)[1]
+    assert len(due) >= 4
+    assert all(w.missing_samples > 50 for w in due)
+    assert len({(w.stream_start_ns, w.window) for w in due}) == len(due)
+
+
 def test_segment_has_one_shape_for_every_rate() -> None:
     for fs_hz in RATES:
         samples = signal(12, fs_hz, 2)

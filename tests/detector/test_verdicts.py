@@ -12,7 +12,7 @@ from detector import progress
 from detector.beat_map import AamiClass, BeatFinding
 from detector.manifest import Manifest, load_manifest
 from detector.scorer import Score
-from detector.stream import DueWindow, PatientStream
+from detector.stream import DueWindow
 from detector.verdicts import make_verdict
 from detector.ward import PARTITION_KEY, Ward
 from ecg.records import MISSING
@@ -63,16 +63,15 @@ def score(due: DueWindow) -> Score:
     )
 
 
-def judged(stream: PatientStream, due: list[DueWindow]) -> list[Verdict]:
-    return [make_verdict(window, score(window), stream, manifest=manifest()) for window in due]
+def judged(due: list[DueWindow]) -> list[Verdict]:
+    return [make_verdict(window, score(window), manifest=manifest()) for window in due]
 
 
 def verdicts_on(chunks: list[Chunk]) -> list[Verdict]:
     ward = Ward()
     verdicts: list[Verdict] = []
     for offset, part in enumerate(chunks):
-        stream, due = ward.accept(part, offset, now_s=0)
-        verdicts += judged(stream, due) if stream else []
+        verdicts += judged(ward.accept(part, offset, now_s=0)[1])
     return verdicts
 
 
@@ -104,7 +103,7 @@ def test_beats_and_findings_survive_crash_and_park(
         stream, due = ward.accept(chunks[offset], offset, now_s=0)
         ward.next_offset = offset + 1
         if due and stream is not None:
-            given_out += judged(stream, due)
+            given_out += judged(due)
             committed |= {b"p": progress.dump(stream), PARTITION_KEY: ward.partition_record()}
         if offset in parks:
             for patient, record in ward.park_silent(now_s=1e6, now_ns=0, silent_s=1):
