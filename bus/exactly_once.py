@@ -28,7 +28,7 @@ from ops.clock import Clock, SystemClock
 SESSION_TIMEOUT_MS = 6_000  # the least that a broker allows by default
 HEARTBEAT_MS = 500
 POLL_MS = 100  # an idle loop turns ten times a second
-MAX_POLL_RECORDS = 2_000
+MAX_POLL_RECORDS = 500  # taking them in must not keep the event loop from its heartbeats
 # The broker gathers messages for a moment: a commit waits for longer anyway, and fewer, larger turns cost far less.
 FETCH_BYTES = 65_536
 FETCH_MS = 40

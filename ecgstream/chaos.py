@@ -176,6 +176,11 @@ async def _calm(broker: LocalBroker, plan: ChaosPlan, records: Sequence[Record],
             expected = plan.patients * int(plan.record_s // HOP_S)
             await verdicts.wait_for(expected, patience_s=PATIENCE_S, check=detector.check)
         following.cancel()
+    if len(verdicts.verdicts) != expected:
+        raise EcgStreamError(
+            f"the undisturbed run gave {len(verdicts.verdicts)} verdicts on {expected} windows, nothing to compare with: "
+            "see what else runs on this machine"
+        )
     return verdicts
 
 
