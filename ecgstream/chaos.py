@@ -178,7 +178,7 @@ async def _calm(broker: LocalBroker, plan: ChaosPlan, records: Sequence[Record],
         following.cancel()
     if len(verdicts.verdicts) != expected:
         raise EcgStreamError(
-            f"the undisturbed run gave {len(verdicts.verdicts)} verdicts on {expected} windows, nothing to compare with: "
+            f"the undisturbed run gave {len(verdicts.verdicts)} verdicts on {expected} windows, so it is no measure: "
             "see what else runs on this machine"
         )
     return verdicts
