@@ -62,7 +62,8 @@ async def test_the_verdicts_through_kafka_are_the_offline_ones_for_any_chunk_len
             assert (found.windows, found.missing, found.different) == (windows_in(record), 0, 0)
             assert found.largest_difference <= 1e-6
             findings = result_of(record, offline, AlertingSettings(_env_file=None), file="f")["findings"]
-            assert len({alert.id for alert in judged.alerts[patient.name]}) == len(findings)
+            episodes = [finding for finding in findings if finding["kind"] in {"physiological", "technical"}]
+            assert len({alert.id for alert in judged.alerts[patient.name]}) == len(episodes) > 0
     finally:
         await system.end()
     assert counted["windows"] == len(CHUNKS_MS) * windows_in(record)
