@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from bus.connection import connected, connection_arguments, stopped
 from bus.interfaces import Outgoing, Received
 from bus.partition import PartitionWriter, read_compacted
+from bus.reader import received
 from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
 from ops.clock import Clock, SystemClock
@@ -218,7 +219,7 @@ class ExactlyOnce:
             slot = self._slots.get(place.partition)
             if slot is None or slot.state is not State.READY or slot.reseek:
                 continue
-            fresh = [_received(message) for message in messages if message.offset >= slot.next_offset]
+            fresh = [received(message) for message in messages if message.offset >= slot.next_offset]
             if fresh:
                 slot.next_offset = fresh[-1].offset + 1
                 batch[place.partition] = fresh
@@ -387,15 +388,3 @@ class ExactlyOnce:
             self._drop(partition)
         with contextlib.suppress(Exception):
             await asyncio.gather(*(slot.work for slot in slots if slot.work is not None))
-
-
-def _received(message: Any) -> Received:
-    return Received(
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        timestamp_ms=message.timestamp,
-        key=message.key,
-        value=message.value,
-        headers=message.headers,
-    )

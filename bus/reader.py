@@ -85,7 +85,7 @@ class KafkaReader:
             return []
         except KafkaError as error:
             raise self._told(error) from error
-        return [_received(record) for records in batches.values() for record in records]
+        return [received(record) for records in batches.values() for record in records]
 
     async def to_end(self) -> AsyncIterator[Received]:
         """Every message up to the topics' present end."""
@@ -167,7 +167,8 @@ class KafkaReader:
         )
 
 
-def _received(record: Any) -> Received:
+def received(record: Any) -> Received:
+    """An aiokafka record as the rest of the program knows a message."""
     return Received(
         topic=record.topic,
         partition=record.partition,

@@ -1,6 +1,7 @@
 """Trained networks to ONNX files with their manifest, checked against torch."""
 
 import hashlib
+import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,8 @@ def export_network(
     ------
     EcgStreamError : when the difference is above ``TOLERANCE``
     """
+    # It tells of every operator of torchvision, which is not here.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     program = torch.onnx.export(
         _Outputs(network).eval(),
         (torch.zeros(2, MODEL_LEADS, MODEL_SAMPLES),),
