@@ -3,9 +3,11 @@
 import multiprocessing
 import platform
 import shutil
+import signal
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
+from multiprocessing.managers import SyncManager
 from pathlib import Path
 
 import numpy as np
@@ -171,18 +173,29 @@ def _run_all(jobs: Sequence[Job], workers: int, console: Console) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # Spawned, not forked: torch's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
+    # Ctrl-C reaches every process of the terminal: this one alone acts on it.
+    deaf = (signal.SIGINT, signal.SIG_IGN)
+    manager = SyncManager(ctx=context)
+    manager.start(signal.signal, deaf)
     with (
-        context.Manager() as manager,
+        manager,
         Progress(*columns, console=console) as progress,
-        ProcessPoolExecutor(workers, mp_context=context) as pool,
+        ProcessPoolExecutor(workers, mp_context=context, initializer=signal.signal, initargs=deaf) as pool,
     ):
         told = manager.Queue()
         bars = {job.name: progress.add_task(job.name, total=job.fit.steps) for job in jobs}
         pending = {pool.submit(run_job, job, told) for job in jobs}
-        while pending:
-            done, pending = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-            while not told.empty():
-                name, steps = told.get()
-                progress.update(bars[name], completed=steps)
-            for future in done:
-                future.result()
+        try:
+            while pending:
+                done, pending = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+                while not told.empty():
+                    name, steps = told.get()
+                    progress.update(bars[name], completed=steps)
+                for future in done:
+                    future.result()
+        except BaseException:
+            # Fits that are under way would go on for minutes; a fit that is done has written its weights.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
