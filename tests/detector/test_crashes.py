@@ -121,7 +121,7 @@ def run(chunks: list[Chunk], events: list[Event]) -> list[tuple[str, tuple[objec
     return sorted(((window.patient, facts(window)) for window in read), key=lambda one: one[0])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(first=FAULTS, second=FAULTS, joins_at=st.integers(0, 40), size=st.sampled_from([25, 100]), events=EVENTS)
 # A late chunk with the clock before a jump is reread when the jump has left the ring.
 @example(first=[Fault("jump", 10), Fault("late", 9)], second=[], joins_at=40, size=100, events=[Event("crash", 21)])
@@ -142,7 +142,7 @@ def test_whatever_devices_do_a_crash_changes_nothing(
     assert run(chunks, events) == run(chunks, [])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     first=FAULTS,
     second=FAULTS,
@@ -160,7 +160,7 @@ def test_forgetting_who_never_returns_changes_nothing(
     assert run(chunks, [*events, *parks, *(Event("forget", at) for at in times)]) == run(chunks, parks)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(faults=FAULTS)
 # The same clock before and after: the renamed leads' windows would have the first leads' numbers.
 @example(faults=[Fault("flap", 6), Fault("again", 1)])

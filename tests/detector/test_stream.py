@@ -34,7 +34,7 @@ def test_whole_stream_gives_every_window_once() -> None:
     assert (due[0].segment[: 10 * 360] == MISSING).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     fs_hz=st.sampled_from(RATES),
     leads=st.integers(1, 3),
@@ -76,7 +76,7 @@ def faulty(faults: list[tuple[str, int]], fs_hz: float = 100.0) -> list[Chunk]:
     return chunks
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(faults=FAULTS, crashes=st.sets(st.integers(0, 199), max_size=5), parks=st.sets(st.integers(0, 199), max_size=3))
 def test_crash_and_park_change_nothing(faults: list[tuple[str, int]], crashes: set[int], parks: set[int]) -> None:
     chunks = faulty(faults)

@@ -89,7 +89,7 @@ def seconds(seconds: int, *, jump_at: int | None = None, jump_ns: int = 0) -> li
     ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(faults=FAULTS, crashes=st.sets(st.integers(0, 199), max_size=5), parks=st.sets(st.integers(0, 199), max_size=3))
 def test_beats_and_findings_survive_crash_and_park(
     faults: list[tuple[str, int]], crashes: set[int], parks: set[int]

@@ -234,7 +234,7 @@ def rhythms(draw: st.DrawFn) -> list[Beat]:
     return beats
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(beats=rhythms(), cuts_s=st.sets(st.integers(1, 300), max_size=60), tail_s=st.integers(2, 9), data=st.data())
 def test_any_split_into_windows_gives_the_same_findings(
     beats: list[Beat], cuts_s: set[int], tail_s: int, data: st.DataObject
@@ -247,7 +247,7 @@ def test_any_split_into_windows_gives_the_same_findings(
     assert merged(finding for found in in_parts for finding in found) == merged(whole)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     beats=rhythms(),
     unusable=st.frozensets(st.integers(0, 30), max_size=8),

@@ -51,7 +51,7 @@ def test_gain_changes_nothing() -> None:
     assert np.abs(usual - louder).max() < 1e-4
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(order=st.permutations(range(6)), first=st.integers(0, 5))
 def test_a_row_does_not_depend_on_its_batch(order: list[int], first: int) -> None:
     raw = segments(6)
@@ -127,7 +127,7 @@ def test_mains_hum_is_notched_out_on_request() -> None:
     assert np.abs(prepared(humming, mains_hz=50).inputs - clean).mean() < 0.05
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     pieces=st.lists(
         st.tuples(st.sampled_from([MISSING, -32767, -1, 0, 17, 32767, "noise", "steps"]), st.integers(1, 3000)),
