@@ -77,16 +77,6 @@ async def create_topics(settings: KafkaSettings) -> None:
         await _visible(admin, settings)
 
 
-async def topic_state(settings: KafkaSettings, name: str) -> TopicState | None:
-    """How a topic of ``bus.topics`` stands; None where it does not exist.
-
-    Raises
-    ------
-    BrokerError : when Kafka cannot be reached
-    """
-    return (await topic_states(settings, [name])).get(name)
-
-
 async def topic_states(settings: KafkaSettings, names: Iterable[str]) -> dict[str, TopicState]:
     """How topics of ``bus.topics`` stand, by name without prefix; those that do not exist are left out.
 

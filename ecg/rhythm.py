@@ -18,7 +18,6 @@ Beat = tuple[int, BeatLetter]  # time, ns, and AAMI class; Q where it is not kno
 # Three ventricular beats in a row are a run (ANSI/AAMI EC57). Ventricular tachycardia is five or more of them at
 # 100/min or faster, and asystole 4 s without QRS, as the PhysioNet/CinC Challenge 2015 judged bedside monitors by:
 # doi:10.1109/CIC.2015.7408639.
-RUN_BEATS = 3
 VT_BEATS = 5
 VT_BPM = 100.0
 ASYSTOLE_NS = 4_000_000_000
