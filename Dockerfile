@@ -14,6 +14,7 @@ COPY bus bus
 COPY producer producer
 COPY detector detector
 COPY alerting alerting
+COPY reports reports
 COPY training training
 COPY models models
 COPY ecgstream ecgstream
