@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ecgstream.commands import measuring, services, upkeep, watching
+from ecgstream.commands import measuring, reporting, services, upkeep, watching
 from ecgstream.commands import models as model_commands
 
 app = typer.Typer(
@@ -51,3 +51,4 @@ app.command()(upkeep.doctor)
 app.add_typer(services.topics, name="topics")
 app.add_typer(upkeep.data, name="data")
 app.add_typer(measuring.bench, name="bench")
+app.add_typer(reporting.report, name="report")
