@@ -1,8 +1,10 @@
 """Beats against annotations, as ANSI/AAMI EC57 counts them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -120,14 +122,22 @@ def compare(
     return counts
 
 
-def qrs_rates(counts: Counter[Pair]) -> Rates:
+class Counted(NamedTuple):
+    """Beats of one kind: found as such, not found as such, and found where there are none."""
+
+    hits: int
+    misses: int
+    false: int
+
+
+def qrs_counts(counts: Counter[Pair]) -> Counted:
     """Beats found, of whatever class."""
     misses = sum(count for (_, found), count in counts.items() if found == MISSED)
     false = sum(count for (reference, _), count in counts.items() if reference == EXTRA)
-    return Rates.of(hits=counts.total() - misses - false, misses=misses, false=false)
+    return Counted(counts.total() - misses - false, misses, false)
 
 
-def class_rates(counts: Counter[Pair], letter: str, *, neutral: str) -> Rates:
+def class_counts(counts: Counter[Pair], letter: str, *, neutral: str) -> Counted:
     """One class against the rest.
 
     Parameters
@@ -137,14 +147,31 @@ def class_rates(counts: Counter[Pair], letter: str, *, neutral: str) -> Rates:
     neutral : reference classes that are no false alarms when found as this class: EC57 has F and Q for ventricular
         beats, Q for supraventricular ones
     """
-    hits = counts[letter, letter]
     misses = sum(count for (reference, found), count in counts.items() if reference == letter and found != letter)
     false = sum(
         count
         for (reference, found), count in counts.items()
         if found == letter and reference != letter and reference not in neutral
     )
-    return Rates.of(hits=hits, misses=misses, false=false)
+    return Counted(counts[letter, letter], misses, false)
+
+
+# The kinds of beat that EC57 asks for, by the names of the report.
+KINDS: dict[str, Callable[[Counter[Pair]], Counted]] = {
+    "qrs": qrs_counts,
+    "veb": partial(class_counts, letter="V", neutral="FQ"),
+    "sveb": partial(class_counts, letter="S", neutral="Q"),
+}
+
+
+def qrs_rates(counts: Counter[Pair]) -> Rates:
+    """Rates of ``qrs_counts``."""
+    return Rates.of(**qrs_counts(counts)._asdict())
+
+
+def class_rates(counts: Counter[Pair], letter: str, *, neutral: str) -> Rates:
+    """Rates of ``class_counts``."""
+    return Rates.of(**class_counts(counts, letter, neutral=neutral)._asdict())
 
 
 def class_accuracy(counts: Counter[Pair]) -> float | None:

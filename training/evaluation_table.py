@@ -3,7 +3,7 @@
 from rich.console import Group
 from rich.table import Table
 
-from training.evaluate import SCORES, Evaluation, RecordFigures
+from training.figures import SCORES, Evaluation, RecordFigures
 
 
 def tables(evaluation: Evaluation) -> Group:

@@ -14,7 +14,8 @@ from ecg.data import data_directory
 from ecg.labels import DS1, DS2
 from ecg.wfdb_files import read_wfdb, toy_record
 from models import SHIPPED
-from training.evaluate import Evaluation, evaluate
+from training.evaluate import evaluate
+from training.figures import Evaluation
 
 
 def test_the_manifest_fits_the_files_and_names_no_test_record() -> None:

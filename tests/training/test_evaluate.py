@@ -144,11 +144,11 @@ def test_the_json_has_the_keys_that_others_read() -> None:
     assert set(report["windows"]) >= {"n", "left_out", "abnormal_fraction", "fused", "cnn", "autoencoder"}
     keys = ("auroc", "auprc", "threshold", "sensitivity", "specificity", "precision", "f1", "accuracy", "confusion")
     assert set(report["windows"]["fused"]) == set(keys)
-    assert set(report["beats"]) == {"qrs", "veb", "sveb", "accuracy"}
+    assert set(report["beats"]) >= {"qrs", "veb", "sveb", "accuracy"}
     assert set(report["beats"]["qrs"]) == {"se", "ppv", "f1"}
-    assert set(report["alarms"]) == {"high", "medium", "low", "technical"}
+    assert set(report["alarms"]) >= {"high", "medium", "low", "technical"}
     assert set(report["alarms"]["high"]) == {"count", "false_per_hour"}
-    assert set(report["per_record"]["1"]) == {"windows", "beats", "alarms"}
+    assert set(report["per_record"]["1"]) >= {"windows", "beats", "alarms"}
 
 
 def test_an_alarm_is_false_when_no_abnormal_window_lies_in_it() -> None:

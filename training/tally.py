@@ -1,0 +1,166 @@
+"""Verdicts held against annotations: what an evaluation counts, of one record or of several. Needs no torch."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from bus.messages import Alert, Verdict
+from ecg.annotations import Annotations
+from ecg.errors import EcgStreamError
+from ecg.labels import beat_labels, flutter_intervals, label_windows, rhythm_intervals
+from ecg.records import exact_rate
+from ecg.windows import HOP_S, Grid
+from training.beat_comparison import Pair, compare
+from training.figures import SCORES, Score
+from training.metrics import Labels, Scores
+
+SETTLE_S = 0.5  # a verdict's beats reach to half a second before its window's end
+UNCLASSIFIED = "none"
+PRIORITIES = ("high", "medium", "low")
+TECHNICAL = "technical"
+
+
+class AlarmCount(NamedTuple):
+    """Alarms of one kind."""
+
+    raised: int
+    false: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What was counted, of one record or of several.
+
+    Attributes
+    ----------
+    hours : judged
+    left_out, unusable : windows without a clear label, and without a signal to judge
+    labels, scores : per record, of the other windows
+    beats : by reference class and found class
+    alarms : by priority, and technical ones; None where no alarms were made
+    beats_annotated, rhythms_annotated : whether the annotations hold any
+    """
+
+    hours: float = 0.0
+    left_out: int = 0
+    unusable: int = 0
+    labels: list[Labels] = field(default_factory=list)
+    scores: dict[Score, list[Scores]] = field(default_factory=lambda: {score: [] for score in SCORES})
+    beats: Counter[Pair] = field(default_factory=Counter)
+    alarms: dict[str, AlarmCount] | None = None
+    beats_annotated: bool = False
+    rhythms_annotated: bool = False
+
+    def add(self, other: "Tally") -> None:
+        """Count another's in."""
+        self.hours += other.hours
+        self.left_out += other.left_out
+        self.unusable += other.unusable
+        self.labels += other.labels
+        for score in SCORES:
+            self.scores[score] += other.scores[score]
+        self.beats += other.beats
+        self.beats_annotated |= other.beats_annotated
+        self.rhythms_annotated |= other.rhythms_annotated
+        if other.alarms is not None:
+            mine = self.alarms or dict.fromkeys(other.alarms, AlarmCount(0, 0))
+            self.alarms = {
+                kind: AlarmCount(mine[kind].raised + more.raised, mine[kind].false + more.false)
+                for kind, more in other.alarms.items()
+            }
+
+    def all_labels(self) -> Labels:
+        """(n,) bool, of every judged window."""
+        return np.concatenate(self.labels) if self.labels else np.zeros(0, np.bool_)
+
+    def all_scores(self, score: Score) -> Scores:
+        """(n,), of every judged window."""
+        return np.concatenate(self.scores[score]) if self.scores[score] else np.zeros(0)
+
+
+def together(tallies: Iterable[Tally]) -> Tally:
+    """Several tallies as one."""
+    total = Tally()
+    for tally in tallies:
+        total.add(tally)
+    return total
+
+
+def tally_records(
+    verdicts: Mapping[str, Sequence[Verdict]],
+    annotations: Mapping[str, Annotations],
+    *,
+    alerts: Mapping[str, Iterable[Alert]] | None = None,
+) -> dict[str, Tally]:
+    """Count record by record.
+
+    Parameters
+    ----------
+    verdicts : per record, its verdicts in the order of their windows
+    annotations : per record, the reference
+    alerts : per record, every message about its alerts; None where no alarms were made
+
+    Raises
+    ------
+    EcgStreamError : when a record has no verdict or no annotations
+    """
+    tallies = {}
+    for name, of_record in verdicts.items():
+        if not of_record or name not in annotations:
+            missing = "annotations" if of_record else "verdicts: it is shorter than one window"
+            raise EcgStreamError(f"record {name} has no {missing}: leave it out of the evaluation")
+        told = None if alerts is None else list(alerts.get(name, ()))
+        tallies[name] = _tally(of_record, annotations[name], told)
+    return tallies
+
+
+def _tally(verdicts: Sequence[Verdict], annotations: Annotations, alerts: list[Alert] | None) -> Tally:
+    fs_hz = verdicts[0].fs_hz
+    grid = Grid(exact_rate(fs_hz))
+    labels = label_windows(annotations, fs_hz, [grid.start(verdict.window) for verdict in verdicts])
+    usable = np.array([verdict.fused is not None for verdict in verdicts])
+    judged = usable & ~labels.left_out
+    # Some databases annotate rhythms alone: a beat found there is neither right nor wrong.
+    beats_annotated = len(beat_labels(annotations).sample) > 0
+    return Tally(
+        hours=len(verdicts) * HOP_S / 3600,
+        left_out=int(labels.left_out.sum()),
+        unusable=int((~usable & ~labels.left_out).sum()),
+        labels=[labels.abnormal[judged]],
+        scores={
+            score: [np.array([getattr(verdict, score) for verdict in verdicts], np.float64)[judged]] for score in SCORES
+        },
+        beats=_compare(verdicts, annotations) if beats_annotated else Counter(),
+        alarms=None if alerts is None else _count_alarms(alerts, verdicts, labels.abnormal),
+        beats_annotated=beats_annotated,
+        rhythms_annotated=bool(rhythm_intervals(annotations) or flutter_intervals(annotations)),
+    )
+
+
+def _compare(verdicts: Sequence[Verdict], annotations: Annotations) -> Counter[Pair]:
+    origin_ns = verdicts[0].stream_start_ns
+    beats = [beat for verdict in verdicts for beat in verdict.beats]
+    return compare(
+        annotations,
+        verdicts[0].fs_hz,
+        np.array([(beat.t_ns - origin_ns) / 1e9 for beat in beats], np.float64),
+        [beat.beat_class or UNCLASSIFIED for beat in beats],
+        span_s=(verdicts[0].window * HOP_S - SETTLE_S, (verdicts[-1].window + 1) * HOP_S - SETTLE_S),
+    )
+
+
+def _count_alarms(alerts: Iterable[Alert], verdicts: Sequence[Verdict], abnormal: Labels) -> dict[str, AlarmCount]:
+    counts = {kind: AlarmCount(0, 0) for kind in (*PRIORITIES, TECHNICAL)}
+    starts = np.array([verdict.start_ns for verdict in verdicts])
+    ends = np.array([verdict.end_ns for verdict in verdicts])
+    latest = {alert.id: alert for alert in sorted(alerts, key=lambda alert: alert.sequence)}
+    for alert in latest.values():
+        technical = alert.kind == TECHNICAL
+        covered = (ends > alert.onset_ns) & (starts < max(alert.last_ns, alert.onset_ns + 1))
+        false = not technical and not abnormal[covered].any()
+        kind = TECHNICAL if technical else alert.priority
+        counts[kind] = AlarmCount(counts[kind].raised + 1, counts[kind].false + false)
+    return counts
