@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ecgstream.commands import measuring, reporting, services, upkeep, watching
+from ecgstream.commands import evaluating, measuring, reporting, services, upkeep, watching
 from ecgstream.commands import models as model_commands
 
 app = typer.Typer(
@@ -45,7 +45,7 @@ app.command()(watching.subscribe)
 app.command()(model_commands.score)
 app.command()(model_commands.train)
 app.command()(model_commands.export)
-app.command()(model_commands.evaluate)
+app.command()(evaluating.evaluate)
 app.command()(measuring.chaos)
 app.command()(upkeep.doctor)
 app.add_typer(services.topics, name="topics")

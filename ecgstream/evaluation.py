@@ -19,17 +19,20 @@ from bus.settings import KafkaSettings
 from detector.offline import EPOCH_NS, verdicts_of
 from detector.scorer import Scorer
 from detector.settings import DetectorSettings
+from ecg.annotations import Annotations, read_annotations
 from ecg.errors import EcgStreamError
 from ecg.records import Record, exact_rate
 from ecg.segments import Preprocessing
 from ecg.wfdb_files import load_record
 from ecg.windows import Grid
+from ecgstream.recordings import names_of
 from ecgstream.replaying import replay
 from ecgstream.services import Service
 from producer.settings import FaultSettings, ReplaySettings
 
 WORKERS = 2  # processes that judge records side by side: more than the processors there are would gain nothing
 POLL_MS = 200
+EVERY = "all"
 VERDICTS_DUE_S = 30.0  # a verdict that has not come so long after the one before it will never come
 ALERTS_DUE_S = 2.0  # after the last verdict
 
@@ -42,6 +45,22 @@ class Judged:
 
     verdicts: dict[str, list[Verdict]] = field(default_factory=dict)
     alerts: dict[str, list[Alert]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judging:
+    """How records are judged.
+
+    Attributes
+    ----------
+    folder : where the records are
+    settings : models and preprocessing
+    rules : what makes an episode
+    """
+
+    folder: Path
+    settings: DetectorSettings
+    rules: AlertingSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +89,21 @@ def _load(settings: DetectorSettings) -> None:
     _scorer = scorer_of(settings)
 
 
-def _judge(name: str, folder: Path) -> list[Verdict]:
+def judging_pool(settings: DetectorSettings, jobs: int) -> ProcessPoolExecutor:
+    """Processes that each hold the models, for functions that call ``judged_here``."""
+    # Spawned, not forked: onnxruntime's threads do not survive a fork.
+    return ProcessPoolExecutor(min(WORKERS, jobs), get_context("spawn"), _load, (settings,))
+
+
+def judged_here(record: Record) -> list[Verdict]:
+    """The verdicts on a record, in a process of the pool."""
     if _scorer is None:
         raise RuntimeError("the process has no scorer")
-    return verdicts_of(load_record(name, folder), _scorer, patient=name)
+    return verdicts_of(record, _scorer)
+
+
+def _judge(name: str, folder: Path) -> list[Verdict]:
+    return judged_here(load_record(name, folder))
 
 
 def scorer_of(settings: DetectorSettings) -> Scorer:
@@ -86,15 +116,44 @@ def scorer_of(settings: DetectorSettings) -> Scorer:
     return Scorer(settings.models, preprocessing=Preprocessing(mains_hz=settings.mains_hz), threads=settings.threads)
 
 
-def judge_offline(
-    names: Sequence[str], folder: Path, settings: DetectorSettings, rules: AlertingSettings, *, done: Told
-) -> Judged:
+def annotated_records(selection: str, folder: Path, *, annotator: str) -> tuple[dict[str, Annotations], dict[str, str]]:
+    """The annotations of the records that are meant, and which records of "all" cannot be evaluated, and why.
+
+    Parameters
+    ----------
+    selection : "ds1", "ds2", "all", or names separated by commas
+    folder : where the records are
+    annotator : the annotation files' extension
+
+    Raises
+    ------
+    EcgStreamError : when a record that was named cannot be evaluated, or none can
+    """
+    annotations: dict[str, Annotations] = {}
+    left_out: dict[str, str] = {}
+    every = selection.lower() == EVERY
+    for name in names_of([selection], folder):
+        try:
+            annotations[name] = read_annotations(folder / name, extension=annotator)
+            if every:  # many databases hold a few records of another kind: what is named must be there, the rest may
+                load_record(name, folder)
+        except EcgStreamError as error:
+            if not every:
+                raise
+            annotations.pop(name, None)
+            left_out[name] = str(error)
+    if not annotations:
+        raise EcgStreamError(f"no record of {folder} can be evaluated; {next(iter(left_out.values()))}")
+    return annotations, left_out
+
+
+def judge_offline(names: Sequence[str], judging: Judging, *, done: Told) -> Judged:
     """Judge records by the detector's and alerting's pure cores, without a broker.
 
     Parameters
     ----------
-    names, folder : which records
-    settings, rules : models and preprocessing, and what makes an episode
+    names : which records
+    judging : by what
     done : is told of every record that is done
 
     Raises
@@ -102,17 +161,16 @@ def judge_offline(
     EcgStreamError : when a record or the models cannot be read
     """
     judged = Judged()
-    workers = min(WORKERS, len(names))
-    # Spawned, not forked: onnxruntime's threads do not survive a fork.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _load, (settings,)) as pool:
-        for name, verdicts in zip(names, pool.map(_judge, names, [folder] * len(names)), strict=True):
+    with judging_pool(judging.settings, len(names)) as pool:
+        for name, verdicts in zip(names, pool.map(_judge, names, [judging.folder] * len(names)), strict=True):
             judged.verdicts[name] = verdicts
-            judged.alerts[name] = _alerts_of(verdicts, rules)
+            judged.alerts[name] = alerts_of(verdicts, judging.rules)
             done(1)
     return judged
 
 
-def _alerts_of(verdicts: Sequence[Verdict], rules: AlertingSettings) -> list[Alert]:
+def alerts_of(verdicts: Sequence[Verdict], rules: AlertingSettings) -> list[Alert]:
+    """Every message about the alerts of one record."""
     told: list[Alert] = []
     state: PatientState | None = None
     for verdict in verdicts:

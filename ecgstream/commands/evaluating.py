@@ -1,0 +1,197 @@
+"""The command that measures the models on annotated records."""
+
+import sys
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecgstream.commands.options import Data, Json, Models
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from bus.settings import KafkaSettings
+    from detector.manifest import Thresholds
+    from ecg.annotations import Annotations
+    from ecgstream.disturbed import DisturbedEvaluation
+    from ecgstream.evaluation import Judged, Judging
+
+TABLE_WIDTH = 140
+
+
+class EvaluationPath(StrEnum):
+    """How the verdicts come about."""
+
+    OFFLINE = "offline"
+    KAFKA = "kafka"
+
+
+def evaluate(
+    *,
+    data: Data = None,
+    records: Annotated[
+        str | None,
+        typer.Option(
+            metavar="R,...", help="ds2, ds1, all, or names such as 100,103.  [default: ds2; ds1 with --disturb]"
+        ),
+    ] = None,
+    annotator: Annotated[str, typer.Option(metavar="EXT", help="Extension of the annotation files.")] = "atr",
+    path: Annotated[EvaluationPath, typer.Option(help="By the pure core, or through a real Kafka.")] = (
+        EvaluationPath.OFFLINE
+    ),
+    chunk_ms: Annotated[
+        int, typer.Option(min=100, max=1000, help="Length of a samples message on the Kafka path, ms.")
+    ] = 250,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="On the Kafka path: hold every verdict against the offline one.")
+    ] = False,
+    disturb: Annotated[
+        str | None,
+        typer.Option(
+            metavar="D,...",
+            help="Also as other devices would hear them, offline: all, or names such as rate-128,swapped,em.",
+        ),
+    ] = None,
+    noise: Annotated[Path | None, typer.Option(help="Folder of the noise records; by default nstdb.")] = None,
+    models: Models = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a report with curves, the worst records first.")
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Measure the models on annotated records: windows, beats and alarms."""
+    from rich.console import Console
+
+    from alerting.settings import AlertingSettings
+    from bus.settings import KafkaSettings
+    from detector.manifest import load_manifest
+    from detector.settings import DetectorSettings
+    from ecg.data import data_directory
+    from ecgstream.disturbed import chosen
+    from ecgstream.evaluation import Judging, annotated_records
+    from ecgstream.evaluation import compare as compared
+    from ecgstream.recordings import NOISE_DATABASE, records_folder
+    from ecgstream.running import STDOUT, write_json
+    from ecgstream.settings import ProcessSettings, load
+    from ops.logging import configure_logging
+    from training.evaluate import evaluate_tallies
+    from training.evaluation_table import disturbance_table, tables
+    from training.tally import tally_records
+
+    process = load(ProcessSettings)
+    configure_logging(service="evaluate", level="warning", form=process.log_format)
+    kafka = load(KafkaSettings)
+    judging = Judging(
+        folder=records_folder(data, process),
+        settings=load(DetectorSettings, models=models),
+        rules=load(AlertingSettings),
+    )
+    thresholds = load_manifest(judging.settings.models).thresholds
+    noise = noise or data_directory(process.data_dir) / NOISE_DATABASE
+    disturbances = chosen(disturb, noise) if disturb else ()
+    # While weaknesses are looked for, the test set stays closed unless it is asked for.
+    annotations, left_out = annotated_records(
+        records or ("ds1" if disturb else "ds2"), judging.folder, annotator=annotator
+    )
+    names = tuple(annotations)
+    offline = path is EvaluationPath.OFFLINE
+    judged = _judged_offline(names, judging) if offline else _judged_on_kafka(names, judging, kafka, chunk_ms)
+    tallies = tally_records(judged.verdicts, annotations, alerts=judged.alerts)
+    evaluation = evaluate_tallies(tallies, thresholds=thresholds, path=path.value)
+    result = evaluation.model_dump(mode="json") | {"left_out": left_out}
+    # Tables cut to 80 columns would hide figures in a log.
+    console = Console(width=None if sys.stdout.isatty() else TABLE_WIDTH, quiet=json == STDOUT)
+    console.print(tables(evaluation))
+    for name, reason in left_out.items():
+        console.print(f"record {name} is left out: {reason}")
+    if compare and not offline:
+        found = compared(judged.verdicts, _judged_offline(names, judging).verdicts)
+        result["compared"] = asdict(found)
+        console.print(
+            f"{found.windows} windows against the offline path: largest difference of a score "
+            f"{found.largest_difference:.3g}, {found.different} different, {found.missing} missing"
+        )
+    if disturbances:
+        disturbed = _disturbed(disturbances, annotations, judging, thresholds, noise)
+        console.print(disturbance_table(evaluation, {one.name: one.evaluation for one in disturbed}))
+        result["disturbed"] = {
+            one.name: {
+                "figures": one.evaluation and one.evaluation.model_dump(mode="json", exclude={"per_record"}),
+                "left_out": one.left_out,
+            }
+            for one in disturbed
+        }
+    if html:
+        from training.evaluation_report import write_report
+
+        write_report(html, tallies, evaluation)
+        console.print(f"the report is in {html}")
+    write_json(result, json)
+
+
+def _progress() -> "Progress":
+    from rich.console import Console
+    from rich.progress import Progress
+
+    return Progress(console=Console(stderr=True))
+
+
+def _judged_offline(names: tuple[str, ...], judging: "Judging") -> "Judged":
+    from ecgstream.evaluation import judge_offline
+
+    with _progress() as progress:
+        task = progress.add_task("judging records", total=len(names))
+        return judge_offline(names, judging, done=lambda count: progress.advance(task, count))
+
+
+def _disturbed(
+    names: tuple[str, ...],
+    annotations: "dict[str, Annotations]",
+    judging: "Judging",
+    thresholds: "Thresholds",
+    noise: Path,
+) -> "list[DisturbedEvaluation]":
+    from ecgstream.disturbed import evaluate_disturbed
+
+    with _progress() as progress:
+        task = progress.add_task("judging disturbed records", total=len(names) * len(annotations))
+        evaluations = evaluate_disturbed(
+            names,
+            annotations,
+            judging,
+            thresholds=thresholds,
+            noise=noise,
+            done=lambda count: progress.advance(task, count),
+        )
+        return list(evaluations)
+
+
+def _judged_on_kafka(names: tuple[str, ...], judging: "Judging", kafka: "KafkaSettings", chunk_ms: int) -> "Judged":
+    from ecgstream.evaluation import judge_on_kafka, windows_in
+    from ecgstream.local_system import LocalSystem
+    from ecgstream.recordings import load_records
+    from ecgstream.running import run
+
+    records = load_records(names, judging.folder)
+    system = LocalSystem(("detect", "--models", str(judging.settings.models)), ("alert",), partitions=kafka.partitions)
+
+    async def judge() -> "Judged":
+        with _progress() as progress:
+            task = progress.add_task("starting Kafka", total=sum(windows_in(record) for record in records))
+            try:
+                await system.start()
+                progress.update(task, description="judging windows")
+                return await judge_on_kafka(
+                    records,
+                    system.kafka,
+                    chunk_ms=chunk_ms,
+                    check=system.check,
+                    done=lambda count: progress.advance(task, count),
+                )
+            finally:
+                await system.end()
+
+    return run(judge())
