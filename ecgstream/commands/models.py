@@ -63,7 +63,7 @@ def train(
     from ecgstream.recordings import NOISE_DATABASE, names_of, records_folder
     from ecgstream.settings import ProcessSettings, load
 
-    _need_torch()
+    need_torch()
     from training.records import TrainingRecords
     from training.train import TrainingSettings
     from training.train import train as train_networks
@@ -87,7 +87,7 @@ def export(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where the models go; earlier ones are replaced.")],
 ) -> None:
     """Write a run's networks as ONNX files with their manifest, checked against torch."""
-    _need_torch()
+    need_torch()
     from training.export import export as export_networks
 
     exported = export_networks(run_directory, directory)
@@ -96,7 +96,13 @@ def export(
     typer.echo(f"the models are in {exported.directory}")
 
 
-def _need_torch() -> None:
+def need_torch() -> None:
+    """Say what to install where the extra for training is not.
+
+    Raises
+    ------
+    EcgStreamError : when a package of it is missing
+    """
     from importlib.util import find_spec
 
     from ecg.errors import EcgStreamError
