@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ecgstream.commands import evaluating, measuring, reporting, services, upkeep, watching
+from ecgstream.commands import comparing, evaluating, measuring, reporting, services, upkeep, watching
 from ecgstream.commands import models as model_commands
 
 app = typer.Typer(
@@ -52,3 +52,4 @@ app.add_typer(services.topics, name="topics")
 app.add_typer(upkeep.data, name="data")
 app.add_typer(measuring.bench, name="bench")
 app.add_typer(reporting.report, name="report")
+app.add_typer(comparing.compare, name="compare")

@@ -1,0 +1,90 @@
+"""The commands that compare networks: one fits them on training patients, one scores them on others."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecgstream.commands.options import Data, Json
+
+TABLE_WIDTH = 140  # cut to 80 columns the table would hide figures in a log
+
+compare = typer.Typer(help="Other networks beside those that ship, on the same patients.", no_args_is_help=True)
+
+
+@compare.callback()
+def _compare() -> None:
+    """Other networks beside those that ship, on the same patients."""
+
+
+@compare.command("fit")
+def fit_networks(
+    run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="What `ecgstream train` wrote.")],
+    *,
+    data: Data = None,
+    records: Annotated[str, typer.Option(metavar="R,...", help="What to learn from; no test record is taken.")] = "ds1",
+    noise: Annotated[Path | None, typer.Option(help="Folder of the noise records; by default nstdb.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder for prepared windows; by default in RUN.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Fits of each network.")] = 3,
+    workers: Annotated[int, typer.Option(min=1, help="Fits that run side by side.")] = 2,
+) -> None:
+    """Fit every network from several seeds and export them to ONNX; what was cut off goes on."""
+    from rich.console import Console
+
+    from ecg.data import data_directory
+    from ecgstream.commands.models import need_torch
+    from ecgstream.recordings import NOISE_DATABASE, names_of, records_folder
+    from ecgstream.settings import ProcessSettings, load
+
+    need_torch()
+    from training.comparison import ComparisonSettings, fit_comparison
+    from training.records import TrainingRecords
+
+    process = load(ProcessSettings)
+    folder = records_folder(data, process)
+    fits = fit_comparison(
+        TrainingRecords(directory=folder, names=names_of([records], folder)),
+        run_directory,
+        cache=cache or run_directory / "windows",
+        noise=noise or data_directory(process.data_dir) / NOISE_DATABASE,
+        settings=ComparisonSettings(seeds=seeds, workers=workers),
+        console=Console(stderr=True),
+    )
+    for network in fits.networks:
+        typer.echo(f"{network.kind}: onnxruntime and torch differ by at most {network.onnx_difference:.2g}")
+    typer.echo(f"fitted: score them with 'ecgstream compare score {run_directory}'")
+
+
+@compare.command("score")
+def score_networks(
+    run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="What `ecgstream compare fit` added to.")],
+    *,
+    data: Data = None,
+    records: Annotated[str, typer.Option(metavar="R,...", help="ds2, ds1, all, or names such as 100,103.")] = "ds2",
+    json: Json = None,
+) -> None:
+    """Score every network on patients it has not seen: one table, and comparison.json in RUN."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from ecgstream.commands.models import need_torch
+    from ecgstream.recordings import names_of, records_folder
+    from ecgstream.running import STDOUT, write_json
+    from ecgstream.settings import ProcessSettings, load
+
+    need_torch()
+    from training.comparison_scoring import score_comparison
+    from training.comparison_table import table
+
+    folder = records_folder(data, load(ProcessSettings))
+    told = Console(stderr=True)
+    comparison = score_comparison(
+        run_directory,
+        folder,
+        names_of([records], folder),
+        track=lambda names: track(list(names), "preparing windows", console=told),
+    )
+    if json != STDOUT:
+        Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table(comparison))
+    write_json(comparison.model_dump(mode="json"), json)
