@@ -1,12 +1,15 @@
 """Recordings to training windows, by the preprocessing that the detector uses; cached by what made them."""
 
+import glob
 import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +39,7 @@ CLASSES = ("none", "N", "S", "V", "F")
 UNKNOWN = 255  # a frame that teaches nothing: class Q, or ventricular flutter, which has no beats
 BEAT_HALF_WIDTH_S = 0.06  # a beat marks the three frames around it: annotations stray by a frame
 PHASE_S = 1.25  # training windows start four times as often as the detector's, so that no phase is special
-# Whatever changes in these files may change a window.
+# Whatever changes in these files, or in a new version of these packages, may change a window.
 _MADE_BY: tuple[ModuleType, ...] = (
     ecg.annotations,
     ecg.filters,
@@ -48,6 +51,8 @@ _MADE_BY: tuple[ModuleType, ...] = (
     ecg.wfdb_files,
     ecg.windows,
 )
+_PACKAGES = ("numpy", "scipy", "wfdb")
+_KEY_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,17 +171,18 @@ def windows_of(record: Record, annotations: Annotations, *, phase_s: float = PHA
 
 
 def cache_key(records: TrainingRecords, name: str) -> str:
-    """What a record's windows depend on, as 16 hex digits: code, preprocessing, settings and the record's bytes."""
+    """What a record's windows depend on, as 16 hex digits: code, packages, preprocessing, and the record's bytes."""
     sources = {module.__name__: _source_hash(module.__file__) for module in _MADE_BY} | {
         __name__: _source_hash(__file__)
     }
     made_by = {
         "sources": sources,
+        "packages": {name: version(name) for name in _PACKAGES},
         "preprocessing": PREPROCESSING_VERSION,
         "phase_s": PHASE_S,
         "record": records.content_hash(name),
     }
-    return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:_KEY_DIGITS]
 
 
 def _source_hash(file: str | None) -> str:
@@ -200,18 +206,29 @@ def load_windows(
 
 def _load_one(records: TrainingRecords, name: str, cache: Path) -> RecordWindows:
     file = cache / f"{name}-{cache_key(records, name)}.npz"
-    if file.is_file():
-        with np.load(file) as stored:
-            return RecordWindows(name=name, **{key: stored[key] for key in stored.files})
+    if (kept := _read(file, name)) is not None:
+        return kept
     path = records.directory / name
     windows = windows_of(read_wfdb(path), read_annotations(path))
-    for stale in cache.glob(f"{name}-*.npz"):
-        stale.unlink(missing_ok=True)
+    # Only this record's: "208-*" would also be "208-excerpt-...". A file of this key may be another process's, new.
+    for old in cache.glob(f"{glob.escape(name)}-{'[0-9a-f]' * _KEY_DIGITS}.*"):
+        if old.stem != file.stem:
+            old.unlink(missing_ok=True)
     partial = file.with_suffix(f".{os.getpid()}")  # several processes may prepare the same record
     with partial.open("wb") as stream:
         np.savez(stream, **{key: getattr(windows, key) for key in _ARRAYS})
     partial.replace(file)
     return windows
+
+
+def _read(file: Path, name: str) -> RecordWindows | None:
+    """Prepared windows; None where there are none, or the file is cut or damaged (its checksums tell)."""
+    try:
+        # Opened here: numpy leaves a file that it cannot read open.
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            return RecordWindows(name=name, **{key: stored[key] for key in _ARRAYS})
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile):
+        return None
 
 
 def noise_of(directory: Path) -> Float32Array:

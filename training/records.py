@@ -46,10 +46,16 @@ class TrainingRecords:
                     _refuse(name, Path(line.split()[0].split("/")[0]).stem)
 
     def content_hash(self, name: str) -> str:
-        """SHA-256 over a record's header, signals and annotations, hex."""
+        """SHA-256 over a record's header, the signal files that it names, and the annotations, hex."""
         digest = hashlib.sha256()
-        for suffix in (".hea", ".dat", ".atr"):
-            file = self.directory / f"{name}{suffix}"
+        header = self.directory / f"{name}.hea"
+        lines = [line.split() for line in header.read_text(encoding="utf-8", errors="replace").splitlines()]
+        signals = [words[0] for words in lines if words and not words[0].startswith("#")][1:]
+        for file in (
+            header,
+            *(self.directory / signal for signal in dict.fromkeys(signals)),
+            header.with_suffix(".atr"),
+        ):
             if file.is_file():
                 digest.update(file.name.encode() + b"\0" + file.read_bytes())
         return digest.hexdigest()

@@ -1,3 +1,7 @@
+import ast
+import inspect
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +134,77 @@ def test_a_changed_annotation_makes_windows_anew_and_drops_the_old(folder: Path,
     assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
+@pytest.mark.parametrize("kept", [0, 1, 1000, 0.5, -1])
+def test_a_cut_file_in_the_cache_is_made_anew(kept: float, folder: Path, tmp_path: Path) -> None:
+    records = TrainingRecords(directory=folder, names=("101",))
+    cache = tmp_path / "cache"
+    before = load_windows(records, cache)[0]
+    (file,) = cache.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
+    np.testing.assert_array_equal(load_windows(records, cache)[0].inputs, before.inputs)
+    assert file.stat().st_size == len(whole)
+
+
+def test_a_damaged_byte_in_the_cache_is_seen(folder: Path, tmp_path: Path) -> None:
+    records = TrainingRecords(directory=folder, names=("101",))
+    cache = tmp_path / "cache"
+    before = load_windows(records, cache)[0]
+    (file,) = cache.iterdir()
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    np.testing.assert_array_equal(load_windows(records, cache)[0].inputs, before.inputs)
+    assert file.read_bytes() != content
+
+
+def test_another_records_windows_stay(folder: Path, tmp_path: Path) -> None:
+    write_record(folder, "101-excerpt", beat_s=BEAT_S, symbols=SYMBOLS)
+    cache = tmp_path / "cache"
+    load_windows(TrainingRecords(directory=folder, names=("101-excerpt",)), cache)
+    (other,) = cache.iterdir()
+    load_windows(TrainingRecords(directory=folder, names=("101",)), cache)
+    assert other.is_file()
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_processes_that_prepare_the_same_record_agree_and_leave_one_file(folder: Path, tmp_path: Path) -> None:
+    records = TrainingRecords(directory=folder, names=("101",))
+    cache = tmp_path / "cache"
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        one, other = pool.map(load_windows, [records] * 2, [cache] * 2)
+    np.testing.assert_array_equal(one[0].inputs, other[0].inputs)
+    assert [file.suffix for file in cache.iterdir()] == [".npz"]
+
+
+def test_a_file_that_another_process_has_just_made_is_not_removed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = TrainingRecords(directory=folder, names=("101",))
+    cache = tmp_path / "cache"
+    load_windows(records, cache)
+    (file,) = cache.iterdir()
+    removed: list[Path] = []
+    monkeypatch.setattr(training.data, "_read", lambda *_: None)  # it was not there when this process looked
+    monkeypatch.setattr(Path, "unlink", lambda path, **_: removed.append(path))
+    load_windows(records, cache)
+    assert removed == []
+    assert list(cache.iterdir()) == [file]
+
+
+def test_every_source_that_windows_are_made_by_is_in_the_key() -> None:
+    made_by = {module.__name__ for module in training.data._MADE_BY}
+    imported = set()
+    for module in (training.data, *training.data._MADE_BY):
+        tree = ast.parse(inspect.getsource(module))
+        imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    # An error's wording changes no window; which records may be read does not either.
+    assert {name for name in imported if name.startswith(("ecg.", "training."))} - made_by == {
+        "ecg.errors",
+        "training.records",
+    }
+
+
 def test_the_key_depends_on_data_preprocessing_and_code(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     records = TrainingRecords(directory=folder, names=("101",))
     plain = cache_key(records, "101")
@@ -139,6 +214,12 @@ def test_the_key_depends_on_data_preprocessing_and_code(folder: Path, monkeypatc
         assert cache_key(records, "101") != plain
     with monkeypatch.context() as patch:
         patch.setattr(training.data, "_MADE_BY", ())
+        assert cache_key(records, "101") != plain
+    with monkeypatch.context() as patch:
+        patch.setattr(training.data, "_source_hash", lambda file: f"{file} was edited")
+        assert cache_key(records, "101") != plain
+    with monkeypatch.context() as patch:
+        patch.setattr(training.data, "version", lambda _: "a newer one")
         assert cache_key(records, "101") != plain
     (folder / "101.atr").write_bytes((folder / "101.atr").read_bytes() + b"\0\0")
     assert cache_key(records, "101") != plain

@@ -54,3 +54,15 @@ def test_a_training_record_passes(folder: Path) -> None:
 def test_no_record_is_an_error(folder: Path) -> None:
     with pytest.raises(EcgStreamError, match="no record to train on"):
         TrainingRecords(directory=folder, names=())
+
+
+@pytest.mark.parametrize("file", ["101.hea", "other.dat", "101.atr"])
+def test_the_hash_of_a_record_is_over_every_file_of_it(file: str, folder: Path) -> None:
+    # The header may name a signal file of another name.
+    (folder / "101.dat").rename(folder / "other.dat")
+    header = folder / "101.hea"
+    header.write_text(header.read_text(encoding="utf-8").replace("101.dat", "other.dat"), encoding="utf-8")
+    records = TrainingRecords(directory=folder, names=("101",))
+    before = records.content_hash("101")
+    (folder / file).write_bytes((folder / file).read_bytes() + b"\n")
+    assert records.content_hash("101") != before
