@@ -1,8 +1,9 @@
 import ast
 import inspect
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
+import os
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -168,34 +169,50 @@ def test_another_records_windows_stay(folder: Path, tmp_path: Path) -> None:
     assert len(list(cache.iterdir())) == 2
 
 
-def test_processes_that_prepare_the_same_record_agree_and_leave_one_file(folder: Path, tmp_path: Path) -> None:
+def test_processes_that_prepare_the_same_record_at_once_agree_and_leave_one_file(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     records = TrainingRecords(directory=folder, names=("101",))
     cache = tmp_path / "cache"
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        one, other = pool.map(load_windows, [records] * 2, [cache] * 2)
-    np.testing.assert_array_equal(one[0].inputs, other[0].inputs)
-    assert [file.suffix for file in cache.iterdir()] == [".npz"]
+    others: list[training.data.RecordWindows] = []
+    written: list[Path] = []
+
+    def while_another_does_the_same(*inputs: Any) -> training.data.RecordWindows:
+        if not others:
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "getpid", lambda: 1)
+                patch.setattr(training.data, "windows_of", windows_of)
+                others.extend(load_windows(records, cache))
+            written.extend(cache.iterdir())
+        assert list(cache.iterdir()) == written  # what the other one wrote is there at any time
+        return windows_of(*inputs)
+
+    monkeypatch.setattr(training.data, "windows_of", while_another_does_the_same)
+    (one,) = load_windows(records, cache)
+    np.testing.assert_array_equal(one.inputs, others[0].inputs)
+    assert list(cache.iterdir()) == written
+    assert [file.suffix for file in written] == [".npz"]
 
 
-def test_a_file_that_another_process_has_just_made_is_not_removed(
+def test_a_file_of_this_key_is_replaced_but_never_removed(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = TrainingRecords(directory=folder, names=("101",))
     cache = tmp_path / "cache"
     load_windows(records, cache)
-    (file,) = cache.iterdir()
     removed: list[Path] = []
     monkeypatch.setattr(training.data, "_read", lambda *_: None)  # it was not there when this process looked
     monkeypatch.setattr(Path, "unlink", lambda path, **_: removed.append(path))
     load_windows(records, cache)
     assert removed == []
-    assert list(cache.iterdir()) == [file]
+    assert len(list(cache.iterdir())) == 1
 
 
 def test_every_source_that_windows_are_made_by_is_in_the_key() -> None:
     made_by = {module.__name__ for module in training.data._MADE_BY}
     imported = set()
-    for module in (training.data, *training.data._MADE_BY):
+    modules: tuple[ModuleType, ...] = (training.data, *training.data._MADE_BY)
+    for module in modules:
         tree = ast.parse(inspect.getsource(module))
         imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     # An error's wording changes no window; which records may be read does not either.
