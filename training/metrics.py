@@ -34,7 +34,7 @@ def average_precision(labels: Labels, scores: Scores) -> float | None:
     """Area under the precision-recall curve as the sum of steps, not of trapezoids. None without positives."""
     if not labels.any():
         return None
-    precision, recall, _ = _curve(labels, scores)
+    precision, recall, _ = precision_recall_curve(labels, scores)
     return float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
 
@@ -42,7 +42,7 @@ def best_f1_threshold(labels: Labels, scores: Scores) -> float | None:
     """The score from which on calling True gives the highest F1. None without positives."""
     if not labels.any():
         return None
-    precision, recall, thresholds = _curve(labels, scores)
+    precision, recall, thresholds = precision_recall_curve(labels, scores)
     f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
     return float(thresholds[f1.argmax()])
 
@@ -57,10 +57,23 @@ def confusion(labels: Labels, called: Labels) -> tuple[int, int, int, int]:
     )
 
 
-def _curve(labels: Labels, scores: Scores) -> tuple[Scores, Scores, Scores]:
-    """Precision and recall at each distinct threshold, the highest first."""
+def roc_curve(labels: Labels, scores: Scores) -> tuple[Scores, Scores]:
+    """False and true positive rate at each distinct threshold, from (0, 0) to (1, 1); needs both classes."""
+    hits, called, _ = _steps(labels, scores)
+    negatives = len(labels) - hits[-1]
+    return np.append(0.0, (called - hits) / negatives), np.append(0.0, hits / hits[-1])
+
+
+def precision_recall_curve(labels: Labels, scores: Scores) -> tuple[Scores, Scores, Scores]:
+    """Precision, recall and threshold at each distinct threshold, the highest first; needs a positive."""
+    hits, called, thresholds = _steps(labels, scores)
+    return hits / called, hits / hits[-1], thresholds
+
+
+def _steps(labels: Labels, scores: Scores) -> tuple[Scores, Scores, Scores]:
+    """At each distinct threshold, the highest first: true positives, windows called, and the threshold."""
     order = np.argsort(-scores, kind="stable")
     sorted_scores = scores[order]
     last_of_tie = np.append(np.flatnonzero(np.diff(sorted_scores)), len(scores) - 1)
-    hits = np.cumsum(labels[order])[last_of_tie]
-    return hits / (last_of_tie + 1), hits / labels.sum(), sorted_scores[last_of_tie]
+    hits = np.cumsum(labels[order])[last_of_tie].astype(np.float64)
+    return hits, (last_of_tie + 1).astype(np.float64), sorted_scores[last_of_tie]

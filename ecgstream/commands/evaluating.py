@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecgstream.commands.models import TABLE_WIDTH
 from ecgstream.commands.options import Data, Json, Models
 
 if TYPE_CHECKING:
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from ecg.annotations import Annotations
     from ecgstream.disturbed import DisturbedEvaluation
     from ecgstream.evaluation import Judged, Judging
-
-TABLE_WIDTH = 140
+    from training.figures import Evaluation
 
 
 class EvaluationPath(StrEnum):
@@ -114,9 +114,11 @@ def evaluate(
             f"{found.windows} windows against the offline path: largest difference of a score "
             f"{found.largest_difference:.3g}, {found.different} different, {found.missing} missing"
         )
+    under: dict[str, Evaluation | None] = {}
     if disturbances:
         disturbed = _disturbed(disturbances, annotations, judging, thresholds, noise)
-        console.print(disturbance_table(evaluation, {one.name: one.evaluation for one in disturbed}))
+        under = {one.name: one.evaluation for one in disturbed}
+        console.print(disturbance_table(evaluation, under))
         result["disturbed"] = {
             one.name: {
                 "figures": one.evaluation and one.evaluation.model_dump(mode="json", exclude={"per_record"}),
@@ -127,7 +129,7 @@ def evaluate(
     if html:
         from training.evaluation_report import write_report
 
-        write_report(html, tallies, evaluation)
+        write_report(html, tallies, evaluation, disturbed=under)
         console.print(f"the report is in {html}")
     write_json(result, json)
 

@@ -8,6 +8,8 @@ import typer
 
 from ecgstream.commands.options import Data, Json, Models
 
+TABLE_WIDTH = 140
+
 
 class Unit(StrEnum):
     """Units of a file that does not say its own."""

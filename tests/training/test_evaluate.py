@@ -2,69 +2,20 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from bus.messages import Alert, Beat, Continuity, Quality, Verdict
-from detector.manifest import Thresholds
+from bus.messages import Alert
 from ecg.annotations import Annotations
 from ecg.errors import EcgStreamError
+from tests.training.judged import ANNOTATIONS, START_NS, THRESHOLDS, VERDICTS, annotations, verdict
 from training.evaluate import evaluate
-from training.evaluation_table import tables
-
-FS_HZ = 250.0
-START_NS = 1_000_000_000_000
-THRESHOLDS = Thresholds(cnn=0.4, autoencoder=0.6, fused=0.5)
-
-
-def _verdict(window: int, score: float | None, beats: tuple[tuple[float, str], ...] = ()) -> Verdict:
-    return Verdict(
-        id=f"p/{START_NS}/{window}",
-        patient="p",
-        device="d",
-        stream_start_ns=START_NS,
-        window=window,
-        start_ns=START_NS + window * 5_000_000_000,
-        end_ns=START_NS + (window + 1) * 5_000_000_000,
-        fs_hz=FS_HZ,
-        leads=("MLII",),
-        lead="MLII",
-        decision="unusable" if score is None else "abnormal" if score >= 0.5 else "normal",
-        cnn=score,
-        autoencoder=score,
-        autoencoder_error=score,
-        fused=score,
-        threshold=0.5,
-        beats=tuple(
-            Beat(t_ns=START_NS + round(time_s * 1e9), beat_class=letter, confidence=0.9) for time_s, letter in beats
-        ),
-        heart_rate_bpm=None,
-        quality=Quality(missing=0, flat=0, clipped=0, noise=0),
-        continuity=Continuity(),
-        reasons=(),
-        models={},
-    )
-
-
-def _annotations(*beats: tuple[float, str]) -> Annotations:
-    return Annotations(
-        sample=np.array([round(time_s * FS_HZ) for time_s, _ in beats], np.int64),
-        symbol=tuple(symbol for _, symbol in beats),
-        aux=("",) * len(beats),
-    )
-
-
-# Five windows: normal, ventricular, class Q (left out), normal, supraventricular; the last has no usable signal.
-ANNOTATIONS = _annotations((1, "N"), (6, "V"), (7, "N"), (11, "Q"), (16, "N"), (21, "A"))
-VERDICTS = [
-    _verdict(0, 0.1, ((1.0, "N"),)),
-    _verdict(1, 0.9, ((6.05, "V"), (7.0, "N"))),
-    _verdict(2, 0.95),
-    _verdict(3, 0.55, ((13.0, "N"), (16.1, "S"))),
-    _verdict(4, None),
-]
+from training.evaluation_table import disturbance_table, tables
+from training.intervals import patient_interval
+from training.metrics import auroc
 
 
 def _alert(number: int, onset_s: float, last_s: float, priority: str, kind: str = "physiological") -> list[Alert]:
@@ -115,9 +66,9 @@ def test_beats_are_counted_over_the_record() -> None:
 
 
 def test_records_are_pooled_by_their_windows_not_averaged() -> None:
-    other = [_verdict(number, 0.2) for number in range(12)]
+    other = [verdict(number, 0.2) for number in range(12)]
     report = evaluate(
-        {"1": VERDICTS, "2": other}, {"1": ANNOTATIONS, "2": _annotations((1, "N"))}, thresholds=THRESHOLDS
+        {"1": VERDICTS, "2": other}, {"1": ANNOTATIONS, "2": annotations((1, "N"))}, thresholds=THRESHOLDS
     )
     assert report.records == 2
     assert report.hours == pytest.approx(17 * 5 / 3600, abs=1e-3)
@@ -127,7 +78,7 @@ def test_records_are_pooled_by_their_windows_not_averaged() -> None:
 
 
 def test_what_cannot_be_computed_is_null() -> None:
-    report = evaluate({"1": [_verdict(0, 0.1)]}, {"1": _annotations((30, "N"))}, thresholds=THRESHOLDS)
+    report = evaluate({"1": [verdict(0, 0.1)]}, {"1": annotations((30, "N"))}, thresholds=THRESHOLDS)
     assert report.windows.fused.auroc is None
     assert report.windows.fused.sensitivity is None
     assert report.windows.fused.precision is None
@@ -186,6 +137,16 @@ def test_the_table_shows_every_record_and_a_dash_for_nothing() -> None:
     assert row.split()[3] == "0.33"
 
 
+def test_the_disturbances_stand_below_the_undisturbed_row() -> None:
+    good = evaluate({"1": [verdict(0, 0.1), verdict(1, 0.9)]}, {"1": annotations((6, "V"))}, thresholds=THRESHOLDS)
+    bad = evaluate({"1": [verdict(0, 0.9), verdict(1, 0.1)]}, {"1": annotations((6, "V"))}, thresholds=THRESHOLDS)
+    shown = io.StringIO()
+    Console(width=160, file=shown).print(disturbance_table(good, {"inverted": bad, "second-lead": None}))
+    rows = [line.split() for line in shown.getvalue().splitlines() if line.startswith("│")]
+    assert [row[1] for row in rows] == ["none", "inverted", "second-lead"]
+    assert [row[5] for row in rows[:2]] == ["1.0000", "0.0000"]
+
+
 def test_the_evaluation_needs_nothing_of_training() -> None:
     code = (
         "import sys, training.evaluate, training.evaluation_table\n"
@@ -193,3 +154,93 @@ def test_the_evaluation_needs_nothing_of_training() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "[]"
+
+
+def test_beats_are_confused_by_reference_and_found_class() -> None:
+    confusion = evaluate({"1": VERDICTS}, {"1": ANNOTATIONS}, thresholds=THRESHOLDS).beats.confusion
+    assert confusion == {
+        "N": {"N": 2, "S": 1},
+        "V": {"V": 1},
+        "S": {"missed": 1},
+        "Q": {"missed": 1},
+        "extra": {"N": 1},
+    }
+
+
+def test_where_no_beat_is_annotated_none_is_compared() -> None:
+    rhythm = Annotations(sample=np.array([0, 1250]), symbol=("+", "+"), aux=("(N", "(AFIB"))
+    report = evaluate({"1": VERDICTS}, {"1": rhythm}, thresholds=THRESHOLDS)
+    assert (report.beats.qrs.ppv, report.beats.veb.ppv, report.beats.confusion) == (None, None, {})
+    record = report.per_record["1"]
+    assert (record.beats_annotated, record.rhythms_annotated) == (False, True)
+    # Windows 1 to 3 lie in atrial fibrillation; the last has no signal.
+    assert report.windows.fused.confusion == ((1, 0), (0, 3))
+    record = evaluate({"1": VERDICTS}, {"1": ANNOTATIONS}, thresholds=THRESHOLDS).per_record["1"]
+    assert (record.beats_annotated, record.rhythms_annotated) == (True, False)
+
+
+def test_false_alarms_are_counted_by_record_and_together() -> None:
+    alerts = {"1": [*_alert(1, 0.0, 4.0, "high"), *_alert(2, 15.0, 20.0, "low")], "2": []}
+    normal = [verdict(number, 0.2) for number in range(5)]
+    report = evaluate(
+        {"1": VERDICTS, "2": normal},
+        {"1": ANNOTATIONS, "2": annotations((1, "N"))},
+        thresholds=THRESHOLDS,
+        alerts=alerts,
+    )
+    one, other = report.per_record["1"].alarms, report.per_record["2"].alarms
+    assert report.alarms is not None
+    assert one is not None
+    assert other is not None
+    assert (report.alarms.physiological.count, one.physiological.count, other.physiological.count) == (2, 2, 0)
+    assert one.high.false_per_hour == one.low.false_per_hour == pytest.approx(3600 / 25)
+    assert one.physiological.false_per_hour == pytest.approx(2 * 3600 / 25)
+    assert other.physiological.false_per_hour == 0
+    assert report.alarms.physiological.false_per_hour == pytest.approx(2 * 3600 / 50)
+
+
+def test_intervals_hold_the_figures_and_need_two_patients() -> None:
+    random = np.random.default_rng(3)
+    verdicts, reference = {}, {}
+    for name in ("1", "2", "3", "201", "202"):
+        odd = random.random(40) < 0.4
+        scores = np.clip(0.35 * odd + 0.65 * random.random(40), 0, 1)
+        verdicts[name] = [
+            verdict(number, float(score), ((5 * number + 1.0, "V" if score > 0.5 else "N"),))
+            for number, score in enumerate(scores)
+        ]
+        reference[name] = annotations(*((5 * number + 1.0, "V" if of else "N") for number, of in enumerate(odd)))
+    report = evaluate(verdicts, reference, thresholds=THRESHOLDS)
+    sure = report.intervals
+    assert sure.patients == 4  # 201 and 202 are one person
+    for interval, figure in (
+        (sure.windows.fused.auroc, report.windows.fused.auroc),
+        (sure.windows.fused.f1, report.windows.fused.f1),
+        (sure.beats.veb.se, report.beats.veb.se),
+        (sure.beats.veb.ppv, report.beats.veb.ppv),
+    ):
+        assert interval is not None
+        assert figure is not None
+        assert interval[0] < figure < interval[1]
+    assert sure.beats.sveb.se is None
+    pooled = {name: verdicts[name] for name in ("201", "202")}
+    alone = evaluate(pooled, reference, thresholds=THRESHOLDS).intervals
+    assert (alone.patients, alone.windows.fused.auroc, alone.beats.qrs.se) == (1, None, None)
+
+
+def test_the_interval_of_an_area_is_that_of_the_area_drawn_by_drawn() -> None:
+    random = np.random.default_rng(7)
+    drawn: list[tuple[np.ndarray, np.ndarray]] = []
+    verdicts, reference = {}, {}
+    for name in ("1", "2", "3"):
+        odd = random.random(20) < 0.5
+        scores = np.round(0.3 * odd + 0.7 * random.random(20), 1)  # with ties
+        drawn.append((odd, scores))
+        verdicts[name] = [verdict(number, float(score)) for number, score in enumerate(scores)]
+        reference[name] = annotations(*((5 * number + 1.0, "V" if of else "N") for number, of in enumerate(odd)))
+    found = evaluate(verdicts, reference, thresholds=THRESHOLDS).intervals.windows.cnn.auroc
+
+    def area(chosen: Sequence[tuple[np.ndarray, np.ndarray]]) -> float | None:
+        return auroc(np.concatenate([odd for odd, _ in chosen]), np.concatenate([scores for _, scores in chosen]))
+
+    assert found == pytest.approx(patient_interval(area, drawn), abs=1e-6)

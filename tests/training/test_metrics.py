@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from training.metrics import auroc, average_precision, best_f1_threshold, confusion, ratio
+from training.metrics import (
+    auroc,
+    average_precision,
+    best_f1_threshold,
+    confusion,
+    precision_recall_curve,
+    ratio,
+    roc_curve,
+)
 
 # Few distinct scores, so that ties are common.
 CASES = st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=60)
@@ -49,3 +57,17 @@ def test_the_confusion_counts_every_window_once(case: list[tuple[bool, int]]) ->
 def test_nothing_over_nothing_is_not_nought() -> None:
     assert ratio(0, 0) is None
     assert ratio(0, 3) == 0
+
+
+def test_curves_end_where_everything_is_called() -> None:
+    labels = np.array([True, False, True, False])
+    scores = np.array([0.9, 0.8, 0.8, 0.1])
+    false_rate, true_rate = roc_curve(labels, scores)
+    assert false_rate.tolist() == [0, 0, 0.5, 1]
+    assert true_rate.tolist() == [0, 0.5, 1, 1]
+    area = auroc(labels, scores)
+    assert np.trapezoid(true_rate, false_rate) == pytest.approx(area)
+    precision, recall, thresholds = precision_recall_curve(labels, scores)
+    assert precision.tolist() == pytest.approx([1, 2 / 3, 0.5])
+    assert recall.tolist() == [0.5, 1, 1]
+    assert thresholds.tolist() == [0.9, 0.8, 0.1]
