@@ -1,0 +1,202 @@
+"""Which part of which lead carried a verdict.
+
+By occlusion, for reports: each part is taken away in turn, and what the scores lose by it is what it carried. By the
+networks' own outputs, for every window of the stream: where the beat map sees abnormal beats, and where the
+autoencoder fails to redraw the lead.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.manifest import BeatMap, Manifest, load_manifest
+from detector.scorer import open_session
+from ecg.leads import choose_leads
+from ecg.records import MISSING, Float32Array, Int16Array, Record, exact_rate
+from ecg.segments import MODEL_SAMPLES, WINDOW_SAMPLES, Preprocessing, prepare, segment_samples
+from ecg.windows import HOP_S, Grid
+
+PART_S = 0.2  # a QRS complex with its flanks; a P or T wave is not much longer
+PARTS = round(HOP_S / PART_S)
+PART_SAMPLES = WINDOW_SAMPLES // PARTS
+MARGIN = 5  # samples more on either side of a part, so that a QRS on its border does not survive in halves
+ABNORMAL = ("S", "V", "F")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the networks' outputs say of the parts of N windows.
+
+    Attributes
+    ----------
+    beats : (N, PARTS) float32, the highest probability of a supraventricular, ventricular or fusion beat in the part
+    shape : (N, PARTS) float32, the mean square of what the autoencoder fails to redraw of the judged lead
+    """
+
+    beats: Float32Array
+    shape: Float32Array
+
+
+def evidence(
+    beat_maps: Float32Array, inputs: Float32Array, reconstructions: Float32Array, settings: BeatMap
+) -> Evidence:
+    """The cheap map: what the networks have computed anyway, by parts of the window.
+
+    Parameters
+    ----------
+    beat_maps : (N, classes, frames) float32, the CNN's logits
+    inputs : (N, leads, MODEL_SAMPLES) float32, what the networks were given, the judged lead first
+    reconstructions : (N, WINDOW_SAMPLES) float32, the autoencoder's
+    settings : how the beat map is read
+    """
+    count = len(beat_maps)
+    frames = round(HOP_S * settings.frames_hz)
+    maps = beat_maps[:, :, -frames:]
+    # The sum of a softmax over some classes, as a logistic of their odds: half the exponentials, and none overflows.
+    top = maps.max(axis=1, keepdims=True)
+    odds = np.exp(maps - top)
+    abnormal = [settings.classes.index(name) for name in ABNORMAL]
+    probability = odds[:, abnormal].sum(axis=1) / odds.sum(axis=1)
+    edges = np.arange(PARTS) * frames // PARTS
+    difference = inputs[:, 0, -WINDOW_SAMPLES:] - reconstructions
+    squares = np.square(difference).reshape(count, PARTS, PART_SAMPLES)
+    return Evidence(
+        beats=np.maximum.reduceat(probability, edges, axis=1).astype(np.float32, copy=False),
+        shape=squares.mean(axis=2, dtype=np.float32),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What a window's scores lose when parts of its leads are taken away.
+
+    Attributes
+    ----------
+    start_s : where the window begins, s from the recording's start
+    leads : names of the leads that the networks saw, the judged one first
+    logit : the CNN's output for the whole window
+    fused : the fused score as log odds, for the whole window
+    logit_fall, fused_fall : (PARTS, leads) float64, by how much they fall without that part of that lead
+    part_fall : (PARTS,) float64, by how much the fused log odds fall without that part of all leads
+    """
+
+    start_s: float
+    leads: tuple[str, ...]
+    logit: float
+    fused: float
+    logit_fall: npt.NDArray[np.float64]
+    fused_fall: npt.NDArray[np.float64]
+    part_fall: npt.NDArray[np.float64]
+
+    @property
+    def strongest_part(self) -> int:
+        """The part without which the fused score falls the most."""
+        return int(self.part_fall.argmax())
+
+    @property
+    def strongest_lead(self) -> str:
+        """The lead that carried the strongest part."""
+        return self.leads[int(self.fused_fall[self.strongest_part].argmax())]
+
+
+class Explainer:
+    """Both networks, to be asked again and again about one window.
+
+    Parameters
+    ----------
+    directory : where the ONNX files and their manifest lie
+    preprocessing : as the scorer's, whose verdicts are to be explained
+    threads : threads of one inference
+
+    Raises
+    ------
+    ModelError : when a model's hash, shape or preprocessing does not fit
+    """
+
+    def __init__(self, directory: Path, *, preprocessing: Preprocessing | None = None, threads: int = 1) -> None:
+        self.manifest: Manifest = load_manifest(directory)
+        self._preprocessing = preprocessing or Preprocessing()
+        self._cnn = open_session(directory, self.manifest.cnn, threads)
+        self._autoencoder = open_session(directory, self.manifest.autoencoder, threads)
+
+    def explain(self, record: Record, window: int) -> Explanation | None:
+        """Explain the verdict on a window of a recording; None where no lead can be judged.
+
+        Parameters
+        ----------
+        record : the recording
+        window : the window's number on the recording's grid
+        """
+        columns = choose_leads(record.leads)
+        grid = Grid(exact_rate(record.fs_hz))
+        prepared = prepare(
+            _segment(record, grid.end(window), columns)[np.newaxis],
+            fs_hz=record.fs_hz,
+            gain=np.array([[record.gain[column] for column in columns]]),
+            baseline=np.array([[record.baseline[column] for column in columns]]),
+            settings=self._preprocessing,
+        )
+        judged = int(prepared.judged[0])
+        if judged < 0:
+            return None
+        whole = prepared.inputs[0]
+        seen = [columns[judged], *(column for column in columns if column != columns[judged])]
+        rows = [row for row in range(len(seen)) if whole[row].any()]
+        logits, fused = self._run(np.concatenate([whole[np.newaxis], occluded(whole, rows)]))
+        logit_fall, fused_fall = ((values[0] - values[1:]).reshape(-1, PARTS).T for values in (logits, fused))
+        return Explanation(
+            start_s=grid.start(window) / record.fs_hz,
+            leads=tuple(record.leads[seen[row]] for row in rows),
+            logit=float(logits[0]),
+            fused=float(fused[0]),
+            logit_fall=logit_fall[:, :-1],
+            fused_fall=fused_fall[:, :-1],
+            part_fall=fused_fall[:, -1],
+        )
+
+    def _run(self, inputs: Float32Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """(N,) the CNN's logits and the fused log odds."""
+        (logits,) = self._cnn.run(["window_logit"], {self.manifest.cnn.input_name: inputs})
+        (errors,) = self._autoencoder.run(["error"], {self.manifest.autoencoder.input_name: inputs})
+        by = self.manifest.calibration
+        z_cnn = by.cnn_slope * logits.astype(np.float64) + by.cnn_bias
+        z_autoencoder = by.autoencoder_slope * np.log(np.maximum(errors.astype(np.float64), 1e-9)) + by.autoencoder_bias
+        return logits.astype(np.float64), by.fused_cnn * z_cnn + by.fused_autoencoder * z_autoencoder + by.fused_bias
+
+
+def occluded(whole: Float32Array, rows: list[int]) -> Float32Array:
+    """One window's input with each part of each lead taken away, then each part of all leads.
+
+    A part is replaced by the straight line between its ends: a baseline without a beat, and without a step, which
+    would look like one.
+
+    Parameters
+    ----------
+    whole : (leads, MODEL_SAMPLES) float32
+    rows : the leads to take parts of
+
+    Returns
+    -------
+    ((len(rows) + 1) * PARTS, leads, MODEL_SAMPLES) float32: all parts of the first lead, of the next, of all leads
+    """
+    groups = [[row] for row in rows] + [rows]
+    without = np.repeat(whole[np.newaxis], len(groups) * PARTS, axis=0)
+    for number in range(PARTS):
+        start = MODEL_SAMPLES - WINDOW_SAMPLES + number * PART_SAMPLES - MARGIN
+        end = min(start + PART_SAMPLES + 2 * MARGIN, MODEL_SAMPLES) - 1
+        line = np.linspace(whole[:, start], whole[:, end], end - start + 1, axis=1, dtype=np.float32)
+        for place, group in enumerate(groups):
+            for row in group:
+                without[place * PARTS + number, row, start : end + 1] = line[row]
+    return without
+
+
+def _segment(record: Record, end: int, columns: tuple[int, ...]) -> Int16Array:
+    """The samples before ``end`` as the stream would hold them; ``MISSING`` before the recording's start."""
+    length = segment_samples(record.fs_hz)
+    segment = np.full((length, len(columns)), MISSING, np.int16)
+    start = max(0, end - length)
+    segment[length - (end - start) :] = record.samples[start:end, columns]
+    return segment
