@@ -22,6 +22,7 @@ PART_S = 0.2  # a QRS complex with its flanks; a P or T wave is not much longer
 PARTS = round(HOP_S / PART_S)
 PART_SAMPLES = WINDOW_SAMPLES // PARTS
 MARGIN = 5  # samples more on either side of a part, so that a QRS on its border does not survive in halves
+SMALLEST_ERROR = 1e-9  # of a reconstruction; its logarithm is taken
 ABNORMAL = ("S", "V", "F")
 
 
@@ -72,23 +73,36 @@ def evidence(
 class Explanation:
     """What a window's scores lose when parts of its leads are taken away.
 
+    What the rhythm before the window brings into the fused score is not touched: no part of the window carried it.
+
     Attributes
     ----------
     start_s : where the window begins, s from the recording's start
     leads : names of the leads that the networks saw, the judged one first
     logit : the CNN's output for the whole window
-    fused : the fused score as log odds, for the whole window
-    logit_fall, fused_fall : (PARTS, leads) float64, by how much they fall without that part of that lead
+    logit_fall : (PARTS, leads) float64, by how much it falls without that part of that lead
+    fused_fall : (PARTS, leads) float64, the same for the fused log odds, through both networks' outputs
     part_fall : (PARTS,) float64, by how much the fused log odds fall without that part of all leads
     """
 
     start_s: float
     leads: tuple[str, ...]
     logit: float
-    fused: float
     logit_fall: npt.NDArray[np.float64]
     fused_fall: npt.NDArray[np.float64]
     part_fall: npt.NDArray[np.float64]
+
+    @property
+    def carried(self) -> npt.NDArray[np.float64]:
+        """(PARTS, leads) what each part of each lead carried, log odds, 0 or more.
+
+        Where is told by taking a part of all leads: the networks see a beat on either. On which lead is told by the
+        shares of the falls when it is taken of one.
+        """
+        single = np.maximum(self.fused_fall, 0)
+        total = single.sum(axis=1, keepdims=True)
+        share = np.where(total > 0, single / np.where(total > 0, total, 1), 1 / len(self.leads))
+        return np.asarray(np.maximum(self.part_fall, 0)[:, np.newaxis] * share, np.float64)
 
     @property
     def strongest_part(self) -> int:
@@ -97,8 +111,8 @@ class Explanation:
 
     @property
     def strongest_lead(self) -> str:
-        """The lead that carried the strongest part."""
-        return self.leads[int(self.fused_fall[self.strongest_part].argmax())]
+        """The lead that carried the most of the strongest part."""
+        return self.leads[int(self.carried[self.strongest_part].argmax())]
 
 
 class Explainer:
@@ -150,20 +164,19 @@ class Explainer:
             start_s=grid.start(window) / record.fs_hz,
             leads=tuple(record.leads[seen[row]] for row in rows),
             logit=float(logits[0]),
-            fused=float(fused[0]),
             logit_fall=logit_fall[:, :-1],
             fused_fall=fused_fall[:, :-1],
             part_fall=fused_fall[:, -1],
         )
 
     def _run(self, inputs: Float32Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """(N,) the CNN's logits and the fused log odds."""
+        """(N,) the CNN's logits, and what both networks bring into the fused log odds, but for a constant."""
         (logits,) = self._cnn.run(["window_logit"], {self.manifest.cnn.input_name: inputs})
         (errors,) = self._autoencoder.run(["error"], {self.manifest.autoencoder.input_name: inputs})
+        wide = logits.astype(np.float64)
+        log_errors = np.log(np.maximum(errors.astype(np.float64), SMALLEST_ERROR))
         by = self.manifest.calibration
-        z_cnn = by.cnn_slope * logits.astype(np.float64) + by.cnn_bias
-        z_autoencoder = by.autoencoder_slope * np.log(np.maximum(errors.astype(np.float64), 1e-9)) + by.autoencoder_bias
-        return logits.astype(np.float64), by.fused_cnn * z_cnn + by.fused_autoencoder * z_autoencoder + by.fused_bias
+        return wide, by.fused_cnn * by.cnn_slope * wide + by.fused_autoencoder * by.autoencoder_slope * log_errors
 
 
 def occluded(whole: Float32Array, rows: list[int]) -> Float32Array:
