@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -116,7 +116,9 @@ def scorer_of(settings: DetectorSettings) -> Scorer:
     return Scorer(settings.models, preprocessing=Preprocessing(mains_hz=settings.mains_hz), threads=settings.threads)
 
 
-def annotated_records(selection: str, folder: Path, *, annotator: str) -> tuple[dict[str, Annotations], dict[str, str]]:
+def annotated_records(
+    selection: str, folder: Path, *, annotator: str = "atr"
+) -> tuple[dict[str, Annotations], dict[str, str]]:
     """The annotations of the records that are meant, and which records of "all" cannot be evaluated, and why.
 
     Parameters
@@ -161,12 +163,19 @@ def judge_offline(names: Sequence[str], judging: Judging, *, done: Told) -> Judg
     EcgStreamError : when a record or the models cannot be read
     """
     judged = Judged()
-    with judging_pool(judging.settings, len(names)) as pool:
-        for name, verdicts in zip(names, pool.map(_judge, names, [judging.folder] * len(names)), strict=True):
-            judged.verdicts[name] = verdicts
-            judged.alerts[name] = alerts_of(verdicts, judging.rules)
-            done(1)
+    for name, verdicts in zip(names, _verdicts(names, judging), strict=True):
+        judged.verdicts[name] = verdicts
+        judged.alerts[name] = alerts_of(verdicts, judging.rules)
+        done(1)
     return judged
+
+
+def _verdicts(names: Sequence[str], judging: Judging) -> Iterator[list[Verdict]]:
+    if len(names) == 1:  # a process takes longer to start than one record to judge
+        yield verdicts_of(load_record(names[0], judging.folder), scorer_of(judging.settings))
+        return
+    with judging_pool(judging.settings, len(names)) as pool:
+        yield from pool.map(_judge, names, [judging.folder] * len(names))
 
 
 def alerts_of(verdicts: Sequence[Verdict], rules: AlertingSettings) -> list[Alert]:

@@ -1,10 +1,13 @@
 """The commands that measure the whole system: how much it carries, and what it survives."""
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ecgstream.commands.options import Data, Json, Record, Speed
+from ecgstream.commands.models import TABLE_WIDTH
+from ecgstream.commands.options import Data, Json, Models, Record, Speed
 
 bench = typer.Typer(help="How much the system carries.", no_args_is_help=True)
 
@@ -37,6 +40,42 @@ def bench_capacity(
     names = names_of(record or [], folder)
     plan = CapacityPlan(patients=patients, duration_s=duration, speed=speed or "1", records=names, data=folder)
     _tell(run(run_capacity(plan)), json)
+
+
+@bench.command("models")
+def bench_models(
+    *,
+    records: Annotated[
+        str, typer.Option(metavar="R,...", help="Annotated records to measure the accuracy on: ds1, ds2, or names.")
+    ] = "ds1",
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the int8 models here; 'evaluate --models' takes them.")
+    ] = None,
+    models: Models = None,
+    data: Data = None,
+    json: Json = None,
+) -> None:
+    """Time the networks beside a plain CNN, and hold them against their int8 forms. Data: DS1, to calibrate."""
+    from rich.console import Console
+
+    from alerting.settings import AlertingSettings
+    from detector.settings import DetectorSettings
+    from ecgstream.evaluation import Judging
+    from ecgstream.model_bench import ModelBenchPlan, bench_networks, told_as_table
+    from ecgstream.recordings import records_folder
+    from ecgstream.running import STDOUT, write_json
+    from ecgstream.settings import ProcessSettings, load
+
+    judging = Judging(
+        folder=records_folder(data, load(ProcessSettings)),
+        settings=load(DetectorSettings, models=models),
+        rules=load(AlertingSettings),
+    )
+    plan = ModelBenchPlan(judging=judging, records=records, keep=keep)
+    report = bench_networks(plan, told=lambda line: typer.echo(line, err=True))
+    if json != STDOUT:
+        Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(told_as_table(report))
+    write_json(report, json)
 
 
 def chaos(
