@@ -1,6 +1,12 @@
 """The commands that write reports for people to read."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from ecgstream.commands.models import Unit
+from ecgstream.commands.options import Data, Models
 
 report = typer.Typer(help="Reports for people to read.", no_args_is_help=True)
 
@@ -8,3 +14,37 @@ report = typer.Typer(help="Reports for people to read.", no_args_is_help=True)
 @report.callback()
 def _report() -> None:
     """Reports for people to read."""
+
+
+@report.command("record")
+def report_record(
+    record: Annotated[str, typer.Argument(metavar="R", help="A record's name, or a file as `ecgstream score` takes.")],
+    *,
+    data: Data = None,
+    start: Annotated[float, typer.Option("--from", min=0, metavar="S", help="Report from there on, seconds.")] = 0.0,
+    end: Annotated[
+        float | None, typer.Option("--to", min=0, metavar="S", help="Report up to there, seconds; the end by default.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The HTML file.  [default: ecg-report-R.html]")
+    ] = None,
+    pdf: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a PDF too.")] = None,
+    fs: Annotated[float | None, typer.Option(metavar="HZ", help="Sampling rate, for files that do not say it.")] = None,
+    leads: Annotated[str | None, typer.Option(help="Lead names, separated by commas.")] = None,
+    unit: Annotated[Unit | None, typer.Option(help="Unit, for files that do not say it; mV by default.")] = None,
+    models: Models = None,
+) -> None:
+    """One recording: what was found, strips on ECG paper, and what each verdict rests on."""
+    from alerting.settings import AlertingSettings
+    from detector.settings import DetectorSettings
+    from ecgstream.recordings import records_folder
+    from ecgstream.reporting import read_recording, report_on, write_report
+    from ecgstream.settings import ProcessSettings, load
+
+    folder = records_folder(data, load(ProcessSettings))
+    names = tuple(name.strip() for name in leads.split(",")) if leads else None
+    recording = read_recording(record, folder, fs_hz=fs, leads=names, unit=unit.value if unit else None)
+    made = report_on(recording, load(DetectorSettings, models=models), load(AlertingSettings), start_s=start, end_s=end)
+    html = out or Path(f"ecg-report-{made.name}.html")
+    for path in write_report(made, html=html, pdf=pdf):
+        typer.echo(f"written: {path}")

@@ -1,0 +1,130 @@
+"""Which stretches of a recording matter: grouped, ranked, and how many of them are shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bus.messages import Verdict
+from ecg.findings import Priority
+from ecg.windows import HOP_S
+
+MAX_STRIPS = 20  # ten A4 sheets: what somebody reads
+MAX_OF_EPISODE = 5  # an hour of fibrillation looks the same throughout
+APART_S = 30.0  # between two strips of one episode
+JOINED_S = 5.0  # notable windows with one ordinary window between them are one episode
+STRIP_S = 10.0  # fits the long side of A4 at 25 mm/s
+
+_RANKS: dict[Priority | None, int] = {"high": 0, "medium": 1, "low": 2, None: 3}
+_UNUSABLE_RANK = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFinding:
+    """Something found in a recording.
+
+    Attributes
+    ----------
+    start_s, end_s : its span, s from the recording's start
+    kind : a rhythm finding's kind, or "physiological" or "technical" for an episode that would raise an alert
+    priority : its urgency
+    """
+
+    start_s: float
+    end_s: float
+    kind: str
+    priority: Priority
+
+    @property
+    def words(self) -> str:
+        """Its name as people write it."""
+        return self.kind.replace("_", " ")
+
+    @property
+    def is_episode(self) -> bool:
+        """Whether it is an alert's episode rather than a rhythm with a name."""
+        return self.kind in {"physiological", "technical"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notable:
+    """A window worth a look.
+
+    Attributes
+    ----------
+    verdict : the verdict on it
+    start_s, end_s : its span, s from the recording's start
+    rank : how urgent, 0 the most
+    """
+
+    verdict: Verdict
+    start_s: float
+    end_s: float
+    rank: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """A run of notable windows."""
+
+    windows: tuple[Notable, ...]
+
+    @property
+    def start_s(self) -> float:
+        """Where it begins, s."""
+        return self.windows[0].start_s
+
+    @property
+    def end_s(self) -> float:
+        """Where it ends, s."""
+        return self.windows[-1].end_s
+
+    @property
+    def worst_first(self) -> list[Notable]:
+        """Its windows by urgency, then by score."""
+        return sorted(self.windows, key=_urgency)
+
+
+def episodes(verdicts: Sequence[Verdict], findings: Sequence[ReportFinding]) -> list[Episode]:
+    """The runs of windows that are abnormal, unusable or touched by a finding, in time order."""
+    touching: dict[int, int] = {}
+    for found in findings:
+        if not found.is_episode:
+            for window in range(int(found.start_s // HOP_S), int(found.end_s // HOP_S) + 1):
+                touching[window] = min(touching.get(window, _UNUSABLE_RANK), _RANKS[found.priority])
+    groups: list[list[Notable]] = []
+    for verdict in verdicts:
+        start_s, end_s = span_s(verdict)
+        if verdict.decision == "normal" and verdict.window not in touching:
+            continue
+        own = _UNUSABLE_RANK if verdict.decision == "unusable" else _RANKS[None]
+        notable = Notable(
+            verdict=verdict, start_s=start_s, end_s=end_s, rank=min(own, touching.get(verdict.window, own))
+        )
+        if groups and start_s - groups[-1][-1].end_s <= JOINED_S:
+            groups[-1].append(notable)
+        else:
+            groups.append([notable])
+    return [Episode(windows=tuple(group)) for group in groups]
+
+
+def choose(found: Sequence[Episode]) -> list[tuple[Episode, Notable]]:
+    """The windows around which strips are drawn: each episode's worst, then more of long ones; the worst first."""
+    first = sorted(((episode, episode.worst_first[0]) for episode in found), key=lambda pair: _urgency(pair[1]))
+    chosen = first[:MAX_STRIPS]
+    for episode, worst in first:
+        taken = [worst]
+        for notable in episode.worst_first[1:]:
+            if len(chosen) >= MAX_STRIPS or len(taken) >= MAX_OF_EPISODE:
+                break
+            if all(abs(notable.start_s - other.start_s) >= APART_S for other in taken):
+                taken.append(notable)
+                chosen.append((episode, notable))
+    return sorted(chosen, key=lambda pair: _urgency(pair[1]))
+
+
+def span_s(verdict: Verdict) -> tuple[float, float]:
+    """A verdict's window in seconds from the recording's start."""
+    return (verdict.start_ns - verdict.stream_start_ns) / 1e9, (verdict.end_ns - verdict.stream_start_ns) / 1e9
+
+
+def _urgency(notable: Notable) -> tuple[int, float, float]:
+    return notable.rank, -(notable.verdict.fused or 0.0), notable.start_s
