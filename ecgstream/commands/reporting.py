@@ -48,3 +48,34 @@ def report_record(
     html = out or Path(f"ecg-report-{made.name}.html")
     for path in write_report(made, html=html, pdf=pdf):
         typer.echo(f"written: {path}")
+
+
+@report.command("data")
+def report_data(
+    *,
+    data: Data = None,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML file.")] = Path("ecg-report-data.html"),
+) -> None:
+    """The recordings there are to train on: classes, rhythms, leads, faults, and examples of each."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from ecg.data import data_directory
+    from ecg.errors import EcgStreamError
+    from ecgstream.recordings import NOISE_DATABASE, records_folder
+    from ecgstream.settings import ProcessSettings, load
+    from training.data_report import data_report
+
+    process = load(ProcessSettings)
+    everything = data_directory(process.data_dir)
+    html = data_report(
+        records_folder(data, process),
+        noise=everything / NOISE_DATABASE,
+        ecg5000_directory=everything / "ecg5000",
+        track=lambda names: track(names, "reading records", console=Console(stderr=True)),
+    )
+    try:
+        out.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise EcgStreamError(f"{out} cannot be written ({error.strerror}): give another --out") from error
+    typer.echo(f"written: {out}")

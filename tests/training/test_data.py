@@ -135,14 +135,14 @@ def test_a_changed_annotation_makes_windows_anew_and_drops_the_old(folder: Path,
     assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
-@pytest.mark.parametrize("kept", [0, 1, 1000, 0.5, -1])
+@pytest.mark.parametrize("kept", [0.0, 0.001, 0.5, 0.999999])
 def test_a_cut_file_in_the_cache_is_made_anew(kept: float, folder: Path, tmp_path: Path) -> None:
     records = TrainingRecords(directory=folder, names=("101",))
     cache = tmp_path / "cache"
     before = load_windows(records, cache)[0]
     (file,) = cache.iterdir()
     whole = file.read_bytes()
-    file.write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
+    file.write_bytes(whole[: int(kept * len(whole))])
     np.testing.assert_array_equal(load_windows(records, cache)[0].inputs, before.inputs)
     assert file.stat().st_size == len(whole)
 
