@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -73,7 +73,7 @@ class FittedNetwork(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: NetworkKind
-    network: dict[str, float]
+    network: dict[str, Any]
     held_out: tuple[str, ...]
     weights: tuple[str, ...]
     model: ModelFile
@@ -184,7 +184,7 @@ def fit_comparison(
     return fits
 
 
-def network_of(kind: NetworkKind, parameters: dict[str, float]) -> nn.Module:
+def network_of(kind: NetworkKind, parameters: dict[str, Any]) -> nn.Module:
     """A network of any kind, with fresh weights."""
     if kind == "cnn" or kind == "autoencoder":  # noqa: PLR1714 - the type checker follows this form alone
         return new_network(kind, parameters)

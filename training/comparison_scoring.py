@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from detector.manifest import Calibration, ModelFile
+from detector.manifest import ModelFile
 from detector.scorer import open_session
 from ecg.annotations import read_annotations
 from ecg.errors import EcgStreamError
@@ -20,8 +20,10 @@ from training.comparison import ONNX, Fits, FittedNetwork, load_fits, network_of
 from training.contenders import CONTENDERS, FitLog, probabilities
 from training.data import RecordWindows, windows_of
 from training.fit import predict_autoencoder, predict_cnn
+from training.following import candidates_of, follow, scores_of
 from training.intervals import by_patient, patient_interval
 from training.metrics import Labels, Scores, auroc, average_precision, confusion, ratio
+from training.outoffold import OutOfFold
 from training.reliability import reliability
 from training.run import Run, load_run, load_weights
 from training.single_beats import beats_in
@@ -33,7 +35,8 @@ _DIGITS = 6
 
 Row = Literal["fused", "cnn", "autoencoder", "lstm", "transformer", "dense"]
 ROWS: tuple[Row, ...] = ("fused", "cnn", "autoencoder", "lstm", "transformer", "dense")
-Figure = Callable[[Labels, Scores], float | None]
+SHIPPED: tuple[Row, ...] = ("fused", "cnn", "autoencoder")
+V = TypeVar("V", bound=np.generic)
 
 
 class Spread(BaseModel):
@@ -108,11 +111,10 @@ def score_comparison(
     EcgStreamError : when a fit is missing, or the records are all normal or all abnormal
     """
     run, fits = load_run(run_directory), load_fits(run_directory)
-    every = [
+    records = [
         windows_of(read_wfdb(folder / name), read_annotations(folder / name), phase_s=HOP_S) for name in track(names)
     ]
-    records = [record.only(record.usable & ~record.left_out) for record in every]
-    labels = np.concatenate([record.abnormal for record in records]) if records else np.zeros(0, np.bool_)
+    labels = np.concatenate([np.zeros(0, np.bool_), *_known([record.abnormal for record in records], records)])
     if labels.all() or not labels.any():
         raise EcgStreamError(f"records {', '.join(names)} hold no normal or no abnormal window: give more, such as ds2")
     judged = _judge(run_directory, fits, run, records)
@@ -123,8 +125,8 @@ def score_comparison(
         trained_on=tuple(name for name in names if name in fits.records),
         patients=len(by_patient(names)),
         windows=len(labels),
-        left_out=sum(int(record.left_out.sum()) for record in every),
-        unusable=sum(int((~record.usable & ~record.left_out).sum()) for record in every),
+        left_out=sum(int(record.left_out.sum()) for record in records),
+        unusable=sum(int((~record.usable & ~record.left_out).sum()) for record in records),
         abnormal_fraction=ratio(int(labels.sum()), len(labels)),
         networks={
             row: _figures(
@@ -143,39 +145,47 @@ def score_comparison(
 
 def _judge(run_directory: Path, fits: Fits, run: Run, records: Sequence[RecordWindows]) -> dict[Row, list[_Judged]]:
     judged: dict[Row, list[_Judged]] = {}
-    shipped: dict[str, list[list[Float32Array]]] = {"cnn": [], "autoencoder": []}
+    outputs: dict[str, list[list[tuple[Float32Array, ...]]]] = {"cnn": [], "autoencoder": []}
     for fitted in fits.networks:
         network = network_of(fitted.kind, fitted.network)
         for file in fitted.weights:
             weights = run_directory / file
             load_weights(network, weights)
             if fitted.kind == "cnn":
-                shipped["cnn"].append([predict_cnn(network, record.inputs)[0] for record in records])
+                outputs["cnn"].append([predict_cnn(network, record.inputs) for record in records])
             elif fitted.kind == "autoencoder":
-                shipped["autoencoder"].append([predict_autoencoder(network, record.inputs) for record in records])
+                outputs["autoencoder"].append([(predict_autoencoder(network, record.inputs),) for record in records])
             else:
                 log = FitLog.model_validate_json(weights.with_suffix(".json").read_bytes())
                 predict = CONTENDERS[fitted.kind].predict
                 scores = [probabilities(predict(network, record.inputs), log.slope, log.bias) for record in records]
-                judged.setdefault(fitted.kind, []).append(_Judged(scores, log.threshold))
-    for logits, errors in zip(shipped["cnn"], shipped["autoencoder"], strict=True):
-        pairs = [_shipped_scores(*pair, run.calibration) for pair in zip(logits, errors, strict=True)]
-        for number, row in enumerate(ROWS[:3]):
-            scores = [pair[number] for pair in pairs]
+                judged.setdefault(fitted.kind, []).append(_Judged(_known(scores, records), log.threshold))
+    for cnn, autoencoder in zip(outputs["cnn"], outputs["autoencoder"], strict=True):
+        followed = [
+            _followed(OutOfFold(windows=record, logits=logits, maps=maps, errors=errors), run)
+            for record, (logits, maps), (errors,) in zip(records, cnn, autoencoder, strict=True)
+        ]
+        for row in SHIPPED:
+            scores = _known([of_record[row] for of_record in followed], records)
             judged.setdefault(row, []).append(_Judged(scores, getattr(run.thresholds, row)))
     return judged
 
 
-def _shipped_scores(logits: Float32Array, errors: Float32Array, by: Calibration) -> tuple[Scores, Scores, Scores]:
-    """Fused, CNN's and autoencoder's probabilities, as the detector has them."""
-    z_cnn = by.cnn_slope * logits.astype(np.float64) + by.cnn_bias
-    z_autoencoder = by.autoencoder_slope * np.log(np.maximum(errors.astype(np.float64), 1e-9)) + by.autoencoder_bias
-    z_fused = by.fused_cnn * z_cnn + by.fused_autoencoder * z_autoencoder
-    return (
-        probabilities(z_fused, 1.0, by.fused_bias),
-        probabilities(z_cnn, 1.0, 0.0),
-        probabilities(z_autoencoder, 1.0, 0.0),
-    )
+def _followed(record: OutOfFold, run: Run) -> dict[Row, Scores]:
+    """The shipped networks' scores of each window, on the detector's way through the record; NaN where unusable."""
+    scores = scores_of(record, candidates_of(record), run.beat_map)
+    judgements = follow(record, scores, run.personal, run.calibration)
+    return {row: np.array([getattr(judgement, row) for judgement in judgements], np.float64) for row in SHIPPED}
+
+
+def _known(values: Sequence[npt.NDArray[V]], records: Sequence[RecordWindows]) -> list[npt.NDArray[V]]:
+    """Those of the windows that count."""
+    return [of_record[_counts(record)] for of_record, record in zip(values, records, strict=True)]
+
+
+def _counts(record: RecordWindows) -> Labels:
+    """Which windows have a label and a signal."""
+    return record.usable & ~record.left_out
 
 
 def _figures(
@@ -186,7 +196,8 @@ def _figures(
     trained_on: int,
     ms_per_window: float,
 ) -> NetworkFigures:
-    labels = np.concatenate([record.abnormal for record in records])
+    by_record = _known([record.abnormal for record in records], records)
+    labels = np.concatenate(by_record)
 
     def spread(figure: Callable[[_Judged], float | None]) -> Spread:
         values = [figure(seed) for seed in seeds]
@@ -199,7 +210,7 @@ def _figures(
 
     def mean_auroc(patients: Sequence[tuple[int, ...]]) -> float | None:
         drawn = [number for patient in patients for number in patient]
-        true = np.concatenate([records[number].abnormal for number in drawn])
+        true = np.concatenate([by_record[number] for number in drawn])
         areas = [auroc(true, np.concatenate([seed.scores[number] for number in drawn])) for seed in seeds]
         known = [area for area in areas if area is not None]
         return float(np.mean(known)) if known else None
@@ -231,7 +242,7 @@ def _f1(labels: Labels, called: Labels) -> float | None:
 
 def _ms_per_window(run_directory: Path, fitted: FittedNetwork, records: Sequence[RecordWindows]) -> float:
     """Through onnxruntime on one thread: the network alone, on windows from all over the records."""
-    inputs = np.concatenate([record.inputs for record in records])
+    inputs = np.concatenate([record.inputs[_counts(record)] for record in records])
     drawn = inputs[np.linspace(0, len(inputs) - 1, BATCH).astype(np.int64)].astype(np.float32)
     return time_of(run_directory / ONNX, fitted.model, beats_in(drawn).features if fitted.kind == "dense" else drawn)
 

@@ -6,7 +6,7 @@ from training.comparison_scoring import BATCH, Comparison, Row, Spread
 from training.intervals import ONE_PERSON
 
 TITLES: dict[Row, str] = {
-    "fused": "CNN and autoencoder, fused",
+    "fused": "CNN and autoencoder",
     "cnn": "CNN",
     "autoencoder": "autoencoder",
     "lstm": "LSTM",
@@ -25,7 +25,7 @@ def table(comparison: Comparison) -> Table:
         caption_justify="left",
     )
     for column in ("network", "parameters", "seeds", "AUROC", "95 %", "AUPRC", "F1", "ECE", "ms/window"):
-        result.add_column(column, justify="left" if column == "network" else "right")
+        result.add_column(column, justify="left" if column == "network" else "right", no_wrap=True)
     for row, title in TITLES.items():
         of = comparison.networks[row]
         low, high = of.interval
@@ -35,9 +35,9 @@ def table(comparison: Comparison) -> Table:
             str(len(of.auroc.per_seed)),
             _spread(of.auroc),
             f"{low:.3f} to {high:.3f}",
-            _spread(of.auprc),
-            _spread(of.f1),
-            _spread(of.ece),
+            _spread(of.auprc, 3),
+            _spread(of.f1, 3),
+            _spread(of.ece, 3),
             f"{of.ms_per_window:.3f}",
         )
     return result
@@ -58,8 +58,8 @@ def _caption(comparison: Comparison) -> str:
     return " ".join(told)
 
 
-def _spread(of: Spread) -> str:
-    return _text(of.mean) if of.sd is None else f"{_text(of.mean)} ± {_text(of.sd)}"
+def _spread(of: Spread, digits: int = 4) -> str:
+    return _text(of.mean, digits) if of.sd is None else f"{_text(of.mean, digits)} ± {_text(of.sd, digits)}"
 
 
 def _text(value: float | None, digits: int = 4) -> str:
