@@ -11,7 +11,7 @@ from ecg.annotations import Annotations
 from ecg.errors import EcgStreamError
 from ecg.records import Record
 from ecg.wfdb_files import load_record, read_wfdb
-from ecgstream.evaluation import EVERY, Judging, Told, alerts_of, judged_here, judging_pool
+from ecgstream.evaluation import EVERY, Judging, Told, alerts_of, judged_each, judged_here
 from training.disturbances import NOISES, Recording, disturbances, disturbances_named
 from training.evaluate import evaluate
 from training.figures import Evaluation
@@ -94,28 +94,28 @@ def evaluate_disturbed(
     done : is told of every record that is done
     """
     jobs = [(disturbance, name) for disturbance in names for name in annotations]
-    with judging_pool(judging.settings, len(jobs)) as pool:
-        heard = pool.map(
-            _judge,
-            jobs,
-            [annotations[name] for _, name in jobs],
-            [judging.folder] * len(jobs),
-            [noise] * len(jobs),
+    heard = judged_each(
+        judging.settings,
+        _judge,
+        jobs,
+        [annotations[name] for _, name in jobs],
+        [judging.folder] * len(jobs),
+        [noise] * len(jobs),
+    )
+    for disturbance in names:
+        judged: dict[str, _Judgement] = {}
+        left_out: dict[str, str] = {}
+        for name in annotations:
+            judgement = next(heard)
+            done(1)
+            if judgement.refused is None:
+                judged[name] = judgement
+            else:
+                left_out[name] = judgement.refused
+        evaluation = evaluate(
+            {name: of.verdicts for name, of in judged.items()},
+            {name: of.annotations for name, of in judged.items()},
+            thresholds=thresholds,
+            alerts={name: alerts_of(of.verdicts, judging.rules) for name, of in judged.items()},
         )
-        for disturbance in names:
-            judged: dict[str, _Judgement] = {}
-            left_out: dict[str, str] = {}
-            for name in annotations:
-                judgement = next(heard)
-                done(1)
-                if judgement.refused is None:
-                    judged[name] = judgement
-                else:
-                    left_out[name] = judgement.refused
-            evaluation = evaluate(
-                {name: of.verdicts for name, of in judged.items()},
-                {name: of.annotations for name, of in judged.items()},
-                thresholds=thresholds,
-                alerts={name: alerts_of(of.verdicts, judging.rules) for name, of in judged.items()},
-            )
-            yield DisturbedEvaluation(name=disturbance, evaluation=evaluation if judged else None, left_out=left_out)
+        yield DisturbedEvaluation(name=disturbance, evaluation=evaluation if judged else None, left_out=left_out)

@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
 
@@ -36,6 +37,7 @@ EVERY = "all"
 VERDICTS_DUE_S = 30.0  # a verdict that has not come so long after the one before it will never come
 ALERTS_DUE_S = 2.0  # after the last verdict
 
+ResultT = TypeVar("ResultT")
 Told = Callable[[int], None]  # is told how many more windows, or records, are done
 
 
@@ -89,14 +91,29 @@ def _load(settings: DetectorSettings) -> None:
     _scorer = scorer_of(settings)
 
 
-def judging_pool(settings: DetectorSettings, jobs: int) -> ProcessPoolExecutor:
-    """Processes that each hold the models, for functions that call ``judged_here``."""
+def judged_each(
+    settings: DetectorSettings, judge: Callable[..., ResultT], *arguments: Sequence[object]
+) -> Iterator[ResultT]:
+    """Call a function of ``judged_here`` for each set of arguments, side by side in processes that hold the models.
+
+    Parameters
+    ----------
+    settings : the models
+    judge : a function of a module, so that a process can import it
+    arguments : for each of its parameters, one value a call; in order, as ``map`` takes them
+    """
+    if len(arguments[0]) == 1:  # a process takes longer to start than one record to judge
+        _load(settings)
+        yield judge(*(values[0] for values in arguments))
+        return
+    workers = min(WORKERS, len(arguments[0]))
     # Spawned, not forked: onnxruntime's threads do not survive a fork.
-    return ProcessPoolExecutor(min(WORKERS, jobs), get_context("spawn"), _load, (settings,))
+    with ProcessPoolExecutor(workers, get_context("spawn"), _load, (settings,)) as pool:
+        yield from pool.map(judge, *arguments)
 
 
 def judged_here(record: Record) -> list[Verdict]:
-    """The verdicts on a record, in a process of the pool."""
+    """The verdicts on a record, in a process that holds the models."""
     if _scorer is None:
         raise RuntimeError("the process has no scorer")
     return verdicts_of(record, _scorer)
@@ -163,19 +180,12 @@ def judge_offline(names: Sequence[str], judging: Judging, *, done: Told) -> Judg
     EcgStreamError : when a record or the models cannot be read
     """
     judged = Judged()
-    for name, verdicts in zip(names, _verdicts(names, judging), strict=True):
+    found = judged_each(judging.settings, _judge, names, [judging.folder] * len(names))
+    for name, verdicts in zip(names, found, strict=True):
         judged.verdicts[name] = verdicts
         judged.alerts[name] = alerts_of(verdicts, judging.rules)
         done(1)
     return judged
-
-
-def _verdicts(names: Sequence[str], judging: Judging) -> Iterator[list[Verdict]]:
-    if len(names) == 1:  # a process takes longer to start than one record to judge
-        yield verdicts_of(load_record(names[0], judging.folder), scorer_of(judging.settings))
-        return
-    with judging_pool(judging.settings, len(names)) as pool:
-        yield from pool.map(_judge, names, [judging.folder] * len(names))
 
 
 def alerts_of(verdicts: Sequence[Verdict], rules: AlertingSettings) -> list[Alert]:

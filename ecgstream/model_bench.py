@@ -23,7 +23,7 @@ from training.figures import Evaluation
 
 BATCHES = (1, 8, 32, 64)
 NETWORKS = ("cnn", "autoencoder")
-ROUNDS = 30  # every contender in each round, so that what else runs on the machine strikes all alike
+ROUNDS = 20  # every contender in each round, so that what else runs on the machine strikes all alike
 ROUND_WINDOWS = 64  # that each contender judges in a round, in batches
 DIGITS = 4
 PLAIN, FLOAT = "plain_cnn", "float32"
@@ -32,7 +32,7 @@ Run = Callable[[], object]
 Times = dict[str, dict[str, float]]  # network -> batch size -> ms a window
 
 
-def time_networks(networks: Mapping[str, tuple[Path, ModelFile]], *, rounds: int = ROUNDS) -> Times:
+def time_networks(networks: Mapping[str, tuple[Path, ModelFile]], *, rounds: int) -> Times:
     """Milliseconds of processor time a window, on one thread: the least of several rounds.
 
     Processor time, not wall time, and the round that was disturbed least: what else runs on the machine is not what
@@ -84,12 +84,14 @@ class ModelBenchPlan:
     judging : the models, and how records are judged
     records : to measure the accuracy on
     calibrate_on : training records whose segments give the ranges of the int8 networks
+    rounds : how often each network is timed
     keep : where the int8 models stay, a folder a form; None throws them away
     """
 
     judging: Judging
     records: str
     calibrate_on: tuple[str, ...] = DS1
+    rounds: int = ROUNDS
     keep: Path | None = None
 
 
@@ -119,7 +121,7 @@ def bench_networks(plan: ModelBenchPlan, *, told: Callable[[str], None]) -> dict
             manifest = load_manifest(directory)
             contenders |= {f"{variant}/{name}": (directory, getattr(manifest, name)) for name in NETWORKS}
         told("timing the networks")
-        times = time_networks(contenders)
+        times = time_networks(contenders, rounds=plan.rounds)
         evaluations = {}
         for variant, directory in variants.items():
             told(f"judging records by {variant}")

@@ -19,7 +19,7 @@ def test_every_network_in_every_form_is_timed_and_judged(tmp_path: Path) -> None
     judging = Judging(
         folder=tmp_path, settings=DetectorSettings(_env_file=None), rules=AlertingSettings(_env_file=None)
     )
-    plan = ModelBenchPlan(judging=judging, records="101", calibrate_on=("101",), keep=tmp_path / "kept")
+    plan = ModelBenchPlan(judging=judging, records="101", calibrate_on=("101",), rounds=1, keep=tmp_path / "kept")
     told: list[str] = []
     report = bench_networks(plan, told=told.append)
     variants = {"float32", "int8-QDQ", "int8-QOperator"}

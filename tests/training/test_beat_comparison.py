@@ -1,4 +1,5 @@
 from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
 from hypothesis import given
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 from wfdb.processing import compare_annotations
 
 from ecg.annotations import Annotations
-from training.beat_comparison import EXTRA, MISSED, Pair, class_accuracy, class_rates, compare, match, qrs_rates
+from training.beat_comparison import EXTRA, KINDS, MISSED, Pair, class_accuracy, class_rates, compare, match, qrs_rates
 
 FS_HZ = 360
 WINDOW = 54  # samples: 150 ms
@@ -88,3 +89,37 @@ def test_rates_of_nothing_are_none() -> None:
     assert qrs_rates(nothing).ppv is None
     assert class_accuracy(nothing) is None
     assert class_rates(Counter({("N", "N"): 3}), "V", neutral="FQ").f1 is None
+
+
+def test_a_table_of_beats_by_hand() -> None:
+    """Every cell once: rows are the reference, columns what was found; counts are powers of two, so that sums tell."""
+    found = ["N", "S", "V", "F", "Q", "none", MISSED]
+    cells = [
+        (row, column)
+        for row in ("N", "S", "V", "F", "Q", EXTRA)
+        for column in found
+        if (row, column) != (EXTRA, MISSED)
+    ]
+    counts: Counter[Pair] = Counter({cell: 1 << number for number, cell in enumerate(cells)})
+
+    def total(rows: Iterable[str], columns: Iterable[str]) -> int:
+        return sum(counts[row, column] for row in rows for column in columns)
+
+    beats = ("N", "S", "V", "F", "Q")
+    assert KINDS["qrs"](counts) == (
+        total(beats, found[:-1]),
+        total(beats, [MISSED]),
+        total([EXTRA], found[:-1]),
+    )
+    # EC57, ventricular: a miss is every V not found as V; false are N, S and nothing found as V, never F and Q.
+    assert KINDS["veb"](counts) == (
+        total("V", "V"),
+        total("V", [name for name in found if name != "V"]),
+        total(["N", "S", EXTRA], "V"),
+    )
+    # Supraventricular: F found as S is false too, Q is not.
+    assert KINDS["sveb"](counts) == (
+        total("S", "S"),
+        total("S", [name for name in found if name != "S"]),
+        total(["N", "V", "F", EXTRA], "S"),
+    )
