@@ -13,7 +13,7 @@ APART_S = 30.0  # between two strips of one episode
 JOINED_S = 5.0  # notable windows with one ordinary window between them are one episode
 STRIP_S = 10.0  # fits the long side of A4 at 25 mm/s
 
-_RANKS: dict[Priority | None, int] = {"high": 0, "medium": 1, "low": 2, None: 3}
+URGENCY: dict[Priority | None, int] = {"high": 0, "medium": 1, "low": 2, None: 3}  # 0 comes first
 _UNUSABLE_RANK = 4
 
 
@@ -89,13 +89,13 @@ def episodes(verdicts: Sequence[Verdict], findings: Sequence[ReportFinding]) -> 
     for found in findings:
         if not found.is_episode:
             for window in range(int(found.start_s // HOP_S), int(found.end_s // HOP_S) + 1):
-                touching[window] = min(touching.get(window, _UNUSABLE_RANK), _RANKS[found.priority])
+                touching[window] = min(touching.get(window, _UNUSABLE_RANK), URGENCY[found.priority])
     groups: list[list[Notable]] = []
     for verdict in verdicts:
         start_s, end_s = span_s(verdict)
         if verdict.decision == "normal" and verdict.window not in touching:
             continue
-        own = _UNUSABLE_RANK if verdict.decision == "unusable" else _RANKS[None]
+        own = _UNUSABLE_RANK if verdict.decision == "unusable" else URGENCY[None]
         notable = Notable(
             verdict=verdict, start_s=start_s, end_s=end_s, rank=min(own, touching.get(verdict.window, own))
         )

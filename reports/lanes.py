@@ -58,7 +58,7 @@ def draw_lanes(axes: Axes, strip: Strip, foot_mm: float) -> None:
     for second in range(int(np.ceil(strip.start_s)), int(np.floor(strip.end_s)) + 1):
         at_mm = x_mm(strip, second)
         axes.plot([at_mm, at_mm], [y_mm, y_mm + 1.0], color=PALE, linewidth=0.5, zorder=3)
-        if second % 5 == 0 or second == int(np.ceil(strip.start_s)):
+        if (second % 5 == 0 or second == int(np.ceil(strip.start_s))) and second < strip.end_s - 0.6:
             write(axes, at_mm + 0.6, y_mm + 1.1, clock(second), colour=PALE)
 
 

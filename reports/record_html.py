@@ -6,7 +6,7 @@ from importlib.metadata import version
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from reports.episodes import Episode, ReportFinding
+from reports.episodes import URGENCY, Episode, ReportFinding
 from reports.formats import to_svg
 from reports.lettering import clock
 from reports.overview import draw_overview
@@ -47,8 +47,7 @@ def to_html(report: RecordReport) -> str:
 
 def most_urgent(findings: tuple[ReportFinding, ...], most: int) -> list[ReportFinding]:
     """The most urgent findings, in time order."""
-    order = {"high": 0, "medium": 1, "low": 2}
-    chosen = sorted(findings, key=lambda found: (order[found.priority], found.start_s))[:most]
+    chosen = sorted(findings, key=lambda found: (URGENCY[found.priority], found.start_s))[:most]
     return sorted(chosen, key=lambda found: (found.start_s, found.kind))
 
 

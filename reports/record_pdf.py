@@ -98,8 +98,11 @@ def _first_page(report: RecordReport) -> Figure:
             bottom_mm=PAGE_MM[1] - top_mm - HEIGHT_MM - 2,
         )
         top_mm += HEIGHT_MM + 4
-    room = int((PAGE_MM[1] - MARGIN_MM - top_mm) / LINE_MM) - 2
+    room = int((PAGE_MM[1] - MARGIN_MM - top_mm) / LINE_MM) - 3
     urgent = most_urgent(report.found.findings, min(MAX_FINDINGS, max(0, room)))
+    if urgent:
+        _text(page, top_mm, "The most urgent findings", bold=True)
+        top_mm += LINE_MM
     for found in urgent:
         _text(page, top_mm, f"{clock(found.start_s)} to {clock(found.end_s)}")
         _text(page, top_mm, found.priority, left_mm=MARGIN_MM + 36)

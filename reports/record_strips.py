@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 
 from bus.messages import BeatClass, Verdict
 from detector.explain import PART_S, Explainer, Explanation
@@ -11,11 +12,12 @@ from ecg.labels import BeatLabels
 from ecg.leads import choose_leads
 from ecg.records import Record, to_millivolts
 from ecg.windows import HOP_S
-from reports.episodes import STRIP_S, Episode, Notable, ReportFinding, span_s
+from reports.episodes import STRIP_S, URGENCY, Episode, Notable, ReportFinding, span_s
 from reports.lettering import clock
 from reports.strip import Strip, StripBeat, StripEvidence, StripFinding, StripWindow
 
 LEAST_FALL = 0.3  # log odds: a score of 0.57 falls to 0.5; where no part carries as much, none stands out
+PEAK_SHARE, MAX_PEAKS = 0.5, 3  # of the strongest part's fall; parts that are named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +70,16 @@ def shown(record: Record, found: Findings, explainer: Explainer, episode: Episod
     after = next((w for w in episode.windows if w.start_s == notable.end_s), None)
     # The neighbour that belongs to the episode, else what comes after.
     start_s = notable.start_s - HOP_S if before is not None and after is None else notable.start_s
-    count = len(episode.windows)
-    title = f"{clock(episode.start_s)} to {clock(episode.end_s)}, {count} window{'s' if count > 1 else ''} of note"
-    kinds = dict.fromkeys(
-        f"{finding.words} ({finding.priority} priority)"
-        for finding in found.findings
-        if not finding.is_episode and finding.start_s < episode.end_s and finding.end_s >= episode.start_s
-    )
-    return _strip(record, found, explainer, start_s, "; ".join([title, *list(kinds)[:4]]))
+    kinds = {
+        finding.words: finding.priority
+        for finding in sorted(found.findings, key=lambda finding: URGENCY[finding.priority])
+        if not finding.is_episode and finding.start_s < start_s + STRIP_S and finding.end_s >= start_s
+    }
+    parts = [", ".join(f"{words} ({priority} priority)" for words, priority in kinds.items())] if kinds else []
+    if len(episode.windows) > 1:
+        count = len(episode.windows)
+        parts.append(f"of {count} windows of note from {clock(episode.start_s)} to {clock(episode.end_s)}")
+    return _strip(record, found, explainer, start_s, "; ".join([f"At {clock(start_s)}", *parts]))
 
 
 def ordinary(record: Record, found: Findings, explainer: Explainer, start_s: float) -> ShownStrip:
@@ -173,7 +177,12 @@ def _rests_on(verdict: Verdict, explanation: Explanation | None) -> str:
     shares = ", ".join(
         f"{lead} {share:.0%}" for lead, share in zip(explanation.leads, carried / carried.sum(), strict=True)
     )
-    return (
-        f"{clock(explanation.start_s + (number + 0.5) * PART_S)} on {explanation.strongest_lead}: without it the log "
-        f"odds fall by {explanation.part_fall[number]:.1f} ({shares})"
-    )
+    times = " and ".join(clock(explanation.start_s + (peak + 0.5) * PART_S) for peak in peaks(explanation.part_fall))
+    return f"{times}; without the first the log odds fall by {explanation.part_fall[number]:.1f} ({shares})"
+
+
+def peaks(fall: npt.NDArray[np.float64]) -> list[int]:
+    """The parts that carried the most, the first before all: three at most, each half as much and its own hill."""
+    padded = np.pad(fall, 1, constant_values=-np.inf)
+    hills = np.flatnonzero((fall >= padded[:-2]) & (fall > padded[2:]) & (fall >= PEAK_SHARE * fall.max()))
+    return sorted(hills.tolist(), key=lambda part: -fall[part])[:MAX_PEAKS]
