@@ -8,9 +8,11 @@ from matplotlib.axes import Axes
 from bus.messages import BeatClass
 from reports.lettering import PALE, TEXT_PT, clock, write
 from reports.scale import FOOTER_MM, x_mm
-from reports.strip import Strip, StripBeat
+from reports.strip import Strip, StripBeat, StripFinding
 
 LANE_MM = 4.5
+LETTER_MM = 1.3  # mean width of a small letter
+MAX_FINDING_LANES = 3
 DECISION_INK = {"normal": "#2d6a3e", "abnormal": "#9c3d00", "unusable": "#4a5158"}
 
 
@@ -36,8 +38,8 @@ MARKS: dict[BeatClass | None, BeatMark] = {
 
 def lanes_mm(strip: Strip) -> float:
     """The height of all that stands above the paper, mm."""
-    lanes = [True, strip.windows, strip.findings, strip.beats, strip.reference is not None]
-    return LANE_MM * sum(map(bool, lanes))
+    lanes = [True, strip.windows, strip.beats, strip.reference is not None]
+    return LANE_MM * (sum(map(bool, lanes)) + len(finding_lanes(strip)))
 
 
 def draw_lanes(axes: Axes, strip: Strip, foot_mm: float) -> None:
@@ -49,8 +51,8 @@ def draw_lanes(axes: Axes, strip: Strip, foot_mm: float) -> None:
     if strip.beats:
         _draw_beats(axes, strip, strip.beats, y_mm, "detected", filled=True)
         y_mm += LANE_MM
-    if strip.findings:
-        _draw_findings(axes, strip, y_mm)
+    for findings in reversed(finding_lanes(strip)):
+        _draw_findings(axes, strip, findings, y_mm)
         y_mm += LANE_MM
     if strip.windows:
         _draw_decisions(axes, strip, y_mm)
@@ -86,18 +88,40 @@ def _draw_beats(
             write(axes, x + 1.2, y_mm + 1.2, mark.letter, colour=mark.colour, bold=beat_class != "N")
 
 
-def _draw_findings(axes: Axes, strip: Strip, y_mm: float) -> None:
-    write(axes, 1, y_mm + 1.3, "rhythm", colour=PALE)
-    free_mm = 0.0
+def finding_lanes(strip: Strip) -> list[list[StripFinding]]:
+    """The findings on a strip in lanes, so that neither lines nor names lie over each other.
+
+    They are placed in their order; what finds no room in ``MAX_FINDING_LANES`` is not drawn.
+    """
+    lanes: list[list[StripFinding]] = []
+    taken_mm: list[list[tuple[float, float]]] = []
     for finding in strip.findings:
-        left_s, right_s = max(finding.start_s, strip.start_s), min(finding.end_s, strip.end_s)
-        if left_s > right_s:
+        if finding.start_s >= strip.end_s or finding.end_s < strip.start_s:
             continue
-        left_mm, right_mm = x_mm(strip, left_s), x_mm(strip, right_s)
+        left_mm, right_mm = _extent_mm(strip, finding)
+        end_mm = max(right_mm, left_mm + LETTER_MM * len(finding.text)) + 1.0
+        free = (n for n, spans in enumerate(taken_mm) if all(end_mm <= a or left_mm >= b for a, b in spans))
+        number = next(free, len(lanes))
+        if number == MAX_FINDING_LANES:
+            continue
+        if number == len(lanes):
+            lanes.append([])
+            taken_mm.append([])
+        lanes[number].append(finding)
+        taken_mm[number].append((left_mm, end_mm))
+    return lanes
+
+
+def _extent_mm(strip: Strip, finding: StripFinding) -> tuple[float, float]:
+    return x_mm(strip, max(finding.start_s, strip.start_s)), x_mm(strip, min(finding.end_s, strip.end_s))
+
+
+def _draw_findings(axes: Axes, strip: Strip, findings: list[StripFinding], y_mm: float) -> None:
+    write(axes, 1, y_mm + 1.3, "rhythm", colour=PALE)
+    for finding in findings:
+        left_mm, right_mm = _extent_mm(strip, finding)
         axes.plot([left_mm, right_mm], [y_mm + 0.6] * 2, color=DECISION_INK["abnormal"], linewidth=1.6, zorder=5)
-        if left_mm >= free_mm:
-            write(axes, left_mm, y_mm + 1.5, finding.text, colour=DECISION_INK["abnormal"])
-            free_mm = left_mm + 1.25 * len(finding.text) + 2  # a letter of this size is about 1.25 mm wide
+        write(axes, left_mm, y_mm + 1.5, finding.text, colour=DECISION_INK["abnormal"])
 
 
 def _draw_decisions(axes: Axes, strip: Strip, y_mm: float) -> None:

@@ -117,12 +117,12 @@ def _first_page(report: RecordReport) -> Figure:
 def _wrapped(window: WindowLine) -> list[str]:
     text = f"{window.time}   {window.decision}   {window.scores}   {window.reasons}"
     if window.rests_on:
-        text += f"   Rests most on {window.rests_on}."
+        text += f"   Rests most on: {window.rests_on}."
     return textwrap.wrap(text, LETTERS, subsequent_indent="    ", drop_whitespace=True)
 
 
 def _place(page: Figure, shown: ShownStrip, number: int, lines: list[str], top_mm: float) -> None:
-    _text(page, top_mm, f"{number}. {shown.title}", bold=True)
+    _text(page, top_mm, printable(f"{number}. {shown.title}", LETTERS - 18), bold=True)
     height_mm = size_mm(shown.strip)[1]
     place_strip(page, shown.strip, left_mm=MARGIN_MM, bottom_mm=PAGE_MM[1] - top_mm - TITLE_MM - height_mm)
     top_mm += TITLE_MM + height_mm + 1

@@ -17,6 +17,7 @@ from reports.lettering import clock
 from reports.strip import Strip, StripBeat, StripEvidence, StripFinding, StripWindow
 
 LEAST_FALL = 0.3  # log odds: a score of 0.57 falls to 0.5; where no part carries as much, none stands out
+MAX_KINDS = 3  # of rhythm findings in a title; the strip shows all
 PEAK_SHARE, MAX_PEAKS = 0.5, 3  # of the strongest part's fall; parts that are named
 
 
@@ -75,7 +76,11 @@ def shown(record: Record, found: Findings, explainer: Explainer, episode: Episod
         for finding in sorted(found.findings, key=lambda finding: URGENCY[finding.priority])
         if not finding.is_episode and finding.start_s < start_s + STRIP_S and finding.end_s >= start_s
     }
-    parts = [", ".join(f"{words} ({priority} priority)" for words, priority in kinds.items())] if kinds else []
+    parts = (
+        [", ".join(f"{words} ({priority} priority)" for words, priority in list(kinds.items())[:MAX_KINDS])]
+        if kinds
+        else []
+    )
     if len(episode.windows) > 1:
         count = len(episode.windows)
         parts.append(f"of {count} windows of note from {clock(episode.start_s)} to {clock(episode.end_s)}")
@@ -127,7 +132,7 @@ def _strip(record: Record, found: Findings, explainer: Explainer, start_s: float
         ),
         findings=tuple(
             StripFinding(start_s=f.start_s, end_s=f.end_s, text=f.words)
-            for f in found.findings
+            for f in sorted(found.findings, key=lambda f: URGENCY[f.priority])
             if not f.is_episode and f.start_s < end_s and f.end_s >= start_s
         ),
         evidence=tuple(_evidence(explanation, columns) for explanation in explained.values()),
@@ -177,8 +182,11 @@ def _rests_on(verdict: Verdict, explanation: Explanation | None) -> str:
     shares = ", ".join(
         f"{lead} {share:.0%}" for lead, share in zip(explanation.leads, carried / carried.sum(), strict=True)
     )
-    times = " and ".join(clock(explanation.start_s + (peak + 0.5) * PART_S) for peak in peaks(explanation.part_fall))
-    return f"{times}; without the first the log odds fall by {explanation.part_fall[number]:.1f} ({shares})"
+    times = [clock(explanation.start_s + (peak + 0.5) * PART_S) for peak in peaks(explanation.part_fall)]
+    return (
+        f"{' and '.join(times)}; without {'it' if len(times) == 1 else 'the first'} the log odds fall by "
+        f"{explanation.part_fall[number]:.1f} ({shares})"
+    )
 
 
 def peaks(fall: npt.NDArray[np.float64]) -> list[int]:

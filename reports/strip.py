@@ -87,7 +87,7 @@ class Strip:
         midnight
     beats : the beats that were found
     reference : the annotated beats; None where nobody annotated the recording
-    windows, findings, evidence : what was found
+    windows, findings, evidence : what was found; of findings the weightiest first, for room may be short
 
     Raises
     ------
