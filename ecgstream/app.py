@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ecgstream.commands import comparing, evaluating, measuring, reporting, services, upkeep, watching
+from ecgstream.commands import comparing, evaluating, measuring, reporting, services, single_beats, upkeep, watching
 from ecgstream.commands import models as model_commands
 
 app = typer.Typer(
@@ -45,6 +45,7 @@ app.command()(watching.subscribe)
 app.command()(model_commands.score)
 app.command()(model_commands.train)
 app.command()(model_commands.export)
+app.command()(single_beats.train_ecg5000)
 app.command()(evaluating.evaluate)
 app.command()(measuring.chaos)
 app.command()(upkeep.doctor)

@@ -1,0 +1,62 @@
+"""The command around single beats: the networks on ECG5000."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecgstream.commands.options import Json
+
+_TABLE_WIDTH = 180
+
+
+def train_ecg5000(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where the models go; earlier ones are replaced.")],
+    *,
+    data: Annotated[
+        Path | None, typer.Option(help="The folder of both tables; by default ecg5000 in the data directory.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=20, help="How many times all is fitted.")] = 3,
+    json: Json = None,
+) -> None:
+    """Train the family on ECG5000, measure it beside published figures, and write the best pair as ONNX files."""
+    import time
+    from importlib.util import find_spec
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ecg.data import data_directory
+    from ecg.errors import EcgStreamError
+    from ecgstream.running import STDOUT, write_json
+    from ecgstream.settings import ProcessSettings, load
+
+    if missing := [name for name in ("torch", "onnx", "onnxscript", "sklearn") if find_spec(name) is None]:
+        raise EcgStreamError(f"training needs {', '.join(missing)}: pip install 'ecgstream[train]'")
+    from training.ecg5000_export import export_pair, report
+    from training.ecg5000_table import tables
+    from training.ecg5000_train import BeatTraining, fit_family, measure_family
+
+    folder = data.expanduser() if data else data_directory(load(ProcessSettings).data_dir) / "ecg5000"
+    started = time.monotonic()
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("reading", total=None)
+        family = fit_family(
+            folder,
+            BeatTraining(seeds=seeds),
+            progress=lambda name, done, total: progress.update(
+                task, description=f"fitted {name}", completed=done, total=total
+            ),
+        )
+    # Everything is chosen: only now is the test table opened.
+    measured = measure_family(family, folder)
+    differences = export_pair(family, measured, directory)
+    if json != STDOUT:
+        # Tables cut to 80 columns would hide figures in a log.
+        console = Console(width=None if sys.stdout.isatty() else _TABLE_WIDTH)
+        console.print(tables(family, measured))
+        for name, difference in differences.items():
+            typer.echo(f"{name}: onnxruntime and torch differ by at most {difference:.2g}")
+        typer.echo(f"the models are in {directory}")
+    write_json(report(family, measured, seconds=time.monotonic() - started), json)
