@@ -1,6 +1,6 @@
 # Everything here works on a fresh machine: each target makes the environment that it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check format lock clean
+.PHONY: help setup setup-dev demo test check format notebooks lock clean
 
 DEV := .venv-dev/bin
 
@@ -30,6 +30,9 @@ check: setup-dev ## format, lint, types, import walls, links in the docs
 format: setup-dev ## put every file into the one format
 	$(DEV)/ruff format .
 	$(DEV)/ruff check --fix .
+
+notebooks: setup-dev ## run training/notebooks anew, outputs kept in them; ARGS="--evaluation FILE" for the results
+	@$(DEV)/python scripts/run_notebooks.py $(ARGS)
 
 lock: setup-dev ## resolve the lock files from pyproject.toml; ARGS=--upgrade for the newest
 	@scripts/lock.sh requirements $(ARGS)

@@ -190,7 +190,7 @@ def _ecg5000(directory: Path, pencil: _Pencil) -> Ecg5000Facts | None:
     table = ecg5000.read_training(directory)
     figure = Figure(figsize=(7.5, 1.7), layout="constrained")
     axes = figure.subplots(1, len(ecg5000.CLASSES), sharey=True)
-    place = np.arange(ecg5000.BEAT_SAMPLES, dtype=np.float64)
+    place = np.arange(table.beats.shape[1], dtype=np.float64)
     for number, (axis, word) in enumerate(zip(axes, ecg5000.CLASSES, strict=True)):
         draw_spread(axis, place, table.beats[table.classes == number])
         axis.set_title(word, fontsize=7)

@@ -21,7 +21,7 @@ BEAT_BEFORE_S, BEAT_AFTER_S = 0.3, 0.5  # of a beat's annotation: P wave to T wa
 STRIP_S = 6.0
 RECORDS_OF_A_KIND = 3  # examples come from so many records where there are so many
 MAX_DRAWN_HZ = 360.0  # more samples than that cannot be seen, and would only swell the file
-_MEAN, _SPREAD, _SINGLE = "#1b3a5b", "#9fb8d0", "#c5ccd2"
+_MEAN, _SPREAD, _SINGLE = "#1b3a5b", "#9fb8d0", "#8d979f"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +170,7 @@ def draw_bundles(bundles: Sequence[BeatBundle]) -> Figure:
             place.set_title(f"{bundle.record} {lead}" + (f", {bundle.total} beats" if row == 0 else ""), fontsize=7)
             place.tick_params(labelsize=6)
     axes[0, 0].set_ylabel("mV", fontsize=6)
+    figure.supxlabel("s from the annotation", fontsize=6)
     return figure
 
 
