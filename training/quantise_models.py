@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -105,6 +106,7 @@ def _quantise_one(directory: Path, target: Path, model: ModelFile, segments: Flo
                 _Segments(segments, model.input_name),
                 quant_format=QuantFormat[form.value],
                 op_types_to_quantize=list(OPERATORS),
+                nodes_to_exclude=_float_sums(prepared),
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
@@ -114,6 +116,17 @@ def _quantise_one(directory: Path, target: Path, model: ModelFile, segments: Flo
     digest = hashlib.sha256((target / model.file).read_bytes()).hexdigest()
     version = f"{model.version.partition('-')[0]}-int8-{digest[:VERSION_DIGITS]}"
     return model.model_copy(update={"sha256": digest, "version": version})
+
+
+def _float_sums(path: Path) -> list[str]:
+    """Sums of something that stays in float32: around it onnxruntime would put integer operators that are slow."""
+    graph = onnx.load(path).graph
+    made_by = {output: node.op_type for node in graph.node for output in node.output}
+    return [
+        node.name
+        for node in graph.node
+        if node.op_type == "Add" and any(made_by.get(name, OPERATORS[0]) not in OPERATORS for name in node.input)
+    ]
 
 
 class _Segments(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types

@@ -18,7 +18,7 @@ from tests.ecgstream.commands import start
 from tests.training.recordings import write_record
 from training.evaluate import evaluate
 
-BEATS_S = np.arange(74) * 0.8 + 0.5
+BEATS_S = np.arange(74, dtype=np.float64) * 0.8 + 0.5
 SYMBOLS = ["N", "N", "N", "V"] * 18 + ["N", "N"]
 
 

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 from rich.console import Console
 
 from alerting.settings import AlertingSettings
@@ -15,7 +16,7 @@ from tests.training.recordings import write_record
 
 def test_every_network_in_every_form_is_timed_and_judged(tmp_path: Path) -> None:
     symbols = ["N", "N", "N", "V"] * 18
-    write_record(tmp_path, "101", beat_s=np.arange(72) * 0.8 + 0.5, symbols=symbols)
+    write_record(tmp_path, "101", beat_s=np.arange(72, dtype=np.float64) * 0.8 + 0.5, symbols=symbols)
     judging = Judging(
         folder=tmp_path, settings=DetectorSettings(_env_file=None), rules=AlertingSettings(_env_file=None)
     )
@@ -41,3 +42,19 @@ def test_every_network_in_every_form_is_timed_and_judged(tmp_path: Path) -> None
     shown = io.StringIO()
     Console(file=shown, width=160).print(told_as_table(report))
     assert "int8-QOperator/both" in shown.getvalue()
+
+
+def test_without_the_extra_the_networks_are_timed_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecgstream.model_bench.find_spec", lambda name: None if name == "onnx" else object())
+    write_record(tmp_path, "101", beat_s=np.arange(72, dtype=np.float64) * 0.8 + 0.5, symbols=["N"] * 72)
+    judging = Judging(
+        folder=tmp_path, settings=DetectorSettings(_env_file=None), rules=AlertingSettings(_env_file=None)
+    )
+    told: list[str] = []
+    report = bench_networks(ModelBenchPlan(judging=judging, records="101", rounds=1), told=told.append)
+    assert set(report["accuracy"]) == {"float32"}
+    assert report["ratio_to_plain_cnn"] is None
+    assert report["ms_per_window"]["plain_cnn"] is None
+    assert report["ms_per_window"]["float32/both"]["32"] > 0
+    assert any("pip install" in line for line in told)
+    Console(file=io.StringIO(), width=160).print(told_as_table(report))

@@ -84,8 +84,8 @@ def test_any_rate_to_any_other_keeps_times(to_hz: float, fs_hz: int) -> None:
 
 
 def test_a_beat_detector_finds_the_beats_where_they_are_annotated() -> None:
-    for disturb in (lambda r: at_rate(r, 128.0), lambda r: at_pace(r, PACES[0]), lambda r: at_pace(r, PACES[1])):
-        heard = disturb(_recording())
+    recording = _recording()
+    for heard in (at_rate(recording, 128.0), at_pace(recording, PACES[0]), at_pace(recording, PACES[1])):
         record = heard.record
         lead = to_millivolts(record.samples, record.gain, record.baseline)[:, 0]
         found = find_beats(band_pass(lead, record.fs_hz), record.fs_hz)
