@@ -49,7 +49,7 @@ class Beats:
     @property
     def abnormal(self) -> npt.NDArray[np.bool_]:
         """(n,), whether a beat is of any class but normal."""
-        return self.classes != NORMAL
+        return np.asarray(self.classes != NORMAL, np.bool_)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from detector.single_beats import NORMAL
 from training.ecg5000 import CLASSES
-from training.metrics import auroc
+from training.metrics import Labels, Scores, auroc
 from training.reliability import reliability
 
 DRAWS = 500
@@ -80,15 +80,12 @@ def figures_of(classes: npt.NDArray[np.int64], seeds: Sequence[Judged], *, draws
     if all(judged.classes is not None for judged in seeds):
         called = [len(CLASSES) * classes + judged.classes for judged in seeds if judged.classes is not None]
         figures |= {name: _figure(called, len(CLASSES) ** 2, measure, draws) for name, measure in _CLASSES.items()}
-    areas = [auroc(labels, judged.probability) or 0.0 for judged in seeds]
-    errors = [reliability(labels, judged.probability).expected_calibration_error or 0.0 for judged in seeds]
+    areas = [_area(labels, judged.probability) for judged in seeds]
+    errors = [_calibration_error(labels, judged.probability) for judged in seeds]
     random = np.random.default_rng(0)
     drawn = [random.integers(len(labels), size=len(labels)) for _ in range(draws)]
-    for name, values, measure in (
-        ("auroc", areas, lambda j, i: auroc(labels[i], j.probability[i]) or 0.0),
-        ("ece", errors, lambda j, i: reliability(labels[i], j.probability[i]).expected_calibration_error or 0.0),
-    ):
-        means = [float(np.mean([measure(judged, index) for judged in seeds])) for index in drawn]
+    for name, values, measure in (("auroc", areas, _area), ("ece", errors, _calibration_error)):
+        means = [float(np.mean([measure(labels[i], judged.probability[i]) for judged in seeds])) for i in drawn]
         figures[name] = _summary(values, means)
     return figures
 
@@ -96,6 +93,14 @@ def figures_of(classes: npt.NDArray[np.int64], seeds: Sequence[Judged], *, draws
 def as_json(figures: dict[str, BeatFigure]) -> dict[str, dict[str, float | None]]:
     """Figures as they stand in a JSON object."""
     return {name: asdict(figure) for name, figure in figures.items()}
+
+
+def _area(labels: Labels, probability: Scores) -> float:
+    return auroc(labels, probability) or 0.0
+
+
+def _calibration_error(labels: Labels, probability: Scores) -> float:
+    return reliability(labels, probability).expected_calibration_error or 0.0
 
 
 def _figure(cells: list[Counts], size: int, measure: Callable[[Counts], float], draws: int) -> BeatFigure:

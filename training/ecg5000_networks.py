@@ -1,5 +1,6 @@
 """The family of networks on single beats of ECG5000: four classifiers, an autoencoder, and their averages."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -58,7 +59,7 @@ class BeatLstm(nn.Module):
 
     def forward(self, beats: Tensor) -> Tensor:
         """(N, BEAT_SAMPLES) to (N, classes) logits."""
-        steps, _ = self.lstm(beats.unflatten(1, (PATCHES, PATCH)))
+        steps, _ = self.lstm(beats.reshape(-1, PATCHES, PATCH))
         logits: Tensor = self.head(self.dropout(torch.cat([steps.mean(dim=1), steps.amax(dim=1)], dim=1)))
         return logits
 
@@ -97,7 +98,7 @@ class BeatAttention(nn.Module):
 
     def forward(self, beats: Tensor) -> Tensor:
         """(N, BEAT_SAMPLES) to (N, classes) logits."""
-        tokens = self.layers(self.embed(beats.unflatten(1, (PATCHES, PATCH))) + self.place)
+        tokens = self.layers(self.embed(beats.reshape(-1, PATCHES, PATCH)) + self.place)
         logits: Tensor = self.head(torch.cat([tokens.mean(dim=1), tokens.amax(dim=1)], dim=1))
         return logits
 
@@ -143,7 +144,7 @@ class BeatAutoencoder(nn.Module):
 class MeanClassifier(nn.Module):
     """The mean of several classifiers' logits, as one network."""
 
-    def __init__(self, members: list[nn.Module]) -> None:
+    def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
 
@@ -155,7 +156,7 @@ class MeanClassifier(nn.Module):
 class MeanAutoencoder(nn.Module):
     """The mean of several autoencoders' errors and reconstructions, as one network."""
 
-    def __init__(self, members: list[nn.Module]) -> None:
+    def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
 
