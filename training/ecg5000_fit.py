@@ -39,7 +39,7 @@ class BeatFit:
     """
 
     epochs: int = 80
-    patience: int = 30
+    patience: int = 20
     batch: int = 32
     learning_rate: float = 3e-3
     weight_decay: float = 0.02

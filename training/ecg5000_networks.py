@@ -88,7 +88,7 @@ class BeatDense(nn.Module):
 class BeatAttention(nn.Module):
     """A transformer encoder over pieces of the beat, each with its place."""
 
-    def __init__(self, *, width: int = 32, layers: int = 2) -> None:
+    def __init__(self, *, width: int = 32, layers: int = 1) -> None:
         super().__init__()
         self.embed = nn.Linear(PATCH, width)
         self.place = nn.Parameter(torch.randn(PATCHES, width) * 0.1)
