@@ -78,7 +78,7 @@ class Explanation:
     Attributes
     ----------
     start_s : where the window begins, s from the recording's start
-    leads : names of the leads that the networks saw, the judged one first
+    leads, columns : the leads that the networks saw, the judged one first: their names, their columns in the record
     logit : the CNN's output for the whole window
     logit_fall : (PARTS, leads) float64, by how much it falls without that part of that lead
     fused_fall : (PARTS, leads) float64, the same for the fused log odds, through both networks' outputs
@@ -87,6 +87,7 @@ class Explanation:
 
     start_s: float
     leads: tuple[str, ...]
+    columns: tuple[int, ...]
     logit: float
     logit_fall: npt.NDArray[np.float64]
     fused_fall: npt.NDArray[np.float64]
@@ -163,6 +164,7 @@ class Explainer:
         return Explanation(
             start_s=grid.start(window) / record.fs_hz,
             leads=tuple(record.leads[seen[row]] for row in rows),
+            columns=tuple(seen[row] for row in rows),
             logit=float(logits[0]),
             logit_fall=logit_fall[:, :-1],
             fused_fall=fused_fall[:, :-1],

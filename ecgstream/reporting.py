@@ -1,5 +1,6 @@
 """A report on one recording: read it, judge it, explain it, write it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,14 +114,15 @@ def write_report(report: RecordReport, *, html: Path, pdf: Path | None) -> list[
     EcgStreamError : when a file cannot be written
     """
     written = []
-    for option, path, content in (
-        ("--out", html, lambda: to_html(report).encode()),
-        ("--pdf", pdf, lambda: to_pdf_report(report)),
-    ):
+    contents: list[tuple[str, Path | None, Callable[[RecordReport], bytes]]] = [
+        ("--out", html, lambda made: to_html(made).encode()),
+        ("--pdf", pdf, to_pdf_report),
+    ]
+    for option, path, content in contents:
         if path is None:
             continue
         try:
-            path.write_bytes(content())
+            path.write_bytes(content(report))
         except OSError as error:
             raise EcgStreamError(f"{option} {path} cannot be written: {error.strerror}: name another file") from error
         written.append(path)
