@@ -1,14 +1,15 @@
-"""Reading the CNN's beat map: which QRS candidates are beats, of which class, and what was missed."""
+"""Reading the CNN's beat map: which QRS candidates are beats, what their class may be, and what was missed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import softmax
 
+from detector.baseline import QRS_AFTER, QRS_BEFORE
 from detector.manifest import BeatMap
 from ecg.beats import REFRACTORY_S
 from ecg.records import Float32Array
@@ -20,6 +21,7 @@ APART = round(REFRACTORY_S * MODEL_FS_HZ)
 SEARCH = round(PEAK_SEARCH_S * MODEL_FS_HZ)
 
 AamiClass = Literal["N", "S", "V", "F"]
+AAMI_CLASSES: tuple[AamiClass, ...] = ("N", "S", "V", "F")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +31,13 @@ class BeatFinding:
     Attributes
     ----------
     position : sample in the segment at the models' rate
-    beat_class : AAMI class
-    confidence : probability of that class among the classes
+    shares : probabilities of the classes N, S, V, F by the beat map, their sum 1
+    qrs : (QRS samples,) float32, the judged lead around it, normalised
     """
 
     position: int
-    beat_class: AamiClass
-    confidence: float
+    shares: tuple[float, float, float, float]
+    qrs: Float32Array
 
 
 class BeatMapReader:
@@ -53,6 +55,7 @@ class BeatMapReader:
         self._start = MODEL_SAMPLES - settings.seconds * MODEL_FS_HZ
         width = 2 * round(MATCH_S * settings.frames_hz) + 1
         probability = softmax(maps, axis=1)
+        self._order = [settings.classes.index(letter) - 1 for letter in AAMI_CLASSES]
         self._beat = 1.0 - probability[:, 0]
         self._beat_near = _around(self._beat, width).max(axis=-1)
         self._class_near = _around(probability[:, 1:], width).sum(axis=-1)
@@ -77,17 +80,18 @@ class BeatMapReader:
             peak = first + int(np.abs(signal[first : middle + SEARCH + 1]).argmax())
             if all(abs(peak - known) >= APART and abs(middle - known) >= APART for known in positions):
                 positions.append(peak)
-        return self._classed(row, sorted(positions))
+        return self._classed(row, sorted(positions), signal)
 
-    def _classed(self, row: int, positions: Sequence[int]) -> tuple[BeatFinding, ...]:
+    def _classed(self, row: int, positions: Sequence[int], signal: Float32Array) -> tuple[BeatFinding, ...]:
         if not positions:
             return ()
-        shares = self._class_near[row][:, self._frames(np.array(positions))]
-        shares = shares / shares.sum(axis=0)
-        names = [self._settings.classes[best + 1] for best in shares.argmax(axis=0)]
+        shares = self._class_near[row][:, self._frames(np.array(positions))][self._order]
+        shares = (shares / shares.sum(axis=0)).T
+        around = np.array(positions)[:, None] + np.arange(-QRS_BEFORE, QRS_AFTER)
+        qrs = signal[np.clip(around, 0, len(signal) - 1)]
         return tuple(
-            BeatFinding(position=position, beat_class=cast("AamiClass", name), confidence=round(float(share), 4))
-            for position, name, share in zip(positions, names, shares.max(axis=0), strict=True)
+            BeatFinding(position=position, shares=(float(n), float(s), float(v), float(f)), qrs=one)
+            for position, (n, s, v, f), one in zip(positions, shares, qrs, strict=True)
         )
 
     def _frames(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -50,19 +50,45 @@ class BeatMap(_Part):
     add_above: Probability
 
 
+class PersonalReading(_Part):
+    """How a beat is classed against what is usual for the patient; all in log odds.
+
+    ventricular = per_odds * ln(V / (N + S)) + per_unlikeness * (1 - correlation with the usual QRS)
+    + per_difference * (root mean square difference to it) + bias. Supraventricular = per_prematurity
+    * ln(usual RR / RR) + per_odds * ln(S / N) + bias, where the rhythm's regularity is ``regular_from`` or more;
+    elsewhere an early beat tells nothing.
+    """
+
+    ventricular_per_odds: float
+    ventricular_per_unlikeness: float
+    ventricular_per_difference: float
+    ventricular_bias: float
+    supraventricular_per_prematurity: float
+    supraventricular_per_odds: float
+    supraventricular_bias: float
+    regular_from: Probability
+
+
 class Calibration(_Part):
     """Scores from outputs, all through the logistic function s(x) = 1 / (1 + exp(-x)).
 
-    cnn = s(cnn_slope * logit + cnn_bias); autoencoder = s(autoencoder_slope * ln(error) + autoencoder_bias);
-    fused = s(fused_cnn * z_cnn + fused_autoencoder * z_autoencoder + fused_bias), with z the arguments of s above.
+    cnn = s(cnn_slope * logit + cnn_bias); autoencoder = s(autoencoder_slope * e + autoencoder_bias), where e is
+    ln(error) less ``usual_share`` of how far the patient's usual ln(error) lies from ``usual_log_error``; fused = s(sum
+    of each ``fused_`` weight times its evidence + fused_bias). Evidence: the arguments of s above, the highest log odds
+    of a ventricular and of a supraventricular beat, and one minus the regularity of the rhythm.
     """
 
     cnn_slope: float
     cnn_bias: float
+    usual_log_error: float
+    usual_share: float
     autoencoder_slope: float
     autoencoder_bias: float
     fused_cnn: float
     fused_autoencoder: float
+    fused_ventricular: float
+    fused_supraventricular: float
+    fused_irregularity: float
     fused_bias: float
 
 
@@ -77,7 +103,7 @@ class Thresholds(_Part):
 class Manifest(_Part):
     """``models/manifest.json``."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     preprocessing_version: str
     fs_hz: float
     context_s: int
@@ -85,6 +111,7 @@ class Manifest(_Part):
     cnn: ModelFile
     autoencoder: ModelFile
     beat_map: BeatMap
+    personal: PersonalReading
     calibration: Calibration
     thresholds: Thresholds
     data: dict[str, Any]
@@ -105,7 +132,7 @@ def load_manifest(directory: Path) -> Manifest:
     except FileNotFoundError as error:
         raise ModelError(f"{path} is not there: name a directory that `ecgstream export` filled") from error
     except (ValidationError, json.JSONDecodeError) as error:
-        raise ModelError(f"{path} is no manifest of version 1: {error}") from error
+        raise ModelError(f"{path} is no manifest of version 2: {error}") from error
     expected = (PREPROCESSING_VERSION, MODEL_FS_HZ, CONTEXT_S, MODEL_LEADS)
     found = (manifest.preprocessing_version, manifest.fs_hz, manifest.context_s, manifest.leads)
     if found != expected:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from detector.baseline import PersonalBaseline
 from detector.stream import PatientStream, Source, WindowNotes
 from ecg.errors import EcgStreamError
 from ecg.records import Int16Array
 from ecg.rhythm import RhythmState
 
-VERSION = 2
+VERSION = 3
 
 
 class BadProgressError(EcgStreamError):
@@ -69,7 +70,7 @@ def dump(stream: PatientStream, *, parked_ns: int | None = None) -> bytes:
         "last_window": stream.last_window,
         # Later anchors are found again when their chunks are reread.
         "anchors": [a for n, a in enumerate(stream.anchors) if n == 0 or a[0] < stream.restored_end],
-        "last_beat_ns": stream.last_beat_ns,
+        "baseline": stream.baseline.dump(),
         "rhythm": stream.rhythm.dump(),
         "resume_offset": stream.resume_offset,
         "seen": stream.seen,
@@ -100,7 +101,7 @@ def load(patient: str, record: bytes) -> PatientStream:
         anchors=[(index, base_ns) for index, base_ns in fields["anchors"]],
     )
     stream.last_window = fields["last_window"]
-    stream.last_beat_ns = fields["last_beat_ns"]
+    stream.baseline = PersonalBaseline.load(fields["baseline"])
     stream.rhythm = RhythmState.load(fields["rhythm"])
     stream.given_out = dict(fields["given_out"])
     stream.start_reading(fields["resume_offset"], seen=fields["seen"])

@@ -20,6 +20,7 @@ from ecg.quality import LeadQuality
 from ecg.records import Float32Array
 from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES, Prepared, Preprocessing, prepare
 
+SMALLEST_ERROR = 1e-9
 MAX_BATCH = 32  # the networks are a fifth slower a window in batches that outgrow the cache
 
 
@@ -30,18 +31,16 @@ class Score:
     Attributes
     ----------
     lead : name of the judged lead
-    cnn, autoencoder, fused : calibrated probabilities of an abnormal window
-    autoencoder_error : the reconstruction error in normalised units
+    logit : of the CNN, above 0 for an abnormal window
+    log_error : natural logarithm of the autoencoder's error in normalised units
     beats : beats of the newest seconds that the beat map covers
     heart_rate_bpm : from the beats of the whole segment
     quality : (fractions, flags) of the lead that was judged, or of the first where none could be
     """
 
     lead: str | None
-    cnn: float | None
-    autoencoder: float | None
-    autoencoder_error: float | None
-    fused: float | None
+    logit: float | None
+    log_error: float | None
     beats: tuple[BeatFinding, ...]
     heart_rate_bpm: float | None
     quality: tuple[float, float, float, float]
@@ -95,15 +94,12 @@ class Scorer:
         )
         logits, beat_maps = self._run(self._cnn, self.manifest.cnn, prepared.inputs, ("window_logit", "beat_map"))
         (errors,) = self._run(self._autoencoder, self.manifest.autoencoder, prepared.inputs, ("error",))
-        calibration = self.manifest.calibration
-        z_cnn = calibration.cnn_slope * logits.astype(np.float64) + calibration.cnn_bias
-        log_error = np.log(np.maximum(errors.astype(np.float64), 1e-9))
-        z_autoencoder = calibration.autoencoder_slope * log_error + calibration.autoencoder_bias
-        z_fused = calibration.fused_cnn * z_cnn + calibration.fused_autoencoder * z_autoencoder + calibration.fused_bias
-        probabilities = _logistic(np.stack([z_cnn, z_autoencoder, z_fused], axis=1))
+        log_errors = log_of(errors)
         reader = BeatMapReader(beat_maps, self.manifest.beat_map)
         return [
-            self._read(window, prepared, row=row, p=probabilities[row], error=float(errors[row]), reader=reader)
+            self._read(
+                window, prepared, row=row, logit=float(logits[row]), log_error=float(log_errors[row]), reader=reader
+            )
             for row, window in enumerate(windows)
         ]
 
@@ -113,8 +109,8 @@ class Scorer:
         prepared: Prepared,
         *,
         row: int,
-        p: npt.NDArray[np.float64],
-        error: float,
+        logit: float,
+        log_error: float,
         reader: BeatMapReader,
     ) -> Score:
         judged = int(prepared.judged[row])
@@ -123,10 +119,8 @@ class Scorer:
         if judged < 0:
             return Score(
                 lead=None,
-                cnn=None,
-                autoencoder=None,
-                autoencoder_error=None,
-                fused=None,
+                logit=None,
+                log_error=None,
                 beats=(),
                 heart_rate_bpm=None,
                 quality=measured,
@@ -140,10 +134,8 @@ class Scorer:
         positions = [*candidates[candidates < verified_from], *(beat.position for beat in beats)]
         return Score(
             lead=window.source.leads[window.columns[judged]],
-            cnn=float(p[0]),
-            autoencoder=float(p[1]),
-            autoencoder_error=error,
-            fused=float(p[2]),
+            logit=logit,
+            log_error=log_error,
             beats=beats,
             heart_rate_bpm=heart_rate_bpm([position / MODEL_FS_HZ for position in positions]),
             quality=measured,
@@ -186,8 +178,9 @@ def open_session(directory: Path, model: ModelFile, threads: int) -> ort.Inferen
     return session
 
 
-def _logistic(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(z, -60, 60))), np.float64)
+def log_of(errors: Float32Array) -> npt.NDArray[np.float64]:
+    """Natural logarithms of errors; a reconstruction without any error is none that a network gives."""
+    return np.log(np.maximum(errors.astype(np.float64), SMALLEST_ERROR))
 
 
 def _fractions(quality: LeadQuality, row: int) -> tuple[float, float, float, float]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from bus.samples import Chunk
+from detector.baseline import PersonalBaseline
 from detector.ring import Ring, Run
 from ecg.leads import choose_leads
 from ecg.records import Int16Array, exact_rate
@@ -87,7 +88,7 @@ class PatientStream:
     next_window : the first window not yet given out
     last_window : the last window given out, None before the first
     anchors : (from index, time of sample 0) pairs; a clock jump adds one. The first is valid at the ring's floor
-    last_beat_ns : time of the last beat reported, so that no beat is reported twice
+    baseline : what is usual for the patient, by the windows judged
     rhythm : what the findings of the next verdict need of the beats reported
     restored_end : samples before this index came from a snapshot and cannot be reread
     seen : offset behind the last chunk taken in, be it before a crash
@@ -102,7 +103,7 @@ class PatientStream:
     grid: Grid
     last_window: int | None = None
     anchors: list[tuple[int, int]]
-    last_beat_ns: int | None = None
+    baseline: PersonalBaseline = field(default_factory=PersonalBaseline)
     rhythm: RhythmState = field(default_factory=RhythmState)
     restored_end: int = 0
     seen: int = 0

@@ -1,34 +1,32 @@
 """From a scored window to its verdict."""
 
+from math import exp
 from typing import Any, cast
 
 from bus.messages import Beat, Continuity, Decision, Finding, Quality, Verdict
-from detector.beat_map import BeatFinding
+from detector.judgement import OVERLAP_NS, SETTLE_NS, Judgement, judge
 from detector.manifest import Manifest
 from detector.scorer import Score
 from detector.stream import CLOCK_TOLERANCE_NS, DueWindow
-from ecg.beats import REFRACTORY_S
 from ecg.findings import PRIORITIES, RhythmFinding, in_words
 from ecg.rhythm import Span, step
-from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES
-
-SETTLE_NS = 500_000_000  # a beat is reported once half a second has followed it: its T wave tells it from noise
-OVERLAP_NS = 300_000_000  # a beat that the window before placed just behind its end and this one just before
-REFRACTORY_NS = round(REFRACTORY_S * 1e9)
 
 _NAMES = {"S": "supraventricular", "V": "ventricular", "F": "fusion"}
 
 
 def make_verdict(due: DueWindow, score: Score, *, manifest: Manifest) -> Verdict:
-    """The verdict on a window; notes in the stream which beats have been reported, and their rhythm.
+    """The verdict on a window; notes in the stream what is usual for the patient, and the rhythm.
 
     Verdicts of a stream are to be made in the order of their windows.
     """
-    beats = _settled(due, score.beats)
+    judgement = _judge(due, score, manifest)
+    beats = tuple(
+        Beat(t_ns=beat.t_ns, beat_class=beat.beat_class, confidence=beat.confidence) for beat in judgement.beats
+    )
     findings = _rhythm(due, score, beats)
     decision: Decision = "unusable"
-    if score.fused is not None:
-        decision = "abnormal" if score.fused >= manifest.thresholds.fused else "normal"
+    if judgement.fused is not None:
+        decision = "abnormal" if judgement.fused >= manifest.thresholds.fused else "normal"
     return Verdict(
         id=f"{due.patient}/{due.stream_start_ns}/{due.window}",
         patient=due.patient,
@@ -41,10 +39,10 @@ def make_verdict(due: DueWindow, score: Score, *, manifest: Manifest) -> Verdict
         leads=due.source.leads,
         lead=score.lead,
         decision=decision,
-        cnn=score.cnn,
-        autoencoder=score.autoencoder,
-        autoencoder_error=score.autoencoder_error,
-        fused=score.fused,
+        cnn=judgement.cnn,
+        autoencoder=judgement.autoencoder,
+        autoencoder_error=None if score.log_error is None else exp(score.log_error),
+        fused=judgement.fused,
         threshold=manifest.thresholds.fused,
         beats=beats,
         findings=tuple(
@@ -59,31 +57,28 @@ def make_verdict(due: DueWindow, score: Score, *, manifest: Manifest) -> Verdict
             duplicate_samples=due.duplicate_samples,
             clock_jump_ns=due.clock_jump_ns,
         ),
-        reasons=_reasons(due, score, beats, findings, manifest, abnormal=decision == "abnormal"),
+        reasons=_reasons(due, score, judgement, findings, manifest, abnormal=decision == "abnormal"),
         models={"cnn": manifest.cnn.version, "autoencoder": manifest.autoencoder.version},
     )
 
 
-def _settled(due: DueWindow, found: tuple[BeatFinding, ...]) -> tuple[Beat, ...]:
-    """The beats that this verdict reports: those since the last one reported, up to half a second before the end."""
+def _judge(due: DueWindow, score: Score, manifest: Manifest) -> Judgement:
+    """Judge the window against what is usual for the patient, and note what is usual now."""
     stream = due.stream
-    earliest = due.start_ns - SETTLE_NS - OVERLAP_NS
-    if stream.last_beat_ns is not None and stream.rhythm.end_ns is not None:
-        # A beat is where it was when the device's clock jumps: turned back, it must not hide the beats to come.
+    if stream.baseline.last_beat_ns is not None and stream.rhythm.end_ns is not None:
+        # Turned back, the device's clock must not hide the beats to come.
         jump_ns = due.start_ns - stream.rhythm.end_ns - round(due.gap_before_s * 1e9)
         if abs(jump_ns) > CLOCK_TOLERANCE_NS:
-            stream.last_beat_ns += jump_ns
-    if stream.last_beat_ns is not None:
-        earliest = max(earliest, stream.last_beat_ns + REFRACTORY_NS)
-    beats = []
-    for finding in found:
-        t_ns = due.end_ns - round((MODEL_SAMPLES - finding.position) / MODEL_FS_HZ * 1e9)
-        if earliest <= t_ns < due.end_ns - SETTLE_NS:
-            beats.append(Beat(t_ns=t_ns, beat_class=finding.beat_class, confidence=finding.confidence))
-            earliest = t_ns + REFRACTORY_NS
-    if beats:
-        stream.last_beat_ns = beats[-1].t_ns
-    return tuple(beats)
+            stream.baseline = stream.baseline.shifted(jump_ns)
+    stream.baseline, judgement = judge(
+        stream.baseline,
+        score,
+        start_ns=due.start_ns,
+        end_ns=due.end_ns,
+        reading=manifest.personal,
+        calibration=manifest.calibration,
+    )
+    return judgement
 
 
 def _rhythm(due: DueWindow, score: Score, beats: tuple[Beat, ...]) -> tuple[RhythmFinding, ...]:
@@ -109,7 +104,7 @@ def _quality(score: Score) -> Quality:
 def _reasons(
     due: DueWindow,
     score: Score,
-    beats: tuple[Beat, ...],
+    judgement: Judgement,
     findings: tuple[RhythmFinding, ...],
     manifest: Manifest,
     *,
@@ -119,7 +114,7 @@ def _reasons(
     by_weight = list(PRIORITIES)
     reasons = [in_words(finding) for finding in sorted(findings, key=lambda found: by_weight.index(found.kind))]
     if abnormal:
-        reasons.extend(_beats_and_scores(score, beats, manifest))
+        reasons.extend(_beats_and_scores(judgement, manifest))
     noted = {
         f"gap of {due.gap_before_s:g} s before": due.gap_before_s,
         f"{due.missing_samples} samples missing": due.missing_samples,
@@ -136,15 +131,15 @@ def _reasons(
     return tuple(reasons)
 
 
-def _beats_and_scores(score: Score, beats: tuple[Beat, ...], manifest: Manifest) -> list[str]:
+def _beats_and_scores(judgement: Judgement, manifest: Manifest) -> list[str]:
     """What makes the window abnormal."""
-    counts = {name: sum(beat.beat_class == letter for beat in beats) for letter, name in _NAMES.items()}
+    counts = {name: sum(beat.beat_class == letter for beat in judgement.beats) for letter, name in _NAMES.items()}
     found = [f"{count} {name} beat{'s' if count > 1 else ''}" for name, count in counts.items() if count]
     limits = manifest.thresholds
     for name, value, limit in (
-        ("CNN", score.cnn, limits.cnn),
-        ("autoencoder", score.autoencoder, limits.autoencoder),
-        ("fused", score.fused, limits.fused),
+        ("CNN", judgement.cnn, limits.cnn),
+        ("autoencoder", judgement.autoencoder, limits.autoencoder),
+        ("fused", judgement.fused, limits.fused),
     ):
         if value is not None and value >= limit:
             found.append(f"{name} score {value:.2f}, limit {limit:.2f}")

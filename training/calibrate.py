@@ -1,25 +1,49 @@
-"""Outputs to probabilities and thresholds, on patients that the networks have not seen."""
+"""Outputs to classes of beats, probabilities and thresholds, on patients that the networks have not seen."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from detector.manifest import Calibration, Thresholds
+from detector.judgement import Evidence, Judgement, fused
+from detector.manifest import BeatMap, Calibration, PersonalReading, Thresholds
+from detector.scorer import Score, log_of
+from ecg.annotations import Annotations
 from ecg.errors import EcgStreamError
+from training.beat_comparison import Pair, class_accuracy, class_rates, qrs_rates
+from training.beat_tuning import tune_beat_map
+from training.following import candidates_of, follow, scores_of
 from training.metrics import Labels, Scores, auroc, best_f1_threshold
 from training.outoffold import OutOfFold
+from training.personal_tuning import Reference, tune_personal
 
-_SMALLEST_ERROR = 1e-9  # as the detector bounds it before the logarithm
+USUAL_SHARE = 0.6  # of a patient's usual error that is taken off: all of it would hide a rhythm that is always odd
+_EVIDENCE = ("cnn", "autoencoder", "ventricular", "supraventricular", "irregularity")
 
 
-def calibrate(judged: Sequence[OutOfFold]) -> tuple[Calibration, Thresholds, dict[str, Any]]:
-    """Fit the logistic calibrations, choose the thresholds of the highest F1, and measure both.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibrated:
+    """All that is chosen on patients the networks have not seen, and how it does on them."""
 
-    Returns
-    -------
-    calibration, thresholds, and figures: areas under the curve over all windows and record by record
+    beat_map: BeatMap
+    personal: PersonalReading
+    calibration: Calibration
+    thresholds: Thresholds
+    figures: dict[str, Any]
+
+
+def calibrate(
+    judged: Sequence[OutOfFold], annotations: Mapping[str, Annotations], rates_hz: Mapping[str, float]
+) -> Calibrated:
+    """Fit the readings and the logistic calibrations, choose the thresholds of the highest F1, and measure all.
+
+    Parameters
+    ----------
+    judged : records by networks that have not seen them
+    annotations, rates_hz : per record, the reference and its sampling rate in Hz
 
     Raises
     ------
@@ -28,34 +52,94 @@ def calibrate(judged: Sequence[OutOfFold]) -> tuple[Calibration, Thresholds, dic
     labels = np.concatenate([record.windows.abnormal[record.known] for record in judged])
     if labels.all() or not labels.any():
         raise EcgStreamError("the training records hold no normal or no abnormal window: add records")
-    logits = np.concatenate([record.logits[record.known] for record in judged]).astype(np.float64)
-    errors = np.concatenate([record.errors[record.known] for record in judged]).astype(np.float64)
-    cnn_slope, cnn_bias = _logistic(logits[:, None], labels)
-    log_error = np.log(np.maximum(errors, _SMALLEST_ERROR))
-    autoencoder_slope, autoencoder_bias = _logistic(log_error[:, None], labels)
-    z_cnn = cnn_slope * logits + cnn_bias
-    z_autoencoder = autoencoder_slope * log_error + autoencoder_bias
-    fused_cnn, fused_autoencoder, fused_bias = _logistic(np.stack([z_cnn, z_autoencoder], axis=1), labels)
+    candidates = {record.windows.name: candidates_of(record) for record in judged}
+    beat_map = tune_beat_map(judged, candidates, annotations, rates_hz)
+    scores = {name: scores_of(r, candidates[name], beat_map) for r in judged for name in [r.windows.name]}
+    reference = Reference(annotations=annotations, rates_hz=rates_hz)
+    first = _networks(judged, labels)
+    personal = tune_personal(judged, scores, reference, first)
+    calibration = _with_autoencoder(labels, _evidence(judged, scores, personal, first), first)
+    evidence = _evidence(judged, scores, personal, calibration)
+    calibration = _with_fused(labels, evidence, calibration)
+
     z = {
-        "cnn": z_cnn,
-        "autoencoder": z_autoencoder,
-        "fused": fused_cnn * z_cnn + fused_autoencoder * z_autoencoder + fused_bias,
+        "cnn": np.array([one.cnn for one in evidence]),
+        "autoencoder": np.array([one.autoencoder for one in evidence]),
+        "fused": np.array([fused(one, calibration) for one in evidence]),
     }
     thresholds = {name: _probability(best_f1_threshold(labels, score) or 0.0) for name, score in z.items()}
-    figures = {name: {"auroc": _round(auroc(labels, score))} for name, score in z.items()}
-    return (
-        Calibration(
-            cnn_slope=cnn_slope,
-            cnn_bias=cnn_bias,
-            autoencoder_slope=autoencoder_slope,
-            autoencoder_bias=autoencoder_bias,
-            fused_cnn=fused_cnn,
-            fused_autoencoder=fused_autoencoder,
-            fused_bias=fused_bias,
-        ),
-        Thresholds(**thresholds),
-        {"windows": len(labels), **figures, "cnn_auroc_by_record": _by_record(judged)},
+    beats: Counter[Pair] = Counter()
+    for record in judged:
+        beats += reference.count(record, follow(record, scores[record.windows.name], personal, calibration))
+    return Calibrated(
+        beat_map=beat_map,
+        personal=personal,
+        calibration=calibration,
+        thresholds=Thresholds(**thresholds),
+        figures={
+            "windows": len(labels),
+            **{name: {"auroc": _round(auroc(labels, score))} for name, score in z.items()},
+            "cnn_auroc_by_record": _by_record(judged),
+            "beats": {
+                "qrs": asdict(qrs_rates(beats)),
+                "veb": asdict(class_rates(beats, "V", neutral="FQ")),
+                "sveb": asdict(class_rates(beats, "S", neutral="Q")),
+                "accuracy": class_accuracy(beats),
+            },
+        },
     )
+
+
+def _networks(judged: Sequence[OutOfFold], labels: Labels) -> Calibration:
+    """The CNN's slope and bias, and the usual error; nothing else yet."""
+    logits = np.concatenate([record.logits[record.known] for record in judged]).astype(np.float64)
+    errors = log_of(np.concatenate([record.errors[record.known] for record in judged]))
+    slope, bias = _logistic(logits[:, None], labels)
+    return Calibration(
+        cnn_slope=slope,
+        cnn_bias=bias,
+        usual_log_error=float(np.median(errors[~labels])),
+        usual_share=USUAL_SHARE,
+        autoencoder_slope=1.0,
+        autoencoder_bias=0.0,
+        fused_cnn=1.0,
+        fused_autoencoder=0.0,
+        fused_ventricular=0.0,
+        fused_supraventricular=0.0,
+        fused_irregularity=0.0,
+        fused_bias=0.0,
+    )
+
+
+def _with_autoencoder(labels: Labels, evidence: Sequence[Evidence], calibration: Calibration) -> Calibration:
+    above_usual = np.array([one.autoencoder for one in evidence])
+    slope, bias = _logistic(above_usual[:, None], labels)
+    return calibration.model_copy(update={"autoencoder_slope": slope, "autoencoder_bias": bias})
+
+
+def _with_fused(labels: Labels, evidence: Sequence[Evidence], calibration: Calibration) -> Calibration:
+    features = np.array([[getattr(one, name) for name in _EVIDENCE] for one in evidence])
+    *weights, bias = _logistic(features, labels)
+    update = {f"fused_{name}": weight for name, weight in zip(_EVIDENCE, weights, strict=True)}
+    return calibration.model_copy(update=update | {"fused_bias": bias})
+
+
+def _evidence(
+    judged: Sequence[OutOfFold],
+    scores: Mapping[str, list[Score]],
+    personal: PersonalReading,
+    calibration: Calibration,
+) -> list[Evidence]:
+    """The evidence of all windows that have a label, record after record."""
+    found: list[Evidence] = []
+    for record in judged:
+        judgements: list[Judgement] = follow(record, scores[record.windows.name], personal, calibration)
+        found.extend(
+            judgement.evidence
+            for judgement, known in zip(judgements, record.known, strict=True)
+            if known and judgement.evidence is not None
+        )
+    return found
 
 
 def _logistic(features: Scores, labels: Labels) -> list[float]:

@@ -1,7 +1,7 @@
 """What a comparison of networks fits: each of them from several seeds, on training patients alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,15 +13,13 @@ from torch import nn
 
 from detector.manifest import ModelFile
 from ecg.errors import EcgStreamError
-from ecg.leads import MODEL_LEADS
-from ecg.segments import MODEL_SAMPLES
 from training.augment import Augmentation
 from training.contenders import CONTENDERS, VALIDATION, ContenderJob, ContenderKind, SeedJob, run_seed
 from training.data import RecordWindows, load_windows
 from training.early_stopping import StoppedFit
-from training.export import AUTOENCODER_OUTPUTS, CNN_OUTPUTS
-from training.jobs import new_network
-from training.onnx_file import write_onnx
+from training.export import AUTOENCODER_OUTPUTS, CNN_OUTPUTS, INPUT
+from training.jobs import Job, new_network
+from training.onnx_file import segment_probes, write_onnx
 from training.records import TrainingRecords
 from training.run import load_weights
 from training.side_by_side import run_side_by_side
@@ -51,9 +49,9 @@ class ComparisonSettings:
     validation: tuple[str, ...] = VALIDATION
     fits: dict[ContenderKind, StoppedFit] = field(
         default_factory=lambda: {
-            "lstm": StoppedFit(steps=700, averaging=0.99),
+            "lstm": StoppedFit(steps=600, averaging=0.99),
             "transformer": StoppedFit(steps=800, averaging=0.99, learning_rate=2e-3),
-            "dense": StoppedFit(steps=600, averaging=0.99, learning_rate=2e-3),
+            "dense": StoppedFit(steps=1000, averaging=0.99, learning_rate=2e-3),
         }
     )
     networks: dict[ContenderKind, dict[str, float]] = field(
@@ -108,35 +106,31 @@ def comparison_jobs(
         for job in jobs_of(windows, records, run_directory, cache=cache, noise=noise, settings=settings.shipped)
         if job.fold is None
     ]
+    where: dict[str, Any] = {part.name: getattr(shipped[0], part.name) for part in fields(Job)}
     jobs: list[SeedJob] = []
     for seed in range(settings.seeds):
         jobs += [
             SeedJob(
-                kind=job.kind,
-                held_out=(),
-                fold=None,
-                records=records,
-                cache=cache,
-                noise=noise,
-                network=job.network,
-                fit=replace(job.fit, seed=seed),
-                augmentation=job.augmentation,
-                directory=job.directory,
+                **where
+                | {
+                    "kind": job.kind,
+                    "network": job.network,
+                    "fit": replace(job.fit, seed=seed),
+                    "augmentation": job.augmentation,
+                }
             )
             for job in shipped
         ]
         jobs += [
             ContenderJob(
-                kind=kind,
-                held_out=settings.validation,
-                fold=None,
-                records=records,
-                cache=cache,
-                noise=noise,
-                network=settings.networks[kind],
-                fit=replace(fit, seed=seed),
-                augmentation=Augmentation(),
-                directory=run_directory / "fits",
+                **where
+                | {
+                    "kind": kind,
+                    "held_out": settings.validation,
+                    "network": settings.networks[kind],
+                    "fit": replace(fit, seed=seed),
+                    "augmentation": Augmentation(),
+                }
             )
             for kind, fit in settings.fits.items()
         ]
@@ -211,13 +205,11 @@ def _exported(kind: NetworkKind, jobs: Sequence[SeedJob], run_directory: Path) -
     first = jobs[0]
     network = network_of(kind, first.network)
     load_weights(network, first.weights)
-    random = torch.Generator().manual_seed(0)
     if kind == "dense":
-        input_name, probes = "beats", torch.randn(5, FEATURES, generator=random)
+        input_name, probes = "beats", torch.randn(5, FEATURES, generator=torch.Generator().manual_seed(0))
         outputs: dict[str, tuple[int, ...]] = {"beat_logits": (len(BEAT_CLASSES),)}
     else:
-        input_name, probes = "segments", torch.randn(5, MODEL_LEADS, MODEL_SAMPLES, generator=random)
-        probes[1], probes[2, :, :700], probes[3, 1] = 0, 0, 0  # silence, a stream's start, one lead
+        input_name, probes = INPUT, segment_probes()
         outputs = AUTOENCODER_OUTPUTS if kind == "autoencoder" else CNN_OUTPUTS
     model, difference = write_onnx(
         network, run_directory / ONNX, kind, input_name=input_name, probes=probes, outputs=outputs

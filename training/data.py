@@ -87,6 +87,16 @@ class RecordWindows:
 _ARRAYS = tuple(field.name for field in fields(RecordWindows) if field.name != "name")
 
 
+def data_hash(windows: Iterable[RecordWindows]) -> str:
+    """What networks would learn from these windows depends on it alone: SHA-256 of all arrays, hex."""
+    digest = hashlib.sha256()
+    for record in windows:
+        digest.update(record.name.encode() + b"\0")
+        for key in _ARRAYS:
+            digest.update(np.ascontiguousarray(getattr(record, key)).data)
+    return digest.hexdigest()
+
+
 def frame_classes(annotations: Annotations, fs_hz: float, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     """The class of each frame of each segment.
 

@@ -86,6 +86,7 @@ def export(run_directory: Path, directory: Path) -> Exported:
         cnn=files[CNN],
         autoencoder=files[AUTOENCODER],
         beat_map=run.beat_map,
+        personal=run.personal,
         calibration=run.calibration,
         thresholds=run.thresholds,
         data={"database": "MIT-BIH Arrhythmia Database 1.0.0", "records": run.records, "settings": run.settings},

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from training.augment import Augmentation
-from training.data import RecordWindows, cache_key, load_windows, noise_of
+from training.data import RecordWindows, load_windows, noise_of
 from training.fit import Fit, Pool, autoencoder_loss, cnn_loss, fit, normal_only
 from training.networks import Autoencoder, BeatNet
 from training.records import TrainingRecords
@@ -32,6 +32,7 @@ class Job:
     held_out : records that it must not see; empty for the one that ships
     fold : number of the fold, None for the one that ships
     records, cache, noise : where the data lies
+    data : hash of all its windows
     network : parameters of the network's constructor
     fit, augmentation : how it is fitted
     directory : where its weights go
@@ -43,6 +44,7 @@ class Job:
     records: TrainingRecords
     cache: Path
     noise: Path
+    data: str
     network: dict[str, float]
     fit: Fit
     augmentation: Augmentation
@@ -58,7 +60,7 @@ class Job:
         """The file of the fitted weights; its name changes with whatever they depend on, but for the code."""
         depends = {
             "held_out": self.held_out,
-            "data": [cache_key(self.records, name) for name in self.records.names],
+            "data": self.data,
             "network": self.network,
             "fit": asdict(self.fit),
             "augmentation": asdict(self.augmentation),

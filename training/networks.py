@@ -73,7 +73,7 @@ class BeatNet(nn.Module):
     dropout : share of channels left out in training
     """
 
-    def __init__(self, *, shape_channels: int = 32, rhythm_channels: int = 48, dropout: float = 0.1) -> None:
+    def __init__(self, *, shape_channels: int = 32, rhythm_channels: int = 32, dropout: float = 0.1) -> None:
         super().__init__()
         self.stem = nn.Conv2d(MODEL_LEADS * STRIDE, shape_channels, (1, 5), padding=(0, 2), bias=False)
         self.stem_norm = nn.BatchNorm2d(shape_channels)

@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 
-from detector.manifest import BeatMap, Calibration, Thresholds
+from detector.manifest import BeatMap, Calibration, PersonalReading, Thresholds
 from ecg.errors import EcgStreamError
 
 RUN = "run.json"
@@ -31,6 +31,7 @@ class Run(BaseModel):
     records: dict[str, str]
     packages: dict[str, str]
     beat_map: BeatMap
+    personal: PersonalReading
     calibration: Calibration
     thresholds: Thresholds
     figures: dict[str, Any]

@@ -20,9 +20,8 @@ from ecg.errors import EcgStreamError
 from ecg.segments import PREPROCESSING_VERSION
 from ecg.wfdb_files import read_wfdb
 from training.augment import Augmentation
-from training.beat_tuning import tune_beat_map
 from training.calibrate import calibrate
-from training.data import CLASSES, RecordWindows, load_windows
+from training.data import CLASSES, RecordWindows, data_hash, load_windows
 from training.fit import Fit
 from training.jobs import Job, Kind, run_job
 from training.outoffold import out_of_fold
@@ -47,7 +46,7 @@ class TrainingSettings:
     """
 
     folds: int = 5
-    cnn: Fit = field(default_factory=lambda: Fit(steps=1000, averaging=0.995))
+    cnn: Fit = field(default_factory=lambda: Fit(steps=1200, averaging=0.995))
     autoencoder: Fit = field(default_factory=lambda: Fit(steps=1000, batch=64, weight_decay=1e-3, averaging=0.99))
     cnn_network: dict[str, float] = field(default_factory=dict)
     autoencoder_network: dict[str, float] = field(default_factory=dict)
@@ -87,6 +86,7 @@ def jobs_of(
         ("cnn", settings.cnn_network, settings.cnn, Augmentation()),
         ("autoencoder", settings.autoencoder_network, settings.autoencoder, _AUTOENCODER_AUGMENTATION),
     )
+    data = data_hash(windows)
     return [
         Job(
             kind=kind,
@@ -95,6 +95,7 @@ def jobs_of(
             records=records,
             cache=cache,
             noise=noise,
+            data=data,
             network=network,
             fit=fit,
             augmentation=augmentation,
@@ -136,10 +137,9 @@ def train(
     _run_all([job for job in jobs if not job.weights.is_file()], settings.workers, console)
     with console.status("calibrating on patients that the networks have not seen"):
         judged = out_of_fold(windows, [job for job in jobs if job.fold is not None])
-        calibration, thresholds, figures = calibrate(judged)
         annotations = {name: read_annotations(records.directory / name) for name in records.names}
         rates_hz = {name: read_wfdb(records.directory / name).fs_hz for name in records.names}
-        beat_map, beat_figures = tune_beat_map(judged, annotations, rates_hz)
+        calibrated = calibrate(judged, annotations, rates_hz)
     for job in jobs:
         if job.fold is None:
             shutil.copyfile(job.weights, run_directory / f"{job.kind}.npz")
@@ -157,10 +157,11 @@ def train(
         seed=settings.cnn.seed,
         records={name: records.content_hash(name) for name in records.names},
         packages={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
-        beat_map=beat_map,
-        calibration=calibration,
-        thresholds=thresholds,
-        figures={"measured_on": "training patients, out of fold", **figures, "beats": beat_figures},
+        beat_map=calibrated.beat_map,
+        personal=calibrated.personal,
+        calibration=calibrated.calibration,
+        thresholds=calibrated.thresholds,
+        figures={"measured_on": "training patients, out of fold", **calibrated.figures},
     )
     (run_directory / RUN).write_text(run.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return run

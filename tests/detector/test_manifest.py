@@ -56,8 +56,8 @@ def test_another_model_in_its_place_is_refused(model_copy: Path) -> None:
         (lambda m: m.update(preprocessing_version="0"), "expect preprocessing"),
         (lambda m: m.update(fs_hz=250.0), "expect preprocessing"),
         (lambda m: m["cnn"].update(input_shape=[2, 500]), "takes input of shape"),
-        (lambda m: m.update(schema_version=9), "no manifest of version 1"),
-        (lambda m: m.update(surprise=1), "no manifest of version 1"),
+        (lambda m: m.update(schema_version=9), "no manifest of version 2"),
+        (lambda m: m.update(surprise=1), "no manifest of version 2"),
         (lambda m: m["cnn"].update(file="gone.onnx"), "cannot be read"),
     ],
 )

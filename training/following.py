@@ -1,0 +1,77 @@
+"""The detector's way through records, from networks that have not seen them: the same code, without a stream."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.baseline import PersonalBaseline
+from detector.beat_map import BeatMapReader
+from detector.judgement import Judgement, judge, settled, time_of
+from detector.manifest import BeatMap, Calibration, PersonalReading
+from detector.scorer import Score, log_of
+from ecg.beats import find_beats
+from ecg.segments import MODEL_FS_HZ
+from ecg.windows import HOP_S
+from training.outoffold import OutOfFold
+
+LEAD = "judged"
+_HOP_NS = round(HOP_S * 1e9)
+Candidates = list[npt.NDArray[np.int64]]
+
+
+def candidates_of(record: OutOfFold) -> Candidates:
+    """The QRS candidates of each window, as the scorer finds them."""
+    none = np.empty(0, np.int64)
+    found = []
+    for inputs, usable in zip(record.windows.inputs, record.windows.usable, strict=True):
+        lead = inputs[0].astype(np.float32)
+        start = int(np.argmax(lead != 0))
+        found.append(find_beats(lead[start:], MODEL_FS_HZ) + start if usable else none)
+    return found
+
+
+def scores_of(record: OutOfFold, candidates: Candidates, settings: BeatMap) -> list[Score]:
+    """What the scorer would say of each window."""
+    windows = record.windows
+    reader = BeatMapReader(record.maps.astype(np.float32), settings)
+    log_errors = log_of(record.errors)
+    nothing: dict[str, Any] = {"heart_rate_bpm": None, "quality": (0.0, 0.0, 0.0, 0.0), "flags": ()}
+    scores = []
+    for number, usable in enumerate(windows.usable):
+        if not usable:
+            scores.append(Score(lead=None, logit=None, log_error=None, beats=(), **nothing))
+            continue
+        beats = reader.beats(number, candidates[number], windows.inputs[number, 0].astype(np.float32))
+        logit, log_error = float(record.logits[number]), float(log_errors[number])
+        scores.append(Score(lead=LEAD, logit=logit, log_error=log_error, beats=beats, **nothing))
+    return scores
+
+
+def times_of(record: OutOfFold, scores: Sequence[Score]) -> npt.NDArray[np.float64]:
+    """When the beats are that the verdicts would report, s since the record's start."""
+    last_ns: int | None = None
+    times: list[int] = []
+    for end_s, score in zip(record.windows.end_s, scores, strict=True):
+        end_ns = round(end_s * 1e9)
+        found = [time_of(beat, end_ns) for beat in score.beats]
+        new = settled(found, start_ns=end_ns - _HOP_NS, end_ns=end_ns, last_ns=last_ns)
+        times.extend(found[index] for index in new)
+        last_ns = times[-1] if times else None
+    return np.array(times, np.float64) / 1e9
+
+
+def follow(
+    record: OutOfFold, scores: Sequence[Score], reading: PersonalReading, calibration: Calibration
+) -> list[Judgement]:
+    """The judgement of each window, in order, the patient's baseline learned on the way."""
+    baseline = PersonalBaseline()
+    judgements = []
+    for end_s, score in zip(record.windows.end_s, scores, strict=True):
+        end_ns = round(end_s * 1e9)
+        baseline, judgement = judge(
+            baseline, score, start_ns=end_ns - _HOP_NS, end_ns=end_ns, reading=reading, calibration=calibration
+        )
+        judgements.append(judgement)
+    return judgements
