@@ -132,6 +132,8 @@ def test_the_table_shows_every_record_and_a_dash_for_nothing() -> None:
     text = shown.getvalue()
     assert "3 windows of 1 records" in text
     assert "ventricular" in text
+    assert "no rhythm is annotated in 1: windows are labelled by their beats alone" in text
+    assert "no beat is annotated" not in text
     # Record 1: a third abnormal, and no supraventricular beat was found.
     row = next(line for line in text.splitlines() if line.startswith("│ 1 "))
     assert row.split()[3] == "0.33"
