@@ -27,7 +27,7 @@ ABNORMAL = ("S", "V", "F")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class PartEvidence:
     """What the networks' outputs say of the parts of N windows.
 
     Attributes
@@ -40,9 +40,9 @@ class Evidence:
     shape: Float32Array
 
 
-def evidence(
+def part_evidence(
     beat_maps: Float32Array, inputs: Float32Array, reconstructions: Float32Array, settings: BeatMap
-) -> Evidence:
+) -> PartEvidence:
     """The cheap map: what the networks have computed anyway, by parts of the window.
 
     Parameters
@@ -63,7 +63,7 @@ def evidence(
     edges = np.arange(PARTS) * frames // PARTS
     difference = inputs[:, 0, -WINDOW_SAMPLES:] - reconstructions
     squares = np.square(difference).reshape(count, PARTS, PART_SAMPLES)
-    return Evidence(
+    return PartEvidence(
         beats=np.maximum.reduceat(probability, edges, axis=1).astype(np.float32, copy=False),
         shape=squares.mean(axis=2, dtype=np.float32),
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.explain import MARGIN, PART_S, PART_SAMPLES, PARTS, Explainer, Explanation, evidence, occluded
+from detector.explain import MARGIN, PART_S, PART_SAMPLES, PARTS, Explainer, Explanation, occluded, part_evidence
 from detector.manifest import BeatMap
 from detector.offline import verdicts_of
 from detector.scorer import Scorer
@@ -140,7 +140,7 @@ def test_cheap_map_tells_where_and_what(beat_map: BeatMap) -> None:
     inputs = np.zeros((3, 2, MODEL_SAMPLES), np.float32)
     drawn = np.zeros((3, WINDOW_SAMPLES), np.float32)
     drawn[0, 100:120] = 2.0
-    told = evidence(maps, inputs, drawn, beat_map)
+    told = part_evidence(maps, inputs, drawn, beat_map)
     assert told.beats.shape == told.shape.shape == (3, PARTS)
     assert told.beats.dtype == told.shape.dtype == np.float32
     assert np.flatnonzero(told.beats[1] > 0.9).tolist() == [13]  # 2.6 to 2.8 s
@@ -154,8 +154,8 @@ def test_cheap_map_of_a_window_is_its_own_in_any_batch(beat_map: BeatMap) -> Non
     maps = rng.normal(scale=200, size=(5, len(beat_map.classes), frames)).astype(np.float32)
     inputs = rng.normal(size=(5, 2, MODEL_SAMPLES)).astype(np.float32)
     drawn = rng.normal(size=(5, WINDOW_SAMPLES)).astype(np.float32)
-    whole = evidence(maps, inputs, drawn, beat_map)
-    alone = evidence(maps[3:4], inputs[3:4], drawn[3:4], beat_map)
+    whole = part_evidence(maps, inputs, drawn, beat_map)
+    alone = part_evidence(maps[3:4], inputs[3:4], drawn[3:4], beat_map)
     assert (whole.beats[3] == alone.beats[0]).all()
     assert (whole.shape[3] == alone.shape[0]).all()
     assert ((whole.beats >= 0) & (whole.beats <= 1)).all()
