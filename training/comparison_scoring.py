@@ -108,9 +108,10 @@ def score_comparison(
 
     Raises
     ------
-    EcgStreamError : when a fit is missing, or the records are all normal or all abnormal
+    EcgStreamError : when a fit is missing or of another run, or the records are all normal or all abnormal
     """
     run, fits = load_run(run_directory), load_fits(run_directory)
+    _check_same_run(run_directory, fits)
     records = [
         windows_of(read_wfdb(folder / name), read_annotations(folder / name), phase_s=HOP_S) for name in track(names)
     ]
@@ -141,6 +142,19 @@ def score_comparison(
     )
     (run_directory / COMPARISON).write_text(comparison.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return comparison
+
+
+def _check_same_run(run_directory: Path, fits: Fits) -> None:
+    """Calibration and thresholds are those of the run's own networks: they must be the first seed's."""
+    for fitted in fits.networks:
+        shipped, first = run_directory / f"{fitted.kind}.npz", run_directory / fitted.weights[0]
+        if fitted.kind in SHIPPED and not (
+            shipped.is_file() and first.is_file() and shipped.read_bytes() == first.read_bytes()
+        ):
+            raise EcgStreamError(
+                f"{shipped} is not {fitted.weights[0]}: the run was trained anew, or with other settings, since the "
+                "comparison was fitted; run `ecgstream train`, then `ecgstream compare fit`"
+            )
 
 
 def _judge(run_directory: Path, fits: Fits, run: Run, records: Sequence[RecordWindows]) -> dict[Row, list[_Judged]]:

@@ -70,9 +70,8 @@ class _Checkpoints:
     ) -> None:
         self.curve: list[Check] = []
         self._network = network
-        self._average = AveragedModel(
-            network, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging), use_buffers=True
-        ).eval()
+        averaging = get_ema_multi_avg_fn(settings.averaging)  # type: ignore[no-untyped-call] # torch annotates it not
+        self._average = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True).eval()
         self._validate = validate
         self._weights = weights
         self._settings = settings
@@ -156,6 +155,7 @@ def loss_over(network: nn.Module, pool: Pool, loss_of: Callable[[nn.Module, Batc
     """The mean loss over all windows of a pool, batch by batch, nothing changed in them."""
     total = 0.0
     with torch.inference_mode():
-        for index in torch.arange(len(pool.inputs)).split(_VALIDATION_BATCH):
+        for start in range(0, len(pool.inputs), _VALIDATION_BATCH):
+            index = torch.arange(start, min(start + _VALIDATION_BATCH, len(pool.inputs)))
             total += float(loss_of(network, pool.take(index))) * len(index)
     return total / len(pool.inputs)

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from detector.manifest import ModelFile
 from detector.scorer import open_session
 from ecg.errors import EcgStreamError
+from ecg.leads import MODEL_LEADS
+from ecg.segments import MODEL_SAMPLES
 from training.export import OPSET, TOLERANCE
 
 
@@ -71,6 +73,16 @@ def write_onnx(
             f"{described.file} differs from torch by {difference:.2g}, more than {TOLERANCE:g}: do not ship it"
         )
     return described, difference
+
+
+def segment_probes() -> Tensor:
+    """Segments on which torch and an ONNX file are compared: noise, silence, a stream's start, one lead, beats."""
+    segments = torch.randn(5, MODEL_LEADS, MODEL_SAMPLES, generator=torch.Generator().manual_seed(0))
+    segments[1] = 0
+    segments[2, :, :700] = 0
+    segments[3, 1] = 0
+    segments[4] = 4 * (torch.arange(MODEL_SAMPLES) % 80 < 6)  # at 75/min
+    return segments
 
 
 def largest_difference(network: nn.Module, directory: Path, model: ModelFile, probes: Tensor) -> float:

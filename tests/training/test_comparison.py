@@ -1,4 +1,5 @@
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from io import StringIO
@@ -122,7 +123,9 @@ def run_directory(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     _write_run(run)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training.comparison, "run_side_by_side", _here)
-        _fit(folder, run)  # no test record is there yet
+        fits = _fit(folder, run)  # no test record is there yet
+    for fitted in fits.networks[:2]:
+        shutil.copyfile(run / fitted.weights[0], run / f"{fitted.kind}.npz")  # as the training run left them
     _write(folder, TESTED)
     return run
 
@@ -219,17 +222,26 @@ def test_the_table_has_a_line_for_each_network(comparison: Comparison) -> None:
     assert "Of the person of record 202 there is another recording" in told
 
 
-def test_records_that_the_networks_know_are_named(folder: Path, run_directory: Path, tmp_path: Path) -> None:
-    for path in run_directory.rglob("*"):
-        if path.is_file() and "windows" not in path.parts:
-            copy = tmp_path / path.relative_to(run_directory)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(path.read_bytes())
-    comparison = score_comparison(tmp_path, folder, ("101", "100"))
+def test_records_that_the_networks_know_are_named(
+    folder: Path, run_directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(run_directory, run)
+    found = tmp_path / "found.json"
+    words = ["compare", "score", str(run), "--data", str(folder), "--records", "101,100", "--json", str(found)]
+    assert status_of(words) == 0
+    assert "learnt from 101: no test" in " ".join(capsys.readouterr().out.split())
+    comparison = Comparison.model_validate_json(found.read_bytes())
     assert comparison.trained_on == ("101",)
-    out = StringIO()
-    Console(file=out, width=140).print(table(comparison))
-    assert "learnt from 101: no test" in " ".join(out.getvalue().split())
+    assert comparison == Comparison.model_validate_json((run / COMPARISON).read_bytes())
+
+
+def test_fits_beside_another_run_are_not_scored(folder: Path, run_directory: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(run_directory, run)
+    shutil.copyfile(run / "autoencoder.npz", run / "cnn.npz")
+    with pytest.raises(EcgStreamError, match=r"cnn\.npz is not fits/cnn-all-.*: the run was trained anew"):
+        score_comparison(run, folder, TESTED)
 
 
 def test_records_of_one_kind_alone_cannot_be_scored(run_directory: Path, tmp_path: Path) -> None:
