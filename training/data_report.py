@@ -23,7 +23,7 @@ from training.record_facts import OTHER_MARKS, RecordFacts, facts_of
 Track = Callable[[Sequence[str]], Iterable[str]]
 
 NOISE = {"bw": "baseline wander", "em": "electrode motion", "ma": "muscle"}
-MOST_KINDS = 24  # of rhythms, and of beat symbols, that examples are drawn of: the file stays below 8 MB
+MOST_KINDS = 20  # of rhythms, and of beat symbols, that examples are drawn of: the file stays below 8 MB
 _NOISE_SHOWN_S = 10.0
 _CLASS_WORDS = {
     "N": "normal and bundle branch block",
@@ -132,6 +132,7 @@ def data_report(directory: Path, *, noise: Path, ecg5000_directory: Path, track:
             ]
             for letter, places in examples.classes().items()
         },
+        rhythms_not_drawn=list(examples.rhythms())[MOST_KINDS:],
         rhythm_drawings=[
             pencil.draw(draw_strip(examples.strip(place)), f"{rhythm}, record {place.record}")
             for rhythm, place in list(examples.rhythms().items())[:MOST_KINDS]
