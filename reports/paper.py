@@ -117,7 +117,7 @@ def _draw_grid(axes: Axes, width_mm: float, top_mm: float) -> None:
         ends = [((a, FOOTER_MM), (a, top_mm)) for a in x] + [((0, b), (width_mm, b)) for b in y]
         # One path for all lines of a kind: a hundredth of the time and bytes of single lines.
         outline = Outline(np.array(ends).reshape(-1, 2), np.tile([Outline.MOVETO, Outline.LINETO], len(ends)))
-        axes.add_patch(
+        axes.add_artist(
             PathPatch(outline, fill=False, edgecolor=colour, linewidth=width_pt, zorder=2, gid=f"grid{step:g}")
         )
 
