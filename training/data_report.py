@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 from scipy import signal
 
 from ecg.errors import EcgStreamError
+from ecg.labels import AAMI
 from ecg.records import to_millivolts
 from ecg.wfdb_files import list_records, read_wfdb
 from reports.formats import to_svg
 from reports.paper import draw_strip
 from training import ecg5000
 from training.example_plots import RECORDS_OF_A_KIND, Examples, draw_bundles, draw_spread
-from training.record_facts import OTHER_MARKS, RecordFacts, facts_of
+from training.record_facts import OTHER_MARKS, PACED_SPLIT, RecordFacts, facts_of
 
 Track = Callable[[Sequence[str]], Iterable[str]]
 
@@ -114,7 +115,10 @@ def data_report(directory: Path, *, noise: Path, ecg5000_directory: Path, track:
         totals=_totals(facts),
         split_totals={split or "not in the split": _totals(of) for split, of in _by_split(facts).items()},
         class_words=_CLASS_WORDS,
+        aami=AAMI,
         other_marks=OTHER_MARKS,
+        twins={"201", "202"} <= {of.name for of in facts},
+        paced=[of.name for of in facts if of.split == PACED_SPLIT],
         symbol_totals=_sum(of.symbols for of in facts),
         rhythm_totals=_sum(of.rhythms for of in facts),
         unknown=sorted({symbol for of in facts for symbol in of.unknown}),

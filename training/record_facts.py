@@ -53,6 +53,7 @@ OTHER_MARKS = {
     "@": "link to outside",
 }
 UNKNOWN_RHYTHM = "not annotated"
+PACED_SPLIT = "paced, left out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +170,7 @@ def facts_of(directory: Path, name: str) -> RecordFacts:
 def _split(name: str) -> str:
     if name in DS2:  # refused by its name before
         raise EcgStreamError(f"record {name} is of DS2: it is not examined")
-    return "DS1" if name in DS1 else "paced, left out" if name in PACED else ""
+    return "DS1" if name in DS1 else PACED_SPLIT if name in PACED else ""
 
 
 def rhythm_seconds(annotations: Annotations, record: Record) -> dict[str, float]:

@@ -83,6 +83,15 @@ def test_nothing_of_a_test_record_but_its_annotations_and_header(report: str, fo
     assert facts_of(folder, "100").examined is None
 
 
+def test_what_is_said_of_the_split_is_said_where_it_is_used(report: str, folder: Path, tmp_path: Path) -> None:
+    assert "Of the test records (DS2)" in report
+    for suffix in (".hea", ".dat", ".atr"):
+        shutil.copyfile(folder / f"mine{suffix}", tmp_path / f"mine{suffix}")
+    other = data_report(tmp_path, noise=tmp_path, ecg5000_directory=tmp_path)
+    assert "test records" not in other
+    assert "201" not in other[: other.index("<h2")]
+
+
 def test_a_test_record_under_another_name_is_one(folder: Path, tmp_path: Path) -> None:
     for suffix in (".hea", ".dat", ".atr"):
         shutil.copyfile(folder / f"100{suffix}", tmp_path / f"{'mine' if suffix != '.dat' else '100'}{suffix}")
