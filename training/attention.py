@@ -5,12 +5,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ecg.leads import MODEL_LEADS
-from training.networks import CnnOutput
+from training.networks import STRIDE, CnnOutput
 from training.sequence_heads import MapHead, WindowHead, as_cnn_output, states_in
 
 TOKEN_SAMPLES = 20  # 200 ms, five frames of the beat map: attention costs the square of their number
 _TOKENS = states_in(TOKEN_SAMPLES)
-_MARGIN = TOKEN_SAMPLES  # what a token sees of its neighbours, on either side
+_FRAMES = TOKEN_SAMPLES // STRIDE
 
 
 class _Block(nn.Module):
@@ -55,7 +55,16 @@ class TransformerNet(nn.Module):
 
     def __init__(self, *, channels: int = 64, blocks: int = 4, heads: int = 4, dropout: float = 0.1) -> None:
         super().__init__()
-        self.stem = nn.Conv1d(MODEL_LEADS, channels, TOKEN_SAMPLES + 2 * _MARGIN, stride=TOKEN_SAMPLES, padding=_MARGIN)
+        # The shape of a beat first, wherever in a token it lies: cut at fixed places alone, it is another every time.
+        self.stem = nn.Sequential(
+            nn.Conv1d(MODEL_LEADS, channels, 4 * STRIDE, stride=STRIDE, padding=6, bias=False),
+            nn.BatchNorm1d(channels),
+            nn.GELU(),
+            nn.Conv1d(channels, channels, 5, padding=2, bias=False),
+            nn.BatchNorm1d(channels),
+            nn.GELU(),
+            nn.Conv1d(channels, channels, 3 * _FRAMES, stride=_FRAMES, padding=_FRAMES),
+        )
         self.place = nn.Parameter(0.02 * torch.randn(1, _TOKENS, channels))
         made = [_Block(channels, heads=heads, dropout=dropout) for _ in range(blocks)]
         self.guessing, self.judging = nn.Sequential(*made[: blocks // 2]), nn.Sequential(*made[blocks // 2 :])

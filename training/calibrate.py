@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from detector.judgement import Evidence, Judgement, fused
@@ -21,6 +23,9 @@ from training.outoffold import OutOfFold
 from training.personal_tuning import Reference, tune_personal
 
 USUAL_SHARE = 0.6  # of a patient's usual error that is taken off: all of it would hide a rhythm that is always odd
+# What nobody annotated, annotations cannot teach to weigh: the autoencoder keeps a say, though on DS1 the beats and the
+# rhythm tell the same better (without it the AUROC out of fold would be 0.001 higher).
+SAY = 0.1
 _EVIDENCE = ("cnn", "autoencoder", "ventricular", "supraventricular", "irregularity")
 
 
@@ -118,8 +123,17 @@ def _with_autoencoder(labels: Labels, evidence: Sequence[Evidence], calibration:
 
 
 def _with_fused(labels: Labels, evidence: Sequence[Evidence], calibration: Calibration) -> Calibration:
-    features = np.array([[getattr(one, name) for name in _EVIDENCE] for one in evidence])
-    *weights, bias = _logistic(features, labels)
+    """Weights of all evidence, none of them negative: an odd window must not speak for a normal one."""
+    features = np.array([[*(getattr(one, name) for name in _EVIDENCE), 1.0] for one in evidence])
+
+    def loss(weights: Scores) -> tuple[float, Scores]:
+        z = features @ weights
+        return float(np.mean(np.logaddexp(0, z) - labels * z)), features.T @ (expit(z) - labels) / len(labels)
+
+    lowest = [SAY if name == "autoencoder" else 0.0 for name in _EVIDENCE]
+    bounds = [*((low, None) for low in lowest), (None, None)]
+    found = minimize(loss, np.full(len(bounds), 0.5), jac=True, method="L-BFGS-B", bounds=bounds)
+    *weights, bias = found.x.tolist()
     update = {f"fused_{name}": weight for name, weight in zip(_EVIDENCE, weights, strict=True)}
     return calibration.model_copy(update=update | {"fused_bias": bias})
 

@@ -18,7 +18,7 @@ from ecg.errors import EcgStreamError
 from training.ecg5000 import CLASSES
 from training.ecg5000_figures import as_json
 from training.ecg5000_train import AUTOENCODER, SHIPPED_CLASSIFIER, Family, Measured
-from training.export import OPSET, TOLERANCE
+from training.onnx_file import OPSET, TOLERANCE
 
 INPUT = "beats"
 ONE_PATIENT = "all 5,000 beats are one patient's (BIDMC chf07): no evidence for new patients"

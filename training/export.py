@@ -1,28 +1,20 @@
 """Trained networks to ONNX files with their manifest, checked against torch."""
 
-import hashlib
-import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import onnx
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from detector.manifest import MANIFEST, Manifest, ModelFile
-from detector.scorer import open_session
-from ecg.errors import EcgStreamError
 from ecg.leads import MODEL_LEADS
-from ecg.segments import CONTEXT_S, MODEL_FS_HZ, MODEL_SAMPLES, PREPROCESSING_VERSION, WINDOW_SAMPLES
+from ecg.segments import CONTEXT_S, MODEL_FS_HZ, PREPROCESSING_VERSION, WINDOW_SAMPLES
 from training.data import CLASSES
 from training.networks import MAP_FRAMES, Autoencoder, BeatNet
+from training.onnx_file import segment_probes, write_onnx
 from training.run import AUTOENCODER, CNN, RUN, load_run, load_weights
 
-OPSET = 18
 INPUT = "segments"
-TOLERANCE = 1e-4  # largest difference to torch, in units of the outputs
 CNN_OUTPUTS = {"window_logit": (), "beat_map": (len(CLASSES), MAP_FRAMES)}
 AUTOENCODER_OUTPUTS = {"error": (), "reconstruction": (WINDOW_SAMPLES,)}
 
@@ -41,18 +33,6 @@ class Exported:
     directory: Path
     manifest: Manifest
     largest_difference: dict[str, float]
-
-
-class _Outputs(nn.Module):
-    """A network without the outputs that only training needs."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, segments: Tensor) -> tuple[Tensor, Tensor]:
-        outputs = self.network(segments)
-        return outputs[0], outputs[1]
 
 
 def export(run_directory: Path, directory: Path) -> Exported:
@@ -77,7 +57,9 @@ def export(run_directory: Path, directory: Path) -> Exported:
     differences: dict[str, float] = {}
     for name, (network, outputs) in networks.items():
         load_weights(network, run_directory / f"{name}.npz")
-        files[name], differences[name] = export_network(network, directory, name, outputs)
+        files[name], differences[name] = write_onnx(
+            network, directory, name, input_name=INPUT, probes=segment_probes(), outputs=outputs
+        )
     manifest = Manifest(
         preprocessing_version=PREPROCESSING_VERSION,
         fs_hz=MODEL_FS_HZ,
@@ -99,75 +81,3 @@ def export(run_directory: Path, directory: Path) -> Exported:
         for file in (f"{CNN}.npz", f"{AUTOENCODER}.npz", RUN):
             shutil.copyfile(run_directory / file, directory / file)
     return Exported(directory=directory, manifest=manifest, largest_difference=differences)
-
-
-def export_network(
-    network: nn.Module, directory: Path, name: str, outputs: dict[str, tuple[int, ...]]
-) -> tuple[ModelFile, float]:
-    """Write one network as one ONNX file; returns what the manifest says of it and the largest difference to torch.
-
-    Raises
-    ------
-    EcgStreamError : when the difference is above ``TOLERANCE``
-    """
-    # It tells of every operator of torchvision, which is not here.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    program = torch.onnx.export(
-        _Outputs(network).eval(),
-        (torch.zeros(2, MODEL_LEADS, MODEL_SAMPLES),),
-        input_names=[INPUT],
-        output_names=list(outputs),
-        opset_version=OPSET,
-        dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
-        dynamo=True,
-        verbose=False,
-    )
-    if program is None:
-        raise EcgStreamError(f"torch could not export {name}: train anew")
-    model = program.model_proto
-    _declare_outputs(model, outputs)
-    onnx.checker.check_model(model, full_check=True)
-    content = model.SerializeToString()
-    digest = hashlib.sha256(content).hexdigest()
-    described = ModelFile(
-        file=f"{name}.onnx",
-        sha256=digest,
-        version=f"{name}-{digest[:8]}",
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
-        input_name=INPUT,
-        input_shape=(MODEL_LEADS, MODEL_SAMPLES),
-        outputs=outputs,
-    )
-    (directory / described.file).write_bytes(content)
-    difference = largest_difference(network, directory, described)
-    if not difference <= TOLERANCE:
-        raise EcgStreamError(
-            f"{described.file} differs from torch by {difference:.2g}, more than {TOLERANCE:g}: do not ship it"
-        )
-    return described, difference
-
-
-def _declare_outputs(model: onnx.ModelProto, outputs: dict[str, tuple[int, ...]]) -> None:
-    """Write the outputs' shapes as they are, for readers that check them."""
-    for output in model.graph.output:
-        shape = output.type.tensor_type.shape
-        del shape.dim[:]
-        shape.dim.add().dim_param = "batch"
-        for size in outputs[output.name]:
-            shape.dim.add().dim_value = size
-
-
-def largest_difference(network: nn.Module, directory: Path, model: ModelFile) -> float:
-    """Between an ONNX file's outputs and torch's, over noise, beats, silence and a stream's start."""
-    random = torch.Generator().manual_seed(0)
-    segments = torch.randn(5, MODEL_LEADS, MODEL_SAMPLES, generator=random)
-    segments[1] = 0
-    segments[2, :, :700] = 0
-    segments[3, 1] = 0
-    segments[4] = 4 * (torch.arange(MODEL_SAMPLES) % 80 < 6)  # beats at 75/min
-    with torch.inference_mode():
-        expected = network.eval()(segments)
-    session = open_session(directory, model, 1)
-    found = session.run(list(model.outputs), {model.input_name: segments.numpy()})
-    exported = expected[: len(found)]
-    return max(float(np.abs(array - tensor.numpy()).max()) for array, tensor in zip(found, exported, strict=True))

@@ -20,6 +20,8 @@ VIEW_SAMPLES = PATCH * PATCHES
 BLOCK_PATCHES = 9  # hidden at once: 0.72 s, room for a whole beat
 PASSES = 2
 HIDDEN_PATCHES = 63  # the window, and half a patch before it
+REACH_PATCHES = 37  # how far before a patch the layers look: nothing older changes what is filled in
+JUDGED_PATCHES = HIDDEN_PATCHES + REACH_PATCHES
 ERROR_SPAN_S = 1.6  # the worst stretch of this length says how odd the window is: a beat and the pause behind it
 # Convolutions run as two-dimensional ones of height 1: with channels last they train three times faster on a CPU.
 
@@ -184,24 +186,25 @@ class Autoencoder(nn.Module):
         self.head = nn.Conv2d(channels, PATCH, 1)
         newest = torch.full((1,), PATCHES - HIDDEN_PATCHES)
         both = torch.stack([hidden_blocks(newest, torch.tensor([number]))[0] for number in range(PASSES)])
-        self.register_buffer("passes", both, persistent=False)
+        self.register_buffer("passes", both[:, -JUDGED_PATCHES:], persistent=False)
 
     def fill(self, lead: Tensor, hidden: Tensor) -> Tensor:
-        """Reconstruct ``lead`` (N, VIEW_SAMPLES) without seeing the patches that ``hidden`` (N, PATCHES) marks by 1."""
+        """Reconstruct ``lead`` (N, samples) without seeing the patches that ``hidden`` (N, patches) marks by 1."""
         patches = _patches(lead[:, None, None], PATCH)
         mark = hidden[:, None, None]
         seen = torch.cat([patches * (1 - mark), mark], dim=1).contiguous(memory_format=torch.channels_last)
         layers = self.layers(functional.relu(self.stem_norm(self.stem(seen))))
         folded = self.head(layers)[:, :, 0].transpose(1, 2)
-        filled: Tensor = folded.reshape(lead.shape[0], VIEW_SAMPLES)  # len() would fix the batch size in ONNX
+        filled: Tensor = folded.reshape(lead.shape[0], lead.shape[1])  # len() would fix the batch size in ONNX
         return filled
 
     def forward(self, segments: Tensor) -> AutoencoderOutput:
         """Reconstruct the windows of segments (N, leads, samples)."""
-        lead = segments[:, 0, -VIEW_SAMPLES:]
+        lead = segments[:, 0, -JUDGED_PATCHES * PATCH :]
         whole = torch.zeros_like(lead)
         for hidden in self.passes:
-            whole = whole + self.fill(lead, hidden.expand(lead.shape[0], PATCHES)) * hidden.repeat_interleave(PATCH)
+            filled = self.fill(lead, hidden.expand(lead.shape[0], JUDGED_PATCHES))
+            whole = whole + filled * hidden.repeat_interleave(PATCH)
         reconstruction = whole[:, -WINDOW_SAMPLES:]
         return AutoencoderOutput(window_error(lead[:, -WINDOW_SAMPLES:] - reconstruction), reconstruction)
 

@@ -1,19 +1,15 @@
 """Training: cross-validation over patients for calibration and thresholds, then the networks that ship."""
 
-import multiprocessing
 import platform
 import shutil
-import signal
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
-from multiprocessing.managers import SyncManager
 from pathlib import Path
 
 import numpy as np
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, track
+from rich.progress import track
 
 from ecg.annotations import read_annotations
 from ecg.errors import EcgStreamError
@@ -27,8 +23,8 @@ from training.jobs import Job, Kind, run_job
 from training.outoffold import out_of_fold
 from training.records import TrainingRecords
 from training.run import RUN, Run
+from training.side_by_side import run_side_by_side
 
-_POLL_S = 0.5  # how often the progress bars move
 # No noise: a denoiser would also hide what is odd.
 _AUTOENCODER_AUGMENTATION = Augmentation(noise=0.0, drop_second=0.0)
 
@@ -134,7 +130,7 @@ def train(
     console = console or Console()
     windows = load_windows(records, cache, track=lambda names: track(list(names), "preparing windows", console=console))
     jobs = jobs_of(windows, records, run_directory, cache=cache, noise=noise, settings=settings)
-    _run_all([job for job in jobs if not job.weights.is_file()], settings.workers, console)
+    run_side_by_side([job for job in jobs if not job.weights.is_file()], run_job, settings.workers, console)
     with console.status("calibrating on patients that the networks have not seen"):
         judged = out_of_fold(windows, [job for job in jobs if job.fold is not None])
         annotations = {name: read_annotations(records.directory / name) for name in records.names}
@@ -165,38 +161,3 @@ def train(
     )
     (run_directory / RUN).write_text(run.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return run
-
-
-def _run_all(jobs: Sequence[Job], workers: int, console: Console) -> None:
-    """Run fits side by side, a process and a thread each, and show how far they are."""
-    if not jobs:
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # Spawned, not forked: torch's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    # Ctrl-C reaches every process of the terminal: this one alone acts on it.
-    deaf = (signal.SIGINT, signal.SIG_IGN)
-    manager = SyncManager(ctx=context)
-    manager.start(signal.signal, deaf)
-    with (
-        manager,
-        Progress(*columns, console=console) as progress,
-        ProcessPoolExecutor(workers, mp_context=context, initializer=signal.signal, initargs=deaf) as pool,
-    ):
-        told = manager.Queue()
-        bars = {job.name: progress.add_task(job.name, total=job.fit.steps) for job in jobs}
-        pending = {pool.submit(run_job, job, told) for job in jobs}
-        try:
-            while pending:
-                done, pending = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-                while not told.empty():
-                    name, steps = told.get()
-                    progress.update(bars[name], completed=steps)
-                for future in done:
-                    future.result()
-        except BaseException:
-            # Fits that are under way would go on for minutes; a fit that is done has written its weights.
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in multiprocessing.active_children():
-                child.terminate()
-            raise

@@ -18,7 +18,7 @@ from training.ecg5000_fit import BeatFit, fit_autoencoder, fit_classifier, folds
 from training.ecg5000_networks import CLASSIFIERS, BeatAutoencoder, BeatCnn, MeanClassifier
 from training.ecg5000_table import tables
 from training.ecg5000_train import BeatTraining, Family, Measured, fit_family, measure_family
-from training.export import TOLERANCE
+from training.onnx_file import TOLERANCE
 from training.records import SplitError
 
 # onnxscript and torch deprecate things of their own among themselves.

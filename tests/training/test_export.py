@@ -5,16 +5,24 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from torch import nn
 
-import training.export
+import training.onnx_file
 from detector.manifest import ModelFile
 from ecg.errors import EcgStreamError
-from training.export import AUTOENCODER_OUTPUTS, CNN_OUTPUTS, TOLERANCE, export_network, largest_difference
+from training.export import AUTOENCODER_OUTPUTS, CNN_OUTPUTS, INPUT
 from training.networks import Autoencoder, BeatNet
+from training.onnx_file import TOLERANCE, largest_difference, segment_probes, write_onnx
 from training.run import load_weights, save_weights
 
 # onnxscript and torch deprecate things of their own among themselves.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+def _written(
+    network: nn.Module, directory: Path, name: str, outputs: dict[str, tuple[int, ...]]
+) -> tuple[ModelFile, float]:
+    return write_onnx(network, directory, name, input_name=INPUT, probes=segment_probes(), outputs=outputs)
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +37,13 @@ def tiny() -> BeatNet:
 @pytest.fixture(scope="module")
 def exported(tiny: BeatNet, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ModelFile, float]:
     directory = tmp_path_factory.mktemp("models")
-    return (directory, *export_network(tiny, directory, "cnn", CNN_OUTPUTS))
+    return (directory, *_written(tiny, directory, "cnn", CNN_OUTPUTS))
 
 
 def test_a_tiny_cnn_is_the_same_in_onnx(exported: tuple[Path, ModelFile, float], tiny: BeatNet) -> None:
     directory, described, difference = exported
     assert 0 < difference <= TOLERANCE
-    assert largest_difference(tiny, directory, described) == difference
+    assert largest_difference(tiny, directory, described, segment_probes()) == difference
 
 
 def test_the_file_stands_alone_with_any_batch(exported: tuple[Path, ModelFile, float]) -> None:
@@ -53,13 +61,13 @@ def test_other_weights_are_noticed(exported: tuple[Path, ModelFile, float], tiny
     other.load_state_dict(tiny.state_dict())
     with torch.no_grad():
         next(reversed(list(other.map_head.parameters())))[2] += 0.001  # a bias
-    assert largest_difference(other, directory, described) > TOLERANCE
+    assert largest_difference(other, directory, described, segment_probes()) > TOLERANCE
 
 
 def test_a_file_that_differs_is_not_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training.export, "largest_difference", lambda *_: float("nan"))
+    monkeypatch.setattr(training.onnx_file, "largest_difference", lambda *_: float("nan"))
     with pytest.raises(EcgStreamError, match=re.escape("do not ship it")):
-        export_network(Autoencoder(channels=4), tmp_path, "autoencoder", AUTOENCODER_OUTPUTS)
+        _written(Autoencoder(channels=4), tmp_path, "autoencoder", AUTOENCODER_OUTPUTS)
 
 
 def test_weights_come_back_as_they_were(tiny: BeatNet, tmp_path: Path) -> None:
