@@ -20,7 +20,8 @@ class Run(BaseModel):
     """``run.json``: what the export needs to know beside the weights.
 
     ``settings`` are those of the networks, the fits and the augmentation; ``records`` maps each training record to
-    the SHA-256 of its files; ``figures`` are measured out of fold on the training patients, never on DS2.
+    the SHA-256 of its files; ``figures`` are measured out of fold on the training patients, never on DS2;
+    ``faults`` counts missing samples and constant leads of each record.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,6 +36,7 @@ class Run(BaseModel):
     calibration: Calibration
     thresholds: Thresholds
     figures: dict[str, Any]
+    faults: dict[str, Any]
 
 
 def save_weights(network: nn.Module, path: Path) -> None:

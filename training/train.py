@@ -24,6 +24,7 @@ from training.outoffold import out_of_fold
 from training.records import TrainingRecords
 from training.run import RUN, Run
 from training.side_by_side import run_side_by_side
+from training.signal_faults import faults_of, in_words
 
 # No noise: a denoiser would also hide what is odd.
 _AUTOENCODER_AUGMENTATION = Augmentation(noise=0.0, drop_second=0.0)
@@ -129,6 +130,8 @@ def train(
     settings = settings or TrainingSettings()
     console = console or Console()
     windows = load_windows(records, cache, track=lambda names: track(list(names), "preparing windows", console=console))
+    faults = faults_of(records)
+    console.print(in_words(faults))
     jobs = jobs_of(windows, records, run_directory, cache=cache, noise=noise, settings=settings)
     run_side_by_side([job for job in jobs if not job.weights.is_file()], run_job, settings.workers, console)
     with console.status("calibrating on patients that the networks have not seen"):
@@ -158,6 +161,7 @@ def train(
         calibration=calibrated.calibration,
         thresholds=calibrated.thresholds,
         figures={"measured_on": "training patients, out of fold", **calibrated.figures},
+        faults={name: of.as_json() for name, of in faults.items()},
     )
     (run_directory / RUN).write_text(run.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return run

@@ -88,3 +88,43 @@ def score_networks(
     if json != STDOUT:
         Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table(comparison))
     write_json(comparison.model_dump(mode="json"), json)
+
+
+@compare.command("groups")
+def groups(
+    run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="What `ecgstream train` wrote.")],
+    *,
+    data: Data = None,
+    records: Annotated[str, typer.Option(metavar="R,...", help="Training records of two series or more.")] = "ds1",
+    noise: Annotated[Path | None, typer.Option(help="Folder of the noise records; by default nstdb.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder for prepared windows; by default in RUN.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Fits that run side by side.")] = 2,
+    json: Json = None,
+) -> None:
+    """Leave out one series of recordings, learn from the other, and judge the one left out; training records alone."""
+    from rich.console import Console
+
+    from ecg.data import data_directory
+    from ecgstream.commands.models import need_torch
+    from ecgstream.recordings import NOISE_DATABASE, names_of, records_folder
+    from ecgstream.running import STDOUT, write_json
+    from ecgstream.settings import ProcessSettings, load
+
+    need_torch()
+    from training.groups import compare_groups, table
+    from training.records import TrainingRecords
+    from training.train import TrainingSettings
+
+    process = load(ProcessSettings)
+    folder = records_folder(data, process)
+    figures = compare_groups(
+        TrainingRecords(directory=folder, names=names_of([records], folder)),
+        run_directory,
+        cache=cache or run_directory / "windows",
+        noise=noise or data_directory(process.data_dir) / NOISE_DATABASE,
+        settings=TrainingSettings(workers=workers),
+        console=Console(stderr=True),
+    )
+    if json != STDOUT:
+        Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table(figures))
+    write_json({"groups": [of.model_dump(mode="json") for of in figures]}, json)

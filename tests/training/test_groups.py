@@ -1,0 +1,57 @@
+"""One series of recordings left out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from ecg.errors import EcgStreamError
+from tests.training.recordings import write_record
+from training.fit import Fit
+from training.groups import compare_groups, table
+from training.records import TrainingRecords
+from training.train import TrainingSettings, train
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+TINY = TrainingSettings(
+    folds=2,
+    cnn=Fit(steps=2, batch=8),
+    autoencoder=Fit(steps=2, batch=8),
+    cnn_network={"shape_channels": 8, "rhythm_channels": 8},
+    autoencoder_network={"channels": 8},
+    workers=1,
+)
+BEAT_S = np.arange(0.5, 59.5, 0.75)
+QUIET = Console(quiet=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("records")
+    for seed, name in enumerate(("101", "203", "bw", "em", "ma")):
+        symbols = ["V" if beat > 30 and number % 4 == seed % 2 else "N" for number, beat in enumerate(BEAT_S)]
+        write_record(directory, name, beat_s=BEAT_S, symbols=symbols, seed=seed)
+    return directory
+
+
+def test_each_series_is_judged_by_networks_that_learned_from_the_other(folder: Path, tmp_path: Path) -> None:
+    records = TrainingRecords(directory=folder, names=("101", "203"))
+    train(records, tmp_path, cache=tmp_path / "windows", noise=folder, settings=TINY, console=QUIET)
+    before = {path.name for path in (tmp_path / "fits").iterdir()}
+    figures = compare_groups(records, tmp_path, cache=tmp_path / "windows", noise=folder, settings=TINY, console=QUIET)
+    assert len({path.name for path in (tmp_path / "fits").iterdir()} - before) == 4  # both networks, twice
+    assert [(of.group, of.learned_from) for of in figures] == [
+        ("1xx", "the other series"),
+        ("1xx", "four folds of five"),
+        ("2xx", "the other series"),
+        ("2xx", "four folds of five"),
+    ]
+    assert all(of.records == 1 and of.windows > 5 and of.auroc is not None for of in figures)
+    assert table(figures).row_count == 4
+
+
+def test_records_of_one_series_are_refused(folder: Path, tmp_path: Path) -> None:
+    records = TrainingRecords(directory=folder, names=("101",))
+    with pytest.raises(EcgStreamError, match=r"no finished training run|of one series"):
+        compare_groups(records, tmp_path, cache=tmp_path, noise=folder, settings=TINY, console=QUIET)
