@@ -1,1 +1,1 @@
-"""From verdicts to alerts: one alert for an episode, however many windows it spans."""
+"""From verdicts to alarms: few, ranked, explained, and each answered for by somebody."""

@@ -1,6 +1,15 @@
 """Every metric of alerting. No patient id is a label: there is no end to them."""
 
+from collections import Counter as Tally
+from collections.abc import Iterable
+from itertools import product
+from typing import get_args
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from alerting.alarm import Alarm
+from alerting.conditions import kind_of
+from bus.messages import AlarmKind, AlarmPriority
 
 _LOOP_LAG_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
 
@@ -23,10 +32,12 @@ class AlertingMetrics:
         self.alerts = counter(
             "alerts", "Alert messages; those of phase start count the alerts", ("kind", "priority", "phase")
         )
-        self.dead_letters = counter("dead_letters", "Messages that could not be decoded")
+        self.dead_letters = counter(
+            "dead_letters", "Messages that could not be decoded, and commands that were refused"
+        )
         self.transactions = counter("transactions", "Transactions committed")
-        self.open_alerts = gauge("open_alerts", "Alerts that have started and not ended", ("kind",))
-        self.patients = gauge("patients", "Patients with an open alert or with windows that may start one")
+        self.open_alerts = gauge("open_alerts", "Alerts that have started and not ended", ("kind", "priority"))
+        self.patients = gauge("patients", "Patients that are followed")
         self.partitions = gauge("partitions", "Input partitions processed now")
         self.lag_messages = gauge("lag_messages", "Verdicts that wait in these partitions")
         self.loop_lag_seconds = Histogram(
@@ -36,7 +47,12 @@ class AlertingMetrics:
             registry=registry,
         )
         # Shown as 0 from the start on, so that a rate sees the first of each.
-        for kind in ("physiological", "technical"):
-            self.open_alerts.labels(kind=kind)
+        self.count_open(())
         for decision in ("normal", "abnormal", "unusable"):
             self.verdicts.labels(decision=decision)
+
+    def count_open(self, alarms: Iterable[Alarm]) -> None:
+        """Set how many alarms are open, by kind and priority."""
+        counts = Tally((kind_of(alarm.condition), alarm.priority) for alarm in alarms)
+        for kind, priority in product(get_args(AlarmKind), get_args(AlarmPriority)):
+            self.open_alerts.labels(kind=kind, priority=priority).set(counts[kind, priority])

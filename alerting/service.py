@@ -6,6 +6,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry
 
 from alerting.metrics import AlertingMetrics
+from alerting.rules import load_rules
 from alerting.settings import AlertingSettings
 from alerting.transform import SERVICE, AlertingTransform
 from bus.exactly_once import ExactlyOnce
@@ -27,7 +28,7 @@ async def run(
 
     Parameters
     ----------
-    kafka, settings : how to reach Kafka, and the rules of the episodes
+    kafka, settings : how to reach Kafka, and where the rules are
     stop : set it to end; what is pending is committed first
     registry : where the metrics go
     on_start : is handed the runner, which knows when it is ready
@@ -35,14 +36,17 @@ async def run(
     Raises
     ------
     BadProgressError : when another release wrote the progress
+    RulesError : when the alarm rules cannot be used
     BrokerError : when no broker answers at the start
     DeadLetterFloodError : when most messages cannot be decoded
     """
     clock = clock or SystemClock()
     metrics = AlertingMetrics(registry)
+    transform = AlertingTransform(load_rules(settings.rules), metrics, clock)
     runner = ExactlyOnce(
         kafka,
-        AlertingTransform(settings, metrics),
+        transform,
+        side=transform,
         service=SERVICE,
         instance=settings.instance,
         commit_every_s=settings.commit_every_s,

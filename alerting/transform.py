@@ -1,80 +1,76 @@
-"""Verdicts in; alerts, dead letters and progress out: what the exactly-once runner drives."""
+"""Verdicts and commands in; alerts, dead letters and progress out: what the exactly-once runner drives."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
-from pydantic import ValidationError
 
-from alerting.episodes import PatientState, step
+from alerting.decoding import BadMessageError, decode, refuse_future
 from alerting.metrics import AlertingMetrics
-from alerting.progress import PARTITION_KEY, PartitionProgress, restore
-from alerting.settings import AlertingSettings
+from alerting.policy import Event, Refusal, Silence, policy
+from alerting.progress import PARTITION_KEY, PartitionProgress, dump, restore
+from alerting.rules import AlarmRules
+from alerting.state import PatientState
 from bus import topics
 from bus.dead_letters import DeadLetterLimit, dead_letter
-from bus.interfaces import Outgoing, Received
-from bus.messages import Alert, Verdict
-from ecg.errors import EcgStreamError
+from bus.interfaces import Headers, Outgoing, Received
+from bus.messages import Alert, AlertCommand, Verdict
+from ops.clock import Clock
 
 SERVICE = "alerting"
-# Verdicts that change nothing need no transaction; after so many in a row the place is noted all the same, so that a
+# Verdicts that raise no alarm need no transaction; after so many in a row the place is noted all the same, so that a
 # restart rereads a bounded stretch.
 NOTE_EVERY = 500
+LOOK_EVERY_S = 1.0  # at who is silent
+# A patient is taken for silent from two windows on: until then time passes with the verdicts alone, so that the same
+# samples give the same messages.
+SILENT_S = 10.0
 
 log = structlog.get_logger(__name__)
 
 
-class BadVerdictError(EcgStreamError):
-    """A message on ``ecg.windows`` that cannot be used."""
-
-
-def decode(value: bytes | None, *, key: bytes | None) -> Verdict:
-    """The verdict in a message.
-
-    Raises
-    ------
-    BadVerdictError : when the bytes are no verdict of a known schema, or the key is not its patient
-    """
-    if not value:
-        raise BadVerdictError("the message is empty: a verdict is a JSON object")
-    try:
-        verdict = Verdict.model_validate_json(value)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the message"
-        raise BadVerdictError(f"no verdict of schema version 1: {place}: {first['msg']}") from error
-    if key != verdict.patient.encode():
-        raise BadVerdictError(
-            f"the key {key!r:.60} is not the patient {verdict.patient!r}: key each verdict by patient"
-        )
-    return verdict
-
-
 @dataclass(slots=True, kw_only=True)
 class _Ward:
-    """The patients with trouble of one partition, and how many verdicts came since the place was last noted."""
+    """The patients of one partition.
+
+    Attributes
+    ----------
+    patients : their states
+    heard_s : when each was heard last, on the monotonic clock
+    changed : whose state was not written since it changed
+    next_offset, next_command : of verdicts and commands
+    unnoted : messages since the place was last noted
+    """
 
     patients: dict[str, PatientState]
+    heard_s: dict[str, float]
+    changed: set[str] = field(default_factory=set)
+    next_offset: int = 0
+    next_command: int | None = None
     unnoted: int = 0
 
 
 class AlertingTransform:
-    """Exactly-once processing of ``ecg.windows`` (see ``bus.exactly_once.Transform``).
+    """Exactly-once processing of ``ecg.windows`` and ``ecg.alert-commands`` (see ``bus.exactly_once``).
 
     Parameters
     ----------
-    settings : the rules of the episodes
+    rules : what alarms
     metrics : what to count on
+    clock : tells how long nothing has come, and whether a command is from the future
     """
 
     input_topic = topics.WINDOWS
+    side_topic = topics.ALERT_COMMANDS
     progress_topic = topics.ALERTING_PROGRESS
 
-    def __init__(self, settings: AlertingSettings, metrics: AlertingMetrics) -> None:
-        self._settings = settings
+    def __init__(self, rules: AlarmRules, metrics: AlertingMetrics, clock: Clock) -> None:
+        self._rules = rules
         self._metrics = metrics
+        self._clock = clock
         self._limit = DeadLetterLimit()
         self._wards: dict[int, _Ward] = {}
+        self._heard_s = self._looked_s = clock.monotonic_s()
 
     def open(self, partition: int, progress: Mapping[bytes, bytes]) -> int | None:
         """Take a partition over; the offset to resume at, None for the beginning.
@@ -83,10 +79,20 @@ class AlertingTransform:
         ------
         BadProgressError : when a progress record is none of this version
         """
-        next_offset, patients = restore(progress)
-        self._wards[partition] = _Ward(patients=patients)
+        place, patients = restore(progress)
+        now_s = self._clock.monotonic_s()
+        ward = self._wards[partition] = _Ward(patients=patients, heard_s=dict.fromkeys(patients, now_s))
+        # How long nothing has come is not known: nobody is called silent before it is.
+        self._heard_s = now_s
         self._measure()
-        return next_offset
+        if place is None:
+            return None
+        ward.next_offset, ward.next_command = place.next_offset, place.next_command
+        return place.next_offset
+
+    def side_offset(self, partition: int) -> int | None:
+        """The offset of the first command to read; None for the beginning."""
+        return self._wards[partition].next_command
 
     def close(self, partition: int) -> None:
         """Forget a partition."""
@@ -94,16 +100,26 @@ class AlertingTransform:
         self._measure()
 
     async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
-        """Judge verdicts; what is to be written, by partition.
+        """Work verdicts and commands in, and look who is silent; what is to be written, by partition.
 
         Raises
         ------
         EcgStreamError : when too many messages cannot be decoded
         """
-        outputs = {partition: self._judge(self._wards[partition], messages) for partition, messages in batch.items()}
+        now_s = self._clock.monotonic_s()
+        outputs: dict[int, list[Outgoing]] = {}
+        # Who is heard by now is not silent, however long nobody looked.
+        for partition, messages in batch.items():
+            outputs[partition] = self._take(self._wards[partition], messages, now_s)
+        if now_s - self._looked_s >= LOOK_EVERY_S:
+            self._looked_s = now_s
+            for partition, ward in self._wards.items():
+                outputs.setdefault(partition, []).extend(self._look_for_silent(ward, now_s))
+        for partition, out in outputs.items():
+            self._note(self._wards[partition], out)
         if outputs:
             self._measure()
-        return outputs
+        return {partition: out for partition, out in outputs.items() if out}
 
     def committed(self, messages: Sequence[Outgoing]) -> None:
         """Count and log the alerts of a transaction: now they have been told, and they are told once."""
@@ -114,43 +130,93 @@ class AlertingTransform:
                 self._metrics.alerts.labels(kind=alert.kind, priority=alert.priority, phase=alert.phase).inc()
                 log.info("alert", **alert.as_json())
 
-    def _judge(self, ward: _Ward, messages: Sequence[Received]) -> list[Outgoing]:
+    def _take(self, ward: _Ward, messages: Sequence[Received], now_s: float) -> list[Outgoing]:
         out: list[Outgoing] = []
-        changed: dict[str, PatientState | None] = {}
         for message in messages:
-            try:
-                verdict = decode(message.value, key=message.key)
-            except BadVerdictError as error:
-                out.append(self._bury(message, str(error)))
-                continue
-            self._limit.good()
-            self._metrics.verdicts.labels(decision=verdict.decision).inc()
-            before = ward.patients.get(verdict.patient)
-            after, alerts = step(before, verdict, self._settings)
-            if after is not before:
-                changed[verdict.patient] = after
-            if after is None:
-                ward.patients.pop(verdict.patient, None)
+            # The runner puts the installation's prefix before a topic's name.
+            if message.topic.endswith(topics.ALERT_COMMANDS):
+                ward.next_command = message.offset + 1
+                out += self._take_command(ward, message, now_s)
             else:
-                ward.patients[verdict.patient] = after
-            # The headers travel on: they tell when the samples came, so that a reader can measure the whole way.
-            out += [
-                Outgoing(topic=topics.ALERTS, key=alert.id.encode(), value=alert.to_bytes(), headers=message.headers)
-                for alert in alerts
-            ]
-        for patient, state in changed.items():
-            out.append(self._progress(patient.encode(), state.model_dump_json().encode() if state else None))
+                ward.next_offset = message.offset + 1
+                out += self._take_verdict(ward, message, now_s)
         ward.unnoted += len(messages)
-        if out or ward.unnoted >= NOTE_EVERY:
-            stand = PartitionProgress(next_offset=messages[-1].offset + 1)
-            out.append(self._progress(PARTITION_KEY, stand.model_dump_json().encode()))
-            ward.unnoted = 0
         return out
 
+    def _take_verdict(self, ward: _Ward, message: Received, now_s: float) -> list[Outgoing]:
+        try:
+            verdict = decode(message, Verdict)
+        except BadMessageError as error:
+            self._limit.bad(str(error))
+            return [self._bury(message, str(error))]
+        self._limit.good()
+        self._metrics.verdicts.labels(decision=verdict.decision).inc()
+        ward.heard_s[verdict.patient] = self._heard_s = now_s
+        # The headers travel on: they tell when the samples came, so that a reader can measure the whole way.
+        return self._step(ward, verdict.patient, verdict, message, message.headers)
+
+    def _take_command(self, ward: _Ward, message: Received, now_s: float) -> list[Outgoing]:
+        try:
+            command = decode(message, AlertCommand)
+            refuse_future(command, self._clock.now_ns())
+        except BadMessageError as error:
+            return [self._bury(message, str(error))]
+        passed = self._silence(ward, command.patient, now_s)
+        return [*passed, *self._step(ward, command.patient, command, message)]
+
+    def _look_for_silent(self, ward: _Ward, now_s: float) -> list[Outgoing]:
+        return [out for patient in list(ward.patients) for out in self._silence(ward, patient, now_s)]
+
+    def _silence(self, ward: _Ward, patient: str, now_s: float) -> list[Outgoing]:
+        """Let time pass for a patient of whom nothing came for a while."""
+        state, since_s = ward.patients.get(patient), ward.heard_s.get(patient, now_s)
+        if state is None or now_s - since_s < SILENT_S:
+            return []
+        silence = Silence(now_ns=state.seen_ns + round((now_s - since_s) * 1e9), anybody_s=now_s - self._heard_s)
+        return self._step(ward, patient, silence, None)
+
+    def _step(
+        self, ward: _Ward, patient: str, event: Event, message: Received | None, headers: Headers = ()
+    ) -> list[Outgoing]:
+        before = ward.patients.get(patient)
+        after, actions = policy(before, event, self._rules)
+        if after is not before:
+            # Passing time alone is known again from the clock.
+            if actions or not isinstance(event, Silence):
+                ward.changed.add(patient)
+            if after is None:
+                ward.patients.pop(patient, None)
+                ward.heard_s.pop(patient, None)
+            else:
+                ward.patients[patient] = after
+        out = []
+        for action in actions:
+            if isinstance(action, Refusal):
+                assert message is not None  # noqa: S101 # a refusal answers a command, and that came in a message
+                out.append(self._bury(message, action.reason))
+            else:
+                out.append(
+                    Outgoing(topic=topics.ALERTS, key=action.id.encode(), value=action.to_bytes(), headers=headers)
+                )
+        return out
+
+    def _note(self, ward: _Ward, out: list[Outgoing]) -> None:
+        """Write with what is told, or after a while without, where the partition stands."""
+        if not out and ward.unnoted < NOTE_EVERY:
+            return
+        for patient in sorted(ward.changed):
+            state = ward.patients.get(patient)
+            out.append(self._progress(patient.encode(), dump(state) if state else None))
+        ward.changed.clear()
+        stand = PartitionProgress(next_offset=ward.next_offset, next_command=ward.next_command)
+        out.append(self._progress(PARTITION_KEY, stand.model_dump_json().encode()))
+        ward.unnoted = 0
+
     def _bury(self, message: Received, reason: str) -> Outgoing:
-        self._limit.bad(reason)
         self._metrics.dead_letters.inc()
-        log.warning("dead_letter", partition=message.partition, offset=message.offset, reason=reason)
+        log.warning(
+            "dead_letter", topic=message.topic, partition=message.partition, offset=message.offset, reason=reason
+        )
         return dead_letter(message, topic=topics.DEAD_LETTERS, service=SERVICE, reason=reason)
 
     def _progress(self, key: bytes, value: bytes | None) -> Outgoing:
@@ -159,6 +225,4 @@ class AlertingTransform:
     def _measure(self) -> None:
         states = [state for ward in self._wards.values() for state in ward.patients.values()]
         self._metrics.patients.set(len(states))
-        for kind in ("physiological", "technical"):
-            count = sum(1 for state in states for name, tracker in state.trackers if name == kind and tracker.open)
-            self._metrics.open_alerts.labels(kind=kind).set(count)
+        self._metrics.count_open(alarm for state in states for alarm in state.alarms.values())

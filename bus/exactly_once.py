@@ -23,6 +23,7 @@ from bus.interfaces import Outgoing, Received
 from bus.partition import PartitionWriter, read_compacted
 from bus.reader import received
 from bus.settings import KafkaSettings
+from bus.side_reader import SideReader
 from ecg.errors import EcgStreamError
 from ops.clock import Clock, SystemClock
 
@@ -71,6 +72,19 @@ class Transform(Protocol):
         """Hear that messages have become visible to read_committed readers."""
 
 
+class Side(Protocol):
+    """A second topic that a transform takes in with its input, each partition beside the same one of the input.
+
+    Its messages come to ``process`` with the input's, told apart by their topic; the two are ordered each in itself,
+    not against each other. The transform keeps the offset in its progress.
+    """
+
+    side_topic: str
+
+    def side_offset(self, partition: int) -> int | None:
+        """The offset to resume at once a partition is open, None for the beginning."""
+
+
 class State(Enum):
     """Where a partition stands with this instance."""
 
@@ -94,6 +108,8 @@ class _Slot:
     progress: Mapping[bytes, bytes] = dataclasses.field(default_factory=dict)
     beginning: int = 0  # the oldest offset that the input still has
     end: int = 0  # the one behind its newest
+    side_next: int = 0
+    side_beginning: int = 0
     opened: bool = False  # the transform holds state for it
     paused: bool = False  # too much waits for a commit
     reseek: bool = False
@@ -130,6 +146,7 @@ class ExactlyOnce:
     ----------
     settings : how to reach Kafka
     transform : what to do
+    side : the transform again, where it takes in a second topic
     service : names the consumer group and the transactional ids
     instance : unique and stable name of this instance for static membership, so that a restart causes no
         rebalance; None for a member that comes and goes
@@ -142,6 +159,7 @@ class ExactlyOnce:
         transform: Transform,
         *,
         service: str,
+        side: Side | None = None,
         instance: str | None = None,
         commit_every_s: float = 0.1,
         clock: Clock | None = None,
@@ -155,6 +173,8 @@ class ExactlyOnce:
         self._slots: dict[int, _Slot] = {}
         self._generation = 0
         self._consumer: Any = None
+        self._side = None if side is None else SideReader(settings, side.side_topic)
+        self._side_offset = None if side is None else side.side_offset
 
     @property
     def ready(self) -> bool:
@@ -186,12 +206,16 @@ class ExactlyOnce:
         consumer = self._consumer = await connected(self._settings, self._new_consumer)
         assignment = _Assignment(consumer)
         try:
+            if self._side:
+                await self._side.start()
             consumer.subscribe([self._settings.topic(self._transform.input_topic)], listener=assignment)
             while not stop.is_set():
                 await self._turn(assignment)
             await self._drain()
         finally:
             await self._release_all()
+            if self._side:
+                await self._side.stop()
             await stopped(consumer)
 
     def _new_consumer(self) -> Any:
@@ -223,11 +247,23 @@ class ExactlyOnce:
             if fresh:
                 slot.next_offset = fresh[-1].offset + 1
                 batch[place.partition] = fresh
+        for partition, aside in (await self._read_side()).items():
+            batch.setdefault(partition, []).extend(aside)
         for partition, outgoing in (await self._transform.process(batch)).items():
             slot = self._slots[partition]
             if slot.state is State.READY:  # it may have failed meanwhile: then all of this will be seen again
                 slot.pending.extend(outgoing)
         self._commit_due()
+
+    async def _read_side(self) -> dict[int, list[Received]]:
+        """What came on the side topic, of the partitions that are processed."""
+        if self._side is None:
+            return {}
+        ready = {number: slot for number, slot in self._slots.items() if slot.state is State.READY}
+        found = await self._side.read({number: slot.side_next for number, slot in ready.items()})
+        for number, messages in found.items():
+            ready[number].side_next = messages[-1].offset + 1
+        return found
 
     def _poll_ms(self) -> int:
         """How long to wait for messages: no longer than until the next commit is due."""
@@ -279,6 +315,8 @@ class ExactlyOnce:
                 f"{self._settings.topic(self._transform.progress_topic)}"
             )
         slot.next_offset = max(resume or 0, slot.beginning)
+        if self._side_offset is not None:
+            slot.side_next = max(self._side_offset(partition) or 0, slot.side_beginning)
         slot.state = State.READY
         self._continue(slot)
         log.info("partition_ready", service=self._service, partition=partition, offset=slot.next_offset)
@@ -312,6 +350,8 @@ class ExactlyOnce:
             slot.progress = await read_compacted(self._settings, topic, partition)
             slot.beginning = (await self._consumer.beginning_offsets([slot.place]))[slot.place]
             slot.end = (await self._consumer.end_offsets([slot.place]))[slot.place]
+            if self._side is not None:
+                slot.side_beginning = await self._side.beginning(partition)
             slot.state = State.RESTORED
         except Exception as error:  # noqa: BLE001 # whatever it was: try again, and say so in the log
             self._fail(slot, error)

@@ -5,9 +5,9 @@ service that wrote it: the same samples give the same bytes.
 """
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from ecg.findings import FindingKind
 
@@ -18,6 +18,15 @@ PatientId = Annotated[str, StringConstraints(pattern=rf"^{PATIENT_ID.pattern}$")
 Decision = Literal["normal", "abnormal", "unusable"]
 BeatClass = Literal["N", "S", "V", "F", "Q"]
 Probability = Annotated[float, Field(ge=0, le=1)]
+# What an alarm may be about, beside the rhythm findings.
+ScoreCondition = Literal["heart_rate_low", "heart_rate_high", "abnormal_window", "unusual_window"]
+TechnicalCondition = Literal["lead_off", "gap", "poor_signal", "silent_patient", "source_stopped"]
+Condition = FindingKind | Literal["ventricular_flutter"] | ScoreCondition | TechnicalCondition
+AlarmKind = Literal["physiological", "technical"]
+AlarmPhase = Literal["start", "continue", "update", "escalate", "de-escalate", "end"]
+AlarmState = Literal["inactive", "active", "latched", "acknowledged", "silenced"]
+AlarmPriority = Literal["high", "medium", "low", "information"]  # IEC 60601-1-8; information makes no sound
+MAX_SILENCE_S = 86_400.0
 
 
 class Message(BaseModel):
@@ -125,30 +134,104 @@ class Verdict(Message):
     models: dict[str, str]
 
 
-class Alert(Message):
-    """The state of one alert: topic ``ecg.alerts``, key = ``id``.
+class MdcCode(Message):
+    """A term of ISO/IEEE 11073-10101: its reference id, and its code free of context (partition * 65536 + term)."""
 
-    An alert is one episode, however many windows it spans. ``phase`` says what this message tells: the start,
-    a continuation (the episode has grown) or the end.
+    reference_id: str
+    code: int
+
+
+class Alert(Message):
+    """The state of one alarm: topic ``ecg.alerts``, key = ``id``.
+
+    An alarm is one condition of one patient, from its start to its end. All times are of the recording.
+
+    Attributes
+    ----------
+    id : the same over the alarm's life: of the verdict that started it, and the condition
+    sequence : numbers the messages of one alarm: 0, 1, 2 and so on
+    condition, label, mdc : what is wrong: for programs, for people, and by its code where the standard has one
+    kind : about the patient, or about the signal and the system
+    phase : what this message tells: IHE PCD-04 calls them so
+    state : where the alarm stands after it. "latched": the condition has gone and nobody has acknowledged
+    priority : as it is now; an alarm nobody acknowledges may be raised above its rule's
+    escalations : how often it was escalated since it was last attended to
+    onset_ns, last_ns : from where to where the condition was seen
+    returned_ns : where it was last seen to come back after it had gone, null before
+    detected_ns, told_ns : up to where the stream had come when the alarm started, and with this message
+    end_ns : when the alarm ended, null before
+    windows : in which the condition was seen
+    score, threshold : the highest fused score, and its limit
+    value, limit, unit : what was measured when it was last seen, and the limit that it crossed
+    lead, models, quality, verdict : those of the last window in which it was seen
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     id: str
     sequence: int
     patient: PatientId
     device: str
-    phase: Literal["start", "continue", "end"]
-    kind: Literal["physiological", "technical"]
-    priority: Literal["high", "medium", "low"]
+    lead: str | None
+    condition: Condition
+    label: str
+    mdc: MdcCode | None
+    kind: AlarmKind
+    phase: AlarmPhase
+    state: AlarmState
+    priority: AlarmPriority
+    escalations: int
     onset_ns: int
     last_ns: int
+    returned_ns: int | None
+    detected_ns: int
+    told_ns: int
     end_ns: int | None
     windows: int
     score: Probability | None
     threshold: Probability | None
+    value: float | None
+    limit: float | None
+    unit: str | None
     heart_rate_bpm: float | None
+    quality: Quality | None
+    models: dict[str, str]
     reasons: tuple[str, ...]
     verdict: str
+    acknowledged_by: str | None
+    acknowledged_ns: int | None
+    silenced_by: str | None
+    silenced_until_ns: int | None
+
+
+class AlertCommand(Message):
+    """What somebody does about an alarm: topic ``ecg.alert-commands``, key = the patient.
+
+    Attributes
+    ----------
+    id : unique; a command that comes again under its id takes effect once
+    action : "acknowledge" takes an alarm as seen; "silence" holds its sound until its end; "unsilence" gives it back
+    alert : the alarm that is meant; null for a patient's all, which cannot be acknowledged at once
+    by : who
+    duration_s : how long "silence" lasts, in the recording's time, s
+    sent_ns : when it was sent, wall time of the sender, ns UTC: one from the future is refused
+    """
+
+    schema_version: Literal[1] = 1
+    id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    patient: PatientId
+    action: Literal["acknowledge", "silence", "unsilence"]
+    alert: Annotated[str, StringConstraints(min_length=1, max_length=400)] | None = None
+    by: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    duration_s: Annotated[float, Field(ge=1, le=MAX_SILENCE_S)] | None = None
+    sent_ns: int
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.action == "acknowledge" and self.alert is None:
+            raise ValueError("acknowledge names no alert: acknowledge each by its id")
+        if (self.action == "silence") != (self.duration_s is not None):
+            raise ValueError(f"duration_s={self.duration_s} with {self.action}: silence alone has one, and must")
+        return self
 
 
 class DeadLetter(Message):

@@ -39,9 +39,9 @@ TOPICS = (
     Topic(name=SAMPLES, cleanup="delete", retention_ms=_DAY_MS, holds="chunks of ECG samples (Avro)"),
     Topic(name=WINDOWS, cleanup="delete", retention_ms=7 * _DAY_MS, holds="the verdict on every window"),
     Topic(name=ANOMALIES, cleanup="delete", retention_ms=30 * _DAY_MS, holds="the verdicts that are abnormal"),
-    Topic(name=ALERTS, cleanup="compact", holds="the last state of every alert, by alert id"),
+    Topic(name=ALERTS, cleanup="compact", holds="the last state of every alarm, by alert id"),
     Topic(name=ALERT_COMMANDS, cleanup="delete", retention_ms=7 * _DAY_MS, holds="acknowledge and silence"),
     Topic(name=DEAD_LETTERS, cleanup="delete", retention_ms=30 * _DAY_MS, holds="what could not be decoded, and why"),
     Topic(name=DETECTOR_PROGRESS, cleanup="compact", holds="where the detector stands with each patient"),
-    Topic(name=ALERTING_PROGRESS, cleanup="compact", holds="the open episode of each patient"),
+    Topic(name=ALERTING_PROGRESS, cleanup="compact", holds="what alerting remembers of each patient"),
 )

@@ -11,8 +11,9 @@ from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
 
-from alerting.episodes import PatientState, step
-from alerting.settings import AlertingSettings
+from alerting.policy import policy
+from alerting.rules import AlarmRules
+from alerting.state import PatientState
 from bus import topics
 from bus.clients import KafkaReader
 from bus.messages import Alert, Verdict
@@ -57,12 +58,12 @@ class Judging:
     ----------
     folder : where the records are
     settings : models and preprocessing
-    rules : what makes an episode
+    rules : what alarms
     """
 
     folder: Path
     settings: DetectorSettings
-    rules: AlertingSettings
+    rules: AlarmRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,13 +189,13 @@ def judge_offline(names: Sequence[str], judging: Judging, *, done: Told) -> Judg
     return judged
 
 
-def alerts_of(verdicts: Sequence[Verdict], rules: AlertingSettings) -> list[Alert]:
+def alerts_of(verdicts: Sequence[Verdict], rules: AlarmRules) -> list[Alert]:
     """Every message about the alerts of one record."""
     told: list[Alert] = []
     state: PatientState | None = None
     for verdict in verdicts:
-        state, alerts = step(state, verdict, rules)
-        told.extend(alerts)
+        state, actions = policy(state, verdict, rules)
+        told.extend(action for action in actions if isinstance(action, Alert))
     return told
 
 

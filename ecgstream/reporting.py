@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from alerting.settings import AlertingSettings
+from alerting.rules import AlarmRules
 from detector.explain import Explainer
 from detector.offline import verdicts_of
 from detector.settings import DetectorSettings
@@ -69,7 +69,7 @@ def read_recording(
 def report_on(
     recording: Recording,
     settings: DetectorSettings,
-    rules: AlertingSettings,
+    rules: AlarmRules,
     *,
     start_s: float = 0.0,
     end_s: float | None = None,
@@ -79,7 +79,7 @@ def report_on(
     Parameters
     ----------
     recording : what was recorded
-    settings, rules : models and preprocessing, and what makes an episode
+    settings, rules : models and preprocessing, and what alarms
     start_s, end_s : the span to report on, s from the recording's start
 
     Raises

@@ -5,8 +5,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from alerting.episodes import PatientState, step
-from alerting.settings import AlertingSettings
+from alerting.policy import policy
+from alerting.rules import FINDINGS, AlarmRules
+from alerting.state import PatientState
 from bus.messages import Alert, Verdict
 from detector.offline import EPOCH_NS, verdicts_of
 from detector.scorer import Scorer
@@ -18,7 +19,7 @@ from ecg.records import Record
 def score_file(
     path: Path,
     scorer: Scorer,
-    rules: AlertingSettings,
+    rules: AlarmRules,
     *,
     fs_hz: float | None = None,
     leads: tuple[str, ...] | None = None,
@@ -30,7 +31,7 @@ def score_file(
     ----------
     path : a WFDB, EDF, CSV or ``.npy`` file
     scorer : judges the windows
-    rules : what makes an episode
+    rules : what alarms
     fs_hz, leads, unit : see ``ecg.files.read_file``
 
     Raises
@@ -41,7 +42,7 @@ def score_file(
     return result_of(record, verdicts_of(record, scorer, patient="file"), rules, file=str(path))
 
 
-def result_of(record: Record, verdicts: Sequence[Verdict], rules: AlertingSettings, *, file: str) -> dict[str, Any]:
+def result_of(record: Record, verdicts: Sequence[Verdict], rules: AlarmRules, *, file: str) -> dict[str, Any]:
     """A recording's verdicts as one result; times are seconds from the recording's start."""
     episodes = _episodes(verdicts, rules)
     findings = sorted([*episodes, *_rhythm(verdicts)], key=lambda finding: (finding["start_s"], finding["kind"]))
@@ -97,32 +98,28 @@ def _rhythm(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
     ]
 
 
-def _episodes(verdicts: Sequence[Verdict], rules: AlertingSettings) -> list[dict[str, Any]]:
-    """The episodes for which the stream would raise an alert, by the same rules."""
+def _episodes(verdicts: Sequence[Verdict], rules: AlarmRules) -> list[dict[str, Any]]:
+    """The alarms that the stream would raise, by the same rules; those about a rhythm stand among the findings."""
     last: dict[str, Alert] = {}
     state: PatientState | None = None
     for verdict in verdicts:
-        state, alerts = step(state, verdict, rules)
-        last.update((alert.id, alert) for alert in alerts)
-    # An alert still open at the end of the file has grown since it was last told.
-    grown = {} if state is None else {kind: tracker.open for kind, tracker in state.trackers if tracker.open}
-    episodes = []
-    for alert in last.values():
-        still = grown.get(alert.kind) if alert.end_ns is None else None
-        episodes.append(
-            {
-                "start_s": _seconds(alert.onset_ns),
-                "end_s": _seconds(still.last_ns if still else alert.last_ns),
-                "kind": alert.kind,
-                "priority": alert.priority,
-            }
-        )
-    return episodes
+        state, actions = policy(state, verdict, rules)
+        last.update((action.id, action) for action in actions if isinstance(action, Alert))
+    # An alarm still open at the end of the file has grown since it was last told.
+    grown = {alarm.id: alarm.sight.last_ns for alarm in state.alarms.values()} if state else {}
+    return [
+        {
+            "start_s": _seconds(alert.onset_ns),
+            "end_s": _seconds(grown.get(alert.id, alert.last_ns)),
+            "kind": alert.condition,
+            "priority": alert.priority,
+        }
+        for alert in last.values()
+        if alert.condition not in FINDINGS
+    ]
 
 
-def _aggregate(
-    verdicts: Sequence[Verdict], episodes: Sequence[dict[str, Any]], rules: AlertingSettings
-) -> dict[str, Any]:
+def _aggregate(verdicts: Sequence[Verdict], episodes: Sequence[dict[str, Any]], rules: AlarmRules) -> dict[str, Any]:
     """The whole file in one word.
 
     Abnormal when an episode is found, as the stream would alert, or, in a file too short for an episode, an abnormal
@@ -133,8 +130,8 @@ def _aggregate(
     scores = [verdict.fused for verdict in usable if verdict.fused is not None]
     if not usable:
         return {"decision": "unusable", "confidence": None, "abnormal_fraction": None}
-    episode = any(found["kind"] == "physiological" for found in episodes)
-    short = len(usable) < rules.start_of and bool(abnormal)
+    episode = any(found["kind"] == "abnormal_window" for found in episodes)
+    short = len(usable) < rules.of("file")["abnormal_window"].of and bool(abnormal)
     decision = "abnormal" if episode or short else "normal"
     confidence = median(abnormal) if decision == "abnormal" else 1 - median(scores)
     return {

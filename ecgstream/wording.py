@@ -7,7 +7,7 @@ from typing import Any
 from bus.messages import Alert, Verdict
 
 STYLES = {"normal": "green", "abnormal": "bold red", "unusable": "yellow"}
-PRIORITY_STYLES = {"high": "bold white on red", "medium": "bold yellow", "low": "cyan"}
+PRIORITY_STYLES = {"high": "bold white on red", "medium": "bold yellow", "low": "cyan", "information": "dim"}
 SHOWN_REASONS = 3  # of an alert: one that lasts gathers many
 
 
@@ -37,8 +37,8 @@ def alert_line(alert: Alert) -> str:
     reasons = "; ".join(alert.reasons[:SHOWN_REASONS]) + ("; ..." if len(alert.reasons) > SHOWN_REASONS else "")
     length_s = (alert.last_ns - alert.onset_ns) / 1e9
     return (
-        f"{time_of(alert.onset_ns)}  {alert.patient:<12} ALERT {alert.phase:<8} {alert.priority:<6} {alert.kind}, "
-        f"{length_s:.0f} s, {rate_of(alert.heart_rate_bpm).strip()}: {reasons}"
+        f"{time_of(alert.onset_ns)}  {alert.patient:<12} ALERT {alert.phase:<8} {alert.priority:<6} {alert.label}, "
+        f"{alert.state}, {length_s:.0f} s, {rate_of(alert.heart_rate_bpm).strip()}: {reasons}"
     ).rstrip(": ")
 
 

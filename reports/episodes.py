@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
-from bus.messages import Verdict
-from ecg.findings import Priority
+from bus.messages import AlarmPriority, Verdict
+from ecg.findings import FindingKind
 from ecg.windows import HOP_S
 
 MAX_STRIPS = 20  # ten A4 sheets: what somebody reads
@@ -13,7 +14,8 @@ APART_S = 30.0  # between two strips of one episode
 JOINED_S = 5.0  # notable windows with one ordinary window between them are one episode
 STRIP_S = 10.0  # fits the long side of A4 at 25 mm/s
 
-URGENCY: dict[Priority | None, int] = {"high": 0, "medium": 1, "low": 2, None: 3}  # 0 comes first
+_RHYTHMS = frozenset(get_args(FindingKind))
+URGENCY: dict[AlarmPriority | None, int] = {"high": 0, "medium": 1, "low": 2, "information": 3, None: 3}  # 0 is first
 _UNUSABLE_RANK = 4
 
 
@@ -24,14 +26,14 @@ class ReportFinding:
     Attributes
     ----------
     start_s, end_s : its span, s from the recording's start
-    kind : a rhythm finding's kind, or "physiological" or "technical" for an episode that would raise an alert
+    kind : a rhythm finding's kind, or the condition of an episode that would raise an alarm
     priority : its urgency
     """
 
     start_s: float
     end_s: float
     kind: str
-    priority: Priority
+    priority: AlarmPriority
 
     @property
     def words(self) -> str:
@@ -40,8 +42,8 @@ class ReportFinding:
 
     @property
     def is_episode(self) -> bool:
-        """Whether it is an alert's episode rather than a rhythm with a name."""
-        return self.kind in {"physiological", "technical"}
+        """Whether it is an alarm's episode rather than a rhythm with a name."""
+        return self.kind not in _RHYTHMS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from bus.messages import Alert, Verdict
 from detector.manifest import Thresholds
 from ecg.annotations import Annotations
+from training.alarm_tally import PRIORITIES, SOUNDING, TECHNICAL, AlarmCount
 from training.beat_comparison import KINDS, Pair, Rates, class_accuracy
 from training.evaluation_intervals import intervals_of
 from training.figures import (
@@ -18,12 +19,13 @@ from training.figures import (
     Evaluation,
     RateFigures,
     RecordFigures,
+    RunFigures,
     ScoreFigures,
     WindowFigures,
 )
 from training.metrics import Labels, Scores, auroc, average_precision, confusion, ratio
 from training.reliability import reliability
-from training.tally import PRIORITIES, SETTLE_S, TECHNICAL, AlarmCount, Tally, tally_records, together
+from training.tally import SETTLE_S, Tally, tally_records, together
 
 __all__ = ["SETTLE_S", "evaluate", "evaluate_tallies"]
 
@@ -121,16 +123,24 @@ def _beats(counts: Counter[Pair]) -> BeatFigures:
 
 
 def _alarms(tally: Tally) -> Alarms | None:
-    if tally.alarms is None:
+    alarms = tally.alarms
+    if alarms is None:
         return None
-    counted = [tally.alarms[priority] for priority in PRIORITIES]
-    counts = tally.alarms | {
-        "physiological": AlarmCount(sum(one.raised for one in counted), sum(one.false for one in counted))
+    sounding = [alarms.counts[priority] for priority in SOUNDING]
+    counts = alarms.counts | {
+        "physiological": AlarmCount(sum(one.raised for one in sounding), sum(one.false for one in sounding))
     }
     figures = {
         kind: AlarmFigures(
-            count=count.raised, false_per_hour=None if kind == TECHNICAL else ratio(count.false, tally.hours)
+            count=counts[kind].raised,
+            false_per_hour=None if kind == TECHNICAL else ratio(counts[kind].false, tally.hours),
         )
-        for kind, count in counts.items()
+        for kind in (*PRIORITIES, TECHNICAL, "physiological")
     }
-    return Alarms(**figures)
+    return Alarms(
+        **figures,
+        audible_per_hour=ratio(alarms.audible, tally.hours),
+        ventricular_runs=RunFigures(
+            annotated=alarms.runs, found=alarms.runs_found, share=ratio(alarms.runs_found, alarms.runs)
+        ),
+    )

@@ -102,9 +102,14 @@ def _alarms(evaluation: Evaluation) -> list[Table]:
     if evaluation.alarms is None:
         return []
     table = _table("alarms", ("priority", "count", "false per hour"))
-    for name in ("high", "medium", "low", "technical"):
+    for name in ("high", "medium", "low", "information", "technical"):
         of = getattr(evaluation.alarms, name)
         table.add_row(name, str(of.count), _text(of.false_per_hour, 2))
+    runs = evaluation.alarms.ventricular_runs
+    table.caption = (
+        f"audible per hour {_text(evaluation.alarms.audible_per_hour, 2)}; ventricular runs of five or more that "
+        f"raised a high alarm: {runs.found} of {runs.annotated}"
+    )
     return [table]
 
 

@@ -62,20 +62,38 @@ class BeatFigures(_Part):
 
 
 class AlarmFigures(_Part):
-    """Alarms of one kind. An alarm is false when no abnormal window lies in it; technical ones have no reference."""
+    """Alarms of one kind.
+
+    An alarm whose condition comes back before anybody acknowledged it sounds anew, and counts anew. It is false when
+    no abnormal window lies where its condition was seen; technical ones have no reference.
+    """
 
     count: int
     false_per_hour: float | None
 
 
+class RunFigures(_Part):
+    """Annotated runs of five or more ventricular beats, and how many of them raised a high alarm."""
+
+    annotated: int
+    found: int
+    share: float | None
+
+
 class Alarms(_Part):
-    """Physiological alarms by priority and together, and technical ones."""
+    """Physiological alarms by priority, those that sound together (``physiological``), and technical ones.
+
+    ``audible_per_hour`` counts the high and medium ones of both kinds.
+    """
 
     high: AlarmFigures
     medium: AlarmFigures
     low: AlarmFigures
+    information: AlarmFigures
     physiological: AlarmFigures
     technical: AlarmFigures
+    audible_per_hour: float | None
+    ventricular_runs: RunFigures
 
 
 class RecordFigures(_Part):

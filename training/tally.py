@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,21 +12,13 @@ from ecg.errors import EcgStreamError
 from ecg.labels import beat_labels, flutter_intervals, label_windows, rhythm_intervals
 from ecg.records import exact_rate
 from ecg.windows import HOP_S, Grid
+from training.alarm_tally import AlarmTally, tally_alarms
 from training.beat_comparison import Pair, compare
 from training.figures import SCORES, Score
 from training.metrics import Labels, Scores
 
 SETTLE_S = 0.5  # a verdict's beats reach to half a second before its window's end
 UNCLASSIFIED = "none"
-PRIORITIES = ("high", "medium", "low")
-TECHNICAL = "technical"
-
-
-class AlarmCount(NamedTuple):
-    """Alarms of one kind."""
-
-    raised: int
-    false: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,7 +31,7 @@ class Tally:
     left_out, unusable : windows without a clear label, and without a signal to judge
     labels, scores : per record, of the other windows
     beats : by reference class and found class
-    alarms : by priority, and technical ones; None where no alarms were made
+    alarms : None where none were made
     beats_annotated, rhythms_annotated : whether the annotations hold any
     """
 
@@ -50,7 +41,7 @@ class Tally:
     labels: list[Labels] = field(default_factory=list)
     scores: dict[Score, list[Scores]] = field(default_factory=lambda: {score: [] for score in SCORES})
     beats: Counter[Pair] = field(default_factory=Counter)
-    alarms: dict[str, AlarmCount] | None = None
+    alarms: AlarmTally | None = None
     beats_annotated: bool = False
     rhythms_annotated: bool = False
 
@@ -66,11 +57,7 @@ class Tally:
         self.beats_annotated |= other.beats_annotated
         self.rhythms_annotated |= other.rhythms_annotated
         if other.alarms is not None:
-            mine = self.alarms or dict.fromkeys(other.alarms, AlarmCount(0, 0))
-            self.alarms = {
-                kind: AlarmCount(mine[kind].raised + more.raised, mine[kind].false + more.false)
-                for kind, more in other.alarms.items()
-            }
+            self.alarms = other.alarms if self.alarms is None else self.alarms.plus(other.alarms)
 
     def all_labels(self) -> Labels:
         """(n,) bool, of every judged window."""
@@ -134,7 +121,7 @@ def _tally(verdicts: Sequence[Verdict], annotations: Annotations, alerts: list[A
             score: [np.array([getattr(verdict, score) for verdict in verdicts], np.float64)[judged]] for score in SCORES
         },
         beats=_compare(verdicts, annotations) if beats_annotated else Counter(),
-        alarms=None if alerts is None else _count_alarms(alerts, verdicts, labels.abnormal),
+        alarms=None if alerts is None else tally_alarms(alerts, verdicts, labels.abnormal, annotations),
         beats_annotated=beats_annotated,
         rhythms_annotated=bool(rhythm_intervals(annotations) or flutter_intervals(annotations)),
     )
@@ -150,17 +137,3 @@ def _compare(verdicts: Sequence[Verdict], annotations: Annotations) -> Counter[P
         [beat.beat_class or UNCLASSIFIED for beat in beats],
         span_s=(verdicts[0].window * HOP_S - SETTLE_S, (verdicts[-1].window + 1) * HOP_S - SETTLE_S),
     )
-
-
-def _count_alarms(alerts: Iterable[Alert], verdicts: Sequence[Verdict], abnormal: Labels) -> dict[str, AlarmCount]:
-    counts = {kind: AlarmCount(0, 0) for kind in (*PRIORITIES, TECHNICAL)}
-    starts = np.array([verdict.start_ns for verdict in verdicts])
-    ends = np.array([verdict.end_ns for verdict in verdicts])
-    latest = {alert.id: alert for alert in sorted(alerts, key=lambda alert: alert.sequence)}
-    for alert in latest.values():
-        technical = alert.kind == TECHNICAL
-        covered = (ends > alert.onset_ns) & (starts < max(alert.last_ns, alert.onset_ns + 1))
-        false = not technical and not abnormal[covered].any()
-        kind = TECHNICAL if technical else alert.priority
-        counts[kind] = AlarmCount(counts[kind].raised + 1, counts[kind].false + false)
-    return counts

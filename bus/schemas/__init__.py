@@ -6,9 +6,10 @@ The JSON Schemas are made from the models of ``bus.messages`` by ``python -m bus
 import json
 from importlib.resources import files
 
-from bus.messages import Alert, DeadLetter, Message, Verdict
+from bus.messages import Alert, AlertCommand, DeadLetter, Message, Verdict
 
 MODELS: dict[str, type[Message]] = {
+    "alert-command.schema.json": AlertCommand,
     "alert.schema.json": Alert,
     "dead-letter.schema.json": DeadLetter,
     "verdict.schema.json": Verdict,

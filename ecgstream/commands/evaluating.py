@@ -65,6 +65,7 @@ def evaluate(
     """Measure the models on annotated records: windows, beats and alarms."""
     from rich.console import Console
 
+    from alerting.rules import load_rules
     from alerting.settings import AlertingSettings
     from bus.settings import KafkaSettings
     from detector.manifest import load_manifest
@@ -87,7 +88,7 @@ def evaluate(
     judging = Judging(
         folder=records_folder(data, process),
         settings=load(DetectorSettings, models=models),
-        rules=load(AlertingSettings),
+        rules=load_rules(load(AlertingSettings).rules),
     )
     thresholds = load_manifest(judging.settings.models).thresholds
     noise = noise or data_directory(process.data_dir) / NOISE_DATABASE

@@ -58,6 +58,7 @@ def bench_models(
     """Time the networks beside a plain CNN, and hold them against their int8 forms. Data: DS1, to calibrate."""
     from rich.console import Console
 
+    from alerting.rules import load_rules
     from alerting.settings import AlertingSettings
     from detector.settings import DetectorSettings
     from ecgstream.evaluation import Judging
@@ -69,7 +70,7 @@ def bench_models(
     judging = Judging(
         folder=records_folder(data, load(ProcessSettings)),
         settings=load(DetectorSettings, models=models),
-        rules=load(AlertingSettings),
+        rules=load_rules(load(AlertingSettings).rules),
     )
     plan = ModelBenchPlan(judging=judging, records=records, keep=keep)
     report = bench_networks(plan, told=lambda line: typer.echo(line, err=True))

@@ -30,6 +30,7 @@ def score(
     json: Json = None,
 ) -> None:
     """Score files without a broker."""
+    from alerting.rules import load_rules
     from alerting.settings import AlertingSettings
     from detector.settings import DetectorSettings
     from ecgstream.evaluation import scorer_of
@@ -38,7 +39,7 @@ def score(
     from ecgstream.settings import load
 
     scorer = scorer_of(load(DetectorSettings, models=models))
-    rules = load(AlertingSettings)
+    rules = load_rules(load(AlertingSettings).rules)
     names = tuple(name.strip() for name in leads.split(",")) if leads else None
     results = []
     with reader_may_leave():

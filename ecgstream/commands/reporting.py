@@ -35,6 +35,7 @@ def report_record(
     models: Models = None,
 ) -> None:
     """One recording: what was found, strips on ECG paper, and what each verdict rests on."""
+    from alerting.rules import load_rules
     from alerting.settings import AlertingSettings
     from detector.settings import DetectorSettings
     from ecgstream.recordings import records_folder
@@ -44,7 +45,8 @@ def report_record(
     folder = records_folder(data, load(ProcessSettings))
     names = tuple(name.strip() for name in leads.split(",")) if leads else None
     recording = read_recording(record, folder, fs_hz=fs, leads=names, unit=unit.value if unit else None)
-    made = report_on(recording, load(DetectorSettings, models=models), load(AlertingSettings), start_s=start, end_s=end)
+    rules = load_rules(load(AlertingSettings).rules)
+    made = report_on(recording, load(DetectorSettings, models=models), rules, start_s=start, end_s=end)
     html = out or Path(f"ecg-report-{made.name}.html")
     for path in write_report(made, html=html, pdf=pdf):
         typer.echo(f"written: {path}")

@@ -102,7 +102,7 @@ def alert(
     instance: Instance = None,
     health_port: HealthPort = None,
 ) -> None:
-    """Make one alert of every episode: ecg.windows in, ecg.alerts out."""
+    """Raise alarms, few and ranked: ecg.windows and ecg.alert-commands in, ecg.alerts out."""
     from alerting.service import run as alerting
     from alerting.settings import AlertingSettings
     from bus.settings import KafkaSettings

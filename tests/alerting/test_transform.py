@@ -1,6 +1,7 @@
 """Verdicts as messages in, alerts and progress as messages out; crashes at any moment."""
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
@@ -10,13 +11,16 @@ from prometheus_client import CollectorRegistry
 
 from alerting.metrics import AlertingMetrics
 from alerting.progress import PARTITION_KEY, BadProgressError
-from alerting.settings import AlertingSettings
+from alerting.rules import load_rules
 from alerting.transform import NOTE_EVERY, AlertingTransform
 from bus import topics
 from bus.dead_letters import DeadLetterFloodError
 from bus.interfaces import Headers, Outgoing, Received
-from bus.messages import Alert, DeadLetter, Decision, Verdict
-from tests.alerting.verdicts import verdict
+from bus.messages import Alert, AlertCommand, DeadLetter, Decision, Verdict
+from ops.clock import FakeClock
+from tests.alerting.verdicts import START_NS, verdict
+
+RULES = load_rules()
 
 
 class Bench:
@@ -25,16 +29,22 @@ class Bench:
     def __init__(self) -> None:
         self.committed: list[Outgoing] = []
         self.progress: dict[bytes, bytes] = {}
+        self.clock = FakeClock()
         self.open()
 
     def open(self) -> int:
         """Start anew with what is committed; the offset to read from."""
         self.registry = CollectorRegistry()
-        self.transform = AlertingTransform(AlertingSettings(), AlertingMetrics(self.registry))
+        self.transform = AlertingTransform(RULES, AlertingMetrics(self.registry), self.clock)
         return self.transform.open(0, self.progress) or 0
 
     def process(self, messages: Sequence[Received]) -> list[Outgoing]:
-        return list(asyncio.run(self.transform.process({0: messages}))[0])
+        return list(asyncio.run(self.transform.process({0: messages} if messages else {})).get(0, ()))
+
+    def wait(self, seconds: float) -> list[Outgoing]:
+        """Let time pass in which nothing comes."""
+        asyncio.run(self.clock.advance(seconds))
+        return self.process([])
 
     def commit(self, out: Sequence[Outgoing]) -> None:
         self.transform.committed(out)
@@ -49,6 +59,13 @@ class Bench:
 
     def sent(self, topic: str) -> list[Outgoing]:
         return [message for message in self.committed if message.topic == topic]
+
+    def alerts(self) -> list[Alert]:
+        return [Alert.model_validate_json(message.value or b"") for message in self.sent(topics.ALERTS)]
+
+    def reasons(self) -> list[str]:
+        letters = self.sent(topics.DEAD_LETTERS)
+        return [DeadLetter.model_validate_json(message.value or b"").reason for message in letters]
 
     def metric(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(f"ecgstream_alerting_{name}", labels)
@@ -67,6 +84,27 @@ def received(offset: int, each: Verdict | bytes | None, *, key: bytes | None = b
         value = each
     return Received(
         topic="ecg.windows", partition=0, offset=offset, timestamp_ms=0, key=key, value=value, headers=headers
+    )
+
+
+def command(offset: int, **fields: object) -> Received:
+    """A command as it comes; about the first alarm of p1 unless said otherwise."""
+    told = {
+        "id": f"c{offset}",
+        "patient": "p1",
+        "action": "acknowledge",
+        "alert": f"p1/{START_NS}/1/abnormal_window",
+        "by": "Ada",
+        "sent_ns": FakeClock().now_ns(),
+    }
+    read = AlertCommand.model_validate(told | fields)
+    return Received(
+        topic="ward.ecg.alert-commands",
+        partition=0,
+        offset=offset,
+        timestamp_ms=0,
+        key=read.patient.encode(),
+        value=read.to_bytes(),
     )
 
 
@@ -92,25 +130,21 @@ def test_alerts_are_keyed_by_id_and_carry_their_verdicts_headers(bench: Bench) -
     assert sent.headers == headers
 
 
-def test_progress_goes_with_every_change(bench: Bench) -> None:
-    out = bench.process(messages(verdict(0, "abnormal")))
+def test_progress_goes_with_what_is_told(bench: Bench) -> None:
+    assert bench.process(messages(verdict(0, "abnormal"))) == [], "nothing is told: it can be read again"
+    out = bench.process([received(1, verdict(1, "abnormal"))])
     assert [message.key for message in out if message.topic == topics.ALERTING_PROGRESS] == [b"p1", PARTITION_KEY]
     bench.commit(out)
-    assert bench.open() == 1
-
-
-def test_a_patient_without_trouble_leaves_no_record(bench: Bench) -> None:
-    letters: list[Decision] = ["abnormal", "abnormal", "normal", "normal", "normal"]
-    bench.commit(bench.process(messages(*(verdict(w, each) for w, each in enumerate(letters)))))
-    assert set(bench.progress) == {PARTITION_KEY}
-    assert bench.sent(topics.ALERTING_PROGRESS)[0].value is None, "the record of before is deleted"
+    assert bench.open() == 2
+    assert bench.transform.side_offset(0) is None
 
 
 def test_verdicts_that_change_nothing_cost_no_transaction_but_are_noted_in_time(bench: Bench) -> None:
     normal = messages(*(verdict(w, "normal") for w in range(NOTE_EVERY)))
     assert bench.process(normal[:-1]) == []
-    (note,) = bench.process(normal[-1:])
-    bench.commit([note])
+    notes = bench.process(normal[-1:])
+    assert [note.key for note in notes] == [b"p1", PARTITION_KEY]
+    bench.commit(notes)
     assert bench.open() == NOTE_EVERY
 
 
@@ -118,16 +152,16 @@ def test_metrics_count_what_is_told(bench: Bench) -> None:
     verdicts = [verdict(w, "abnormal") for w in (0, 1)] + [verdict(2, "unusable")]
     out = bench.process(messages(*verdicts, verdict(0, "abnormal", patient="p2")))
     assert bench.metric("verdicts_total", decision="abnormal") == 3
-    started = {"kind": "physiological", "priority": "medium", "phase": "start"}
+    started = {"kind": "physiological", "priority": "low", "phase": "start"}
     assert bench.metric("alerts_total", **started) is None, "what is not committed has not been told"
     bench.commit(out)
     assert bench.metric("transactions_total") == 1
     assert bench.metric("alerts_total", **started) == 1
-    assert bench.metric("open_alerts", kind="physiological") == 1
-    assert bench.metric("open_alerts", kind="technical") == 0
+    assert bench.metric("open_alerts", kind="physiological", priority="low") == 1
+    assert bench.metric("open_alerts", kind="technical", priority="low") == 0
     assert bench.metric("patients") == 2
     bench.transform.close(0)
-    assert bench.metric("open_alerts", kind="physiological") == 0
+    assert bench.metric("open_alerts", kind="physiological", priority="low") == 0
 
 
 @pytest.mark.parametrize(
@@ -162,11 +196,75 @@ def test_a_flood_of_poison_stops_the_service(bench: Bench) -> None:
         bench.process([received(offset, b"x") for offset in range(2000)])
 
 
-@pytest.mark.parametrize("record", [b"", b"{}", b'{"schema_version": 2, "next_offset": 1}', b'{"next_offset": -1}'])
+@pytest.mark.parametrize("record", [b"", b"{}", b'{"schema_version": 1, "next_offset": 1}', b'{"next_offset": -1}'])
 @pytest.mark.parametrize("key", [PARTITION_KEY, b"p1"])
 def test_a_progress_record_of_another_release_is_refused(bench: Bench, key: bytes, record: bytes) -> None:
     with pytest.raises(BadProgressError, match=r"delete the topic ecg\.alerting-progress"):
         bench.transform.open(0, {key: record})
+
+
+def test_a_command_takes_effect_once_and_is_answered(bench: Bench) -> None:
+    bench.commit(bench.process(messages(*(verdict(w, "abnormal") for w in (0, 1)))))
+    bench.commit(bench.process([command(0)]))
+    assert [(alert.sequence, alert.state, alert.acknowledged_by) for alert in bench.alerts()] == [
+        (0, "active", None),
+        (1, "acknowledged", "Ada"),
+    ]
+    assert bench.open() == 2
+    assert bench.transform.side_offset(0) == 1
+    bench.commit(bench.process([command(1, id="c0"), command(2, by="Bo"), command(3, alert="p1/0/0/pause")]))
+    assert len(bench.alerts()) == 2
+    assert [reason.partition(":")[0] for reason in bench.reasons()] == [
+        "command 'c0' came before",
+        f"alarm 'p1/{START_NS}/1/abnormal_window' makes no sound",
+        "no alarm 'p1/0/0/pause' is open",
+    ]
+    assert bench.metric("dead_letters_total") == 3
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (command(0, patient="p9", alert="p9/0/0/pause"), "nothing is known of patient 'p9'"),
+        (command(0, sent_ns=FakeClock().now_ns() + 61 * 10**9), "command 'c0' was sent 61 s from now"),
+        (dataclasses.replace(command(0), key=b"p2"), "the key b'p2' is not the patient 'p1'"),
+        (dataclasses.replace(command(0), value=b"{}"), "no command of schema version 1"),
+        (dataclasses.replace(command(0), value=None), "a command is a JSON object"),
+    ],
+    ids=["unknown patient", "future", "key", "no command", "empty"],
+)
+def test_a_command_that_cannot_be_done_becomes_a_dead_letter(bench: Bench, message: Received, reason: str) -> None:
+    bench.commit(bench.process(messages(*(verdict(w, "abnormal") for w in (0, 1)))))
+    bench.commit(bench.process([message]))
+    assert reason in bench.reasons()[0]
+    assert bench.open() == 2
+    assert bench.transform.side_offset(0) == 1, "it is answered once"
+
+
+def test_a_silent_patient_and_a_stopped_source_are_told_apart(bench: Bench) -> None:
+    bench.process(messages(verdict(0, "normal"), verdict(0, "normal", patient="p2")))
+    for window in range(1, 9):  # p2 goes on
+        bench.commit(bench.wait(5.0))
+        bench.commit(bench.process([received(1 + window, verdict(window, "normal", patient="p2"))]))
+    (silent,) = bench.alerts()
+    assert (silent.patient, silent.condition, silent.kind) == ("p1", "silent_patient", "technical")
+    assert silent.onset_ns == START_NS + 5 * 10**9
+    assert silent.told_ns == silent.onset_ns + 30 * 10**9, "when it fell due, not when somebody looked"
+    for _ in range(5):
+        bench.commit(bench.wait(5.0))
+    assert [(alert.patient, alert.condition) for alert in bench.alerts()[1:]] == [("p2", "source_stopped")]
+    bench.commit(bench.process([received(10, verdict(9, "normal", patient="p2"))]))
+    assert [(alert.patient, alert.phase) for alert in bench.alerts()[2:]] == [("p2", "end")]
+
+
+def test_a_restarted_service_does_not_take_its_own_absence_for_silence(bench: Bench) -> None:
+    bench.commit(bench.process(messages(*(verdict(w, "abnormal") for w in (0, 1)))))
+    asyncio.run(bench.clock.advance(3600))
+    bench.open()
+    bench.commit(bench.wait(5.0))
+    assert len(bench.alerts()) == 1
+    bench.commit(bench.wait(15.0))
+    assert bench.alerts()[-1].condition == "source_stopped"
 
 
 @given(st.data())
@@ -207,7 +305,3 @@ def test_crashes_and_batches_of_any_size_change_nothing_that_is_committed(data: 
         pending = disturbed.process(log[offset:]) if offset < len(log) else []
     disturbed.commit(pending)
     assert disturbed.sent(topics.ALERTS) == undisturbed.sent(topics.ALERTS)
-    mine, theirs = dict(disturbed.progress), dict(undisturbed.progress)
-    mine.pop(PARTITION_KEY, None)
-    theirs.pop(PARTITION_KEY, None)
-    assert mine == theirs

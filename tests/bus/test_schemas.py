@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from bus import topics
-from bus.messages import PATIENT_ID, Alert, Continuity, DeadLetter, Message, Quality, Verdict
+from bus.messages import PATIENT_ID, AlertCommand, Continuity, DeadLetter, Message, Quality, Verdict
 from bus.schemas import json_schemas, published
 from detector.transform import INGEST_HEADER
+from tests.alerting.alerts import alert
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(published("asyncapi.yaml"))
 BY_ADDRESS: dict[str, dict[str, Any]] = {channel["address"]: channel for channel in DOCUMENT["channels"].values()}
@@ -38,24 +39,8 @@ VERDICT = Verdict(
     reasons=(),
     models={},
 )
-ALERT = Alert(
-    id="p1/0",
-    sequence=0,
-    patient="p1",
-    device="monitor",
-    phase="start",
-    kind="physiological",
-    priority="high",
-    onset_ns=0,
-    last_ns=1,
-    end_ns=None,
-    windows=1,
-    score=0.9,
-    threshold=0.5,
-    heart_rate_bpm=200.0,
-    reasons=("cnn",),
-    verdict="p1/0/3",
-)
+ALERT = alert()
+COMMAND = AlertCommand(id="c1", patient="p1", action="silence", by="Ada", duration_s=60, sent_ns=0)
 LETTER = DeadLetter(
     service="detector",
     reason="empty",
@@ -70,6 +55,7 @@ LETTER = DeadLetter(
 EXAMPLES: dict[str, Message] = {
     "verdict.schema.json": VERDICT,
     "alert.schema.json": ALERT,
+    "alert-command.schema.json": COMMAND,
     "dead-letter.schema.json": LETTER,
 }
 

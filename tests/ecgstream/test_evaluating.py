@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import wfdb
 
-from alerting.settings import AlertingSettings
+from alerting.rules import load_rules
 from detector.manifest import load_manifest
 from detector.settings import DetectorSettings
 from ecg.errors import EcgStreamError
@@ -77,7 +77,7 @@ def test_rates_leads_and_annotators_of_other_databases(fs_hz: int, leads: tuple[
 
 
 def _judging(directory: Path) -> Judging:
-    return Judging(folder=directory, settings=DetectorSettings(_env_file=None), rules=AlertingSettings(_env_file=None))
+    return Judging(folder=directory, settings=DetectorSettings(_env_file=None), rules=load_rules())
 
 
 def test_the_command_writes_json_and_a_page(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from alerting.settings import AlertingSettings
+from alerting.rules import load_rules
 from bus.messages import Beat, BeatClass, Verdict
 from detector.offline import verdicts_of
 from detector.settings import DetectorSettings
@@ -61,9 +61,10 @@ async def test_the_verdicts_through_kafka_are_the_offline_ones_for_any_chunk_len
             found = compare({patient.name: offline}, judged.verdicts)
             assert (found.windows, found.missing, found.different) == (windows_in(record), 0, 0)
             assert found.largest_difference <= 1e-6
-            findings = result_of(record, offline, AlertingSettings(_env_file=None), file="f")["findings"]
-            episodes = [finding for finding in findings if finding["kind"] in {"physiological", "technical"}]
-            assert len({alert.id for alert in judged.alerts[patient.name]}) == len(episodes) > 0
+            findings = result_of(record, offline, load_rules(), file="f")["findings"]
+            episodes = [finding for finding in findings if finding["kind"] == "abnormal_window"]
+            told = {alert.id for alert in judged.alerts[patient.name] if alert.condition == "abnormal_window"}
+            assert len(told) == len(episodes) > 0
     finally:
         await system.end()
     assert counted["windows"] == len(CHUNKS_MS) * windows_in(record)

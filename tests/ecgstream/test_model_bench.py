@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from alerting.settings import AlertingSettings
+from alerting.rules import load_rules
 from detector.settings import DetectorSettings
 from ecgstream.evaluation import Judging
 from ecgstream.model_bench import BATCHES, ModelBenchPlan, bench_networks, told_as_table
@@ -17,9 +17,7 @@ from tests.training.recordings import write_record
 def test_every_network_in_every_form_is_timed_and_judged(tmp_path: Path) -> None:
     symbols = ["N", "N", "N", "V"] * 18
     write_record(tmp_path, "101", beat_s=np.arange(72, dtype=np.float64) * 0.8 + 0.5, symbols=symbols)
-    judging = Judging(
-        folder=tmp_path, settings=DetectorSettings(_env_file=None), rules=AlertingSettings(_env_file=None)
-    )
+    judging = Judging(folder=tmp_path, settings=DetectorSettings(_env_file=None), rules=load_rules())
     plan = ModelBenchPlan(judging=judging, records="101", calibrate_on=("101",), rounds=1, keep=tmp_path / "kept")
     told: list[str] = []
     report = bench_networks(plan, told=told.append)
@@ -47,9 +45,7 @@ def test_every_network_in_every_form_is_timed_and_judged(tmp_path: Path) -> None
 def test_without_the_extra_the_networks_are_timed_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ecgstream.model_bench.find_spec", lambda name: None if name == "onnx" else object())
     write_record(tmp_path, "101", beat_s=np.arange(72, dtype=np.float64) * 0.8 + 0.5, symbols=["N"] * 72)
-    judging = Judging(
-        folder=tmp_path, settings=DetectorSettings(_env_file=None), rules=AlertingSettings(_env_file=None)
-    )
+    judging = Judging(folder=tmp_path, settings=DetectorSettings(_env_file=None), rules=load_rules())
     told: list[str] = []
     report = bench_networks(ModelBenchPlan(judging=judging, records="101", rounds=1), told=told.append)
     assert set(report["accuracy"]) == {"float32"}

@@ -14,34 +14,18 @@ from dotenv import dotenv_values
 from bus import topics
 from bus.clients import KafkaPublisher
 from bus.interfaces import Outgoing
-from bus.messages import Alert, Message
+from bus.messages import Message
 from bus.settings import KafkaSettings
 from ecgstream.settings import COMPOSE, kinds, load, refuse_unknown_variables, variables
-from tests.alerting.verdicts import START_NS, verdict
+from tests.alerting.alerts import alert
+from tests.alerting.verdicts import verdict
 from tests.deploy.programs import ROOT, debian_program
 from tests.ecgstream.commands import clean_environment, status_of
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "deploy").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:[A-Z_]+=\S+ )*(?:time )?ecgstream [^`]+)`")
-SAMPLE = Alert(
-    id=f"p1/{START_NS}/physiological",
-    sequence=0,
-    patient="p1",
-    device="holter",
-    phase="start",
-    kind="physiological",
-    priority="medium",
-    onset_ns=START_NS,
-    last_ns=START_NS + 10_000_000_000,
-    end_ns=None,
-    windows=2,
-    score=0.9,
-    threshold=0.5,
-    heart_rate_bpm=72.0,
-    reasons=("2 ventricular beats",),
-    verdict=f"p1/{START_NS}/1",
-)
+SAMPLE = alert()
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alerting.settings import AlertingSettings
+from alerting.rules import load_rules
 from bus.messages import Decision, Finding, Verdict
 from detector.offline import EPOCH_NS
 from ecg.findings import FindingKind
@@ -16,7 +16,7 @@ from ecgstream.scoring import result_of
 from tests.alerting.verdicts import verdict
 from tests.ecgstream.commands import status_of
 
-RULES = AlertingSettings(_env_file=None)
+RULES = load_rules()
 RECORD = Record(
     name="r", fs_hz=360.0, leads=("MLII",), samples=np.zeros((3600, 1), np.int16), gain=(200.0,), baseline=(0,)
 )
@@ -29,13 +29,13 @@ def result(*decisions: Decision) -> dict[str, object]:
 
 def test_an_episode_is_a_finding_and_makes_the_file_abnormal() -> None:
     scored = result("normal", "abnormal", "abnormal", "abnormal", "normal", "normal", "normal", "normal")
-    assert scored["findings"] == [{"start_s": 5.0, "end_s": 20.0, "kind": "physiological", "priority": "medium"}]
+    assert scored["findings"] == [{"start_s": 5.0, "end_s": 20.0, "kind": "abnormal_window", "priority": "low"}]
     assert scored["aggregate"] == {"decision": "abnormal", "confidence": 0.9, "abnormal_fraction": 0.375}
 
 
 def test_an_episode_that_the_file_ends_in_reaches_its_last_window() -> None:
     scored = result("normal", "abnormal", "abnormal", "abnormal", "abnormal")
-    assert scored["findings"] == [{"start_s": 5.0, "end_s": 25.0, "kind": "physiological", "priority": "medium"}]
+    assert scored["findings"] == [{"start_s": 5.0, "end_s": 25.0, "kind": "abnormal_window", "priority": "low"}]
 
 
 def test_a_stray_window_is_told_and_makes_no_abnormal_file() -> None:
@@ -51,7 +51,7 @@ def test_in_a_file_too_short_for_an_episode_one_window_is_enough() -> None:
 def test_a_file_that_cannot_be_judged_has_no_confidence() -> None:
     scored = result("unusable", "unusable")
     assert scored["aggregate"] == {"decision": "unusable", "confidence": None, "abnormal_fraction": None}
-    assert [finding["kind"] for finding in scored["findings"]] == ["technical"]  # type: ignore[attr-defined] # JSON
+    assert [finding["kind"] for finding in scored["findings"]] == ["poor_signal"]  # type: ignore[attr-defined] # JSON
 
 
 def test_a_rhythm_that_spans_windows_is_one_finding() -> None:

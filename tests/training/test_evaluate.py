@@ -11,6 +11,7 @@ from rich.console import Console
 from bus.messages import Alert
 from ecg.annotations import Annotations
 from ecg.errors import EcgStreamError
+from tests.alerting.alerts import alert
 from tests.training.judged import ANNOTATIONS, START_NS, THRESHOLDS, VERDICTS, annotations, verdict
 from training.evaluate import evaluate
 from training.evaluation_table import disturbance_table, tables
@@ -20,25 +21,14 @@ from training.metrics import auroc
 
 def _alert(number: int, onset_s: float, last_s: float, priority: str, kind: str = "physiological") -> list[Alert]:
     return [
-        Alert.model_validate(
-            {
-                "id": f"a{number}",
-                "sequence": sequence,
-                "patient": "p",
-                "device": "d",
-                "phase": "start" if sequence == 0 else "end",
-                "kind": kind,
-                "priority": priority,
-                "onset_ns": START_NS + round(onset_s * 1e9),
-                "last_ns": START_NS + round((onset_s + 0.1 if sequence == 0 else last_s) * 1e9),
-                "end_ns": None,
-                "windows": 1,
-                "score": 0.9,
-                "threshold": 0.5,
-                "heart_rate_bpm": None,
-                "reasons": (),
-                "verdict": "p/0/0",
-            }
+        alert(
+            id=f"a{number}",
+            sequence=sequence,
+            phase="start" if sequence == 0 else "end",
+            kind=kind,
+            priority=priority,
+            onset_ns=START_NS + round(onset_s * 1e9),
+            last_ns=START_NS + round((onset_s + 0.1 if sequence == 0 else last_s) * 1e9),
         )
         for sequence in (0, 1)
     ]

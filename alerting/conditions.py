@@ -1,0 +1,201 @@
+"""Which conditions a window shows, which it rules out, and which it cannot tell of. Pure."""
+
+from dataclasses import dataclass
+
+from alerting.rules import TECHNICAL, Rule
+from bus.messages import AlarmKind, Condition, Finding, MdcCode, Verdict
+from ecg.findings import RhythmFinding, in_words
+from ecg.rhythm import ASYSTOLE_NS, BRADYCARDIA_BPM, PAUSE_NS, TACHYCARDIA_BPM, VT_BPM
+
+PER_MINUTE = "/min"
+SECONDS = "s"
+PROBABILITY = "probability"
+_EVENTS = 3 << 16  # partition 3 of the nomenclature: events
+
+_LABELS: dict[Condition, str] = {
+    "abnormal_window": "abnormal ECG",
+    "unusual_window": "unusual ECG",
+    "lead_off": "lead off",
+    "gap": "samples missing",
+    "poor_signal": "poor signal",
+    "silent_patient": "nothing received from the patient",
+    "source_stopped": "nothing received from any patient: detector or producer stopped",
+}
+# Only terms that say the same: what is found here is not known to be of sinus origin. Source: ISO/IEEE 11073-10101 as
+# DICOM PS3.16 reprints it, context group 3038.
+_MDC: dict[Condition, MdcCode] = {
+    "asystole": MdcCode(reference_id="MDC_EVT_ECG_ASYSTOLE", code=_EVENTS + 3076),
+    "atrial_fibrillation": MdcCode(reference_id="MDC_EVT_ECG_ATR_FIB", code=_EVENTS + 3128),
+}
+_FINDING_LIMITS: dict[Condition, tuple[float, str]] = {
+    "asystole": (ASYSTOLE_NS / 1e9, SECONDS),
+    "pause": (PAUSE_NS / 1e9, SECONDS),
+    "bradycardia": (BRADYCARDIA_BPM, PER_MINUTE),
+    "tachycardia": (TACHYCARDIA_BPM, PER_MINUTE),
+    "ventricular_tachycardia": (VT_BPM, PER_MINUTE),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """A condition as one window shows it.
+
+    Attributes
+    ----------
+    onset_ns, last_ns : from where to where it is seen
+    score, threshold : the window's fused score and its limit
+    value, limit, unit : what was measured and the limit that it crossed, where there is one
+    reasons : in words
+    """
+
+    onset_ns: int
+    last_ns: int
+    score: float | None = None
+    threshold: float | None = None
+    value: float | None = None
+    limit: float | None = None
+    unit: str | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sights:
+    """What a window tells of every condition: ``seen``, ``absent``, or, in neither, nothing."""
+
+    seen: dict[Condition, Sight]
+    absent: frozenset[Condition]
+
+
+def kind_of(condition: Condition) -> AlarmKind:
+    """Whether a condition is about the patient or about signal and system."""
+    return "technical" if condition in TECHNICAL else "physiological"
+
+
+def label_of(condition: Condition) -> str:
+    """A condition as people write it."""
+    return _LABELS.get(condition, condition.replace("_", " "))
+
+
+def mdc_of(condition: Condition) -> MdcCode | None:
+    """Its code in ISO/IEEE 11073-10101; None where that has no term that says the same."""
+    return _MDC.get(condition)
+
+
+def look(verdict: Verdict, rules: dict[Condition, Rule]) -> Sights:
+    """What a verdict tells of every condition.
+
+    A condition of the patient cannot be told from an unusable window. Under a quality flag of its rule's gate it is
+    not believed: what would have been seen counts towards ``poor_signal``.
+    """
+    absent = {condition for condition, rule in rules.items() if not rule.enabled}
+    seen, suspected = _believed(_of_patient(verdict, rules), verdict, rules)
+    if verdict.decision != "unusable":
+        flags = set(verdict.quality.flags)
+        absent |= {
+            condition
+            for condition, rule in rules.items()
+            if condition not in TECHNICAL and not rule.gate & flags and not _untold(condition, verdict)
+        }
+    seen |= _of_signal(verdict, suspected)
+    absent |= set(TECHNICAL)
+    seen = {condition: sight for condition, sight in seen.items() if rules[condition].enabled}
+    return Sights(seen=seen, absent=frozenset(absent - seen.keys()))
+
+
+def _untold(condition: Condition, verdict: Verdict) -> bool:
+    return condition in {"heart_rate_low", "heart_rate_high"} and verdict.heart_rate_bpm is None
+
+
+def _believed(
+    found: dict[Condition, Sight], verdict: Verdict, rules: dict[Condition, Rule]
+) -> tuple[dict[Condition, Sight], tuple[str, ...]]:
+    """What of the patient's conditions is believed, and, in words, what is not because of the signal."""
+    if verdict.decision == "unusable":
+        return {}, ()
+    flags = set(verdict.quality.flags)
+    seen: dict[Condition, Sight] = {}
+    suspected: list[str] = []
+    for condition, sight in found.items():
+        against = sorted(rules[condition].gate & flags)
+        if not against:
+            seen[condition] = sight
+        elif rules[condition].enabled:
+            suspected.append(f"{label_of(condition)} suspected, but the signal is {' and '.join(against)}")
+    return seen, tuple(suspected)
+
+
+def _of_patient(verdict: Verdict, rules: dict[Condition, Rule]) -> dict[Condition, Sight]:
+    sights: dict[Condition, Sight] = {}
+    for finding in verdict.findings:
+        earlier = sights.get(finding.kind)
+        onset_ns = min(finding.start_ns, earlier.onset_ns) if earlier else finding.start_ns
+        sights[finding.kind] = _of_finding(verdict, finding, onset_ns)
+    if verdict.decision == "abnormal":
+        sights["abnormal_window"] = _of_window(
+            verdict, verdict.fused, verdict.threshold, PROBABILITY, verdict.reasons or ("fused score above its limit",)
+        )
+    unusual, score = rules["unusual_window"].limit, verdict.autoencoder
+    if verdict.decision == "normal" and score is not None and unusual is not None and score >= unusual:
+        sights["unusual_window"] = _of_window(
+            verdict, score, unusual, PROBABILITY, (f"autoencoder score {score:.2f}, limit {unusual:.2f}",)
+        )
+    rate = verdict.heart_rate_bpm
+    low, high = rules["heart_rate_low"].limit, rules["heart_rate_high"].limit
+    if rate is not None and low is not None and rate < low:
+        sights["heart_rate_low"] = _of_window(
+            verdict, rate, low, PER_MINUTE, (f"heart rate {rate:.0f}/min, limit {low:g}/min",)
+        )
+    if rate is not None and high is not None and rate > high:
+        sights["heart_rate_high"] = _of_window(
+            verdict, rate, high, PER_MINUTE, (f"heart rate {rate:.0f}/min, limit {high:g}/min",)
+        )
+    return sights
+
+
+def _of_finding(verdict: Verdict, finding: Finding, onset_ns: int) -> Sight:
+    limit, unit = _FINDING_LIMITS.get(finding.kind, (None, None))
+    rhythm = RhythmFinding(kind=finding.kind, start_ns=finding.start_ns, end_ns=finding.end_ns, beats=finding.beats)
+    seconds = (finding.end_ns - finding.start_ns) / 1e9
+    value = round(seconds, 3) if unit == SECONDS else finding.rate_bpm
+    return Sight(
+        onset_ns=onset_ns,
+        last_ns=max(finding.end_ns, onset_ns),
+        score=verdict.fused,
+        threshold=verdict.threshold,
+        value=value,
+        limit=limit,
+        unit=unit or (None if value is None else PER_MINUTE),
+        reasons=(in_words(rhythm),),
+    )
+
+
+def _of_window(
+    verdict: Verdict, value: float | None, limit: float | None, unit: str | None, reasons: tuple[str, ...]
+) -> Sight:
+    return Sight(
+        onset_ns=verdict.start_ns,
+        last_ns=verdict.end_ns,
+        score=verdict.fused,
+        threshold=None if verdict.fused is None else verdict.threshold,
+        value=value,
+        limit=limit,
+        unit=unit,
+        reasons=reasons,
+    )
+
+
+def _of_signal(verdict: Verdict, suspected: tuple[str, ...]) -> dict[Condition, Sight]:
+    flags = set(verdict.quality.flags)
+    unusable = verdict.decision == "unusable"
+    off = unusable and bool(flags & {"lead_off", "flat"})
+    gap = verdict.continuity.gap_before_s > 0 or (unusable and "gap" in flags and not off)
+    poor = bool(suspected or flags & {"noisy", "clipped"}) or (unusable and not off and not gap)
+    words = verdict.reasons or tuple(flag.replace("_", " ") for flag in verdict.quality.flags)
+    named: tuple[tuple[Condition, bool, tuple[str, ...]], ...] = (
+        ("lead_off", off, words),
+        ("gap", gap, words),
+        ("poor_signal", poor, (*suspected, *(words if unusable else sorted(flags & {"noisy", "clipped"})))),
+    )
+    return {
+        condition: _of_window(verdict, None, None, None, reasons) for condition, present, reasons in named if present
+    }

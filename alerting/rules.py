@@ -1,0 +1,205 @@
+"""What raises an alarm, how urgent it is and when it ends: the shipped TOML file, and what a file of the user changes.
+
+A user's file holds only what differs. A patient's table holds only what differs for that patient.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bus.messages import PATIENT_ID, AlarmPriority, Condition, Quality, ScoreCondition, TechnicalCondition
+from ecg.errors import EcgStreamError
+from ecg.findings import FindingKind
+
+DEFAULT_RULES = "default_rules.toml"
+FINDINGS: tuple[FindingKind, ...] = get_args(FindingKind)
+SCORES: tuple[ScoreCondition, ...] = get_args(ScoreCondition)
+TECHNICAL: tuple[TechnicalCondition, ...] = get_args(TechnicalCondition)
+CONDITIONS: tuple[Condition, ...] = tuple(dict.fromkeys((*FINDINGS, "ventricular_flutter", *SCORES, *TECHNICAL)))
+# Conditions of which a rule's ``limit`` decides; the others' limits are the detector's.
+WITH_LIMIT = frozenset({"heart_rate_low", "heart_rate_high", "unusual_window"})
+# Conditions that are found by nothing coming: they start after ``after_s``.
+BY_SILENCE = frozenset({"silent_patient", "source_stopped"})
+QualityFlag = get_args(get_args(Quality.model_fields["flags"].annotation)[0])
+
+
+class RulesError(EcgStreamError):
+    """Rules that cannot be used."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Rule(_Table):
+    """When one condition alarms. Counts are windows (5 s), times are of the recording, s.
+
+    Attributes
+    ----------
+    enabled : False never alarms
+    priority : how urgent
+    start, of : it starts when the condition is in ``start`` of the last ``of`` windows that could tell
+    end_clean : it ends after so many windows in a row that could tell and do not have it
+    latching : it stays after the condition has gone, until somebody acknowledges
+    retell_s : while it sounds it is told again so often; None never
+    escalate_s : it is escalated when nobody has attended to it for so long, at most ``MAX_ESCALATIONS`` times
+    escalate_to : the priority from then on; None leaves it
+    gate : quality flags under which the condition is not believed: it counts towards ``poor_signal`` then
+    covered_by : conditions whose open alarm says it all: none is started beside it
+    limit : of heart_rate_low and heart_rate_high, 1/min; of unusual_window, the autoencoder's score
+    after_s : of silent_patient and source_stopped: nothing came for so long
+    """
+
+    enabled: bool = True
+    priority: AlarmPriority
+    start: int = Field(default=1, ge=1, le=1000)
+    of: int = Field(default=1, ge=1, le=1000)
+    end_clean: int = Field(default=3, ge=1, le=10_000)
+    latching: bool = False
+    retell_s: float | None = Field(default=None, ge=5, le=86_400)
+    escalate_s: float | None = Field(default=None, ge=5, le=86_400)
+    escalate_to: AlarmPriority | None = None
+    gate: frozenset[str] = frozenset()
+    covered_by: frozenset[Condition] = frozenset()
+    limit: float | None = Field(default=None, gt=0, le=400)
+    after_s: float | None = Field(default=None, ge=10, le=86_400)
+
+    @model_validator(mode="after")
+    def _can_work(self) -> Self:
+        if self.start > self.of:
+            raise ValueError(f"start={self.start} is above of={self.of}: it could never start; raise of")
+        if self.escalate_to is not None and self.escalate_s is None:
+            raise ValueError(f"escalate_to={self.escalate_to!r} needs escalate_s: say after how long")
+        unknown = self.gate - set(QualityFlag)
+        if unknown:
+            raise ValueError(f"gate={min(unknown)!r} is no quality flag: choose of {', '.join(QualityFlag)}")
+        return self
+
+
+class PatientRules(_Table):
+    """What differs for one patient: whole rules, after merging."""
+
+    rules: dict[Condition, Rule] = Field(default_factory=dict)
+
+
+class AlarmRules(_Table):
+    """All rules.
+
+    Attributes
+    ----------
+    forget_s : a patient of whom nothing came for so long is no longer followed, s
+    rules : one for each condition
+    patients : by patient id, what differs
+    """
+
+    forget_s: float = Field(ge=600, le=30 * 86_400)
+    rules: dict[Condition, Rule]
+    patients: dict[str, PatientRules] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        missing = [condition for condition in CONDITIONS if condition not in self.rules]
+        if missing:
+            raise ValueError(f"rules.{missing[0]} is missing: give the condition a rule, or enabled = false")
+        tables = {"": self.rules} | {f"patients.{patient}.": own.rules for patient, own in self.patients.items()}
+        for place, rules in tables.items():
+            for condition, rule in rules.items():
+                _check_limits(f"{place}rules.{condition}", condition, rule)
+        _ = self._sorted  # refuses a circle
+        for patient in self.patients:
+            if not PATIENT_ID.fullmatch(patient):
+                raise ValueError(f"patients.{patient!r} is no patient id: it must match {PATIENT_ID.pattern}")
+        return self
+
+    @cached_property
+    def _sorted(self) -> dict[str | None, Mapping[Condition, Rule]]:
+        merged = {None: self.rules} | {patient: self.rules | own.rules for patient, own in self.patients.items()}
+        return {patient: {name: rules[name] for name in _covering_first(rules)} for patient, rules in merged.items()}
+
+    def of(self, patient: str) -> Mapping[Condition, Rule]:
+        """The rules that hold for a patient, by condition; one that covers others comes before them."""
+        return self._sorted.get(patient, self._sorted[None])
+
+
+def _covering_first(rules: Mapping[Condition, Rule]) -> tuple[Condition, ...]:
+    order = TopologicalSorter({name: sorted(rules[name].covered_by) for name in CONDITIONS})
+    try:
+        return tuple(order.static_order())
+    except CycleError as error:
+        circle = " by ".join(error.args[1])
+        raise ValueError(f"covered_by goes in a circle ({circle}): none of them could start; break it") from None
+
+
+def _check_limits(place: str, condition: Condition, rule: Rule) -> None:
+    for key, value, wanted in (
+        ("limit", rule.limit, condition in WITH_LIMIT),
+        ("after_s", rule.after_s, condition in BY_SILENCE),
+    ):
+        if (value is not None) != wanted:
+            remedy = "give one" if wanted else "leave it out"
+            raise ValueError(f"{place}.{key}={value}: {condition} {'needs one' if wanted else 'has none'}: {remedy}")
+    if condition == "unusual_window" and rule.limit is not None and rule.limit > 1:
+        raise ValueError(f"{place}.limit={rule.limit:g} is above 1: a score lies between 0 and 1")
+
+
+def load_rules(path: Path | None = None) -> AlarmRules:
+    """The shipped rules, changed by a file.
+
+    Parameters
+    ----------
+    path : TOML file that holds what differs; None changes nothing
+
+    Raises
+    ------
+    RulesError : when the file cannot be read, or holds what is no rule
+    """
+    shipped = tomllib.loads(files(__package__).joinpath(DEFAULT_RULES).read_text(encoding="utf-8"))
+    own: dict[str, Any] = {}
+    if path is not None:
+        try:
+            own = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise RulesError(
+                f"the alarm rules {path} cannot be read ({error.strerror}): correct ECGSTREAM_ALERTING_RULES"
+            ) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise RulesError(f"the alarm rules {path} are no TOML: {error}: correct the file") from error
+    merged = _merged(shipped, own)
+    for patient in _tables(merged.get("patients")).values():
+        if isinstance(patient, dict):
+            for condition, table in _tables(patient.get("rules")).items():
+                patient["rules"][condition] = _merged(merged["rules"].get(condition, {}), table)
+    try:
+        return AlarmRules.model_validate(merged)
+    except ValidationError as error:
+        raise RulesError(f"the alarm rules {path or DEFAULT_RULES} cannot be used: {_told(error)}") from error
+
+
+def _tables(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _merged(base: Any, own: Any) -> Any:
+    if not isinstance(base, dict) or not isinstance(own, dict):
+        return own
+    return base | {key: _merged(base[key], value) if key in base else value for key, value in own.items()}
+
+
+def _told(error: ValidationError) -> str:
+    """The first thing that is wrong: where, its value, its limit and what to do."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"] if part != "[key]" and not str(part).startswith("literal["))
+    message = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return f"{place}: {message}" if place else message
+    if first["type"] == "extra_forbidden":
+        return f"{place} is no setting of the rules: correct or remove it"
+    if "[key]" in first["loc"]:
+        return f"{place} is no condition: choose of {', '.join(CONDITIONS)}"
+    return f"{place}={first['input']!r}: {message[:1].lower() + message[1:]}: correct it"

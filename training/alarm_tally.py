@@ -1,0 +1,129 @@
+"""Alarms held against annotations: what was raised, what of it was false, and which ventricular runs were found."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+
+from bus.messages import AlarmPriority, Alert, Verdict
+from ecg.annotations import Annotations
+from ecg.labels import beat_labels
+from training.metrics import Labels
+
+SOUNDING: tuple[AlarmPriority, ...] = ("high", "medium", "low")
+PRIORITIES: tuple[AlarmPriority, ...] = (*SOUNDING, "information")
+AUDIBLE = frozenset({"high", "medium"})
+TECHNICAL = "technical"
+RUN_BEATS = 5  # ventricular tachycardia as bedside monitors were judged by: doi:10.1109/CIC.2015.7408639
+MATCH_NS = 150_000_000  # as beats are matched by EC57
+
+
+class AlarmCount(NamedTuple):
+    """Alarms of one kind."""
+
+    raised: int = 0
+    false: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmTally:
+    """What was raised, of one record or of several.
+
+    Attributes
+    ----------
+    counts : physiological alarms by priority, and technical ones
+    audible : alarms of priority high or medium, of both kinds
+    runs, runs_found : annotated runs of ``RUN_BEATS`` ventricular beats, and those that raised a high alarm
+    """
+
+    counts: dict[str, AlarmCount]
+    audible: int
+    runs: int
+    runs_found: int
+
+    def plus(self, other: "AlarmTally") -> "AlarmTally":
+        """Both together."""
+        return AlarmTally(
+            counts={
+                kind: AlarmCount(mine.raised + other.counts[kind].raised, mine.false + other.counts[kind].false)
+                for kind, mine in self.counts.items()
+            },
+            audible=self.audible + other.audible,
+            runs=self.runs + other.runs,
+            runs_found=self.runs_found + other.runs_found,
+        )
+
+
+class Sounding(NamedTuple):
+    """An alarm from when its condition was first seen, or came back after it had gone, to when it was last seen."""
+
+    kind: str
+    priority: AlarmPriority
+    onset_ns: int
+    last_ns: int
+
+
+def soundings(alerts: Iterable[Alert]) -> list[Sounding]:
+    """Every time that an alarm was raised: one that stays and comes back is not to hide the second time."""
+    raised: dict[tuple[str, int | None], list[Alert]] = defaultdict(list)
+    for alert in sorted(alerts, key=lambda alert: (alert.id, alert.sequence)):
+        raised[alert.id, alert.returned_ns].append(alert)
+    return [
+        Sounding(
+            kind=told[0].kind,
+            priority=min((alert.priority for alert in told), key=PRIORITIES.index),
+            onset_ns=told[0].onset_ns if told[0].returned_ns is None else told[0].returned_ns,
+            last_ns=max(alert.last_ns for alert in told),
+        )
+        for told in raised.values()
+    ]
+
+
+def tally_alarms(
+    alerts: Iterable[Alert], verdicts: Sequence[Verdict], abnormal: Labels, annotations: Annotations
+) -> AlarmTally:
+    """Count a record's alarms.
+
+    Parameters
+    ----------
+    alerts : every message about them
+    verdicts : of the record, in order
+    abnormal : (n,) whether each verdict's window is annotated as abnormal
+    annotations : the reference
+    """
+    counts = {kind: AlarmCount() for kind in (*PRIORITIES, TECHNICAL)}
+    starts = np.array([verdict.start_ns for verdict in verdicts])
+    ends = np.array([verdict.end_ns for verdict in verdicts])
+    raised = soundings(alerts)
+    for alarm in raised:
+        technical = alarm.kind == TECHNICAL
+        covered = (ends > alarm.onset_ns) & (starts < max(alarm.last_ns, alarm.onset_ns + 1))
+        kind = TECHNICAL if technical else alarm.priority
+        false = not technical and not abnormal[covered].any()
+        counts[kind] = AlarmCount(counts[kind].raised + 1, counts[kind].false + false)
+    high = [alarm for alarm in raised if alarm.priority == "high"]
+    runs = ventricular_runs(annotations, verdicts[0].fs_hz, verdicts[0].stream_start_ns)
+    return AlarmTally(
+        counts=counts,
+        audible=sum(alarm.priority in AUDIBLE for alarm in raised),
+        runs=len(runs),
+        runs_found=sum(
+            any(alarm.onset_ns <= last_ns + MATCH_NS and alarm.last_ns >= first_ns - MATCH_NS for alarm in high)
+            for first_ns, last_ns in runs
+        ),
+    )
+
+
+def ventricular_runs(annotations: Annotations, fs_hz: float, origin_ns: int) -> list[tuple[int, int]]:
+    """First and last beat of every annotated run of ventricular beats, ns."""
+    beats = beat_labels(annotations)
+    runs = []
+    for letter, group in groupby(range(len(beats.sample)), key=lambda index: str(beats.aami[index])):
+        places = list(group)
+        if letter == "V" and len(places) >= RUN_BEATS:
+            first, last = (origin_ns + round(beats.sample[place] / fs_hz * 1e9) for place in (places[0], places[-1]))
+            runs.append((first, last))
+    return runs
