@@ -21,7 +21,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 # What an alarm may be about, beside the rhythm findings.
 ScoreCondition = Literal["heart_rate_low", "heart_rate_high", "abnormal_window", "unusual_window"]
 TechnicalCondition = Literal["lead_off", "gap", "poor_signal", "silent_patient", "source_stopped"]
-Condition = FindingKind | Literal["ventricular_flutter"] | ScoreCondition | TechnicalCondition
+Condition = FindingKind | ScoreCondition | TechnicalCondition
 AlarmKind = Literal["physiological", "technical"]
 AlarmPhase = Literal["start", "continue", "update", "escalate", "de-escalate", "end"]
 AlarmState = Literal["inactive", "active", "latched", "acknowledged", "silenced"]
@@ -62,7 +62,7 @@ class Finding(Message):
 
     A finding that spans windows stands in each verdict in whose window it began or grew, always with the same
     ``start_ns``; a couplet may grow into a run and a run into a tachycardia. ``rate_bpm`` is the mean rate of its
-    ``beats``; both are null for a pause and an asystole.
+    ``beats``; both are null for a pause, an asystole and a ventricular flutter, which is found in the signal itself.
     """
 
     kind: FindingKind

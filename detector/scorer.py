@@ -16,9 +16,10 @@ from detector.beat_map import BeatFinding, BeatMapReader
 from detector.manifest import Manifest, ModelError, ModelFile, load_manifest
 from detector.stream import DueWindow
 from ecg.beats import find_beats, heart_rate_bpm
+from ecg.fibrillation import wave_leakage
 from ecg.quality import LeadQuality
 from ecg.records import Float32Array
-from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES, Prepared, Preprocessing, prepare
+from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES, WINDOW_SAMPLES, Prepared, Preprocessing, prepare
 
 SMALLEST_ERROR = 1e-9
 MAX_BATCH = 32  # the networks are a fifth slower a window in batches that outgrow the cache
@@ -36,6 +37,7 @@ class Score:
     beats : beats of the newest seconds that the beat map covers
     heart_rate_bpm : from the beats of the whole segment
     quality : (fractions, flags) of the lead that was judged, or of the first where none could be
+    leakage : of the VF filter over the window's judged lead, None where it was not measured
     """
 
     lead: str | None
@@ -45,6 +47,7 @@ class Score:
     heart_rate_bpm: float | None
     quality: tuple[float, float, float, float]
     flags: tuple[str, ...]
+    leakage: float | None = None
 
 
 class Scorer:
@@ -95,10 +98,17 @@ class Scorer:
         logits, beat_maps = self._run(self._cnn, self.manifest.cnn, prepared.inputs, ("window_logit", "beat_map"))
         (errors,) = self._run(self._autoencoder, self.manifest.autoencoder, prepared.inputs, ("error",))
         log_errors = log_of(errors)
+        leakage = wave_leakage(prepared.inputs[:, 0, -WINDOW_SAMPLES:], MODEL_FS_HZ)
         reader = BeatMapReader(beat_maps, self.manifest.beat_map)
         return [
             self._read(
-                window, prepared, row=row, logit=float(logits[row]), log_error=float(log_errors[row]), reader=reader
+                window,
+                prepared,
+                row=row,
+                logit=float(logits[row]),
+                log_error=float(log_errors[row]),
+                leakage=float(leakage[row]),
+                reader=reader,
             )
             for row, window in enumerate(windows)
         ]
@@ -111,6 +121,7 @@ class Scorer:
         row: int,
         logit: float,
         log_error: float,
+        leakage: float,
         reader: BeatMapReader,
     ) -> Score:
         judged = int(prepared.judged[row])
@@ -140,6 +151,7 @@ class Scorer:
             heart_rate_bpm=heart_rate_bpm([position / MODEL_FS_HZ for position in positions]),
             quality=measured,
             flags=quality.flags(row),
+            leakage=leakage,
         )
 
     @staticmethod

@@ -8,6 +8,7 @@ from detector.judgement import OVERLAP_NS, SETTLE_NS, Judgement, judge
 from detector.manifest import Manifest
 from detector.scorer import Score
 from detector.stream import CLOCK_TOLERANCE_NS, DueWindow
+from ecg.fibrillation import NO_WAVE
 from ecg.findings import PRIORITIES, RhythmFinding, in_words
 from ecg.rhythm import Span, step
 
@@ -26,7 +27,9 @@ def make_verdict(due: DueWindow, score: Score, *, manifest: Manifest) -> Verdict
     findings = _rhythm(due, score, beats)
     decision: Decision = "unusable"
     if judgement.fused is not None:
-        decision = "abnormal" if judgement.fused >= manifest.thresholds.fused else "normal"
+        # What may kill at once is abnormal, whatever the networks make of it.
+        deadly = any(PRIORITIES[finding.kind] == "high" for finding in findings)
+        decision = "abnormal" if deadly or judgement.fused >= manifest.thresholds.fused else "normal"
     return Verdict(
         id=f"{due.patient}/{due.stream_start_ns}/{due.window}",
         patient=due.patient,
@@ -90,6 +93,7 @@ def _rhythm(due: DueWindow, score: Score, beats: tuple[Beat, ...]) -> tuple[Rhyt
         settled_ns=due.end_ns - SETTLE_NS - OVERLAP_NS,
         usable=score.lead is not None,
         doubtful_ns=round(min(1.0, missing + flat) * (due.end_ns - due.start_ns)),
+        leakage=NO_WAVE if score.leakage is None else score.leakage,
     )
     stream = due.stream
     stream.rhythm, findings = step(stream.rhythm, ((beat.t_ns, beat.beat_class or "Q") for beat in beats), span)

@@ -8,6 +8,7 @@ FindingKind = Literal[
     "couplet",
     "ventricular_run",
     "ventricular_tachycardia",
+    "ventricular_flutter",
     "bigeminy",
     "trigeminy",
     "bradycardia",
@@ -20,8 +21,9 @@ Priority = Literal["high", "medium", "low"]
 
 # IEC 60601-1-8, table 1: priority by what may follow when nobody responds, and how soon.
 PRIORITIES: dict[FindingKind, Priority] = {
-    "asystole": "high",  # death, at once
-    "ventricular_tachycardia": "high",  # death, at once: it may turn into fibrillation
+    "ventricular_flutter": "high",  # death, at once
+    "asystole": "high",  # the same
+    "ventricular_tachycardia": "high",  # the same: it may turn into fibrillation
     "ventricular_run": "medium",  # the forerunner of the former
     "bradycardia": "medium",  # reversible injury, promptly: too little blood flows
     "tachycardia": "medium",  # the same
@@ -32,6 +34,7 @@ PRIORITIES: dict[FindingKind, Priority] = {
     "trigeminy": "low",
 }
 _WORDS: dict[FindingKind, str] = {
+    "ventricular_flutter": "ventricular flutter or fibrillation, {seconds:.0f} s",
     "asystole": "asystole, {seconds:.0f} s",
     "ventricular_tachycardia": "ventricular tachycardia, {beats} beats at {rate:.0f}/min",
     "ventricular_run": "run of {beats} ventricular beats at {rate:.0f}/min",
@@ -55,8 +58,9 @@ class RhythmFinding:
     ----------
     kind : what was found
     start_ns, end_ns : time of its first beat and of its last so far, ns; a pause or an asystole reaches from the beat
-        before it, or from where the signal became known, to the beat after it, or as far as the signal is known
-    beats : how many beats it holds, None for a pause and an asystole
+        before it, or from where the signal became known, to the beat after it, or as far as the signal is known; a
+        ventricular flutter over the windows whose signal shows it
+    beats : how many beats it holds, None for a pause, an asystole and a ventricular flutter
     """
 
     kind: FindingKind

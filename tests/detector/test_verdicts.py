@@ -1,5 +1,6 @@
 """Beats and findings of verdicts, with a scorer that knows each beat."""
 
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
@@ -25,6 +26,7 @@ from tests.detector.test_stream import FAULTS, faulty
 FS_HZ = 100.0
 SPIKE = 1000  # ADC units: the signal's noise stays below 200
 S = 1_000_000_000
+WAVES = {3: 0.3, 4: 0.7, 7: 0.3}  # leakage of windows in flutter: one that wavers, and another
 
 
 @cache
@@ -48,7 +50,7 @@ def finding(position: int, letter: AamiClass) -> BeatFinding:
     return BeatFinding(position=position, shares=(1.0, 0.0, 0.0, 0.0), qrs=normal.astype(np.float32))
 
 
-def score(due: DueWindow) -> Score:
+def score(due: DueWindow, *, logit: float = 9.0, leakage: float | None = None) -> Score:
     """Every spike of the first lead is a beat; its class follows from its place in the stream."""
     lead = due.segment[:, 0]
     missing = float((lead[-WINDOW_SAMPLES:] == MISSING).mean())
@@ -59,27 +61,30 @@ def score(due: DueWindow) -> Score:
         for position in np.flatnonzero(lead > SPIKE)
         if position >= MODEL_SAMPLES - 600
     )
-    value = 9.0 if usable else None
     return Score(
         lead=due.source.leads[due.columns[0]] if usable else None,
-        logit=value,
-        log_error=value,
+        logit=logit if usable else None,
+        log_error=logit if usable else None,
         beats=beats if usable else (),
         heart_rate_bpm=None,
         quality=(missing, 0.0, 0.0, 0.0),
         flags=(),
+        leakage=leakage if usable else None,
     )
 
 
-def judged(due: list[DueWindow]) -> list[Verdict]:
-    return [make_verdict(window, score(window), manifest=manifest()) for window in due]
+def judged(due: list[DueWindow], waves: Mapping[int, float] | None = None) -> list[Verdict]:
+    return [
+        make_verdict(window, score(window, leakage=(waves or {}).get(window.window)), manifest=manifest())
+        for window in due
+    ]
 
 
-def verdicts_on(chunks: list[Chunk]) -> list[Verdict]:
+def verdicts_on(chunks: list[Chunk], waves: Mapping[int, float] | None = None) -> list[Verdict]:
     ward = Ward()
     verdicts: list[Verdict] = []
     for offset, part in enumerate(chunks):
-        verdicts += judged(ward.accept(part, offset, now_s=0)[1])
+        verdicts += judged(ward.accept(part, offset, now_s=0)[1], waves)
     return verdicts
 
 
@@ -103,7 +108,7 @@ def test_beats_and_findings_survive_crash_and_park(
     faults: list[tuple[str, int]], crashes: set[int], parks: set[int]
 ) -> None:
     chunks = faulty(faults)
-    undisturbed = verdicts_on(chunks)
+    undisturbed = verdicts_on(chunks, WAVES)
     committed: dict[bytes, bytes] = {}
     given_out: list[Verdict] = []
     ward, offset = Ward(), 0
@@ -111,7 +116,7 @@ def test_beats_and_findings_survive_crash_and_park(
         stream, due = ward.accept(chunks[offset], offset, now_s=0)
         ward.next_offset = offset + 1
         if due and stream is not None:
-            given_out += judged(due)
+            given_out += judged(due, WAVES)
             committed |= {b"p": progress.dump(stream), PARTITION_KEY: ward.partition_record()}
         if offset in parks:
             for patient, record in ward.park_silent(now_s=1e6, now_ns=0, silent_s=1):
@@ -155,3 +160,18 @@ def test_each_beat_is_told_once_however_the_clock_jumps() -> None:
         verdicts = verdicts_on(seconds(60, jump_at=22, jump_ns=jump_ns))
         assert sum(len(verdict.beats) for verdict in verdicts) == 60
         assert not [f for v in verdicts for f in v.findings if f.kind in {"pause", "asystole"}]
+
+
+def test_what_may_kill_at_once_is_abnormal_whatever_the_networks_say() -> None:
+    ward, verdicts = Ward(), []
+    for offset, part in enumerate(seconds(20)):
+        for due in ward.accept(part, offset, now_s=0)[1]:
+            calm = score(due, logit=-9.0, leakage=WAVES.get(due.window))
+            verdicts.append(make_verdict(due, calm, manifest=manifest()))
+    assert [verdict.decision for verdict in verdicts] == ["normal", "normal", "normal", "abnormal"]
+    assert verdicts[3].reasons[0] == "ventricular flutter or fibrillation, 5 s"
+    assert verdicts[3].fused is not None
+    assert verdicts[3].fused < verdicts[3].threshold
+    assert [(f.kind, f.start_ns, f.end_ns, f.rate_bpm, f.beats) for f in verdicts[3].findings] == [
+        ("ventricular_flutter", verdicts[3].start_ns, verdicts[3].end_ns, None, None)
+    ]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from itertools import accumulate
 
+from ecg.fibrillation import NO_WAVE
 from ecg.findings import RhythmFinding, merged
 from ecg.rhythm import Beat, BeatLetter, RhythmState, Span, step
 
@@ -26,6 +27,7 @@ def follow(
     *,
     unusable: frozenset[int] = frozenset(),
     doubtful_ns: dict[int, int] | None = None,
+    leakage: dict[int, float] | None = None,
     saved_before: frozenset[int] = frozenset(),
 ) -> list[tuple[RhythmFinding, ...]]:
     """What each window tells; windows start at 0 and end at ``ends_ns``, and lose their beats when unusable."""
@@ -42,6 +44,7 @@ def follow(
             settled_ns=end_ns - SURE_NS,
             usable=usable,
             doubtful_ns=(doubtful_ns or {}).get(number, 0),
+            leakage=(leakage or {}).get(number, NO_WAVE),
         )
         state, found = step(state, due if usable else [], span)
         told.append(found)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ecg.fibrillation import NO_WAVE
 from ecg.findings import PRIORITIES, FindingKind, RhythmFinding, in_words, merged
-from ecg.rhythm import HISTORY, Beat, BeatLetter, RhythmState, Span, step
+from ecg.rhythm import FLUTTER_LEAKAGE, FLUTTER_LEAKAGE_ON, HISTORY, Beat, BeatLetter, RhythmState, Span, step
 from tests.ecg.rhythms import S, beats_of, follow, found_in, grid
 
 
@@ -212,6 +213,56 @@ def test_flat_or_missing_signal_is_not_silence() -> None:
     assert follow(beats, ends, doubtful_ns={0: S, 1: 2 * S})[:2] == [(), ()]
 
 
+def test_flutter_begins_below_its_limit_and_lasts_below_a_higher_one() -> None:
+    wavering = {1: FLUTTER_LEAKAGE, 2: FLUTTER_LEAKAGE - 0.01, 3: FLUTTER_LEAKAGE_ON - 0.01, 4: FLUTTER_LEAKAGE_ON}
+    told = follow([], grid(28), leakage=wavering | {5: FLUTTER_LEAKAGE_ON - 0.01})
+    flutter = [[(f.start_ns // S, f.end_ns // S) for f in found if f.kind == "ventricular_flutter"] for found in told]
+    assert flutter == [[], [], [(10, 15)], [(10, 20)], [], []]
+
+
+def test_flutter_that_begins_again_is_another_one() -> None:
+    told = follow(beats_of("N" * 60), grid(48), leakage=dict.fromkeys((2, 3, 6, 7), 0.3))
+    found = merged(f for found in told for f in found)
+    assert [(f.kind, f.start_ns // S, f.end_ns // S, f.beats) for f in found] == [
+        ("ventricular_flutter", 10, 20, None),
+        ("ventricular_flutter", 30, 40, None),
+    ]
+
+
+@pytest.mark.parametrize("letters", ["N" * 80, "NV" * 40, "NNV" * 27, "NVVN" * 20])
+def test_of_the_waves_of_flutter_no_rate_and_no_pattern_is_told(letters: str) -> None:
+    beats = beats_of(letters, 0.25, start_s=10.1)
+    ends = grid(24)  # to 30 s
+    assert {f.kind for found in follow(beats, ends) for f in found} > {"tachycardia"}
+    in_flutter = follow(beats, ends, leakage=dict.fromkeys(range(2, 6), 0.3))
+    told = [f for found in in_flutter for f in found if f.end_ns > 10 * S]
+    assert {f.kind for f in told} == {"ventricular_flutter"}
+
+
+def test_flutter_without_any_beat_found_is_no_asystole_but_what_follows_may_be() -> None:
+    beats = beats_of("N" * 12)
+    told = follow(beats, grid(38), leakage=dict.fromkeys((2, 3, 4), 0.3))
+    found = merged(f for found in told for f in found)
+    assert [(f.kind, f.start_ns / S) for f in found] == [("ventricular_flutter", 10), ("asystole", 25)]
+
+
+def test_ventricular_tachycardia_is_told_before_and_within_flutter() -> None:
+    beats = beats_of("N" * 10 + "V" * 30, [0.8] * 9 + [0.3] * 30)
+    told = follow(beats, grid(14), leakage={2: 0.3, 3: 0.3})
+    deadly = {"ventricular_tachycardia", "ventricular_flutter"}
+    assert [{f.kind for f in found} & deadly for found in told[1:]] == [{"ventricular_tachycardia"}, deadly, deadly]
+
+
+def test_a_gap_ends_flutter() -> None:
+    wave = {1: 0.3, 3: (FLUTTER_LEAKAGE + FLUTTER_LEAKAGE_ON) / 2}
+    told = follow(beats_of("N" * 25), grid(18), leakage=wave | {2: 0.3}, unusable=frozenset({2}))
+    assert [[f.kind for f in found] for found in told] == [[], ["ventricular_flutter"], [], []]
+    state, _ = step(RhythmState(), [], Span(start_ns=0, end_ns=5 * S, settled_ns=4 * S, usable=True, leakage=0.3))
+    later = Span(start_ns=9 * S, end_ns=14 * S, settled_ns=13 * S, usable=True, leakage=0.3)
+    _, (flutter,) = step(state, [], later)
+    assert (flutter.start_ns, flutter.end_ns) == (9 * S, 14 * S)
+
+
 LETTERS: st.SearchStrategy[BeatLetter] = st.sampled_from(["N", "N", "N", "V", "V", "S", "F", "Q"])
 RR_MS = st.one_of(
     st.integers(250, 700), st.integers(700, 1300), st.sampled_from([500, 600, 1200, 2000, 2100, 4000, 6000])
@@ -253,13 +304,33 @@ def test_any_split_into_windows_gives_the_same_findings(
     unusable=st.frozensets(st.integers(0, 30), max_size=8),
     saved=st.frozensets(st.integers(0, 40)),
     doubtful=st.dictionaries(st.integers(0, 30), st.integers(0, 2 * S), max_size=5),
+    leakage=st.dictionaries(st.integers(0, 30), st.sampled_from([0.3, 0.7, NO_WAVE]), max_size=8),
 )
 def test_a_state_that_was_saved_and_loaded_is_the_same_state(
-    beats: list[Beat], unusable: frozenset[int], saved: frozenset[int], doubtful: dict[int, int]
+    beats: list[Beat],
+    unusable: frozenset[int],
+    saved: frozenset[int],
+    doubtful: dict[int, int],
+    leakage: dict[int, float],
 ) -> None:
     ends = grid(beats[-1][0] / S)
-    undisturbed = follow(beats, ends, unusable=unusable, doubtful_ns=doubtful)
-    assert follow(beats, ends, unusable=unusable, doubtful_ns=doubtful, saved_before=saved) == undisturbed
+
+    def told(saved_before: frozenset[int]) -> list[tuple[RhythmFinding, ...]]:
+        return follow(beats, ends, unusable=unusable, doubtful_ns=doubtful, leakage=leakage, saved_before=saved_before)
+
+    assert told(saved) == told(frozenset())
+
+
+@settings(max_examples=50)
+@given(beats=rhythms(), first=st.integers(1, 12), windows=st.integers(1, 6))
+def test_behind_flutter_all_is_as_if_the_signal_began_there(beats: list[Beat], first: int, windows: int) -> None:
+    ends = grid(beats[-1][0] / S)
+    over = first + windows
+    told = follow(beats, ends, leakage=dict.fromkeys(range(first, over), 0.3))[over:]
+    after = [beat for beat in beats if beat[0] >= over * 5 * S]
+    anew = follow(after, ends, unusable=frozenset(range(over)))[over:]
+    within = {"ventricular_tachycardia"}  # of the last half second of flutter, which the window behind hands over
+    assert [tuple(f for f in found if f.end_ns >= over * 5 * S or f.kind not in within) for found in told] == anew
 
 
 def test_the_state_stays_small() -> None:
@@ -277,7 +348,7 @@ def test_the_state_stays_small() -> None:
 
 def test_every_kind_has_words_and_a_priority() -> None:
     for kind, priority in PRIORITIES.items():
-        beats = None if kind in {"pause", "asystole"} else 7
+        beats = None if kind in {"pause", "asystole", "ventricular_flutter"} else 7
         words = in_words(RhythmFinding(kind=kind, start_ns=0, end_ns=3 * S, beats=beats))
         assert "None" not in words
         assert priority in {"high", "medium", "low"}
