@@ -80,7 +80,7 @@ class Bedside:
                 self._follow(condition, rule, sight, origin)
             elif self._awaited(condition, rule, sight):
                 ready.append(condition)
-        started = set(self._alarms)
+        started = {condition for condition, alarm in self._alarms.items() if alarm.present}
         for condition in ready:  # in the rules' order: what covers comes before what it covers
             if not self._rules[condition].covered_by & started:
                 started.add(condition)

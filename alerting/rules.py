@@ -51,7 +51,7 @@ class Rule(_Table):
     escalate_s : it is escalated when nobody has attended to it for so long, at most ``MAX_ESCALATIONS`` times
     escalate_to : the priority from then on; None leaves it
     gate : quality flags under which the condition is not believed: it counts towards ``poor_signal`` then
-    covered_by : conditions whose open alarm says it all: none is started beside it
+    covered_by : conditions that say it all: while one of them alarms and is there, this is not started
     limit : of heart_rate_low and heart_rate_high, 1/min; of unusual_window, the autoencoder's score
     after_s : of silent_patient and source_stopped: nothing came for so long
     """

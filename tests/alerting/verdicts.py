@@ -1,6 +1,7 @@
 """Verdicts for the tests of alerting."""
 
-from bus.messages import Continuity, Decision, Quality, Verdict
+from bus.messages import Continuity, Decision, Finding, Quality, Verdict
+from ecg.findings import FindingKind
 
 HOP_NS = 5_000_000_000
 START_NS = 1_700_000_000_000_000_000
@@ -16,6 +17,9 @@ def verdict(
     start_ns: int | None = None,
     fused: float | None = None,
     heart_rate_bpm: float | None = 72.0,
+    autoencoder: float | None = None,
+    findings: tuple[Finding, ...] = (),
+    flags: tuple[str, ...] = (),
     reasons: tuple[str, ...] = (),
 ) -> Verdict:
     """A verdict on the ``window``-th window of a stream."""
@@ -34,14 +38,22 @@ def verdict(
         lead="MLII",
         decision=decision,
         cnn=score,
-        autoencoder=score,
+        autoencoder=score if autoencoder is None else autoencoder,
         autoencoder_error=score,
         fused=score,
         threshold=0.5,
         beats=(),
+        findings=findings,
         heart_rate_bpm=heart_rate_bpm,
-        quality=Quality(missing=0, flat=0, clipped=0, noise=0),
+        quality=Quality.model_validate({"missing": 0, "flat": 0, "clipped": 0, "noise": 0, "flags": flags}),
         continuity=Continuity(),
         reasons=reasons,
         models={},
     )
+
+
+def finding(kind: FindingKind, window: int, *, beats: int | None = 6, seconds: float = 3.0) -> Finding:
+    """A rhythm finding that lies in the ``window``-th window."""
+    start_ns = START_NS + window * HOP_NS + 1_000_000_000
+    rate = None if beats is None else round((beats - 1) * 60 / seconds, 1)
+    return Finding(kind=kind, start_ns=start_ns, end_ns=start_ns + round(seconds * 1e9), rate_bpm=rate, beats=beats)
