@@ -84,11 +84,6 @@ class ContenderJob(SeedJob):
     fit: StoppedFit
 
     @property
-    def log(self) -> Path:
-        """The file, beside the weights, that says how they came about."""
-        return self.weights.with_suffix(".json")
-
-    @property
     def finished(self) -> bool:
         """Whether there is nothing left to do; the log is written last."""
         return self.log.is_file()

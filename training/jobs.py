@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from training.records import TrainingRecords
 from training.run import save_weights
 
 Kind = Literal["cnn", "autoencoder"]
-_REPORT_EVERY = 10  # steps
+_REPORT_EVERY = 10  # steps; also between the points of the loss curve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,11 @@ class Job:
         digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:8]
         return self.directory / f"{self.kind}-{'all' if self.fold is None else self.fold}-{digest}.npz"
 
+    @property
+    def log(self) -> Path:
+        """The file, beside the weights, that says how they came about."""
+        return self.weights.with_suffix(".json")
+
 
 def new_network(kind: Kind, parameters: dict[str, float]) -> nn.Module:
     """A network with fresh weights."""
@@ -84,21 +90,44 @@ def run_job(job: Job, progress: "Queue[tuple[str, int]] | None" = None) -> Path:
     """
     torch.set_num_threads(1)
     windows = load_windows(job.records, job.cache)
-    network = fit_windows(job, [record for record in windows if record.name not in job.held_out], progress)
+    began = time.monotonic()
+    curve: list[tuple[int, float]] = []
+    learnt = [record for record in windows if record.name not in job.held_out]
+    network = fit_windows(job, learnt, progress, curve=curve)
     job.directory.mkdir(parents=True, exist_ok=True)
-    save_weights(network, job.weights)
+    log = {
+        "kind": job.kind,
+        "records": [record.name for record in learnt],
+        "held_out": job.held_out,
+        "network": job.network,
+        "fit": asdict(job.fit),
+        "augmentation": asdict(job.augmentation),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "seconds": round(time.monotonic() - began, 1),
+        "loss": curve,
+    }
+    job.log.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+    save_weights(network, job.weights)  # last: a fit with weights is done
     return job.weights
 
 
 def fit_windows(
-    job: Job, windows: Sequence[RecordWindows], progress: "Queue[tuple[str, int]] | None" = None
+    job: Job,
+    windows: Sequence[RecordWindows],
+    progress: "Queue[tuple[str, int]] | None" = None,
+    *,
+    curve: list[tuple[int, float]] | None = None,
 ) -> nn.Module:
-    """Fit a job's network on given windows."""
+    """Fit a job's network on given windows; ``curve`` is given (steps done, loss) now and then."""
     torch.manual_seed(job.fit.seed)
     pool = Pool.of(windows)
 
-    def track(step: int, _loss: float) -> None:
-        if progress is not None and (step + 1) % _REPORT_EVERY == 0:
+    def track(step: int, loss: float) -> None:
+        if (step + 1) % _REPORT_EVERY:
+            return
+        if curve is not None:
+            curve.append((step + 1, round(loss, 5)))
+        if progress is not None:
             progress.put((job.name, step + 1))
 
     return fit(

@@ -99,6 +99,7 @@ def _write_run(directory: Path) -> None:
         packages={},
         beat_map=reading(0.3, 0.8),
         figures={},
+        faults={},
         **any_value,
     )
     (directory / RUN).write_text(run.model_dump_json(), encoding="utf-8")

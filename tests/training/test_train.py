@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,12 @@ def test_a_run_ends_in_models_that_the_detector_takes(run_directory: Path, tmp_p
 
 def test_a_finished_run_is_not_fitted_again(folder: Path, run_directory: Path) -> None:
     fits = {path: path.stat().st_mtime_ns for path in (run_directory / "fits").iterdir()}
-    assert len(fits) == 6  # two folds and the one that ships, of both networks
+    assert len(fits) == 2 * 6  # two folds and the one that ships, of both networks: weights and log
+    log = json.loads(
+        next(path for path in fits if path.name.startswith("cnn-0") and path.suffix == ".json").read_text()
+    )
+    assert set(log["records"]) | set(log["held_out"]) == {"101", "106"}
+    assert log["parameters"] > 0
     before = load_run(run_directory)
     _train(folder, run_directory)
     assert {path: path.stat().st_mtime_ns for path in (run_directory / "fits").iterdir()} == fits
