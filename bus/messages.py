@@ -101,11 +101,24 @@ class Continuity(Message):
     clock_jump_ns: int = 0
 
 
+class Evidence(Message):
+    """Which parts of an abnormal window carried it, by the networks' own outputs.
+
+    Parts of ``part_s`` seconds from the window's start. ``beats``: the highest probability of an abnormal beat by the
+    CNN's map; ``shape``: the mean squared difference between the judged lead and the autoencoder's reconstruction, in
+    normalised units.
+    """
+
+    part_s: float
+    beats: tuple[float, ...]
+    shape: tuple[float, ...]
+
+
 class Verdict(Message):
     """The verdict on one window of one patient: topics ``ecg.windows`` and ``ecg.anomalies``.
 
     ``id`` is the patient, the start of the patient's stream and the window's number in it: the same for the same
-    samples, always. Scores are null where the window is unusable.
+    samples, always. Scores are null where the window is unusable, ``evidence`` where it is not abnormal.
     """
 
     schema_version: Literal[1] = 1
@@ -131,6 +144,7 @@ class Verdict(Message):
     quality: Quality
     continuity: Continuity
     reasons: tuple[str, ...]
+    evidence: Evidence | None = None
     models: dict[str, str]
 
 

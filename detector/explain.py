@@ -1,8 +1,7 @@
 """Which part of which lead carried a verdict.
 
-By occlusion, for reports: each part is taken away in turn, and what the scores lose by it is what it carried. By the
-networks' own outputs, for every window of the stream: where the beat map sees abnormal beats, and where the
-autoencoder fails to redraw the lead.
+By occlusion, for reports: each part is taken away in turn, and what the scores lose by it is what it carried. What
+every verdict of the stream says of its parts is cheaper: ``detector.parts``.
 """
 
 from dataclasses import dataclass
@@ -11,62 +10,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from detector.manifest import BeatMap, Manifest, load_manifest
-from detector.scorer import open_session
+from detector.manifest import Manifest, load_manifest
+from detector.parts import PART_SAMPLES, PARTS
+from detector.scorer import log_of, open_session
 from ecg.leads import choose_leads
 from ecg.records import MISSING, Float32Array, Int16Array, Record, exact_rate
 from ecg.segments import MODEL_SAMPLES, WINDOW_SAMPLES, Preprocessing, prepare, segment_samples
-from ecg.windows import HOP_S, Grid
+from ecg.windows import Grid
 
-PART_S = 0.2  # a QRS complex with its flanks; a P or T wave is not much longer
-PARTS = round(HOP_S / PART_S)
-PART_SAMPLES = WINDOW_SAMPLES // PARTS
 MARGIN = 5  # samples more on either side of a part, so that a QRS on its border does not survive in halves
-SMALLEST_ERROR = 1e-9  # of a reconstruction; its logarithm is taken
-ABNORMAL = ("S", "V", "F")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartEvidence:
-    """What the networks' outputs say of the parts of N windows.
-
-    Attributes
-    ----------
-    beats : (N, PARTS) float32, the highest probability of a supraventricular, ventricular or fusion beat in the part
-    shape : (N, PARTS) float32, the mean square of what the autoencoder fails to redraw of the judged lead
-    """
-
-    beats: Float32Array
-    shape: Float32Array
-
-
-def part_evidence(
-    beat_maps: Float32Array, inputs: Float32Array, reconstructions: Float32Array, settings: BeatMap
-) -> PartEvidence:
-    """The cheap map: what the networks have computed anyway, by parts of the window.
-
-    Parameters
-    ----------
-    beat_maps : (N, classes, frames) float32, the CNN's logits
-    inputs : (N, leads, MODEL_SAMPLES) float32, what the networks were given, the judged lead first
-    reconstructions : (N, WINDOW_SAMPLES) float32, the autoencoder's
-    settings : how the beat map is read
-    """
-    count = len(beat_maps)
-    frames = round(HOP_S * settings.frames_hz)
-    maps = beat_maps[:, :, -frames:]
-    # The sum of a softmax over some classes, as a logistic of their odds: half the exponentials, and none overflows.
-    top = maps.max(axis=1, keepdims=True)
-    odds = np.exp(maps - top)
-    abnormal = [settings.classes.index(name) for name in ABNORMAL]
-    probability = odds[:, abnormal].sum(axis=1) / odds.sum(axis=1)
-    edges = np.arange(PARTS) * frames // PARTS
-    difference = inputs[:, 0, -WINDOW_SAMPLES:] - reconstructions
-    squares = np.square(difference).reshape(count, PARTS, PART_SAMPLES)
-    return PartEvidence(
-        beats=np.maximum.reduceat(probability, edges, axis=1).astype(np.float32, copy=False),
-        shape=squares.mean(axis=2, dtype=np.float32),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +128,7 @@ class Explainer:
         (logits,) = self._cnn.run(["window_logit"], {self.manifest.cnn.input_name: inputs})
         (errors,) = self._autoencoder.run(["error"], {self.manifest.autoencoder.input_name: inputs})
         wide = logits.astype(np.float64)
-        log_errors = np.log(np.maximum(errors.astype(np.float64), SMALLEST_ERROR))
+        log_errors = log_of(errors)
         by = self.manifest.calibration
         return wide, by.fused_cnn * by.cnn_slope * wide + by.fused_autoencoder * by.autoencoder_slope * log_errors
 

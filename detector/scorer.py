@@ -14,6 +14,7 @@ import onnxruntime as ort
 
 from detector.beat_map import BeatFinding, BeatMapReader
 from detector.manifest import Manifest, ModelError, ModelFile, load_manifest
+from detector.parts import part_evidence
 from detector.stream import DueWindow
 from ecg.beats import find_beats, heart_rate_bpm
 from ecg.fibrillation import wave_leakage
@@ -37,6 +38,7 @@ class Score:
     beats : beats of the newest seconds that the beat map covers
     heart_rate_bpm : from the beats of the whole segment
     quality : (fractions, flags) of the lead that was judged, or of the first where none could be
+    parts : what carried it, by parts of the window: (2, PARTS) float32, beats and shape as ``PartEvidence`` has them
     leakage : of the VF filter over the window's judged lead, None where it was not measured
     """
 
@@ -47,6 +49,7 @@ class Score:
     heart_rate_bpm: float | None
     quality: tuple[float, float, float, float]
     flags: tuple[str, ...]
+    parts: Float32Array | None = None
     leakage: float | None = None
 
 
@@ -96,7 +99,11 @@ class Scorer:
             settings=self._preprocessing,
         )
         logits, beat_maps = self._run(self._cnn, self.manifest.cnn, prepared.inputs, ("window_logit", "beat_map"))
-        (errors,) = self._run(self._autoencoder, self.manifest.autoencoder, prepared.inputs, ("error",))
+        errors, reconstructions = self._run(
+            self._autoencoder, self.manifest.autoencoder, prepared.inputs, ("error", "reconstruction")
+        )
+        evidence = part_evidence(beat_maps, prepared.inputs, reconstructions, self.manifest.beat_map)
+        parts = np.stack([evidence.beats, evidence.shape], axis=1)
         log_errors = log_of(errors)
         leakage = wave_leakage(prepared.inputs[:, 0, -WINDOW_SAMPLES:], MODEL_FS_HZ)
         reader = BeatMapReader(beat_maps, self.manifest.beat_map)
@@ -107,6 +114,7 @@ class Scorer:
                 row=row,
                 logit=float(logits[row]),
                 log_error=float(log_errors[row]),
+                parts=parts[row],
                 leakage=float(leakage[row]),
                 reader=reader,
             )
@@ -121,6 +129,7 @@ class Scorer:
         row: int,
         logit: float,
         log_error: float,
+        parts: Float32Array,
         leakage: float,
         reader: BeatMapReader,
     ) -> Score:
@@ -151,6 +160,7 @@ class Scorer:
             heart_rate_bpm=heart_rate_bpm([position / MODEL_FS_HZ for position in positions]),
             quality=measured,
             flags=quality.flags(row),
+            parts=parts,
             leakage=leakage,
         )
 

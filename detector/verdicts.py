@@ -3,9 +3,12 @@
 from math import exp
 from typing import Any, cast
 
-from bus.messages import Beat, Continuity, Decision, Finding, Quality, Verdict
+import numpy as np
+
+from bus.messages import Beat, Continuity, Decision, Evidence, Finding, Quality, Verdict
 from detector.judgement import OVERLAP_NS, SETTLE_NS, Judgement, judge
 from detector.manifest import Manifest
+from detector.parts import PART_S
 from detector.scorer import Score
 from detector.stream import CLOCK_TOLERANCE_NS, DueWindow
 from ecg.fibrillation import NO_WAVE
@@ -61,6 +64,7 @@ def make_verdict(due: DueWindow, score: Score, *, manifest: Manifest) -> Verdict
             clock_jump_ns=due.clock_jump_ns,
         ),
         reasons=_reasons(due, score, judgement, findings, manifest, abnormal=decision == "abnormal"),
+        evidence=_evidence(score) if decision == "abnormal" else None,
         models={"cnn": manifest.cnn.version, "autoencoder": manifest.autoencoder.version},
     )
 
@@ -98,6 +102,14 @@ def _rhythm(due: DueWindow, score: Score, beats: tuple[Beat, ...]) -> tuple[Rhyt
     stream = due.stream
     stream.rhythm, findings = step(stream.rhythm, ((beat.t_ns, beat.beat_class or "Q") for beat in beats), span)
     return findings
+
+
+def _evidence(score: Score) -> Evidence | None:
+    """Which parts carried an abnormal verdict; a normal one needs no reason, and millions of them cost room."""
+    if score.parts is None:
+        return None
+    beats, shape = (tuple(row) for row in np.round(score.parts.astype(np.float64), 3).tolist())
+    return Evidence(part_s=PART_S, beats=beats, shape=shape)
 
 
 def _quality(score: Score) -> Quality:

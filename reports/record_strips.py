@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bus.messages import BeatClass, Verdict
-from detector.explain import PART_S, Explainer, Explanation
+from detector.explain import Explainer, Explanation
+from detector.parts import PART_S
 from ecg.labels import BeatLabels
 from ecg.leads import choose_leads
 from ecg.records import Record, to_millivolts

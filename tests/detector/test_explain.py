@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.explain import MARGIN, PART_S, PART_SAMPLES, PARTS, Explainer, Explanation, occluded, part_evidence
+from detector.explain import MARGIN, Explainer, Explanation, occluded
 from detector.manifest import BeatMap
 from detector.offline import verdicts_of
+from detector.parts import PART_S, PART_SAMPLES, PARTS, part_evidence
 from detector.scorer import Scorer
 from ecg.annotations import read_annotations
 from ecg.data import data_directory

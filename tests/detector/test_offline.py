@@ -42,6 +42,22 @@ def test_premature_ventricular_beats_are_found_abnormal(whole: list[Verdict]) ->
     assert any("ventricular beat" in reason for v in whole for reason in v.reasons)
 
 
+def test_an_abnormal_verdict_says_which_parts_carried_it(whole: list[Verdict]) -> None:
+    for verdict in whole:
+        assert (verdict.evidence is not None) == (verdict.decision == "abnormal")
+    near, told = 0, 0
+    for verdict in whole:
+        ventricular = [(b.t_ns - verdict.start_ns) / 1e9 for b in verdict.beats if b.beat_class == "V"]
+        if verdict.evidence is None or len(ventricular) != 1 or ventricular[0] < 0:
+            continue
+        assert len(verdict.evidence.beats) == len(verdict.evidence.shape) == 25
+        told += 1
+        strongest_s = (int(np.argmax(verdict.evidence.beats)) + 0.5) * verdict.evidence.part_s
+        near += abs(strongest_s - ventricular[0]) <= 0.3
+    assert told > 0
+    assert near >= 0.6 * told
+
+
 def test_beats_are_reported_once_and_nearly_all(whole: list[Verdict]) -> None:
     times = [beat.t_ns for v in whole for beat in v.beats]
     assert (np.diff(times) >= 200_000_000).all()
