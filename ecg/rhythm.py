@@ -5,8 +5,8 @@ each window adds how far silence is known to reach. Where signal was lost, all s
 
 Ventricular flutter and fibrillation have no beats: they are told by what was measured of each window's signal. What the
 beat detector finds in them are waves, so no rate, pause or pattern is told of it, and all starts anew behind. One thing
-does not contradict flutter and is still told: ventricular tachycardia. Between the two there is no sharp border, both
-are deadly, and none may hide because a rule about the signal took it for the other.
+does not contradict the window in which flutter begins and is told there: ventricular tachycardia. There is no sharp
+border between the two, both are deadly, and a short one must not hide because the signal's rule took it for the other.
 """
 
 from collections.abc import Iterable, Iterator
@@ -224,7 +224,10 @@ class _Follower:
     def _contradicts_flutter(self, finding: RhythmFinding) -> bool:
         """Whether it was found in what are waves and no beats."""
         flutter = self._latest.get("ventricular_flutter")
-        if flutter is None or finding.kind in {"ventricular_flutter", "ventricular_tachycardia"}:
+        if flutter is None or finding.kind == "ventricular_flutter":
+            return False
+        one_window = flutter.end_ns - flutter.start_ns <= self._span.end_ns - self._span.start_ns
+        if finding.kind == "ventricular_tachycardia" and one_window:
             return False
         return flutter.start_ns <= finding.end_ns < flutter.end_ns
 
