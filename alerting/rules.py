@@ -21,7 +21,7 @@ DEFAULT_RULES = "default_rules.toml"
 FINDINGS: tuple[FindingKind, ...] = get_args(FindingKind)
 SCORES: tuple[ScoreCondition, ...] = get_args(ScoreCondition)
 TECHNICAL: tuple[TechnicalCondition, ...] = get_args(TechnicalCondition)
-CONDITIONS: tuple[Condition, ...] = tuple(dict.fromkeys((*FINDINGS, *SCORES, *TECHNICAL)))
+CONDITIONS: tuple[Condition, ...] = (*FINDINGS, *SCORES, *TECHNICAL)
 # Conditions of which a rule's ``limit`` decides; the others' limits are the detector's.
 WITH_LIMIT = frozenset({"heart_rate_low", "heart_rate_high", "unusual_window"})
 # Conditions that are found by nothing coming: they start after ``after_s``.

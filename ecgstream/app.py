@@ -4,7 +4,17 @@ from typing import Annotated
 
 import typer
 
-from ecgstream.commands import comparing, evaluating, measuring, reporting, services, single_beats, upkeep, watching
+from ecgstream.commands import (
+    alarms,
+    comparing,
+    evaluating,
+    measuring,
+    reporting,
+    services,
+    single_beats,
+    upkeep,
+    watching,
+)
 from ecgstream.commands import models as model_commands
 
 app = typer.Typer(
@@ -50,6 +60,7 @@ app.command()(evaluating.evaluate)
 app.command()(measuring.chaos)
 app.command()(upkeep.doctor)
 app.add_typer(services.topics, name="topics")
+app.add_typer(alarms.alarms, name="alarms")
 app.add_typer(upkeep.data, name="data")
 app.add_typer(measuring.bench, name="bench")
 app.add_typer(reporting.report, name="report")

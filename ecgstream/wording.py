@@ -42,6 +42,15 @@ def alert_line(alert: Alert) -> str:
     ).rstrip(": ")
 
 
+def alarm_lines(alert: Alert) -> tuple[str, str]:
+    """An alarm as it stands, and below it its id, for who wants to do something about it."""
+    who = f" by {alert.acknowledged_by}" if alert.acknowledged_by else ""
+    until = f" until {time_of(alert.silenced_until_ns)}" if alert.silenced_until_ns is not None else ""
+    why = "; ".join(alert.reasons[:SHOWN_REASONS])
+    stands = f"{alert.priority:<11} {alert.state}{who}{until}"
+    return f"{stands}  {alert.patient}  {alert.label} since {time_of(alert.onset_ns)}: {why}", f"            {alert.id}"
+
+
 def summary_line(summary: Mapping[str, Any]) -> str:
     """The demo's summary as one line."""
     latency = summary["latency_ms"]

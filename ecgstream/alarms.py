@@ -1,0 +1,168 @@
+"""The alarms on the topic, and commands about them: what a person at a keyboard does, and any client could."""
+
+import asyncio
+import base64
+from collections.abc import Iterable
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from bus import topics
+from bus.clients import KafkaPublisher, KafkaReader
+from bus.interfaces import Outgoing, Received
+from bus.messages import Alert, AlertCommand, DeadLetter
+from bus.settings import KafkaSettings
+from ecg.errors import EcgStreamError
+from ops.clock import SystemClock
+
+ANSWER_S = 10.0  # the service commits ten times a second
+_PRIORITIES = ("high", "medium", "low", "information")
+
+
+class CommandError(EcgStreamError):
+    """A command about an alarm that was refused, or that nobody answered."""
+
+
+def patient_of(alert_id: str) -> str:
+    """The patient that an alarm's id names.
+
+    Raises
+    ------
+    CommandError : when it is no alarm's id
+    """
+    patient, slash, _ = alert_id.partition("/")
+    if not slash:
+        raise CommandError(f"{alert_id!r} is no alarm's id: take one from `ecgstream alarms list`")
+    return patient
+
+
+def command(action: str, *, alert: str | None, patient: str | None, by: str, minutes: float | None) -> AlertCommand:
+    """A command under a new id, sent now.
+
+    Parameters
+    ----------
+    action : "acknowledge", "silence" or "unsilence"
+    alert, patient : the alarm that is meant, or the patient whose all are; one of the two
+    by : who
+    minutes : how long a silence lasts
+
+    Raises
+    ------
+    CommandError : when both or neither is meant, or a value is outside its limits
+    """
+    if (alert is None) == (patient is None):
+        raise CommandError("name one alarm by its id, or all of a patient's with --patient: not both, not neither")
+    try:
+        return AlertCommand.model_validate(
+            {
+                "id": uuid4().hex,
+                "patient": patient or patient_of(alert or ""),
+                "action": action,
+                "alert": alert,
+                "by": by,
+                "duration_s": None if minutes is None else minutes * 60,
+                "sent_ns": SystemClock().now_ns(),
+            }
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise CommandError(f"{place}={first['input']!r}: {first['msg']}: correct it") from error
+
+
+def latest(messages: Iterable[Received]) -> dict[str, Alert]:
+    """The last that was told of each alarm, by id; what an older or newer release wrote is left out."""
+    found: dict[str, Alert] = {}
+    for message in messages:
+        try:
+            alert = Alert.model_validate_json(message.value or b"")
+        except ValidationError:
+            continue
+        found[alert.id] = alert
+    return found
+
+
+async def alarms(kafka: KafkaSettings, *, patient: str | None = None, ended: bool = False) -> list[Alert]:
+    """The alarms on the topic as they stand, the most urgent first.
+
+    Parameters
+    ----------
+    kafka : how to reach Kafka
+    patient : of this one alone
+    ended : those that have ended too
+
+    Raises
+    ------
+    BrokerError : when Kafka does not answer, or has no such topic
+    """
+    async with KafkaReader(kafka, [kafka.topic(topics.ALERTS)], start="beginning") as reader:
+        found = latest([message async for message in reader.to_end()])
+    wanted = [
+        alert
+        for alert in found.values()
+        if (ended or alert.phase != "end") and (patient is None or alert.patient == patient)
+    ]
+    return sorted(wanted, key=lambda alert: (alert.phase == "end", _PRIORITIES.index(alert.priority), alert.onset_ns))
+
+
+async def send(kafka: KafkaSettings, told: AlertCommand, *, answer_s: float = ANSWER_S) -> list[Alert]:
+    """Send a command and wait for what alerting says to it.
+
+    Parameters
+    ----------
+    kafka : how to reach Kafka
+    told : the command
+    answer_s : how long to wait, s
+
+    Returns
+    -------
+    the alarms as they stand now; of a patient without open alarms none, and nothing is waited for
+
+    Raises
+    ------
+    CommandError : when it is refused, or nobody answers in time
+    BrokerError : when Kafka does not answer
+    """
+    expected = {
+        alert.id
+        for alert in await alarms(kafka, patient=told.patient)
+        if told.alert in {None, alert.id} and alert.acknowledged_by is None
+    }
+    names = [kafka.topic(topics.ALERTS), kafka.topic(topics.DEAD_LETTERS)]
+    async with KafkaReader(kafka, names, start="end") as reader:
+        async with KafkaPublisher(kafka) as publisher:
+            topic = kafka.topic(topics.ALERT_COMMANDS)
+            await publisher.send(Outgoing(topic=topic, key=told.patient.encode(), value=told.to_bytes()))
+        if told.alert is None and not expected:
+            return []
+        answers: dict[str, Alert] = {}
+        try:
+            async with asyncio.timeout(answer_s):
+                while not answers or not expected <= answers.keys():
+                    for message in await reader.batch(timeout_ms=200):
+                        _hear(message, told, answers, letters=names[1])
+        except TimeoutError:
+            if answers:  # an alarm may have ended meanwhile
+                return list(answers.values())
+            raise CommandError(
+                f"no answer within {answer_s:g} s: see whether `ecgstream alert` runs; the command waits on the topic "
+                "and takes effect when it does"
+            ) from None
+    return list(answers.values())
+
+
+def _hear(message: Received, told: AlertCommand, answers: dict[str, Alert], *, letters: str) -> None:
+    """Take a message as an answer to a command, if it is one."""
+    if message.topic != letters:
+        for alert in latest([message]).values():
+            done = {
+                "acknowledge": alert.acknowledged_by == told.by,
+                "silence": alert.silenced_by == told.by,
+                "unsilence": alert.silenced_until_ns is None,
+            }[told.action]
+            if alert.patient == told.patient and told.alert in {None, alert.id} and done:
+                answers[alert.id] = alert
+        return
+    letter = DeadLetter.model_validate_json(message.value or b"")
+    if told.id.encode() in base64.b64decode(letter.value_base64 or ""):
+        raise CommandError(f"refused: {letter.reason}")
