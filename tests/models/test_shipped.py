@@ -69,6 +69,8 @@ def test_windows_of_unseen_patients(measured: Evaluation) -> None:
     assert measured.windows.autoencoder.auroc is not None
     assert measured.windows.fused.auroc >= 0.98
     assert measured.windows.autoencoder.auroc >= 0.88
+    assert measured.windows.fused.f1 is not None
+    assert measured.windows.fused.f1 >= 0.9
 
 
 @pytest.mark.data
