@@ -1,6 +1,6 @@
 """Alarms held against annotations: what was raised, what of it was false, and which ventricular runs were found."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,7 +17,10 @@ SOUNDING: tuple[AlarmPriority, ...] = ("high", "medium", "low")
 PRIORITIES: tuple[AlarmPriority, ...] = (*SOUNDING, "information")
 AUDIBLE = frozenset({"high", "medium"})
 TECHNICAL = "technical"
-RUN_BEATS = 5  # ventricular tachycardia as bedside monitors were judged by: doi:10.1109/CIC.2015.7408639
+RUN_BEATS, RUN_BPM = (
+    5,
+    100.0,
+)  # ventricular tachycardia as bedside monitors were judged by: doi:10.1109/CIC.2015.7408639
 MATCH_NS = 150_000_000  # as beats are matched by EC57
 
 
@@ -36,13 +39,14 @@ class AlarmTally:
     ----------
     counts : physiological alarms by priority, and technical ones
     audible : alarms of priority high or medium, of both kinds
-    runs, runs_found : annotated runs of ``RUN_BEATS`` ventricular beats, and those that raised a high alarm
+    runs : annotated runs of ``RUN_BEATS`` or more ventricular beats, by whether each raised a high alarm
+    fast_runs : those of them at ``RUN_BPM`` or faster: slower ones are a rhythm of the ventricles, no tachycardia
     """
 
     counts: dict[str, AlarmCount]
     audible: int
-    runs: int
-    runs_found: int
+    runs: Counter[bool]
+    fast_runs: Counter[bool]
 
     def plus(self, other: "AlarmTally") -> "AlarmTally":
         """Both together."""
@@ -53,7 +57,7 @@ class AlarmTally:
             },
             audible=self.audible + other.audible,
             runs=self.runs + other.runs,
-            runs_found=self.runs_found + other.runs_found,
+            fast_runs=self.fast_runs + other.fast_runs,
         )
 
 
@@ -105,25 +109,34 @@ def tally_alarms(
         false = not technical and not abnormal[covered].any()
         counts[kind] = AlarmCount(counts[kind].raised + 1, counts[kind].false + false)
     high = [alarm for alarm in raised if alarm.priority == "high"]
-    runs = ventricular_runs(annotations, verdicts[0].fs_hz, verdicts[0].stream_start_ns)
+    runs = [
+        (run.bpm >= RUN_BPM, any(alarm.onset_ns <= run.last_ns and alarm.last_ns >= run.first_ns for alarm in high))
+        for run in ventricular_runs(annotations, verdicts[0].fs_hz, verdicts[0].stream_start_ns)
+    ]
     return AlarmTally(
         counts=counts,
         audible=sum(alarm.priority in AUDIBLE for alarm in raised),
-        runs=len(runs),
-        runs_found=sum(
-            any(alarm.onset_ns <= last_ns + MATCH_NS and alarm.last_ns >= first_ns - MATCH_NS for alarm in high)
-            for first_ns, last_ns in runs
-        ),
+        runs=Counter(found for _, found in runs),
+        fast_runs=Counter(found for fast, found in runs if fast),
     )
 
 
-def ventricular_runs(annotations: Annotations, fs_hz: float, origin_ns: int) -> list[tuple[int, int]]:
-    """First and last beat of every annotated run of ventricular beats, ns."""
+class Run(NamedTuple):
+    """A run of ventricular beats: when its first and last beat were, ns, with what a match allows, and its rate."""
+
+    first_ns: int
+    last_ns: int
+    bpm: float
+
+
+def ventricular_runs(annotations: Annotations, fs_hz: float, origin_ns: int) -> list[Run]:
+    """Every annotated run of ventricular beats."""
     beats = beat_labels(annotations)
     runs = []
     for letter, group in groupby(range(len(beats.sample)), key=lambda index: str(beats.aami[index])):
         places = list(group)
         if letter == "V" and len(places) >= RUN_BEATS:
             first, last = (origin_ns + round(beats.sample[place] / fs_hz * 1e9) for place in (places[0], places[-1]))
-            runs.append((first, last))
+            bpm = (len(places) - 1) * 60e9 / max(last - first, 1)
+            runs.append(Run(first - MATCH_NS, last + MATCH_NS, bpm))
     return runs

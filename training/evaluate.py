@@ -140,7 +140,10 @@ def _alarms(tally: Tally) -> Alarms | None:
     return Alarms(
         **figures,
         audible_per_hour=ratio(alarms.audible, tally.hours),
-        ventricular_runs=RunFigures(
-            annotated=alarms.runs, found=alarms.runs_found, share=ratio(alarms.runs_found, alarms.runs)
-        ),
+        ventricular_runs=_runs(alarms.runs),
+        fast_ventricular_runs=_runs(alarms.fast_runs),
     )
+
+
+def _runs(found: Counter[bool]) -> RunFigures:
+    return RunFigures(annotated=found.total(), found=found[True], share=ratio(found[True], found.total()))

@@ -105,10 +105,11 @@ def _alarms(evaluation: Evaluation) -> list[Table]:
     for name in ("high", "medium", "low", "information", "technical"):
         of = getattr(evaluation.alarms, name)
         table.add_row(name, str(of.count), _text(of.false_per_hour, 2))
-    runs = evaluation.alarms.ventricular_runs
+    runs, fast = evaluation.alarms.ventricular_runs, evaluation.alarms.fast_ventricular_runs
     table.caption = (
         f"audible per hour {_text(evaluation.alarms.audible_per_hour, 2)}; ventricular runs of five or more that "
-        f"raised a high alarm: {runs.found} of {runs.annotated}"
+        f"raised a high alarm: {runs.found} of {runs.annotated}, of those at 100/min or faster {fast.found} of "
+        f"{fast.annotated}"
     )
     return [table]
 

@@ -73,7 +73,7 @@ class AlarmFigures(_Part):
 
 
 class RunFigures(_Part):
-    """Annotated runs of five or more ventricular beats, and how many of them raised a high alarm."""
+    """Annotated runs of five or more ventricular beats, all or those at 100/min or faster; found by a high alarm."""
 
     annotated: int
     found: int
@@ -94,6 +94,7 @@ class Alarms(_Part):
     technical: AlarmFigures
     audible_per_hour: float | None
     ventricular_runs: RunFigures
+    fast_ventricular_runs: RunFigures
 
 
 class RecordFigures(_Part):
