@@ -54,8 +54,41 @@ class Counter:
         self.committed_messages += len(messages)
 
 
-async def produce(settings: KafkaSettings, numbers: range) -> None:
-    topic = settings.topic(topics.SAMPLES)
+class TwoTopics(Counter):
+    """Takes in a second topic; numbers the messages of both together."""
+
+    side_topic = topics.ALERT_COMMANDS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.next: dict[int, dict[str, int]] = {}
+
+    def open(self, partition: int, progress: Mapping[bytes, bytes]) -> int | None:
+        record = progress.get(b"count")
+        kept = json.loads(record) if record else {"seen": 0, "next": {}}
+        self.seen[partition], self.next[partition] = kept["seen"], kept["next"]
+        return self.next[partition].get("samples")
+
+    def side_offset(self, partition: int) -> int | None:
+        return self.next[partition].get("commands")
+
+    async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
+        outputs: dict[int, list[Outgoing]] = {}
+        for partition, messages in batch.items():
+            out = outputs[partition] = []
+            for message in messages:
+                kind = "commands" if message.topic.endswith(topics.ALERT_COMMANDS) else "samples"
+                self.next[partition][kind] = message.offset + 1
+                self.seen[partition] += 1
+                text = f"{(message.value or b'').decode()}:{self.seen[partition]}"
+                out.append(Outgoing(topic=topics.WINDOWS, key=message.key, value=text.encode()))
+            progress = {"seen": self.seen[partition], "next": self.next[partition]}
+            out.append(Outgoing(topic=topics.DETECTOR_PROGRESS, key=b"count", value=json.dumps(progress).encode()))
+        return outputs
+
+
+async def produce(settings: KafkaSettings, numbers: range, *, name: str = topics.SAMPLES) -> None:
+    topic = settings.topic(name)
     async with KafkaPublisher(settings) as publisher:
         for number in numbers:
             await publisher.send(Outgoing(topic=topic, key=str(number % 17).encode(), value=str(number).encode()))
@@ -110,6 +143,32 @@ async def test_instances_that_die_lose_and_double_nothing(settings: KafkaSetting
     await asyncio.gather(feeding, live_and_die())
     survivor = asyncio.create_task(ExactlyOnce(settings, Counter(), service="counter", instance="a").run(stop))
     check(await collect(settings, count), count)
+    stop.set()
+    await survivor
+
+
+async def test_a_second_topic_takes_effect_once_beside_the_first_whoever_dies(settings: KafkaSettings) -> None:
+    count, seeded = 1000, random.Random(8)
+    stop = asyncio.Event()
+
+    def instance() -> ExactlyOnce:
+        transform = TwoTopics()
+        return ExactlyOnce(settings, transform, side=transform, service="counter", instance="a")
+
+    async def live_and_die() -> None:
+        for _ in range(4):
+            task = asyncio.create_task(instance().run(stop))
+            await asyncio.wait({task}, timeout=seeded.uniform(0.2, 1.0))
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    await asyncio.gather(
+        produce(settings, range(count)),
+        produce(settings, range(count, 2 * count), name=topics.ALERT_COMMANDS),
+        live_and_die(),
+    )
+    survivor = asyncio.create_task(instance().run(stop))
+    check(await collect(settings, 2 * count), 2 * count)
     stop.set()
     await survivor
 
