@@ -12,6 +12,7 @@ from alerting.conditions import kind_of
 from bus.messages import AlarmKind, AlarmPriority
 
 _LOOP_LAG_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
+_DELAY_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0, 3600.0)
 
 
 class AlertingMetrics:
@@ -44,6 +45,24 @@ class AlertingMetrics:
             "ecgstream_alerting_loop_lag_seconds",
             "How late the event loop wakes: heartbeats depend on it",
             buckets=_LOOP_LAG_S,
+            registry=registry,
+        )
+        self.history_events = counter("history_events", "Alert messages written to the alarm history")
+        self.history_actions = counter("history_actions", "Commands written to the alarm history")
+        self.history_missing = counter(
+            "history_missing", "Alert messages that Kafka had dropped before the alarm history had them"
+        )
+        self.history_unreadable = counter(
+            "history_unreadable", "Messages that the alarm history passed over: undecodable, or refused by the database"
+        )
+        self.history_failures = counter("history_failures", "Attempts to write the alarm history that failed")
+        self.history_failing_seconds = gauge(
+            "history_failing_seconds", "For how long the alarm history could not be written; 0 while it can"
+        )
+        self.history_delay_seconds = Histogram(
+            "ecgstream_alerting_history_delay_seconds",
+            "From Kafka to the alarm history",
+            buckets=_DELAY_S,
             registry=registry,
         )
         # Shown as 0 from the start on, so that a rate sees the first of each.

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
+from alerting.history.database import address
+from alerting.history.recorder import recording
 from alerting.metrics import AlertingMetrics
 from alerting.rules import load_rules
 from alerting.settings import AlertingSettings
@@ -37,6 +39,7 @@ async def run(
     ------
     BadProgressError : when another release wrote the progress
     RulesError : when the alarm rules cannot be used
+    AddressError : when the address of the alarm history is none; a database that is away is waited for
     BrokerError : when no broker answers at the start
     DeadLetterFloodError : when most messages cannot be decoded
     """
@@ -52,11 +55,16 @@ async def run(
         commit_every_s=settings.commit_every_s,
         clock=clock,
     )
+    named = settings.alarm_db
+    url = address(named.get_secret_value() if named else None)
     on_start(runner)
 
     def gauges() -> None:
         metrics.partitions.set(runner.partitions)
         metrics.lag_messages.set(runner.lag())
 
-    async with probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=gauges):
+    async with (
+        probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=gauges),
+        recording(kafka, url, metrics, clock=clock),
+    ):
         await runner.run(stop)

@@ -122,6 +122,18 @@ async def list_topics(settings: KafkaSettings) -> dict[str, int]:
         return await _partition_counts(admin)
 
 
+async def cluster_id(settings: KafkaSettings) -> str:
+    """The cluster's own id: offsets that were read on one mean nothing on another.
+
+    Raises
+    ------
+    BrokerError : when Kafka cannot be reached
+    """
+    async with _admin(settings) as admin:
+        found: str = (await admin.describe_cluster())["cluster_id"]
+        return found
+
+
 @asynccontextmanager
 async def _admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     arguments = connection_arguments(settings)
@@ -138,6 +150,8 @@ def _new_topic(topic: Topic, settings: KafkaSettings) -> NewTopic:
     configs: dict[str, str] = {"cleanup.policy": topic.cleanup}
     if topic.retention_ms is not None:
         configs["retention.ms"] = str(topic.retention_ms)
+    if topic.whole_ms:
+        configs["min.compaction.lag.ms"] = str(topic.whole_ms)
     return NewTopic(settings.topic(topic.name), settings.partitions, settings.replication, topic_configs=configs)
 
 

@@ -25,12 +25,14 @@ class Topic:
     name : the topic's name
     cleanup : "delete" drops messages after ``retention_ms``; "compact" keeps the last of each key
     retention_ms : how long messages are kept under "delete", ms
+    whole_ms : how long every message is kept under "compact", before older ones of its key go, ms
     holds : what a message is, in words
     """
 
     name: str
     cleanup: Literal["delete", "compact"]
     retention_ms: int | None = None
+    whole_ms: int = 0
     holds: str
 
 
@@ -39,7 +41,8 @@ TOPICS = (
     Topic(name=SAMPLES, cleanup="delete", retention_ms=_DAY_MS, holds="chunks of ECG samples (Avro)"),
     Topic(name=WINDOWS, cleanup="delete", retention_ms=7 * _DAY_MS, holds="the verdict on every window"),
     Topic(name=ANOMALIES, cleanup="delete", retention_ms=30 * _DAY_MS, holds="the verdicts that are abnormal"),
-    Topic(name=ALERTS, cleanup="compact", holds="the last state of every alarm, by alert id"),
+    # Whole for as long as a database may be away before its alarm history lacks something.
+    Topic(name=ALERTS, cleanup="compact", whole_ms=7 * _DAY_MS, holds="the last state of every alarm, by alert id"),
     Topic(name=ALERT_COMMANDS, cleanup="delete", retention_ms=7 * _DAY_MS, holds="acknowledge and silence"),
     Topic(name=DEAD_LETTERS, cleanup="delete", retention_ms=30 * _DAY_MS, holds="what could not be decoded, and why"),
     Topic(name=DETECTOR_PROGRESS, cleanup="compact", holds="where the detector stands with each patient"),

@@ -53,6 +53,8 @@ class Command:
             "ECGSTREAM_LOG_FORMAT": "json",
             "ECGSTREAM_HEALTH_PORT": str(self.health_port),
         }
+        # What is thrown away at the end is not for the user's own history, unless that was asked for.
+        self._environment.setdefault("ECGSTREAM_ALARM_DB", f"sqlite:///{logs.absolute()}/alarms.sqlite")
         self._process: ChildProcess | None = None
         self._asked_to_end = False
 

@@ -1,0 +1,223 @@
+"""Reading the history: alarms by patient, priority, state and time, and the whole life of one."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import URL, ColumnElement, Connection, func, select, tuple_
+
+from alerting.history.database import VARIABLE, HistoryError, explained, open_engine, shown
+from alerting.history.models import actions, alarm_events, alarms
+from alerting.history.schema import require_current
+from bus.messages import AlarmPriority, AlarmState, Alert, AlertCommand
+from ecg.errors import EcgStreamError
+
+PAGE = 500  # alarms that are held at once while all are read
+COLUMNS = tuple(name for name in Alert.model_fields if name not in {"schema_version", "quality", "models", "mdc"})
+# What a spreadsheet would calculate instead of show.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class UnknownAlarmError(EcgStreamError):
+    """An alarm that the history does not have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which alarms.
+
+    Attributes
+    ----------
+    patient, priority, state : None for any
+    from_ns, to_ns : of the onset, ns UTC, the second excluded; None for no bound
+    """
+
+    patient: str | None = None
+    priority: AlarmPriority | None = None
+    state: AlarmState | None = None
+    from_ns: int | None = None
+    to_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """An alarm from its start on.
+
+    Attributes
+    ----------
+    events : its messages, in order
+    actions : what was asked for about it, as it came
+    missing : how many messages before the newest the history does not have
+    """
+
+    events: tuple[Alert, ...]
+    actions: tuple[AlertCommand, ...]
+    missing: int
+
+    @property
+    def newest(self) -> Alert:
+        """Where it stands."""
+        return self.events[-1]
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as a JSON object."""
+        return {
+            "alarm": self.newest.as_json(),
+            "events": [event.as_json() for event in self.events],
+            "actions": [action.as_json() for action in self.actions],
+            "missing": self.missing,
+        }
+
+
+class AlarmHistory:
+    """The history for readers. Its methods block.
+
+    Parameters
+    ----------
+    url : as ``alerting.history.database.address`` gives it
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self._engine = open_engine(url, read_only=True)
+
+    def __enter__(self) -> Self:
+        """See that it can be read.
+
+        Raises
+        ------
+        OtherSchemaError : when it is of another release
+        HistoryError : when it is not there or does not answer
+        """
+        if self._url.get_backend_name() == "sqlite" and not Path(str(self._url.database)).exists():
+            raise HistoryError(
+                f"there is no alarm history {shown(self._url)}: start the alert service, which makes it, "
+                f"or name another in {VARIABLE}"
+            )
+        try:
+            with explained(self._url), self._engine.begin() as connection:
+                require_current(connection)
+        except HistoryError:
+            self._engine.dispose()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._engine.dispose()
+
+    def counts(self) -> dict[str, int]:
+        """How many alarms, messages and actions there are.
+
+        Raises
+        ------
+        HistoryError : when they cannot be read
+        """
+        with explained(self._url), self._engine.begin() as connection:
+            return {
+                table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+                for table in (alarms, alarm_events, actions)
+            }
+
+    def page(self, wanted: Wanted, *, limit: int, after: str | None = None) -> list[Alert]:
+        """Alarms as they stand, the one with the newest onset first.
+
+        Parameters
+        ----------
+        wanted : which
+        limit : at most so many
+        after : the last alarm of the page before
+
+        Raises
+        ------
+        UnknownAlarmError : when there is no alarm ``after``
+        HistoryError : when they cannot be read
+        """
+        query = select(alarms.c.message).where(*_conditions(wanted))
+        query = query.order_by(alarms.c.onset_ns.desc(), alarms.c.id.desc()).limit(limit)
+        with explained(self._url), self._engine.begin() as connection:
+            if after is not None:
+                onset_ns = connection.execute(select(alarms.c.onset_ns).where(alarms.c.id == after)).scalar()
+                if onset_ns is None:
+                    raise _unknown(after)
+                query = query.where(tuple_(alarms.c.onset_ns, alarms.c.id) < tuple_(onset_ns, after))
+            return [Alert.model_validate_json(message) for message in connection.execute(query).scalars()]
+
+    def every(self, wanted: Wanted) -> Iterator[Alert]:
+        """All that are wanted, page by page, the one with the newest onset first.
+
+        Raises
+        ------
+        HistoryError : when they cannot be read
+        """
+        after = None
+        while page := self.page(wanted, limit=PAGE, after=after):
+            yield from page
+            after = page[-1].id
+
+    def life(self, alarm: str) -> Life:
+        """The whole life of an alarm.
+
+        Raises
+        ------
+        UnknownAlarmError : when there is none of that id
+        HistoryError : when it cannot be read
+        """
+        messages = select(alarm_events.c.message).where(alarm_events.c.alarm == alarm).order_by(alarm_events.c.sequence)
+        with explained(self._url), self._engine.begin() as connection:
+            events = [Alert.model_validate_json(message) for message in connection.execute(messages).scalars()]
+            if not events:
+                raise _unknown(alarm)
+            missing = events[-1].sequence + 1 - len(events)
+            return Life(events=tuple(events), actions=tuple(_asked(connection, alarm)), missing=missing)
+
+
+def _asked(connection: Connection, alarm: str) -> Iterator[AlertCommand]:
+    query = select(actions).where(actions.c.alarm == alarm).order_by(actions.c.published_ns, actions.c.id)
+    for row in connection.execute(query):
+        yield AlertCommand(
+            id=row.id,
+            patient=row.patient,
+            action=row.action,
+            alert=row.alarm,
+            by=row.by,
+            duration_s=row.duration_s,
+            sent_ns=row.sent_ns,
+        )
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    found = [
+        column == value
+        for column, value in (
+            (alarms.c.patient, wanted.patient),
+            (alarms.c.priority, wanted.priority),
+            (alarms.c.state, wanted.state),
+        )
+        if value is not None
+    ]
+    if wanted.from_ns is not None:
+        found.append(alarms.c.onset_ns >= wanted.from_ns)
+    if wanted.to_ns is not None:
+        found.append(alarms.c.onset_ns < wanted.to_ns)
+    return found
+
+
+def _unknown(alarm: str) -> UnknownAlarmError:
+    return UnknownAlarmError(f"the alarm history has no alarm {alarm!r}: 'ecgstream alarms history' lists them")
+
+
+def csv_line(values: list[Any]) -> str:
+    """A line of CSV; text that a spreadsheet would take for a formula is shown with a ' before it."""
+    line = io.StringIO()
+    cells = [f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value for value in values]
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
+
+
+def csv_cells(alert: Alert) -> list[Any]:
+    """An alarm's cells, one for each of ``COLUMNS``."""
+    told = alert.as_json()
+    return ["; ".join(value) if isinstance(value, list) else value for value in (told[name] for name in COLUMNS)]
