@@ -113,12 +113,11 @@ class AlertingTransform:
             outputs[partition] = self._take(self._wards[partition], messages, now_s)
         if now_s - self._looked_s >= LOOK_EVERY_S:
             self._looked_s = now_s
+            self._measure()
             for partition, ward in self._wards.items():
                 outputs.setdefault(partition, []).extend(self._look_for_silent(ward, now_s))
         for partition, out in outputs.items():
             self._note(self._wards[partition], out)
-        if outputs:
-            self._measure()
         return {partition: out for partition, out in outputs.items() if out}
 
     def committed(self, messages: Sequence[Outgoing]) -> None:

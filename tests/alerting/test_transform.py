@@ -157,6 +157,7 @@ def test_metrics_count_what_is_told(bench: Bench) -> None:
     bench.commit(out)
     assert bench.metric("transactions_total") == 1
     assert bench.metric("alerts_total", **started) == 1
+    bench.commit(bench.wait(1.0))
     assert bench.metric("open_alerts", kind="physiological", priority="low") == 1
     assert bench.metric("open_alerts", kind="technical", priority="low") == 0
     assert bench.metric("patients") == 2
