@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ecgstream.commands import (
+    alarm_history,
     alarms,
     comparing,
     evaluating,
@@ -60,6 +61,9 @@ app.command()(evaluating.evaluate)
 app.command()(measuring.chaos)
 app.command()(upkeep.doctor)
 app.add_typer(services.topics, name="topics")
+alarms.alarms.command("history")(alarm_history.history)
+alarms.alarms.command("show")(alarm_history.show)
+alarms.alarms.command("export")(alarm_history.export)
 app.add_typer(alarms.alarms, name="alarms")
 app.add_typer(upkeep.data, name="data")
 app.add_typer(measuring.bench, name="bench")

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import gettempdir
 
+from alerting.settings import AlertingSettings
 from bus.settings import KafkaSettings
 from detector.settings import DetectorSettings
 from ecg.data import check as check_data
@@ -43,7 +44,9 @@ class Finding:
     remedy: str = ""
 
 
-async def examine(process: ProcessSettings, kafka: KafkaSettings, detector: DetectorSettings) -> list[Finding]:
+async def examine(
+    process: ProcessSettings, kafka: KafkaSettings, detector: DetectorSettings, alerting: AlertingSettings
+) -> list[Finding]:
     """Every check, in the order in which to mend what they find."""
     checks: list[tuple[str, Callable[[], Awaitable[Finding]]]] = [
         ("java", _java),
@@ -53,6 +56,7 @@ async def examine(process: ProcessSettings, kafka: KafkaSettings, detector: Dete
         ("health port", lambda: _port(process)),
         ("models", lambda: _models(detector)),
         ("data", lambda: _data(process)),
+        ("alarm history", lambda: _alarm_history(alerting)),
     ]
     findings = [await _tried(name, check) for name, check in checks]
     return findings + await _kafka(kafka)
@@ -141,6 +145,23 @@ async def _data(process: ProcessSettings) -> Finding:
         )
     # Nothing missing is wrong: the excerpt of record 208 is always there.
     return Finding(check="data", ok=True, found=f"{there} in {directory}; 208-excerpt is always there")
+
+
+async def _alarm_history(settings: AlertingSettings) -> Finding:
+    from alerting.history.database import address, shown
+    from alerting.history.reading import AlarmHistory
+
+    named = settings.alarm_db
+    url = address(named.get_secret_value() if named else None)
+
+    def looked() -> str:
+        if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+            return "not there yet"  # nothing is wrong: the alert service makes it
+        with AlarmHistory(url) as history:
+            counts = history.counts()
+        return f"{counts['alarms']} alarms, {counts['alarm_events']} messages, {counts['actions']} actions"
+
+    return Finding(check="alarm history", ok=True, found=f"{shown(url)}: {await asyncio.to_thread(looked)}")
 
 
 async def _kafka(settings: KafkaSettings) -> list[Finding]:

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bus.messages import Alert, Verdict
+
+if TYPE_CHECKING:
+    from alerting.history.reading import Life  # it brings SQLAlchemy, which few commands need
 
 STYLES = {"normal": "green", "abnormal": "bold red", "unusable": "yellow"}
 PRIORITY_STYLES = {"high": "bold white on red", "medium": "bold yellow", "low": "cyan", "information": "dim"}
@@ -49,6 +52,23 @@ def alarm_lines(alert: Alert) -> tuple[str, str]:
     why = "; ".join(alert.reasons[:SHOWN_REASONS])
     stands = f"{alert.priority:<11} {alert.state}{who}{until}"
     return f"{stands}  {alert.patient}  {alert.label} since {time_of(alert.onset_ns)}: {why}", f"            {alert.id}"
+
+
+def life_lines(life: "Life") -> list[str]:
+    """An alarm's whole life: where it stands, what was told and what was asked for."""
+    lines = [*alarm_lines(life.newest), "told (time of the recording)"]
+    for event in life.events:
+        why = "; ".join(event.reasons[:SHOWN_REASONS])
+        stands = f"{event.phase:<11}  {event.priority:<11}  {event.state:<12}"
+        lines.append(f"  {time_of(event.told_ns)}  {stands}  {why}".rstrip())
+    if life.missing:
+        lines.append(f"  {life.missing} messages are not here: Kafka had dropped them before the history read them")
+    if life.actions:
+        lines.append("asked for (time of the sender)")
+    for action in life.actions:
+        length = "" if action.duration_s is None else f" for {action.duration_s:g} s"
+        lines.append(f"  {time_of(action.sent_ns)}  {action.action}{length} by {action.by}")
+    return lines
 
 
 def summary_line(summary: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 # The packages are unpacked and not installed, so no daemon starts, and no root is needed where apt knows its lists.
 #   prometheus   promtool tests the alert rules; the server answers the dashboard's queries
 #   kcat         the README's example of another consumer
+#   postgresql   a real server for the tests of the alarm history
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 packages=(prometheus kcat librdkafka1 libyajl2)
@@ -13,6 +14,8 @@ missing=()
 for program in "${programs[@]}"; do
   command -v "$program" >/dev/null || [ -x "$root/usr/bin/$program" ] || missing+=("$program")
 done
+servers=$(compgen -G "/usr/lib/postgresql/*/bin/initdb" || compgen -G "$root/usr/lib/postgresql/*/bin/initdb" || true)
+[ -n "$servers" ] || missing+=(postgresql)
 [ ${#missing[@]} -gt 0 ] || exit 0
 if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
   echo "debian: no ${missing[*]} here, and no apt to bring them: tests that need them are skipped" >&2
@@ -22,7 +25,23 @@ fi
 echo "debian: unpacking ${packages[*]} into $root" >&2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-fetch() { (cd "$work" && apt-get download -qq -o APT::Sandbox::User=root "${packages[@]}") }
+# The release's PostgreSQL and the libraries that it loads; what every Debian has, and its compiler of queries, stay out.
+postgresql() {
+  local server
+  server=$(apt-cache depends postgresql | awk '/Depends: postgresql-[0-9]+$/ {print $2}')
+  [ -n "$server" ] || return 1
+  echo "$server"
+  # shellcheck disable=SC2046 # a list of names
+  apt-cache depends --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances \
+    "$server" $(apt-cache depends "$server" | awk '/Depends: lib(ldap|gssapi|pq)/ {print $2}') \
+    | awk '/Depends: lib/ && !/lib(c6|gcc-s1|stdc\+\+6|llvm[0-9.]*)$/ {print $2}' | sort -u
+}
+fetch() {
+  local found
+  found=$(postgresql) || return 1
+  # shellcheck disable=SC2086 # a list of names
+  (cd "$work" && apt-get download -qq -o APT::Sandbox::User=root "${packages[@]}" $found)
+}
 if ! fetch 2>/dev/null; then
   [ "$(id -u)" != 0 ] || apt-get update -qq >&2
   if ! fetch >&2; then

@@ -1,7 +1,5 @@
 """Reading the history: alarms by patient, priority, state and time, and the whole life of one."""
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +14,6 @@ from bus.messages import AlarmPriority, AlarmState, Alert, AlertCommand
 from ecg.errors import EcgStreamError
 
 PAGE = 500  # alarms that are held at once while all are read
-COLUMNS = tuple(name for name in Alert.model_fields if name not in {"schema_version", "quality", "models", "mdc"})
-# What a spreadsheet would calculate instead of show.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class UnknownAlarmError(EcgStreamError):
@@ -207,17 +202,3 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
 
 def _unknown(alarm: str) -> UnknownAlarmError:
     return UnknownAlarmError(f"the alarm history has no alarm {alarm!r}: 'ecgstream alarms history' lists them")
-
-
-def csv_line(values: list[Any]) -> str:
-    """A line of CSV; text that a spreadsheet would take for a formula is shown with a ' before it."""
-    line = io.StringIO()
-    cells = [f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value for value in values]
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
-
-
-def csv_cells(alert: Alert) -> list[Any]:
-    """An alarm's cells, one for each of ``COLUMNS``."""
-    told = alert.as_json()
-    return ["; ".join(value) if isinstance(value, list) else value for value in (told[name] for name in COLUMNS)]

@@ -75,9 +75,10 @@ def doctor(
     models: Models = None,
     json: Json = None,
 ) -> None:
-    """Check broker, topics, models, data, ports, clock, Java, memory and disk; say how to mend what is wrong."""
+    """Check broker, topics, models, data, alarms, ports, clock, Java, memory, disk; say how to mend what is wrong."""
     from rich.console import Console
 
+    from alerting.settings import AlertingSettings
     from bus.settings import KafkaSettings
     from detector.settings import DetectorSettings
     from ecg.errors import EcgStreamError
@@ -89,7 +90,7 @@ def doctor(
     process = load(ProcessSettings)
     configure_logging(service="doctor", level="error", form=process.log_format)
     kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
-    findings = run(examine(process, kafka, load(DetectorSettings, models=models)))
+    findings = run(examine(process, kafka, load(DetectorSettings, models=models), load(AlertingSettings)))
     if json != STDOUT:
         console = Console(highlight=False, soft_wrap=True)
         for finding in findings:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from alerting.history.database import address
+from alerting.history.store import AlarmStore
+from alerting.settings import AlertingSettings
 from bus.settings import KafkaSettings
 from detector.settings import DetectorSettings
 from ecgstream.doctor import Finding, as_json, examine
@@ -22,9 +25,11 @@ async def found(
     kafka: KafkaSettings = NO_KAFKA,
     detector: DetectorSettings = DETECTOR,
     health_port: int = 0,
+    alarm_db: str | None = None,
 ) -> dict[str, Finding]:
     process = ProcessSettings(_env_file=None, data_dir=tmp_path, health_port=health_port)
-    return {finding.check: finding for finding in await examine(process, kafka, detector)}
+    alerting = AlertingSettings.model_validate({"ECGSTREAM_ALARM_DB": alarm_db or f"sqlite:///{tmp_path}/a.sqlite"})
+    return {finding.check: finding for finding in await examine(process, kafka, detector, alerting)}
 
 
 @pytest.mark.broker
@@ -81,3 +86,16 @@ async def test_damaged_recordings(tmp_path: Path) -> None:
     finding = (await found(tmp_path))["data"]
     assert (finding.ok, finding.remedy) == (False, "ecgstream data fetch")
     assert "mitdb/100.hea" in finding.found
+
+
+async def test_the_alarm_history(tmp_path: Path) -> None:
+    absent = (await found(tmp_path))["alarm history"]
+    assert (absent.ok, absent.found) == (True, f"{tmp_path}/a.sqlite: not there yet")
+    store = AlarmStore(address(f"sqlite:///{tmp_path}/a.sqlite"), cluster="c")
+    store.open()
+    whole = (await found(tmp_path))["alarm history"]
+    assert (whole.ok, whole.found) == (True, f"{tmp_path}/a.sqlite: 0 alarms, 0 messages, 0 actions")
+    gone = (await found(tmp_path, alarm_db="postgresql://ada:hunter2@127.0.0.1:1/alarms"))["alarm history"]
+    assert not gone.ok
+    assert "postgresql://ada:***@127.0.0.1:1/alarms" in gone.found
+    assert gone.remedy == "see that it runs, and that ECGSTREAM_ALARM_DB names it"

@@ -29,6 +29,10 @@ def postgres() -> Iterator[str]:
     programs = _programs()
     if programs is None:
         pytest.skip(f"no PostgreSQL server here: scripts/debian.sh brings it on Debian, or name one in {NAMED}")
+    if os.geteuid() == 0 and UNPACKED in programs.parents and not _open_to_all(programs):
+        pytest.skip(
+            f"PostgreSQL does not run as root, and no other user may enter {programs}: name a server in {NAMED}"
+        )
     with _server(programs) as url:
         yield url
 
@@ -58,6 +62,11 @@ def _programs() -> Path | None:
     on_path = shutil.which("initdb")
     newest = max(found, key=lambda folder: int(folder.parent.name), default=None)
     return Path(on_path).resolve().parent if newest is None and on_path else newest
+
+
+def _open_to_all(folder: Path) -> bool:
+    """Whether every user may enter it."""
+    return all(each.stat().st_mode & 0o001 for each in (folder, *folder.parents))
 
 
 @contextmanager

@@ -1,0 +1,183 @@
+"""The commands that read the alarm history: what was, when, and who did what about it."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from ecgstream.commands.options import Json
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+
+class Priority(StrEnum):
+    """Priorities of alarms."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFORMATION = "information"
+
+
+class State(StrEnum):
+    """States of alarms."""
+
+    ACTIVE = "active"
+    LATCHED = "latched"
+    ACKNOWLEDGED = "acknowledged"
+    SILENCED = "silenced"
+    INACTIVE = "inactive"
+
+
+class Form(StrEnum):
+    """Forms of export."""
+
+    NDJSON = "ndjson"
+    CSV = "csv"
+
+
+class Time(NamedTuple):
+    """A time as an option gives it, ns UTC."""
+
+    ns: int
+
+
+def time_option(text: str) -> Time:
+    """A time in ISO 8601, UTC where it names no zone."""
+    from datetime import UTC, datetime, timedelta
+
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time: write it like 2026-03-01T14:30:00, in UTC") from None
+    since = (when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
+    return Time(since // timedelta(microseconds=1) * 1000)
+
+
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database", metavar="URL", help="The alarm history; by default ECGSTREAM_ALARM_DB, else the user's own."
+    ),
+]
+From = Annotated[
+    Time | None, typer.Option("--from", parser=time_option, metavar="TIME", help="Onset at or after; ISO 8601, UTC.")
+]
+To = Annotated[Time | None, typer.Option("--to", parser=time_option, metavar="TIME", help="Onset before.")]
+Patient = Annotated[str | None, typer.Option(metavar="P", help="Of this patient.")]
+
+
+def history(
+    *,
+    patient: Patient = None,
+    priority: Annotated[Priority | None, typer.Option(help="Of this priority at last.")] = None,
+    state: Annotated[State | None, typer.Option(help="In this state; inactive ones have ended.")] = None,
+    since: From = None,
+    until: To = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    after: Annotated[
+        str | None, typer.Option(metavar="ID", help="Those behind this alarm: the last one of the page before.")
+    ] = None,
+    database: Database = None,
+    json: Json = None,
+) -> None:
+    """The alarms in the alarm history, the newest onset first."""
+    from rich.text import Text
+
+    from alerting.history.reading import AlarmHistory, Wanted
+    from ecgstream.running import STDOUT, Printer, reader_may_leave, write_json
+    from ecgstream.wording import PRIORITY_STYLES, alarm_lines
+
+    wanted = Wanted(
+        patient=patient,
+        priority=None if priority is None else priority.value,
+        state=None if state is None else state.value,
+        from_ns=None if since is None else since.ns,
+        to_ns=None if until is None else until.ns,
+    )
+    with AlarmHistory(_address(database)) as read:
+        found = read.page(wanted, limit=limit + 1, after=after)
+    more, found = len(found) > limit, found[:limit]
+    if json != STDOUT:
+        with reader_may_leave():
+            console = Printer()
+            for alert in found:
+                for line in alarm_lines(alert):
+                    console.print(Text(line, style=PRIORITY_STYLES[alert.priority]), soft_wrap=True)
+            if not found:
+                console.print("no such alarm")
+            if more:
+                console.print(Text(f"there are more: --after {found[-1].id}"), soft_wrap=True)
+    write_json({"alarms": [alert.as_json() for alert in found], "next": found[-1].id if more else None}, json)
+
+
+def show(
+    alarm: Annotated[str, typer.Argument(metavar="ID", help="The alarm's id, as list tells it.")],
+    *,
+    database: Database = None,
+    json: Json = None,
+) -> None:
+    """The whole life of an alarm: every message, and what anybody did about it."""
+    from rich.text import Text
+
+    from alerting.history.reading import AlarmHistory
+    from ecgstream.running import STDOUT, Printer, reader_may_leave, write_json
+    from ecgstream.wording import life_lines
+
+    with AlarmHistory(_address(database)) as read:
+        life = read.life(alarm)
+    if json != STDOUT:
+        with reader_may_leave():
+            console = Printer()
+            for line in life_lines(life):
+                console.print(Text(line), soft_wrap=True)
+    write_json(life.as_json(), json)
+
+
+def export(
+    *,
+    form: Annotated[
+        Form, typer.Option("--format", help="ndjson: each alarm's whole life a line; csv: where each stands.")
+    ] = Form.NDJSON,
+    patient: Patient = None,
+    since: From = None,
+    until: To = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write; by default standard output.")
+    ] = None,
+    database: Database = None,
+) -> None:
+    """Alarms out of the alarm history, for other programs."""
+    import sys
+
+    from alerting.history.reading import AlarmHistory, Wanted
+    from ecg.errors import EcgStreamError
+    from ecgstream.alarm_export import lines
+    from ecgstream.running import reader_may_leave
+
+    wanted = Wanted(
+        patient=patient,
+        from_ns=None if since is None else since.ns,
+        to_ns=None if until is None else until.ns,
+    )
+    with AlarmHistory(_address(database)) as read:
+        if output is None:
+            with reader_may_leave():
+                sys.stdout.writelines(lines(read, wanted, form.value))
+            return
+        try:
+            with output.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(lines(read, wanted, form.value))
+        except OSError as error:
+            raise EcgStreamError(f"--output {output} cannot be written: {error.strerror}: name another file") from error
+
+
+def _address(named: str | None) -> "URL":
+    from alerting.history.database import address
+    from alerting.settings import AlertingSettings
+    from ecgstream.settings import load
+
+    set_to = load(AlertingSettings).alarm_db
+    return address(named or (set_to.get_secret_value() if set_to else None))
