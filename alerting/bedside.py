@@ -89,16 +89,15 @@ class Bedside:
 
     def silence(self, now_ns: int, *, anybody_s: float) -> None:
         """Let time pass in which nothing came from the patient."""
-        self._pass_time(now_ns)
-        if self._gone:
-            return
         rule = self._rules["source_stopped"]
-        stopped = rule.enabled and rule.after_s is not None and anybody_s >= rule.after_s
-        if not stopped and "source_stopped" in self._alarms:
+        over_s = anybody_s - rule.after_s if rule.enabled and rule.after_s is not None else -1.0
+        if over_s >= 0:
+            self._pass_time(now_ns - round(over_s * one.NS))
+            if not self._gone and not BY_SILENCE & self._alarms.keys():
+                self._start_silent("source_stopped")
+        elif "source_stopped" in self._alarms:
             self._end("source_stopped", ("others are heard again",))
-            self._pass_time(now_ns)
-        elif stopped and "source_stopped" not in self._alarms and "silent_patient" not in self._alarms:
-            self._start_silent("source_stopped")
+        self._pass_time(now_ns)
 
     def command(self, command: AlertCommand) -> str | None:
         """Do what somebody asks for; why not, where it cannot be done."""

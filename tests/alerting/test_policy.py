@@ -206,6 +206,14 @@ def test_a_stopped_source_is_an_alarm_of_its_own_and_turns_into_the_patients_sil
     assert ward.told()[1:] == ["source_stopped:end:inactive", "silent_patient:start:active"]
 
 
+def test_of_a_stopped_source_every_patient_is_told_the_same_however_late_somebody_looks() -> None:
+    ward = Ward()
+    ward.do(verdict(0, "normal"), after(1, seconds=3000, anybody_s=3000))
+    first, *again = alerts(ward.actions)
+    assert (first.condition, first.told_ns - first.onset_ns) == ("source_stopped", 20 * S)
+    assert {alert.phase for alert in again} == {"continue"}
+
+
 def test_a_patient_who_has_left_is_forgotten_and_every_alarm_told_to_its_end() -> None:
     ward = Ward()
     ward.do(tachycardia(0), after(1, seconds=RULES.forget_s))
