@@ -28,7 +28,8 @@ FROM python:3.11.14-slim-bookworm
 
 RUN groupadd --gid 10001 ecgstream \
     && useradd --uid 10001 --gid ecgstream --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ecgstream \
-    && install --directory --owner=ecgstream --group=ecgstream /data
+    && install --directory --owner=ecgstream --group=ecgstream /data \
+    && install --directory --owner=ecgstream --group=ecgstream --mode=0700 /var/lib/ecgstream
 COPY --from=build /opt/ecgstream /opt/ecgstream
 
 # Every cache goes to /tmp, so that the root file system can be read-only. In a container the health endpoint must
@@ -38,6 +39,7 @@ ENV PATH=/opt/ecgstream/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     XDG_CACHE_HOME=/tmp/cache \
     MPLCONFIGDIR=/tmp/matplotlib \
+    XDG_STATE_HOME=/var/lib \
     ECGSTREAM_DATA_DIR=/data \
     ECGSTREAM_HEALTH_HOST=0.0.0.0 \
     ECGSTREAM_HEALTH_PORT=9400

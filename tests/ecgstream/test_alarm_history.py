@@ -43,9 +43,8 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     store = AlarmStore(address(named), cluster="c")
     store.open()
     place = Place("ecg.alerts", 0)
-    store.record(
-        [Entry(place=place, offset=at, published_ns=0, message=each) for at, each in enumerate([*lives(), ACK])]
-    )
+    told: list[Alert | AlertCommand] = [*lives(), ACK]
+    store.record([Entry(place=place, offset=at, published_ns=0, message=each) for at, each in enumerate(told)])
     yield named
     store.close()
 
