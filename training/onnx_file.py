@@ -123,5 +123,18 @@ def _graph(
         shape.dim.add().dim_param = "batch"
         for size in outputs[output.name]:
             shape.dim.add().dim_value = size
+    without_traces(model)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def without_traces(model: onnx.ModelProto) -> None:
+    """Take out where in the source each node came from: paths of this machine, and another file on every machine."""
+    del model.metadata_props[:]
+    model.doc_string = ""
+    del model.graph.metadata_props[:]
+    for part in (*model.graph.node, *model.graph.initializer, *model.graph.value_info, *model.graph.input):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    for output in model.graph.output:
+        del output.metadata_props[:]

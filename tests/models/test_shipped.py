@@ -91,3 +91,10 @@ def test_the_card_gives_the_versions_that_ship() -> None:
         manifest.autoencoder.version,
     }
     assert "not a medical device" in card.lower()
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(SHIPPED).rglob("*.onnx")), ids=lambda path: f"{path.parent.name}/{path.name}"
+)
+def test_no_model_tells_where_it_was_made(path: Path) -> None:
+    assert b".py" not in path.read_bytes()
