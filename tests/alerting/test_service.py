@@ -119,7 +119,7 @@ async def test_poison_is_put_aside_and_the_gauges_follow(settings: KafkaSettings
 
     await until(lambda: gauge("partitions") == settings.partitions)
     await until(lambda: gauge("lag_messages") == 0)
-    assert gauge("open_alerts", {"kind": "physiological", "priority": "low"}) == 1
+    await until(lambda: gauge("open_alerts", {"kind": "physiological", "priority": "low"}) == 1)
     assert gauge("transactions_total") is not None
     assert runners[0].ready
     stop.set()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ class TwoTopics(Counter):
 
     def open(self, partition: int, progress: Mapping[bytes, bytes]) -> int | None:
         record = progress.get(b"count")
-        kept = json.loads(record) if record else {"seen": 0, "next": {}}
+        kept: dict[str, Any] = json.loads(record) if record else {"seen": 0, "next": {}}
         self.seen[partition], self.next[partition] = kept["seen"], kept["next"]
         return self.next[partition].get("samples")
 
