@@ -5,7 +5,7 @@ from ecg.segments import CLIP, MODEL_SAMPLES, WINDOW_SAMPLES
 from training.augment import Augmentation, Batch, augment, stretch
 from training.data import CLASSES, FRAMES, UNKNOWN
 
-NOTHING = Augmentation(drop_second=0, swap=0, rotate=0, flip=0, noise=0, cut=0, stretch=0)
+NOTHING = Augmentation(drop_second=0, swap=0, rotate=0, flip=0, noise=0, soften=0, cut=0, stretch=0)
 NOISE = torch.randn(3, 2, 4000, generator=torch.Generator().manual_seed(5))
 
 
@@ -58,12 +58,23 @@ def test_inputs_are_normalised_as_the_preprocessing_does(batch: Batch) -> None:
 
 
 def test_noise_has_the_power_that_was_asked_for(batch: Batch) -> None:
-    quiet = _with(batch, Augmentation(noise=1, snr_db=(40.0, 40.0), rotate=0, swap=0, flip=0, cut=0, stretch=0))
-    loud = _with(batch, Augmentation(noise=1, snr_db=(0.0, 0.0), rotate=0, swap=0, flip=0, cut=0, stretch=0))
+    quiet = _with(
+        batch, Augmentation(noise=1, snr_db=(40.0, 40.0), rotate=0, swap=0, flip=0, soften=0, cut=0, stretch=0)
+    )
+    loud = _with(batch, Augmentation(noise=1, snr_db=(0.0, 0.0), rotate=0, swap=0, flip=0, soften=0, cut=0, stretch=0))
     signal = batch.inputs[2:, 0].flatten()
     kept = [float(torch.corrcoef(torch.stack([signal, of.inputs[2:, 0].flatten()]))[0, 1]) for of in (quiet, loud)]
     assert kept[0] > 0.99
     assert kept[1] == pytest.approx(0.5**0.5, abs=0.15)  # as much noise as signal
+
+
+def test_a_softened_signal_has_lost_its_high_frequencies_alone(batch: Batch) -> None:
+    chances = {"rotate": 0.0, "swap": 0.0, "flip": 0.0, "noise": 0.0, "drop_second": 0.0, "cut": 0.0, "stretch": 0.0}
+    sharp, soft = (_with(batch, Augmentation(**chances, soften=share)).inputs[2:, 0] for share in (0.0, 1.0))
+    power = [torch.fft.rfft(of).abs().square().sum(dim=0) for of in (sharp, soft)]
+    hertz = torch.fft.rfftfreq(MODEL_SAMPLES, 0.01)
+    kept = [float(power[1][band].sum() / power[0][band].sum()) for band in ((hertz > 1) & (hertz < 5), hertz > 25)]
+    assert kept[0] > 4 * kept[1]
 
 
 def test_the_same_seed_gives_the_same_batch(batch: Batch) -> None:

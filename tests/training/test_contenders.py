@@ -81,9 +81,9 @@ class TestSequenceNetworks:
             abnormal=torch.tensor([0.0] * 4 + [1.0] * 4),
             weight=torch.ones(8),
         )
-        optimiser = torch.optim.Adam(network.parameters(), 1e-2)
+        optimiser = torch.optim.Adam(network.parameters(), 3e-3)
         network.train()
-        for _ in range(40):
+        for _ in range(60):
             optimiser.zero_grad()
             cnn_loss(network, batch).backward()  # type: ignore[no-untyped-call] # torch annotates it on no version
             optimiser.step()

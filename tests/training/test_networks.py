@@ -1,10 +1,12 @@
 import pytest
 import torch
+from torch.nn import functional
 
 from ecg.segments import MODEL_SAMPLES, WINDOW_SAMPLES
 from training.data import CLASSES, FRAMES
 from training.networks import (
     HIDDEN_PATCHES,
+    JUDGED_PATCHES,
     MAP_FRAMES,
     PASSES,
     PATCH,
@@ -74,11 +76,24 @@ def test_the_verdict_uses_the_context(segments: torch.Tensor) -> None:
 
 def test_the_passes_hide_every_sample_of_the_window_once() -> None:
     passes = Autoencoder().passes
-    assert passes.shape == (PASSES, PATCHES)
+    assert passes.shape == (PASSES, JUDGED_PATCHES)
     hidden = passes.sum(dim=0)
     assert set(hidden.tolist()) == {0.0, 1.0}
     assert int(hidden.sum()) == HIDDEN_PATCHES
     assert hidden.repeat_interleave(PATCH)[-WINDOW_SAMPLES:].all()
+
+
+def test_the_autoencoder_looks_no_further_back_than_its_layers_reach(segments: torch.Tensor) -> None:
+    network = Autoencoder().eval()
+    lead = segments[:, 0, -VIEW_SAMPLES:]
+    unseen = PATCHES - JUDGED_PATCHES
+    with torch.inference_mode():
+        short = network(segments).reconstruction
+        whole = torch.zeros_like(lead)
+        for hidden in functional.pad(network.passes, (unseen, 0)):
+            marked = hidden.expand(len(lead), PATCHES)
+            whole = whole + network.fill(lead, marked) * hidden.repeat_interleave(PATCH)
+    assert _same(short, whole[:, -WINDOW_SAMPLES:])
 
 
 def test_what_is_hidden_is_not_seen(segments: torch.Tensor) -> None:
