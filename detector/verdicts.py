@@ -128,7 +128,9 @@ def _reasons(
 ) -> tuple[str, ...]:
     """Why the verdict is what it is, in words, the weightiest first."""
     by_weight = list(PRIORITIES)
-    reasons = [in_words(finding) for finding in sorted(findings, key=lambda found: by_weight.index(found.kind))]
+    sorted_findings = sorted(findings, key=lambda found: by_weight.index(found.kind))
+    # Two couplets in a window are one reason.
+    reasons = list(dict.fromkeys(in_words(finding) for finding in sorted_findings))
     if abnormal:
         reasons.extend(_beats_and_scores(judgement, manifest))
     noted = {
