@@ -141,11 +141,17 @@ def load_manifest(directory: Path) -> Manifest:
             f"{expected}: export the models anew"
         )
     for model in (manifest.cnn, manifest.autoencoder):
-        _check_file(directory / model.file, model)
+        check_file(directory / model.file, model, (MODEL_LEADS, MODEL_SAMPLES))
     return manifest
 
 
-def _check_file(path: Path, model: ModelFile) -> None:
+def check_file(path: Path, model: ModelFile, input_shape: tuple[int, ...]) -> None:
+    """Hold a model's file against what its manifest says of it, and that against what this program gives.
+
+    Raises
+    ------
+    ModelError : when the file is missing, damaged or another, or takes another shape
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -156,8 +162,7 @@ def _check_file(path: Path, model: ModelFile) -> None:
             f"{path} ({len(content)} bytes) has SHA-256 {digest[:12]}..., the manifest says {model.sha256[:12]}...: "
             "the file is damaged or not the one that was measured; restore it, or export the models anew"
         )
-    if model.input_shape != (MODEL_LEADS, MODEL_SAMPLES):
+    if model.input_shape != input_shape:
         raise ModelError(
-            f"{path} takes input of shape {model.input_shape}, this program gives {(MODEL_LEADS, MODEL_SAMPLES)}: "
-            "export the models anew"
+            f"{path} takes input of shape {model.input_shape}, this program gives {input_shape}: export the models anew"
         )

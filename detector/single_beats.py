@@ -3,7 +3,6 @@
 They learned from one patient: a figure on them says nothing about a new one.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from detector.manifest import MANIFEST, ModelError, ModelFile, Probability
+from detector.manifest import MANIFEST, ModelError, ModelFile, Probability, check_file
 from detector.scorer import open_session
 from ecg.errors import EcgStreamError
 from ecg.records import Float32Array
@@ -218,22 +217,9 @@ def load_beat_manifest(directory: Path) -> BeatManifest:
     except ValidationError as error:
         raise ModelError(f"{path} is no manifest of single-beat models, version 1: {error}") from error
     for model, outputs in ((manifest.cnn, CNN_OUTPUTS), (manifest.autoencoder, AUTOENCODER_OUTPUTS)):
-        if (model.input_shape, model.outputs) != ((BEAT_SAMPLES,), outputs):
+        if model.outputs != outputs:
             raise ModelError(
-                f"{path}: {model.file} takes {model.input_shape} and gives {model.outputs}, this program knows "
-                f"({BEAT_SAMPLES},) and {outputs}: train anew"
+                f"{path}: {model.file} gives {model.outputs}, this program knows {outputs}: export the models anew"
             )
-        _check_hash(directory / model.file, model.sha256)
+        check_file(directory / model.file, model, (BEAT_SAMPLES,))
     return manifest
-
-
-def _check_hash(path: Path, expected: str) -> None:
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror}): restore it, or train anew") from error
-    if digest != expected:
-        raise ModelError(
-            f"{path} has SHA-256 {digest[:12]}..., the manifest says {expected[:12]}...: damaged, or not the "
-            "one that was measured; restore it, or train anew"
-        )

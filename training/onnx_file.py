@@ -41,6 +41,7 @@ def write_onnx(
     input_name: str,
     probes: Tensor,
     outputs: dict[str, tuple[int, ...]],
+    family: str = "",
 ) -> tuple[ModelFile, float]:
     """Write a network; returns what a manifest says of the file, and the largest difference to torch.
 
@@ -50,6 +51,7 @@ def write_onnx(
     directory : where ``<name>.onnx`` goes
     input_name, probes : what the input is called, and two or more of them, on which torch and the file are compared
     outputs : names and shapes of the network's first outputs, without the batch axis
+    family : stands before the name in the version, where there are several networks of one name
 
     Raises
     ------
@@ -61,7 +63,7 @@ def write_onnx(
     described = ModelFile(
         file=f"{name}.onnx",
         sha256=digest,
-        version=f"{name}-{digest[:8]}",
+        version=f"{family}{name}-{digest[:8]}",
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         input_name=input_name,
         input_shape=tuple(probes.shape[1:]),

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-import training.ecg5000_export
+import training.onnx_file
 from detector.single_beats import CNN_OUTPUTS, SingleBeatScorer, normalised
 from ecg.errors import EcgStreamError
 from tests.training.ecg5000_tables import table, write, write_tables
 from training.ecg5000 import TEST_FILE, TRAIN_FILE, TRAIN_ROWS, read_test, read_training
-from training.ecg5000_export import beat_difference, export_beat_network, export_pair, report
+from training.ecg5000_export import beat_probes, export_beat_network, export_pair, report
 from training.ecg5000_fit import BeatFit, fit_autoencoder, fit_classifier, folds_of
 from training.ecg5000_networks import CLASSIFIERS, BeatAutoencoder, BeatCnn, MeanClassifier
 from training.ecg5000_table import tables
 from training.ecg5000_train import BeatTraining, Family, Measured, fit_family, measure_family
-from training.onnx_file import TOLERANCE
+from training.onnx_file import TOLERANCE, largest_difference
 from training.records import SplitError
 
 # onnxscript and torch deprecate things of their own among themselves.
@@ -159,10 +159,10 @@ def test_other_weights_are_noticed(tmp_path: Path) -> None:
     assert difference <= TOLERANCE
     with torch.no_grad():
         network.head.bias[2] += 0.01
-    assert beat_difference(network, tmp_path, described) > TOLERANCE
+    assert largest_difference(network, tmp_path, described, beat_probes()) > TOLERANCE
 
 
 def test_a_file_that_differs_is_not_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training.ecg5000_export, "beat_difference", lambda *_: float("nan"))
+    monkeypatch.setattr(training.onnx_file, "largest_difference", lambda *_: float("nan"))
     with pytest.raises(EcgStreamError, match="do not ship it"):
         export_beat_network(BeatAutoencoder(width=4), tmp_path, "autoencoder", {"error": (), "reconstruction": (140,)})
