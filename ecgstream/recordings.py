@@ -1,13 +1,15 @@
 """Which recordings a command means, and where they are."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ecg.data import data_directory
 from ecg.labels import records_named
 from ecg.records import Record
 from ecg.wfdb_files import TOY_NAME, load_record
-from ecgstream.settings import ProcessSettings
+from ecgstream.settings import ProcessSettings, load
+from training.records import TrainingRecords
 
 DATABASE = "mitdb"
 FAVOURITE = "208"  # many premature ventricular beats from the first minute on
@@ -57,3 +59,31 @@ def noise_record(name: str, process: ProcessSettings) -> Record:
     EcgStreamError : when it is not in the data directory
     """
     return load_record(name, data_directory(process.data_dir) / NOISE_DATABASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingData:
+    """What a training learns from: records, the folder of prepared windows, the folder of the noise records."""
+
+    records: TrainingRecords
+    cache: Path
+    noise: Path
+
+
+def training_data(
+    run_directory: Path, *, data: Path | None, records: str, noise: Path | None, cache: Path | None
+) -> TrainingData:
+    """What the options of a training command mean.
+
+    Raises
+    ------
+    EcgStreamError : when a record is not there
+    SplitError : when one is of the test set
+    """
+    process = load(ProcessSettings)
+    folder = records_folder(data, process)
+    return TrainingData(
+        records=TrainingRecords(directory=folder, names=names_of([records], folder)),
+        cache=cache or run_directory / "windows",
+        noise=noise or data_directory(process.data_dir) / NOISE_DATABASE,
+    )

@@ -32,22 +32,18 @@ def fit_networks(
     """Fit every network from several seeds and export them to ONNX; what was cut off goes on."""
     from rich.console import Console
 
-    from ecg.data import data_directory
     from ecgstream.commands.models import need_torch
-    from ecgstream.recordings import NOISE_DATABASE, names_of, records_folder
-    from ecgstream.settings import ProcessSettings, load
+    from ecgstream.recordings import training_data
 
     need_torch()
     from training.comparison import ComparisonSettings, fit_comparison
-    from training.records import TrainingRecords
 
-    process = load(ProcessSettings)
-    folder = records_folder(data, process)
+    given = training_data(run_directory, data=data, records=records, noise=noise, cache=cache)
     fits = fit_comparison(
-        TrainingRecords(directory=folder, names=names_of([records], folder)),
+        given.records,
         run_directory,
-        cache=cache or run_directory / "windows",
-        noise=noise or data_directory(process.data_dir) / NOISE_DATABASE,
+        cache=given.cache,
+        noise=given.noise,
         settings=ComparisonSettings(seeds=seeds, workers=workers),
         console=Console(stderr=True),
     )
@@ -104,24 +100,20 @@ def groups(
     """Leave out one series of recordings, learn from the other, and judge the one left out; training records alone."""
     from rich.console import Console
 
-    from ecg.data import data_directory
     from ecgstream.commands.models import need_torch
-    from ecgstream.recordings import NOISE_DATABASE, names_of, records_folder
+    from ecgstream.recordings import training_data
     from ecgstream.running import STDOUT, write_json
-    from ecgstream.settings import ProcessSettings, load
 
     need_torch()
     from training.groups import compare_groups, table
-    from training.records import TrainingRecords
     from training.train import TrainingSettings
 
-    process = load(ProcessSettings)
-    folder = records_folder(data, process)
+    given = training_data(run_directory, data=data, records=records, noise=noise, cache=cache)
     figures = compare_groups(
-        TrainingRecords(directory=folder, names=names_of([records], folder)),
+        given.records,
         run_directory,
-        cache=cache or run_directory / "windows",
-        noise=noise or data_directory(process.data_dir) / NOISE_DATABASE,
+        cache=given.cache,
+        noise=given.noise,
         settings=TrainingSettings(workers=workers),
         console=Console(stderr=True),
     )

@@ -62,23 +62,19 @@ def train(
     """Train both networks, calibrate them and choose thresholds; a run that was cut off goes on."""
     from rich.console import Console
 
-    from ecg.data import data_directory
-    from ecgstream.recordings import NOISE_DATABASE, names_of, records_folder
-    from ecgstream.settings import ProcessSettings, load
+    from ecgstream.recordings import training_data
 
     need_torch()
-    from training.records import TrainingRecords
     from training.train import TrainingSettings
     from training.train import train as train_networks
 
-    process = load(ProcessSettings)
-    folder = records_folder(data, process)
+    given = training_data(run_directory, data=data, records=records, noise=noise, cache=cache)
     run_directory.mkdir(parents=True, exist_ok=True)
     train_networks(
-        TrainingRecords(directory=folder, names=names_of([records], folder)),
+        given.records,
         run_directory,
-        cache=cache or run_directory / "windows",
-        noise=noise or data_directory(process.data_dir) / NOISE_DATABASE,
+        cache=given.cache,
+        noise=given.noise,
         settings=TrainingSettings(workers=workers),
         console=Console(stderr=True),
     )

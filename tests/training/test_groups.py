@@ -2,27 +2,18 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from rich.console import Console
 
 from ecg.errors import EcgStreamError
+from tests.ecgstream.commands import status_of
 from tests.training.recordings import write_record
-from training.fit import Fit
+from tests.training.test_train import BEAT_S, TINY
 from training.groups import compare_groups, table
 from training.records import TrainingRecords
-from training.train import TrainingSettings, train
+from training.train import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-TINY = TrainingSettings(
-    folds=2,
-    cnn=Fit(steps=2, batch=8),
-    autoencoder=Fit(steps=2, batch=8),
-    cnn_network={"shape_channels": 8, "rhythm_channels": 8},
-    autoencoder_network={"channels": 8},
-    workers=1,
-)
-BEAT_S = np.arange(0.5, 59.5, 0.75)
 QUIET = Console(quiet=True)
 
 
@@ -56,3 +47,11 @@ def test_records_of_one_series_are_refused(folder: Path, tmp_path: Path) -> None
     records = TrainingRecords(directory=folder, names=("101",))
     with pytest.raises(EcgStreamError, match=r"no finished training run|of one series"):
         compare_groups(records, tmp_path, cache=tmp_path, noise=folder, settings=TINY, console=QUIET)
+
+
+def test_the_command_refuses_what_is_no_finished_run(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert status_of(["compare", "groups", str(run), "--data", str(folder), "--records", "101,203"]) == 1
+    assert "run `ecgstream train` first" in capsys.readouterr().err
