@@ -102,8 +102,17 @@ def kinds() -> tuple[type[BaseSettings], ...]:
     from bus.settings import KafkaSettings
     from detector.settings import DetectorSettings
     from producer.settings import FaultSettings, ReplaySettings
+    from web.settings import WebSettings
 
-    return ProcessSettings, KafkaSettings, DetectorSettings, AlertingSettings, ReplaySettings, FaultSettings
+    return (
+        ProcessSettings,
+        KafkaSettings,
+        DetectorSettings,
+        AlertingSettings,
+        WebSettings,
+        ReplaySettings,
+        FaultSettings,
+    )
 
 
 def _told(kind: type[BaseSettings], error: ValidationError, given: dict[str, Any]) -> SettingsError:

@@ -119,6 +119,37 @@ def alert(
     run(serve("alerting", kafka, load(ProcessSettings, health_port=health_port), work))
 
 
+def web(
+    *,
+    host: Annotated[str | None, typer.Option(help="Where to listen.  [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Where to listen; 0 takes a free port.  [default: 8000]")] = None,
+    bootstrap_servers: BootstrapServers = None,
+    models: Models = None,
+    health_port: HealthPort = None,
+) -> None:
+    """Serve the page and the REST interface: patients live, files scored, alarms answered."""
+    from alerting.settings import AlertingSettings
+    from bus.settings import KafkaSettings
+    from detector.settings import DetectorSettings
+    from ecgstream.running import run
+    from ecgstream.services import serve
+    from ecgstream.settings import ProcessSettings, load
+    from web.service import run as page
+    from web.settings import WebSettings
+
+    kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
+    settings = load(WebSettings, host=host, port=port)
+    detector = load(DetectorSettings, models=models)
+    alerting = load(AlertingSettings)
+
+    async def work(service: "Service") -> None:
+        await page(
+            kafka, settings, detector, alerting, service.stop, registry=service.registry, on_start=service.started
+        )
+
+    run(serve("web", kafka, load(ProcessSettings, health_port=health_port), work))
+
+
 def replay(
     *,
     record: Record = None,

@@ -1,0 +1,1 @@
+"""The REST interface and the live page: watch patients, score a file, answer an alarm."""

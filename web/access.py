@@ -1,0 +1,62 @@
+"""Who asks, and what they may do: viewers look, responders answer alarms and score files, admins see all."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Literal, get_args
+
+from fastapi import Depends, Request
+
+from web.problems import ProblemError
+
+Role = Literal["viewer", "responder", "admin"]
+ROLES: tuple[Role, ...] = get_args(Role)  # each may do what those before it may
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks.
+
+    Attributes
+    ----------
+    name : stands in the alarm history as who acknowledged
+    role : what they may do
+    """
+
+    name: str
+    role: Role
+
+
+async def caller(request: Request) -> Caller:
+    """Who sent a request.
+
+    Raises
+    ------
+    ProblemError : when nobody that is known
+    """
+    found: Caller | None = getattr(request.state, "caller", None)
+    if found is None:
+        raise ProblemError(
+            HTTPStatus.UNAUTHORIZED,
+            "nobody is signed in: sign in, or send a token",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    return found
+
+
+def at_least(role: Role) -> Callable[[Caller], Awaitable[Caller]]:
+    """A dependency that lets callers of a role and those above it through."""
+
+    async def checked(found: Annotated[Caller, Depends(caller)]) -> Caller:
+        if ROLES.index(found.role) < ROLES.index(role):
+            raise ProblemError(
+                HTTPStatus.FORBIDDEN, f"a {found.role} may not do this, a {role} may: ask who gave you access"
+            )
+        return found
+
+    return checked
+
+
+Viewer = Annotated[Caller, Depends(at_least("viewer"))]
+Responder = Annotated[Caller, Depends(at_least("responder"))]
+Admin = Annotated[Caller, Depends(at_least("admin"))]

@@ -1,0 +1,94 @@
+"""Errors as problem details (RFC 9457): one form for all that goes wrong."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+
+from ecg.errors import EcgStreamError
+
+MEDIA_TYPE = "application/problem+json"
+
+log = structlog.get_logger(__name__)
+
+
+class Problem(BaseModel):
+    """What went wrong.
+
+    Attributes
+    ----------
+    type : says which kind of problem; "about:blank" for what the status says already
+    title : the kind in words
+    status : HTTP's status
+    detail : the value, the limit and the remedy
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+
+
+class ProblemError(EcgStreamError):
+    """A request that is answered with a problem.
+
+    Parameters
+    ----------
+    status : HTTP's status
+    detail : the value, the limit and the remedy
+    headers : sent with it
+    """
+
+    def __init__(self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.headers = headers
+
+
+def responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """Problems that a route may answer with, for its OpenAPI document."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status.value: {"description": status.phrase, "content": content} for status in statuses}
+
+
+def problem(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The answer that tells of a problem."""
+    told = Problem(title=status.phrase, status=status.value, detail=detail)
+    return JSONResponse(told.model_dump(), status_code=status.value, headers=headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Let an application tell all its errors as problems."""
+
+    @app.exception_handler(ProblemError)
+    async def _told(_: Request, error: ProblemError) -> JSONResponse:
+        return problem(error.status, str(error), error.headers)
+
+    @app.exception_handler(EcgStreamError)
+    async def _refused(_: Request, error: EcgStreamError) -> JSONResponse:
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def _malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{place}: {first['msg']}: correct it")
+
+    @app.exception_handler(HTTPException)
+    async def _plain(_: Request, error: HTTPException) -> JSONResponse:
+        return problem(HTTPStatus(error.status_code), str(error.detail), error.headers)
+
+    @app.exception_handler(Exception)
+    async def _unforeseen(_: Request, error: Exception) -> JSONResponse:
+        log.error("request_failed", error=repr(error), exc_info=error)
+        return problem(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed on this request; its log says why: tell who runs it"
+        )

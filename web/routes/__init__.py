@@ -1,0 +1,1 @@
+"""What the interface answers, one file a subject."""

@@ -1,0 +1,52 @@
+"""What runs here: version, models, and whether it is well."""
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from web.access import Role, Viewer
+from web.parts import Parts
+
+
+class Me(BaseModel):
+    """Who is signed in."""
+
+    name: str
+    role: Role
+
+
+class Models(BaseModel):
+    """What scores here. ``models`` is the manifest of the ONNX files: hashes, input, thresholds, figures."""
+
+    version: str
+    models: dict[str, Any]
+
+
+class Health(BaseModel):
+    """The service answers."""
+
+    status: str = "ok"
+
+
+def routes(parts: Parts) -> APIRouter:
+    """The routes of this subject."""
+    router = APIRouter(tags=["system"])
+
+    @router.get("/health")
+    async def health() -> Health:
+        """Whether the service answers."""
+        return Health()
+
+    @router.get("/me")
+    async def me(caller: Viewer) -> Me:
+        """Who is signed in, and as what."""
+        return Me(name=caller.name, role=caller.role)
+
+    @router.get("/models")
+    async def models(_: Viewer) -> Models:
+        """Which networks score here, by which data they were trained, and how good they are."""
+        return Models(version=version("ecgstream"), models=parts.scorer.manifest.model_dump(mode="json"))
+
+    return router

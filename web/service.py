@@ -1,0 +1,138 @@
+"""The web service: the server around the application."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from alerting.history.database import address
+from alerting.rules import load_rules
+from alerting.settings import AlertingSettings
+from bus.settings import KafkaSettings
+from detector.scorer import Scorer
+from detector.settings import DetectorSettings
+from ecg.errors import EcgStreamError
+from ecg.segments import Preprocessing
+from ops.clock import Clock, SystemClock
+from ops.probes import probing
+from web.app import make_app
+from web.metrics import WebMetrics
+from web.parts import Parts
+from web.settings import WebSettings
+
+LEAVE_S = 3  # for the requests under way
+
+log = structlog.get_logger(__name__)
+
+
+class Ready(Protocol):
+    """Says whether the service answers."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it does."""
+
+
+async def run(
+    kafka: KafkaSettings,
+    settings: WebSettings,
+    detector: DetectorSettings,
+    alerting: AlertingSettings,
+    stop: asyncio.Event,
+    *,
+    registry: CollectorRegistry,
+    on_start: Callable[[Ready], None] = lambda _: None,
+    clock: Clock | None = None,
+) -> None:
+    """Serve until ``stop`` is set.
+
+    Parameters
+    ----------
+    kafka, settings : how to reach Kafka, and where to listen
+    detector, alerting : models, preprocessing, rules and the alarm history: those of the services
+    stop : set it to end
+    registry : where the metrics go
+    on_start : is handed what says whether it is ready
+
+    Raises
+    ------
+    ModelError : when the models do not fit
+    RulesError : when the alarm rules cannot be used
+    AddressError : when the address of the alarm history is none
+    EcgStreamError : when it cannot listen
+    """
+    clock = clock or SystemClock()
+    metrics = WebMetrics(registry)
+    named = alerting.alarm_db
+    parts = Parts(
+        kafka=kafka,
+        settings=settings,
+        detector=detector,
+        scorer=Scorer(
+            detector.models, preprocessing=Preprocessing(mains_hz=detector.mains_hz), threads=detector.threads
+        ),
+        rules=load_rules(alerting.rules),
+        alarm_db=address(named.get_secret_value() if named else None),
+        metrics=metrics,
+        clock=clock,
+    )
+    with _listening(settings) as listener:
+        server = _Server(make_app(parts))
+        on_start(server)
+        log.info("web", address=f"http://{settings.host}:{listener.getsockname()[1]}/")
+        async with probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=lambda: None):
+            serving = asyncio.create_task(server.serve([listener]))
+            asked = asyncio.create_task(stop.wait())
+            await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+            asked.cancel()
+            server.should_exit = True
+            await serving
+
+
+@contextlib.contextmanager
+def _listening(settings: WebSettings) -> Iterator[socket.socket]:
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][
+            0
+        ]
+        listener = socket.create_server((settings.host, settings.port), family=family)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise EcgStreamError(
+            f"cannot serve the page on {settings.host}:{settings.port}: {reason}: choose another port with "
+            "ECGSTREAM_WEB_PORT (0 takes a free one)"
+        ) from error
+    with listener:
+        yield listener
+
+
+class _Server(uvicorn.Server):
+    """Serves the application; signals are the service's own business."""
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,  # paths hold patients' ids
+                server_header=False,
+                ws="websockets-sansio",
+                timeout_graceful_shutdown=LEAVE_S,
+            )
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether it answers."""
+        return bool(self.started)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals as they are."""
+        yield
