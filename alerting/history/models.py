@@ -3,7 +3,18 @@
 ``alarm_events`` and ``actions`` are append-only: triggers, which the migrations make, refuse to change or delete a row.
 """
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 metadata = MetaData()
 
@@ -71,4 +82,40 @@ positions = Table(
     Column("partition", Integer, nullable=False),
     Column("next_offset", BigInteger, nullable=False),
     PrimaryKeyConstraint("cluster", "topic", "partition"),
+)
+
+# The outbox: each message for each channel that takes it, written with the message itself. ``urgency`` is the rank of
+# its priority, 0 the highest; ``queued_ns`` the wall time from which its age counts, ``done_ns`` that at which it was
+# delivered or given up. ``error`` is the last one, without secrets.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    # SQLite numbers rows by itself in a column of this type alone.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("channel", Text, nullable=False),
+    Column("alarm", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("urgency", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("queued_ns", BigInteger, nullable=False),
+    Column("next_try_ns", BigInteger, nullable=False),
+    Column("error", Text),
+    Column("done_ns", BigInteger),
+    UniqueConstraint("channel", "alarm", "sequence", name="deliveries_once"),
+    Index("deliveries_by_state", "channel", "state", "urgency", "id"),
+    Index("deliveries_by_end", "channel", "done_ns"),
+)
+
+# How each channel fares, whoever works it: who sends over it now, whether it is left alone for a while because it
+# failed, and up to when its rate limit has been used up. Wall time.
+channels = Table(
+    "channels",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text),
+    Column("held_until_ns", BigInteger, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("closed_until_ns", BigInteger, nullable=False),
+    Column("paced_ns", BigInteger, nullable=False),
 )
