@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Literal, get_args
 
-from fastapi import Depends, Request
+from fastapi import Depends
+from starlette.requests import HTTPConnection
 
 from web.problems import ProblemError
 
@@ -27,14 +28,14 @@ class Caller:
     role: Role
 
 
-async def caller(request: Request) -> Caller:
-    """Who sent a request.
+async def caller(connection: HTTPConnection) -> Caller:
+    """Who sent a request, or opened a WebSocket.
 
     Raises
     ------
     ProblemError : when nobody that is known
     """
-    found: Caller | None = getattr(request.state, "caller", None)
+    found: Caller | None = getattr(connection.state, "caller", None)
     if found is None:
         raise ProblemError(
             HTTPStatus.UNAUTHORIZED,

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from web import problems
 from web.parts import Parts
 from web.routes import system
+from web.safety.protect import protect
 
 API = "/api/v1"
 
@@ -15,6 +16,10 @@ def make_app(parts: Parts) -> FastAPI:
     Parameters
     ----------
     parts : what the routes stand on
+
+    Raises
+    ------
+    OpenAccessError : when it would be open to a network
     """
     app = FastAPI(
         title="ecgstream",
@@ -27,4 +32,5 @@ def make_app(parts: Parts) -> FastAPI:
     problems.install(app)
     for router in (system.routes(parts),):
         app.include_router(router, prefix=API)
+    protect(app, parts.settings)
     return app

@@ -65,6 +65,7 @@ async def run(
     ModelError : when the models do not fit
     RulesError : when the alarm rules cannot be used
     AddressError : when the address of the alarm history is none
+    OpenAccessError : when nobody need sign in and it would listen on a network
     EcgStreamError : when it cannot listen
     """
     clock = clock or SystemClock()
@@ -82,8 +83,8 @@ async def run(
         metrics=metrics,
         clock=clock,
     )
+    server = _Server(make_app(parts))
     with _listening(settings) as listener:
-        server = _Server(make_app(parts))
         on_start(server)
         log.info("web", address=f"http://{settings.host}:{listener.getsockname()[1]}/")
         async with probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=lambda: None):

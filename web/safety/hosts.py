@@ -1,0 +1,64 @@
+"""Under which names the service answers: a page of another name must not reach it (DNS rebinding)."""
+
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from ipaddress import ip_address
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from web import problems
+
+_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253})(?::\d{1,5})?", re.IGNORECASE)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, as it is written in an address, is this machine and cannot be another.
+
+    Parameters
+    ----------
+    host : a name or an IP address; IPv6 with or without brackets
+    """
+    name = host.lower().removeprefix("[").removesuffix("]")
+    try:
+        return name == "localhost" or ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def host_of(header: str | None) -> str | None:
+    """The host of a Host header without its port, in lower case; None when it is not one."""
+    match = _HOST.fullmatch(header or "")
+    return match[1].lower() if match else None
+
+
+class KnownHosts:
+    """Answers only requests that name a known host.
+
+    A page of another site whose name is made to point at this machine sends that name: without this, whatever
+    somebody surfs to could read a service that trusts everybody on the machine.
+
+    Parameters
+    ----------
+    app : what answers
+    hosts : names besides those of this machine; None means any
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Iterable[str] | None) -> None:
+        self._app = app
+        self._hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer or refuse a request."""
+        if scope["type"] in {"http", "websocket"}:
+            host = host_of(Headers(scope=scope).get("host"))
+            if host is None or not (self._hosts is None or host in self._hosts or is_loopback(host)):
+                refusal = problems.problem(
+                    HTTPStatus.MISDIRECTED_REQUEST,
+                    "the Host header does not name this service: use the address that it was given "
+                    "(ECGSTREAM_WEB_URL), or localhost",
+                )
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
