@@ -6,7 +6,12 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-pytest_plugins = ["tests.support.kafka", "tests.support.postgres"]
+pytest_plugins = [
+    "tests.support.kafka",
+    "tests.support.postgres",
+    "tests.support.browser",
+    "tests.support.live_ward",
+]
 
 # No test judges time: a machine may be slow, and the first call of a filter designs it. On CI a change is judged by
 # the same examples each time; anywhere else new ones are tried.

@@ -1,0 +1,104 @@
+"""A real browser on the whole real system: Chromium, and a ward of recordings that runs while the tests look at it."""
+
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+
+ARTEFACTS = Path(os.environ.get("ECGSTREAM_TEST_ARTEFACTS", Path(__file__).resolve().parents[2] / ".artefacts"))
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE_MS = 20_000.0  # far beyond what a slow machine needs: reaching it is a failure, not a measurement
+DESKTOP = (1440, 900)
+PHONE = (390, 844)
+_ANSWERED = re.compile(r"Failed to load resource: the server responded with a status of (\d{3})")
+
+
+class Watched:
+    """A page, and what it complained about.
+
+    Parameters
+    ----------
+    page : the browser's page
+
+    Attributes
+    ----------
+    complaints : errors on the console, exceptions that nobody caught, and what the content security policy refused
+    allowed : HTTP statuses that the test provokes; the browser puts every one of 400 and above on the console
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        self.allowed: set[int] = set()
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.complaints.append(f"not caught: {error}"))
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type != "error":
+            return
+        answered = _ANSWERED.match(message.text)
+        if answered and int(answered[1]) in self.allowed:
+            return
+        self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
+
+
+OpenPage = Callable[..., Awaitable[Watched]]
+
+
+def program() -> str | None:
+    """Where Chromium is; None where there is none."""
+    return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """A headless Chromium that all tests share; skipped where there is none."""
+    path = program()
+    if path is None:
+        pytest.skip("no Chromium here: scripts/debian.sh brings it on Debian as root, or install it")
+    # Chromium's sandbox refuses to work for root, as which containers run tests.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def watched(chromium: Browser) -> AsyncIterator[OpenPage]:
+    """Opens pages, each in a browser profile of its own; the test fails when one complains of anything."""
+    opened: list[Watched] = []
+    async with AsyncExitStack() as stack:
+
+        async def open_one(*, size: tuple[int, int] = DESKTOP, **options: Any) -> Watched:
+            context = await chromium.new_context(viewport={"width": size[0], "height": size[1]}, **options)
+            stack.push_async_callback(context.close)
+            context.set_default_timeout(PATIENCE_MS)
+            one = Watched(await context.new_page())
+            opened.append(one)
+            return one
+
+        yield open_one
+    complaints = [complaint for one in opened for complaint in one.complaints]
+    assert not complaints, "the page complains:\n" + "\n".join(complaints)
+
+
+async def shot(page: Page, name: str, *, whole: bool = False) -> Path:
+    """Keep a picture of a page among the artefacts of the tests.
+
+    Parameters
+    ----------
+    page : as it is now
+    name : of the file, without its ending
+    whole : what is below the fold, too
+    """
+    path = ARTEFACTS / f"{name}.png"  # Playwright makes the folder
+    await page.screenshot(path=path, full_page=whole, animations="disabled")
+    return path
