@@ -15,6 +15,7 @@ import onnxruntime as ort
 from detector.beat_map import BeatFinding, BeatMapReader
 from detector.manifest import Manifest, ModelError, ModelFile, load_manifest
 from detector.parts import part_evidence
+from detector.settings import DetectorSettings
 from detector.stream import DueWindow
 from ecg.beats import find_beats, heart_rate_bpm
 from ecg.fibrillation import wave_leakage
@@ -170,6 +171,16 @@ class Scorer:
     ) -> list[Float32Array]:
         found: list[Float32Array] = session.run(list(outputs), {model.input_name: inputs})
         return found
+
+
+def scorer_of(settings: DetectorSettings) -> Scorer:
+    """The scorer that the detector would use under these settings.
+
+    Raises
+    ------
+    ModelError : when the models do not fit
+    """
+    return Scorer(settings.models, preprocessing=Preprocessing(mains_hz=settings.mains_hz), threads=settings.threads)
 
 
 def open_session(directory: Path, model: ModelFile, threads: int) -> ort.InferenceSession:

@@ -8,10 +8,9 @@ from prometheus_client import CollectorRegistry
 from bus.exactly_once import ExactlyOnce
 from bus.settings import KafkaSettings
 from detector.metrics import DetectorMetrics
-from detector.scorer import Scorer
+from detector.scorer import scorer_of
 from detector.settings import DetectorSettings
 from detector.transform import SERVICE, DetectorTransform
-from ecg.segments import Preprocessing
 from ops.clock import Clock, SystemClock
 from ops.probes import probing
 
@@ -42,7 +41,7 @@ async def run(
     """
     clock = clock or SystemClock()
     metrics = DetectorMetrics(registry)
-    scorer = Scorer(settings.models, preprocessing=Preprocessing(mains_hz=settings.mains_hz), threads=settings.threads)
+    scorer = scorer_of(settings)
     transform = DetectorTransform(
         scorer, silent_s=settings.silent_s, forget_s=settings.forget_s, metrics=metrics, clock=clock
     )

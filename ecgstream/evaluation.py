@@ -19,12 +19,11 @@ from bus.clients import KafkaReader
 from bus.messages import Alert, Verdict
 from bus.settings import KafkaSettings
 from detector.offline import EPOCH_NS, verdicts_of
-from detector.scorer import Scorer
+from detector.scorer import Scorer, scorer_of
 from detector.settings import DetectorSettings
 from ecg.annotations import Annotations, read_annotations
 from ecg.errors import EcgStreamError
 from ecg.records import Record, exact_rate
-from ecg.segments import Preprocessing
 from ecg.wfdb_files import load_record
 from ecg.windows import Grid
 from ecgstream.recordings import names_of
@@ -122,16 +121,6 @@ def judged_here(record: Record) -> list[Verdict]:
 
 def _judge(name: str, folder: Path) -> list[Verdict]:
     return judged_here(load_record(name, folder))
-
-
-def scorer_of(settings: DetectorSettings) -> Scorer:
-    """The scorer that the detector would use under these settings.
-
-    Raises
-    ------
-    ModelError : when the models do not fit
-    """
-    return Scorer(settings.models, preprocessing=Preprocessing(mains_hz=settings.mains_hz), threads=settings.threads)
 
 
 def annotated_records(

@@ -1,4 +1,4 @@
-"""Verdicts and alerts as one readable line each; times are UTC."""
+"""Verdicts, alerts and results as readable lines; times are UTC."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -80,3 +80,28 @@ def summary_line(summary: Mapping[str, Any]) -> str:
         f"{summary['anomalies']} anomalies, {summary['alerts']} alerts{late}, "
         f"lost {summary['lost']}, duplicated {summary['duplicated']}"
     )
+
+
+def result_lines(result: Mapping[str, Any]) -> list[str]:
+    """What a file's scoring found."""
+    aggregate = result["aggregate"]
+    sure = "" if aggregate["confidence"] is None else f" (confidence {aggregate['confidence']:.2f})"
+    head = (
+        f"{result['file']}: {aggregate['decision']}{sure}: {len(result['windows'])} windows, "
+        f"{len(result['beats'])} beats, {result['seconds']:.0f} s of {', '.join(result['leads'])} "
+        f"at {result['fs_hz']:g} Hz"
+    )
+    lines = [head]
+    lines += [
+        f"  {finding['start_s']:8.1f} to {finding['end_s']:8.1f} s  "
+        f"{finding['kind'].replace('_', ' ')}, {finding['priority']} priority"
+        for finding in result["findings"]
+    ]
+    lines += [
+        f"  {window['start_s']:8.1f} s  {window['decision']}"
+        + ("" if window["fused"] is None else f" {window['fused']:.2f}")
+        + f"  {'; '.join(window['reasons'])}"
+        for window in result["windows"]
+        if window["decision"] != "normal"
+    ]
+    return lines

@@ -15,10 +15,9 @@ from alerting.history.database import address
 from alerting.rules import load_rules
 from alerting.settings import AlertingSettings
 from bus.settings import KafkaSettings
-from detector.scorer import Scorer
+from detector.scorer import scorer_of
 from detector.settings import DetectorSettings
 from ecg.errors import EcgStreamError
-from ecg.segments import Preprocessing
 from ops.clock import Clock, SystemClock
 from ops.probes import probing
 from web.app import make_app
@@ -75,9 +74,7 @@ async def run(
         kafka=kafka,
         settings=settings,
         detector=detector,
-        scorer=Scorer(
-            detector.models, preprocessing=Preprocessing(mains_hz=detector.mains_hz), threads=detector.threads
-        ),
+        scorer=scorer_of(detector),
         rules=load_rules(alerting.rules),
         alarm_db=address(named.get_secret_value() if named else None),
         metrics=metrics,

@@ -32,11 +32,12 @@ def score(
     """Score files without a broker."""
     from alerting.rules import load_rules
     from alerting.settings import AlertingSettings
+    from detector.scorer import scorer_of
     from detector.settings import DetectorSettings
-    from ecgstream.evaluation import scorer_of
     from ecgstream.running import STDOUT, reader_may_leave, write_json
-    from ecgstream.scoring import score_file, told
     from ecgstream.settings import load
+    from ecgstream.wording import result_lines
+    from reports.scoring import score_file
 
     scorer = scorer_of(load(DetectorSettings, models=models))
     rules = load_rules(load(AlertingSettings).rules)
@@ -46,7 +47,7 @@ def score(
         for path in files:
             results.append(score_file(path, scorer, rules, fs_hz=fs, leads=names, unit=unit.value if unit else None))
             if json != STDOUT:
-                typer.echo("\n".join(told(results[-1])))
+                typer.echo("\n".join(result_lines(results[-1])))
         write_json({"results": results}, json)
 
 

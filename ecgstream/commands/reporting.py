@@ -39,14 +39,18 @@ def report_record(
     from alerting.settings import AlertingSettings
     from detector.settings import DetectorSettings
     from ecgstream.recordings import records_folder
-    from ecgstream.reporting import read_recording, report_on, write_report
-    from ecgstream.settings import ProcessSettings, load
+    from ecgstream.reporting import write_report
+    from ecgstream.settings import OptionError, ProcessSettings, load
+    from reports.recording import SpanError, read_recording, report_on
 
     folder = records_folder(data, load(ProcessSettings))
     names = tuple(name.strip() for name in leads.split(",")) if leads else None
     recording = read_recording(record, folder, fs_hz=fs, leads=names, unit=unit.value if unit else None)
     rules = load_rules(load(AlertingSettings).rules)
-    made = report_on(recording, load(DetectorSettings, models=models), rules, start_s=start, end_s=end)
+    try:
+        made = report_on(recording, load(DetectorSettings, models=models), rules, start_s=start, end_s=end)
+    except SpanError as error:
+        raise OptionError(f"--from, --to: {error}") from error
     html = out or Path(f"ecg-report-{made.name}.html")
     for path in write_report(made, html=html, pdf=pdf):
         typer.echo(f"written: {path}")

@@ -8,9 +8,10 @@ import pytest
 from alerting.rules import load_rules
 from bus.messages import Beat, BeatClass, Verdict
 from detector.offline import verdicts_of
+from detector.scorer import scorer_of
 from detector.settings import DetectorSettings
 from ecg.wfdb_files import toy_record
-from ecgstream.evaluation import alerts_of, compare, judge_on_kafka, scorer_of, windows_in
+from ecgstream.evaluation import alerts_of, compare, judge_on_kafka, windows_in
 from ecgstream.local_system import LocalSystem
 from tests.alerting.verdicts import verdict
 

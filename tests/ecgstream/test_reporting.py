@@ -28,7 +28,7 @@ def test_report_on_a_file_goes_beside_who_asked(
 @pytest.mark.parametrize(
     ("words", "status", "complaint"),
     [
-        (["--from", "400"], 2, "holds nothing of a recording of 300 s"),
+        (["--from", "400"], 2, "nothing of a recording of 300 s"),
         (["--from", "20", "--to", "10"], 2, "choose a span inside it"),
         (["--to", "10", "--out", "no/such/folder.html"], 1, "--out no/such/folder.html cannot be written"),
     ],

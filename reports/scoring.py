@@ -139,28 +139,3 @@ def _aggregate(verdicts: Sequence[Verdict], episodes: Sequence[dict[str, Any]], 
         "confidence": round(confidence, 4),
         "abnormal_fraction": round(len(abnormal) / len(usable), 4),
     }
-
-
-def told(result: dict[str, Any]) -> list[str]:
-    """A result as readable lines."""
-    aggregate = result["aggregate"]
-    sure = "" if aggregate["confidence"] is None else f" (confidence {aggregate['confidence']:.2f})"
-    head = (
-        f"{result['file']}: {aggregate['decision']}{sure}: {len(result['windows'])} windows, "
-        f"{len(result['beats'])} beats, {result['seconds']:.0f} s of {', '.join(result['leads'])} "
-        f"at {result['fs_hz']:g} Hz"
-    )
-    lines = [head]
-    lines += [
-        f"  {finding['start_s']:8.1f} to {finding['end_s']:8.1f} s  "
-        f"{finding['kind'].replace('_', ' ')}, {finding['priority']} priority"
-        for finding in result["findings"]
-    ]
-    lines += [
-        f"  {window['start_s']:8.1f} s  {window['decision']}"
-        + ("" if window["fused"] is None else f" {window['fused']:.2f}")
-        + f"  {'; '.join(window['reasons'])}"
-        for window in result["windows"]
-        if window["decision"] != "normal"
-    ]
-    return lines
