@@ -1,0 +1,138 @@
+"""Samples that were read back from the topic, put in the order of their time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from bus.samples import Chunk
+from ecg.records import MISSING, Int16Array, exact_rate
+from ecg.windows import Grid
+
+CLOCK_TOLERANCE_NS = 100_000_000  # as the detector has it: a clock that strays further from its count has jumped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecalledSamples:
+    """A stretch of a patient's samples, as the device sent them.
+
+    Attributes
+    ----------
+    patient, device : who, and what recorded
+    start_ns : time of the first row by the device's clock, ns UTC
+    fs_hz : sampling rate in Hz
+    leads : lead names, in the order of the columns of ``samples``
+    gain : per lead, ADC units per mV
+    baseline : per lead, the ADC value of 0 mV
+    samples : (n, leads) int16, ADC units, over the whole stretch that was asked for; ``ecg.records.MISSING`` where
+        nothing was received
+    streams : from how many streams and settings of a clock they are; 1 when nothing was restarted or set in between
+    left_out : samples of the stretch that another device, rate, gain or set of leads sent: they fit no column
+    """
+
+    patient: str
+    device: str
+    start_ns: int
+    fs_hz: float
+    leads: tuple[str, ...]
+    gain: tuple[float, ...]
+    baseline: tuple[int, ...]
+    samples: Int16Array
+    streams: int
+    left_out: int
+
+
+def base_of(chunk: Chunk) -> int:
+    """The time of a stream's sample 0 by the clock of one of its chunks, ns UTC."""
+    return chunk.start_ns - Grid(exact_rate(chunk.fs_hz)).offset_ns(chunk.start_index)
+
+
+def end_of(chunk: Chunk) -> int:
+    """The time after a chunk's last sample, ns UTC."""
+    return base_of(chunk) + Grid(exact_rate(chunk.fs_hz)).offset_ns(chunk.end_index)
+
+
+def overlaps(chunk: Chunk, from_ns: int, to_ns: int) -> bool:
+    """Whether a chunk has something of a stretch."""
+    return chunk.start_ns < to_ns and end_of(chunk) > from_ns
+
+
+def same_stream(one: Chunk, other: Chunk) -> bool:
+    """Whether two chunks are of one stream under one setting of its clock."""
+    return _source(one) == _source(other) and abs(base_of(one) - base_of(other)) <= CLOCK_TOLERANCE_NS
+
+
+def put_together(chunks: Sequence[Chunk], from_ns: int, to_ns: int) -> RecalledSamples:
+    """The stretch [from_ns, to_ns) out of the chunks that overlap it.
+
+    Samples lie by their running index; a jump of the clock moves what follows it. Where two streams have samples of
+    one time, those of the later message count. The columns are those of the last message.
+
+    Parameters
+    ----------
+    chunks : at least one, in the order of the topic
+    from_ns, to_ns : the stretch, ns UTC
+    """
+    newest = chunks[-1]
+    rate = exact_rate(newest.fs_hz)
+    grid = Grid(rate)
+    # Each clock's sample 0, as the first chunk under it has it: what strays within the tolerance is not moved about.
+    bases: list[int] = []
+    placed: list[tuple[Chunk, int]] = []
+    others: list[Chunk] = []
+    for chunk in chunks:
+        if _source(chunk) != _source(newest):
+            others.append(chunk)
+            continue
+        known = next((base for base in bases if abs(base - base_of(chunk)) <= CLOCK_TOLERANCE_NS), None)
+        if known is None:
+            known = base_of(chunk)
+            bases.append(known)
+        placed.append((chunk, known))
+    origin = placed[-1][1]
+    first, end = _index(rate, origin, from_ns), _index(rate, origin, to_ns)
+    samples = np.full((end - first, len(newest.leads)), MISSING, np.int16)
+    for chunk, base in placed:
+        shift = round(Fraction(base - origin, 1_000_000_000) * rate)
+        row = chunk.start_index + shift - first
+        inside = slice(max(0, -row), max(0, len(samples) - row))
+        piece = chunk.samples[inside]
+        samples[max(0, row) : max(0, row) + len(piece)] = piece
+    return RecalledSamples(
+        patient=newest.patient,
+        device=newest.device,
+        start_ns=origin + grid.offset_ns(first),
+        fs_hz=newest.fs_hz,
+        leads=newest.leads,
+        gain=newest.gain,
+        baseline=newest.baseline,
+        samples=samples,
+        streams=len(bases) + _count_streams(others),
+        left_out=sum(_count_inside(chunk, from_ns, to_ns) for chunk in others),
+    )
+
+
+def _source(chunk: Chunk) -> tuple[object, ...]:
+    return chunk.device, chunk.fs_hz, chunk.leads, chunk.gain, chunk.baseline
+
+
+def _index(rate: Fraction, base_ns: int, t_ns: int) -> int:
+    """The index of the first sample at or after a time."""
+    index = -(-(t_ns - base_ns) * rate.numerator // (rate.denominator * 1_000_000_000))
+    # A sample's time is rounded to the nanosecond, and may have been rounded up to this one.
+    return index - 1 if base_ns + Grid(rate).offset_ns(index - 1) >= t_ns else index
+
+
+def _count_inside(chunk: Chunk, from_ns: int, to_ns: int) -> int:
+    rate, base = exact_rate(chunk.fs_hz), base_of(chunk)
+    first, end = _index(rate, base, from_ns), _index(rate, base, to_ns)
+    return max(0, min(chunk.end_index, end) - max(chunk.start_index, first))
+
+
+def _count_streams(chunks: Sequence[Chunk]) -> int:
+    found: list[Chunk] = []
+    for chunk in chunks:
+        if not any(same_stream(chunk, other) for other in found):
+            found.append(chunk)
+    return len(found)

@@ -1,0 +1,179 @@
+"""Finding a time of a patient's recording in a partition that knows only the times at which messages were sent.
+
+A patient's streams follow each other in the partition, and within one the time grows. So a stream is searched by
+halving; when it does not hold the time, the one before it is, from the newest on: a replay that began anew, or a
+device whose clock was set back, counts as what it said last. What is sent once more under the same clock is the same
+stream, as it is for the detector. Two devices that send for one patient at the same time are not told apart.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple, Protocol
+
+from bus.recalled import overlaps, same_stream
+from bus.samples import MAX_CHUNK_S, Chunk
+from ecg.errors import EcgStreamError
+
+STEP = 256  # messages: the first look back; each further one reaches four times as far
+NEAR = 1024  # messages that are read rather than halved once more
+LATE_NS = 1_000_000_000  # a chunk that comes later than that behind its successor is late for the detector, too
+EARLY_NS = round(MAX_CHUNK_S * 1e9) + LATE_NS  # a chunk that began so long before a time has nothing of it
+MAX_STREAMS = 100  # of one patient, tried one after the other
+
+
+class NoSamplesError(EcgStreamError):
+    """The topic has no sample of the patient and the time."""
+
+
+class SamplesGoneError(NoSamplesError):
+    """The topic keeps nothing as old as that any more."""
+
+
+class RecallLimitError(EcgStreamError):
+    """Finding the samples would read too much."""
+
+
+class Found(NamedTuple):
+    """One of the patient's messages."""
+
+    offset: int
+    chunk: Chunk
+
+
+class PatientLog(Protocol):
+    """A partition, of which only one patient's messages are seen."""
+
+    beginning: int
+    end: int
+
+    def scan(self, start: int, stop: int) -> AsyncIterator[Found]:
+        """The patient's messages from offset ``start`` up to ``stop``, excluded."""
+
+
+async def find(log: PatientLog, from_ns: int, to_ns: int) -> list[Chunk]:
+    """The chunks that have something of [from_ns, to_ns), in the order of the log.
+
+    They are of the newest stream that has any of it, and, where that stream begins within, of those before it.
+
+    Parameters
+    ----------
+    log : where the patient's messages are
+    from_ns, to_ns : the stretch by the device's clock, ns UTC
+
+    Raises
+    ------
+    NoSamplesError : when there is none; ``SamplesGoneError`` when there may have been
+    RecallLimitError : when the patient has had too many streams since
+    """
+    stop = log.end
+    gathered: list[Chunk] = []
+    for _ in range(MAX_STREAMS):
+        newest = await _last(log, stop)
+        if newest is None:
+            break
+        chunks, before = await _search(log, newest, stop, from_ns, to_ns)
+        if gathered and not chunks:
+            break
+        gathered = chunks + gathered
+        if before is None:
+            break
+        stop = before.offset + 1
+    else:
+        if not gathered:
+            raise RecallLimitError(
+                f"more than {MAX_STREAMS} streams of the patient have begun since: ask for a time that is nearer"
+            )
+    if not gathered:
+        raise _none(log, await _first(log, log.beginning, stop), from_ns)
+    return gathered
+
+
+async def _search(
+    log: PatientLog, newest: Found, stop: int, from_ns: int, to_ns: int
+) -> tuple[list[Chunk], Found | None]:
+    """What one stream has of a stretch, and the last message before it where something may be left to be found.
+
+    Parameters
+    ----------
+    log, from_ns, to_ns : see ``find``
+    newest : the stream's last message
+    stop : the offset before which it lies
+    """
+    stream = newest.chunk
+
+    def elsewhere(chunk: Chunk) -> bool:
+        # What was sent once more under the same clock comes earlier than what was sent before it.
+        return not same_stream(chunk, stream) or chunk.start_ns > stream.start_ns + LATE_NS
+
+    def before(chunk: Chunk) -> bool:
+        return not same_stream(chunk, stream) or chunk.start_ns <= from_ns - EARLY_NS
+
+    last = await _boundary(log, newest, before)
+    chunks = []
+    async for found in log.scan(log.beginning if last is None else last.offset + 1, stop):
+        if overlaps(found.chunk, from_ns, to_ns):
+            chunks.append(found.chunk)
+        elif found.chunk.start_ns >= to_ns + LATE_NS and same_stream(found.chunk, stream):
+            break
+    if not chunks:
+        return [], await _boundary(log, newest, elsewhere)
+    whole = min(chunk.start_ns for chunk in chunks) <= from_ns
+    return chunks, None if whole or last is None or same_stream(last.chunk, stream) else last
+
+
+def _none(log: PatientLog, oldest: Found | None, from_ns: int) -> NoSamplesError:
+    if log.beginning > 0 and (oldest is None or oldest.chunk.start_ns > from_ns):
+        return SamplesGoneError("the samples of that time have left the topic: its retention is over for them")
+    return NoSamplesError("the topic has no samples of that patient and time")
+
+
+async def _first(log: PatientLog, start: int, stop: int) -> Found | None:
+    """The patient's first message in a stretch of the log."""
+    async for found in log.scan(start, stop):
+        return found
+    return None
+
+
+async def _last(log: PatientLog, stop: int) -> Found | None:
+    """The patient's last message before an offset."""
+    step = STEP
+    while stop > log.beginning:
+        start = max(log.beginning, stop - step)
+        last = None
+        async for found in log.scan(start, stop):
+            last = found
+        if last is not None:
+            return last
+        stop, step = start, 4 * step
+    return None
+
+
+async def _boundary(log: PatientLog, after: Found, before: Callable[[Chunk], bool]) -> Found | None:
+    """The patient's last message that is ``before``, where all up to it are and all from ``after`` back are not.
+
+    None when there is no such message.
+    """
+    if before(after.chunk):
+        return after
+    # ``clear`` and what follows is not before; ``lower`` is.
+    lower, clear, step = None, after.offset, STEP
+    while clear > log.beginning:
+        start = max(log.beginning, clear - step)
+        found = await _first(log, start, clear)
+        if found is not None and before(found.chunk):
+            lower = found
+            break
+        clear, step = start, 4 * step
+    if lower is None:
+        return None
+    while clear - lower.offset > NEAR:
+        middle = (lower.offset + 1 + clear) // 2
+        found = await _first(log, middle, clear)
+        if found is not None and before(found.chunk):
+            lower = found
+        else:
+            clear = middle
+    async for found in log.scan(lower.offset + 1, clear):
+        if not before(found.chunk):
+            break
+        lower = found
+    return lower
