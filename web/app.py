@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from web import problems
 from web.parts import Parts
-from web.routes import system
+from web.routes import page, system
 from web.safety.protect import protect
 
 API = "/api/v1"
@@ -32,5 +32,6 @@ def make_app(parts: Parts) -> FastAPI:
     problems.install(app)
     for router in (system.routes(parts),):
         app.include_router(router, prefix=API)
+    app.include_router(page.routes())
     protect(app, parts.settings)
     return app

@@ -1,0 +1,58 @@
+// What is known of alarms, from a list and from the stream, in any order. No DOM here.
+
+const PRIORITIES = ["high", "medium", "low", "information"];
+const STATES = ["active", "latched", "silenced", "acknowledged"];
+
+/** Most urgent first: by priority, by what still wants an answer, then the newest. */
+export function byUrgency(one, other) {
+  return (
+    Number(one.state === "acknowledged") - Number(other.state === "acknowledged") ||
+    PRIORITIES.indexOf(one.priority) - PRIORITIES.indexOf(other.priority) ||
+    STATES.indexOf(one.state) - STATES.indexOf(other.state) ||
+    other.onset_ns - one.onset_ns ||
+    (one.id < other.id ? -1 : 1)
+  );
+}
+
+/** Open alarms by id. An alarm's messages are numbered: one that is older than what is known changes nothing. */
+export class OpenAlarms {
+  #open = new Map();
+  #ended = new Map(); // sequence by id: a list that was read before the end must not bring an alarm back
+
+  /** Put in what was told; whether it changed anything. */
+  put(alarm) {
+    const known = this.#open.get(alarm.id)?.sequence ?? this.#ended.get(alarm.id) ?? -1;
+    if (alarm.sequence <= known) return false;
+    if (alarm.state === "inactive") {
+      this.#open.delete(alarm.id);
+      this.#ended.set(alarm.id, alarm.sequence);
+      if (this.#ended.size > 2000) this.#ended.delete(this.#ended.keys().next().value);
+    } else {
+      this.#open.set(alarm.id, alarm);
+      this.#ended.delete(alarm.id);
+    }
+    return true;
+  }
+
+  /** Put in a whole list of the open ones: what is not in it and was known before `since` has ended meanwhile. */
+  putAll(alarms, { since }) {
+    const listed = new Set(alarms.map((alarm) => alarm.id));
+    for (const id of since) if (!listed.has(id)) this.#open.delete(id);
+    for (const alarm of alarms) this.put(alarm);
+  }
+
+  ids() {
+    return new Set(this.#open.keys());
+  }
+
+  get(id) {
+    return this.#open.get(id) ?? null;
+  }
+
+  /** All of them, or one patient's, most urgent first. */
+  list(patient = null) {
+    const found = [];
+    for (const alarm of this.#open.values()) if (patient === null || alarm.patient === patient) found.push(alarm);
+    return found.sort(byUrgency);
+  }
+}

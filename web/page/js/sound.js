@@ -1,0 +1,321 @@
+// The sound of alarms, and notifications of the browser: what the most urgent alarm that nobody has answered asks for.
+//
+// Browsers let a page sound only after somebody has touched it. So sound is turned on by a button; it is remembered, and
+// after the page was loaded anew the first touch of anything lets it go on. Until then the button says that it waits.
+
+import { burst, every, loud } from "./bursts.js";
+import { h, mark, replace } from "./dom.js";
+import { clockTime, priorityWords } from "./format.js";
+import { icon } from "./icons.js";
+
+const KEPT = "ecgstream.sound";
+const URGENCY = ["high", "medium", "low"];
+const SOUNDING = new Set(["active", "latched"]); // neither acknowledged nor silenced
+const MUTES_MIN = [1, 2, 5, 15];
+const SHORT_MUTE_MIN = 2; // by the key
+const NOTIFIED = new Set(["high", "medium"]);
+const PARTIALS = [0, 1, 0.7, 0.5, 0.35, 0.25, 0.15]; // at least four harmonics: a pulse is found by ear, and not masked
+
+/** Alarms as sound. Tells "change" when it is turned on or off, muted, or begins or ceases to wait for a touch. */
+class Sound extends EventTarget {
+  #audio = null;
+  #heard = null; // of each alarm that sounds, its priority; null before the first look
+  #last = 0; // when the last burst began
+  #kept = read();
+
+  constructor(shell) {
+    super();
+    this.shell = shell;
+    this.notice = new Notice(shell, this.#kept, () => this.#keep());
+    shell.live.addEventListener("alarms", () => this.#look());
+    setInterval(() => this.#tick(), 500);
+    for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, () => this.#touched(), { capture: true });
+  }
+
+  /** "off", "waits" for a touch, "muted" or "on". */
+  get state() {
+    if (!this.#kept.on) return "off";
+    if (this.mutedUntil !== null) return "muted";
+    return this.#audio?.state === "running" ? "on" : "waits";
+  }
+
+  /** When the sound comes back, ms; null when it is not muted. */
+  get mutedUntil() {
+    return this.#kept.mutedUntil > Date.now() ? this.#kept.mutedUntil : null;
+  }
+
+  get volume() {
+    return this.#kept.volume;
+  }
+
+  set volume(value) {
+    this.#kept.volume = value;
+    this.#keep();
+  }
+
+  turn(on) {
+    this.#kept.on = on;
+    this.#kept.mutedUntil = 0;
+    if (on) this.#touched();
+    this.#keep();
+    this.#tick();
+  }
+
+  mute(minutes) {
+    this.#kept.mutedUntil = minutes ? Date.now() + minutes * 60_000 : 0;
+    this.#keep();
+    this.#tick();
+  }
+
+  /** One burst, to hear what it is like; whatever is muted. */
+  async try(priority) {
+    await this.#start();
+    this.#play(priority, "physiological");
+  }
+
+  #keep() {
+    try {
+      localStorage.setItem(KEPT, JSON.stringify(this.#kept));
+    } catch {
+      // Then it lasts as long as the page.
+    }
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #touched() {
+    if (this.#kept.on && this.#audio?.state !== "running") this.#start();
+  }
+
+  async #start() {
+    this.#audio ??= new AudioContext();
+    if (this.#audio.state !== "running") await this.#audio.resume();
+    this.dispatchEvent(new Event("change"));
+    this.#tick();
+  }
+
+  /** The alarm that sounds: the most urgent that nobody has answered. */
+  #sounding() {
+    const sounding = this.shell.live.openAlarms().filter((each) => SOUNDING.has(each.state) && loud(each.priority));
+    sounding.sort((a, b) => URGENCY.indexOf(a.priority) - URGENCY.indexOf(b.priority));
+    return sounding;
+  }
+
+  #look() {
+    const sounding = this.#sounding();
+    const fresh = this.#heard && sounding.filter((each) => more(each.priority, this.#heard.get(each.id)));
+    if (fresh?.length) {
+      this.notice.tell(fresh);
+      if (this.#last && fresh.some((each) => each.priority === sounding[0].priority)) this.#last = 0; // at once
+    }
+    if (this.shell.live.caughtUp) this.#heard = new Map(sounding.map((each) => [each.id, each.priority]));
+    this.#tick();
+  }
+
+  #tick() {
+    const state = this.state;
+    if (state !== this.told) {
+      this.told = state;
+      this.dispatchEvent(new Event("change"));
+    }
+    if (state !== "on") return;
+    const [first] = this.#sounding();
+    if (!first) return;
+    if (performance.now() - this.#last < every(first.priority) * 1000) return;
+    this.#last = performance.now();
+    this.#play(first.priority, first.kind);
+  }
+
+  #play(priority, kind) {
+    const audio = this.#audio;
+    const wave = audio.createPeriodicWave(new Float32Array(PARTIALS.length), Float32Array.from(PARTIALS));
+    const from = audio.currentTime + 0.05;
+    for (const pulse of burst(priority, kind)) {
+      const tone = new OscillatorNode(audio, { type: "custom", periodicWave: wave, frequency: pulse.hz });
+      const level = new GainNode(audio, { gain: 0 });
+      const at = from + pulse.at;
+      const edge = pulse.for * 0.15; // the standard's rise: a click is not a pulse
+      level.gain.setValueAtTime(0, at);
+      level.gain.linearRampToValueAtTime(this.volume, at + edge);
+      level.gain.setValueAtTime(this.volume, at + pulse.for - edge);
+      level.gain.linearRampToValueAtTime(0, at + pulse.for);
+      tone.connect(level).connect(audio.destination);
+      tone.start(at);
+      tone.stop(at + pulse.for);
+    }
+  }
+}
+
+/** Notifications of the browser, for alarms that come while the page is not looked at. */
+class Notice {
+  constructor(shell, kept, keep) {
+    this.shell = shell;
+    this.kept = kept;
+    this.keep = keep;
+  }
+
+  get possible() {
+    return "Notification" in globalThis;
+  }
+
+  get on() {
+    return this.possible && this.kept.notify && Notification.permission === "granted";
+  }
+
+  /** Turn them on, which asks for the browser's permission, or off; whether they are. */
+  async turn(on) {
+    if (on && Notification.permission !== "granted") await Notification.requestPermission();
+    this.kept.notify = on && Notification.permission === "granted";
+    this.keep();
+    return this.on;
+  }
+
+  set names(allowed) {
+    this.kept.names = allowed;
+    this.keep();
+  }
+
+  get names() {
+    return this.kept.names;
+  }
+
+  tell(alarms) {
+    if (!this.on || document.hasFocus()) return;
+    for (const alarm of alarms.filter((each) => NOTIFIED.has(each.priority))) {
+      // A notification lies on screens that others see, too: who it is about stands there only if the user said so.
+      const body = this.names ? `Patient ${alarm.patient}` : "Open the alarm desk to see whose.";
+      const tag = this.names ? alarm.id : undefined; // the id names the patient
+      const note = new Notification(`${priorityWords(alarm.priority)} alarm: ${alarm.label}`, { body, tag });
+      note.addEventListener("click", () => {
+        window.focus();
+        this.shell.navigate(`/alarms?id=${encodeURIComponent(alarm.id)}`);
+        note.close();
+      });
+    }
+  }
+}
+
+function more(priority, before) {
+  return before === undefined || URGENCY.indexOf(priority) < URGENCY.indexOf(before);
+}
+
+function read() {
+  const usual = { on: false, mutedUntil: 0, volume: 0.5, notify: false, names: false };
+  try {
+    return { ...usual, ...JSON.parse(localStorage.getItem(KEPT) ?? "{}") };
+  } catch {
+    return usual;
+  }
+}
+
+let only = null;
+
+/** The page's sound, once it has a shell. */
+export const sound = () => only;
+
+/** The state of the sound in words. */
+export function soundWords(of) {
+  return {
+    off: "Sound off",
+    waits: "Sound waits for a click: the browser asks for one",
+    muted: `Muted until ${clockTime(of.mutedUntil ?? 0)}`,
+    on: "Sound on",
+  }[of.state];
+}
+
+/** The button of the bar; it opens the settings. */
+export function soundButton(shell) {
+  only = new Sound(shell);
+  const button = h("button", { class: "tool sound", type: "button", "aria-haspopup": "dialog" });
+  button.addEventListener("click", () => soundDialog());
+  const show = () => {
+    replace(button, icon(only.state === "on" ? "sound" : "muted"));
+    button.dataset.state = only.state;
+    mark(button, "aria-label", `${soundWords(only)}. Sound settings`);
+    mark(button, "title", soundWords(only));
+  };
+  only.addEventListener("change", show);
+  show();
+  shell.keys.on("m", `mute the sound for ${SHORT_MUTE_MIN} minutes, or end that`, () => {
+    only.mute(only.mutedUntil === null ? SHORT_MUTE_MIN : 0);
+    shell.toast(soundWords(only));
+  });
+  return button;
+}
+
+/** The settings of sound and notifications. */
+export function soundDialog() {
+  const state = h("p", { class: "sound-state", role: "status" });
+  const close = h("button", { class: "tool", type: "button", "aria-label": "Close" }, icon("close"));
+  const turn = h("button", { class: "button", type: "button", onclick: () => only.turn(only.state === "off") });
+  const mutes = MUTES_MIN.map((minutes) =>
+    h("button", { class: "button", type: "button", onclick: () => only.mute(minutes) }, `${minutes} min`),
+  );
+  const unmute = h("button", { class: "button", type: "button", onclick: () => only.mute(0) }, "Sound again");
+  const muting = h("div", { class: "sound-row", role: "group", "aria-label": "Mute for" }, mutes, unmute);
+  const volume = h("input", { type: "range", id: "sound-volume", min: 0.1, max: 1, step: 0.05, value: only.volume });
+  volume.addEventListener("change", () => (only.volume = Number(volume.value)));
+  const tries = URGENCY.map((priority) =>
+    h("button", { class: "button", type: "button", onclick: () => only.try(priority) }, priorityWords(priority)),
+  );
+  const show = () => {
+    replace(state, icon(only.state === "on" ? "sound" : "muted"), ` ${soundWords(only)}`);
+    replace(turn, only.state === "off" ? "Turn sound on" : "Turn sound off");
+    muting.hidden = only.state === "off";
+    unmute.hidden = only.mutedUntil === null;
+  };
+  const dialog = h(
+    "dialog",
+    { class: "dialog sound-dialog", "aria-labelledby": "sound-title" },
+    h("header", {}, h("h2", { id: "sound-title" }, "Sound of alarms"), close),
+    state,
+    h("div", { class: "sound-row" }, turn),
+    muting,
+    h("label", { for: "sound-volume" }, "Volume"),
+    volume,
+    h("div", { class: "sound-row", role: "group", "aria-label": "Hear an example" }, h("span", {}, "Hear:"), tries),
+    h(
+      "p",
+      { class: "quiet" },
+      "The most urgent alarm sounds until somebody acknowledges or silences it. Muting is for this browser alone; " +
+        "silencing, on the alarm desk, is for all. A browser lets a page sound only after you have touched it: after " +
+        "loading the page anew, click or press any key once.",
+    ),
+    notifications(),
+  );
+  only.addEventListener("change", show);
+  close.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => {
+    only.removeEventListener("change", show);
+    dialog.remove();
+  });
+  show();
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+function notifications() {
+  const { notice } = only;
+  if (!notice.possible) return h("p", { class: "quiet" }, "This browser has no notifications.");
+  const told = h("p", { class: "quiet", role: "status" });
+  const notify = h("input", { type: "checkbox", id: "sound-notify" });
+  const names = h("input", { type: "checkbox", id: "sound-names" });
+  notify.checked = notice.on;
+  names.checked = notice.names;
+  names.disabled = !notice.on;
+  notify.addEventListener("change", async () => {
+    const asked = notify.checked;
+    notify.checked = await notice.turn(asked);
+    names.disabled = !notify.checked;
+    const refused = asked && !notify.checked;
+    told.textContent = refused ? "The browser does not allow it: change that in its settings for this address." : "";
+  });
+  names.addEventListener("change", () => (notice.names = names.checked));
+  return h(
+    "fieldset",
+    {},
+    h("legend", {}, "Notifications"),
+    h("label", { class: "tick" }, notify, "Tell of high and medium alarms while I look elsewhere"),
+    h("label", { class: "tick" }, names, "Show the patient's name in them: others may see the screen"),
+    told,
+  );
+}
