@@ -9,11 +9,11 @@ import numpy as np
 
 from ecg.csv_files import read_csv
 from ecg.errors import EcgStreamError
-from ecg.quantise import UNITS_MV, record_of
-from ecg.records import MAX_FS_HZ, MIN_FS_HZ, MISSING, Record, check_fs
+from ecg.npy_files import WindowSet, read_npy
+from ecg.quantise import UNITS_MV
+from ecg.records import MAX_FS_HZ, MIN_FS_HZ, MISSING, Record
 from ecg.wfdb_files import read_wfdb
 
-MAX_LEADS = 16  # what a samples message carries
 _ECG_LABEL = re.compile(r"\b(ecg|ekg)", re.IGNORECASE)
 _EDF_HEADER_BYTES = 256
 _EDF_BYTES_BEFORE_COUNTS = 216  # a signal's header fields before its samples per data record
@@ -22,7 +22,25 @@ _EDF_BYTES_BEFORE_COUNTS = 216  # a signal's header fields before its samples pe
 def read_file(
     path: Path, *, fs_hz: float | None = None, leads: tuple[str, ...] | None = None, unit: str | None = None
 ) -> Record:
-    """An ECG from a file, by its suffix: ``.hea`` (WFDB), ``.edf``, ``.csv``/``.tsv``/``.txt``, ``.npy``.
+    """An ECG in one piece from a file: see ``read_recording``.
+
+    Raises
+    ------
+    EcgStreamError : when the file cannot be read, or holds windows that are recordings of their own
+    """
+    found = read_recording(path, fs_hz=fs_hz, leads=leads, unit=unit)
+    if isinstance(found, WindowSet):
+        raise EcgStreamError(
+            f"{path.name} holds {found.count} windows, here a recording in one piece is needed, of shape (n, leads): "
+            "'ecgstream score' judges windows each on its own"
+        )
+    return found
+
+
+def read_recording(
+    path: Path, *, fs_hz: float | None = None, leads: tuple[str, ...] | None = None, unit: str | None = None
+) -> Record | WindowSet:
+    """What a file holds, by its suffix: ``.hea`` (WFDB), ``.edf``, ``.csv``/``.tsv``/``.txt``, ``.npy``.
 
     Parameters
     ----------
@@ -69,40 +87,6 @@ def _choose(record: Record, leads: tuple[str, ...] | None) -> Record:
         gain=tuple(record.gain[column] for column in columns),
         baseline=tuple(record.baseline[column] for column in columns),
     )
-
-
-def read_npy(
-    path: Path, *, fs_hz: float | None = None, leads: tuple[str, ...] | None = None, unit: str | None = None
-) -> Record:
-    """An ECG as a numpy array of shape (n,) or (n, leads); never unpickled.
-
-    Raises
-    ------
-    EcgStreamError : when no rate is given, the file is damaged, or the array is no ECG
-    """
-    if fs_hz is None:
-        raise EcgStreamError(f"{path.name} does not hold its sampling rate: give it in Hz")
-    check_fs(fs_hz)
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise EcgStreamError(f"{path.name} is no plain numpy array ({error}): save numbers with numpy.save") from error
-    if values.dtype.kind not in "iuf":
-        raise EcgStreamError(f"{path.name} holds {values.dtype}, not numbers: save integers or floats")
-    if values.ndim == 1:
-        values = values[:, np.newaxis]
-    if values.ndim != 2 or not 1 <= values.shape[1] <= MAX_LEADS or len(values) == 0:
-        raise EcgStreamError(
-            f"{path.name} has shape {values.shape}: give (n,) or (n, leads) with 1 to {MAX_LEADS} leads, "
-            "one row an instant (transpose it?)"
-        )
-    names = leads if leads is not None else tuple(f"signal {column}" for column in range(values.shape[1]))
-    if len(names) != values.shape[1]:
-        raise EcgStreamError(f"{path.name} has {values.shape[1]} columns, {len(names)} lead names: give one name each")
-    wide = values.astype(np.float64)
-    if values.dtype == np.int16:
-        wide[values == MISSING] = np.nan
-    return record_of(wide, name=path.stem, fs_hz=fs_hz, leads=names, units=[unit] * len(names))
 
 
 def read_edf(path: Path) -> Record:

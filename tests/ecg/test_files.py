@@ -174,7 +174,9 @@ def test_a_large_offset_costs_no_resolution(tmp_path: Path, wave: npt.NDArray[np
 @pytest.mark.parametrize(
     ("array", "match"),
     [
-        (np.zeros((2, 3, 4)), "shape"),
+        (np.zeros((2, 3, 4)), "below 5 s"),
+        (np.zeros((2, 3, 4, 5)), "shape"),
+        (np.zeros((2, 1800, 1)), "holds 2 windows"),
         (np.zeros((12, 5000)), "transpose"),
         (np.zeros(0), "shape"),
         (np.array(["a"]), "not numbers"),
