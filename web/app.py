@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from web import problems
 from web.parts import Parts
-from web.routes import page, system
+from web.routes import live, page, patients, system
 from web.safety.protect import protect
 
 API = "/api/v1"
@@ -30,7 +30,7 @@ def make_app(parts: Parts) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for router in (system.routes(parts),):
+    for router in (system.routes(parts), patients.routes(parts), live.routes(parts)):
         app.include_router(router, prefix=API)
     app.include_router(page.routes())
     protect(app, parts.settings)

@@ -1,6 +1,6 @@
 """Every metric of the web service. No patient id is a label: there is no end to them."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _LOOP_LAG_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
@@ -26,4 +26,28 @@ class WebMetrics:
             "How late the event loop wakes: live traces depend on it",
             buckets=_LOOP_LAG_S,
             registry=registry,
+        )
+        self.live_clients = Gauge("ecgstream_web_live_clients", "WebSockets that watch traces", registry=registry)
+        self.listeners = Gauge("ecgstream_web_listeners", "Event streams that are open", registry=registry)
+        self.live_frames = Counter(
+            "ecgstream_web_live_frames", "Frames encoded, each once for all its clients", registry=registry
+        )
+        self.live_bytes = Counter("ecgstream_web_live_bytes", "Bytes of frames sent to all clients", registry=registry)
+        self.dropped_samples = Counter(
+            "ecgstream_web_dropped_samples", "Samples that slow clients did not get", registry=registry
+        )
+        self.dropped_events = Counter(
+            "ecgstream_web_dropped_events", "Events that slow clients did not get; never alarms", registry=registry
+        )
+        self.listeners_cut_off = Counter(
+            "ecgstream_web_listeners_cut_off", "Event streams ended because alarms waited for them", registry=registry
+        )
+        self.event_queue_depth = Gauge(
+            "ecgstream_web_event_queue_depth", "Events that wait for the slowest client", registry=registry
+        )
+        self.hub_lag_seconds = Gauge(
+            "ecgstream_web_hub_lag_seconds", "Age of the newest samples when they were read", registry=registry
+        )
+        self.unreadable = Counter(
+            "ecgstream_web_unreadable_messages", "Messages of the topics that could not be read", registry=registry
         )

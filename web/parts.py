@@ -9,6 +9,7 @@ from bus.settings import KafkaSettings
 from detector.scorer import Scorer
 from detector.settings import DetectorSettings
 from ops.clock import Clock
+from web.live.hub import Hub
 from web.metrics import WebMetrics
 from web.settings import WebSettings
 
@@ -27,6 +28,7 @@ class Parts:
     alarm_db : the alarm history
     metrics : what to count on
     clock : the wall clock
+    hub : what the topics tell, live
     """
 
     kafka: KafkaSettings
@@ -37,3 +39,4 @@ class Parts:
     alarm_db: URL
     metrics: WebMetrics
     clock: Clock
+    hub: Hub

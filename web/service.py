@@ -21,6 +21,7 @@ from ecg.errors import EcgStreamError
 from ops.clock import Clock, SystemClock
 from ops.probes import probing
 from web.app import make_app
+from web.live.hub import Hub
 from web.metrics import WebMetrics
 from web.parts import Parts
 from web.settings import WebSettings
@@ -79,16 +80,18 @@ async def run(
         alarm_db=address(named.get_secret_value() if named else None),
         metrics=metrics,
         clock=clock,
+        hub=Hub(kafka, metrics, clock),
     )
     server = _Server(make_app(parts))
     with _listening(settings) as listener:
         on_start(server)
         log.info("web", address=f"http://{settings.host}:{listener.getsockname()[1]}/")
-        async with probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=lambda: None):
+        async with probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=lambda: None), parts.hub:
             serving = asyncio.create_task(server.serve([listener]))
             asked = asyncio.create_task(stop.wait())
             await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
             asked.cancel()
+            parts.hub.close()
             server.should_exit = True
             await serving
 
@@ -121,6 +124,7 @@ class _Server(uvicorn.Server):
                 access_log=False,  # paths hold patients' ids
                 server_header=False,
                 ws="websockets-sansio",
+                ws_per_message_deflate=False,  # samples hardly shrink, and each client's would cost its own time
                 timeout_graceful_shutdown=LEAVE_S,
             )
         )

@@ -16,7 +16,8 @@ offset  type     holds
 16      f64      start_ms: time of the first sample by the device's clock, ms UTC
 24      f64      start_index: running index of the first sample at fs_hz; frames that follow each other without a hole
                  have this frame's start_index + N next
-32      f64      sent_ms: wall time at which the samples were handed to Kafka, ms UTC; 0 where it is not known
+32      f64      sent_ms: wall time at which the samples were handed to Kafka, ms UTC; 0 for samples of the past, which
+                 come when somebody begins to watch, and where it is not known
 40      u32      N: samples of each lead
 44      u32      S: offset of the samples from the frame's start; even
 48      P bytes  the patient's id, UTF-8

@@ -1,0 +1,29 @@
+"""Whether a broker can be reached at this moment: Kafka's clients wait in silence for one that is away."""
+
+import asyncio
+import contextlib
+
+from bus.connection import addresses
+from bus.settings import KafkaSettings
+
+PATIENCE_S = 1.0
+
+
+async def reachable(settings: KafkaSettings) -> bool:
+    """Whether any of the brokers accepts a connection.
+
+    Raises
+    ------
+    BrokerError : when an address is no host:port
+    """
+    for host, port in addresses(settings):
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                _, writer = await asyncio.open_connection(host, port)
+        except (OSError, TimeoutError):
+            continue
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        return True
+    return False

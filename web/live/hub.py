@@ -1,0 +1,210 @@
+"""The hub: reads the topics once for all browsers, keeps what they need, and sends it on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Literal, Self
+
+import structlog
+from pydantic import ValidationError
+
+from bus import topics
+from bus.clients import BrokerError, KafkaReader, SinceMs
+from bus.interfaces import Received
+from bus.messages import Alert
+from bus.reachable import reachable
+from bus.samples import BadChunkError, decode
+from bus.settings import KafkaSettings
+from bus.topic_admin import cluster_id
+from ops.clock import Clock
+from web.live.following import RETRY_S, Follower
+from web.live.positions import CLUSTER
+from web.live.telling import Telling, ToldAlarm
+from web.live.verdicts import VerdictHead
+from web.live.ward import Ward
+from web.live.watching import Watchers
+from web.metrics import WebMetrics
+
+TICK_S = 0.08  # a turn of the hub: what has come in it goes out as one message
+LOOK_S = 1.0
+QUIET_S = 3.0  # nothing came for so long: see whether Kafka is there
+SAMPLES_BACK_MS = 20_000
+VERDICTS_BACK_MS = 3_600_000
+
+Line = Literal["waiting", "catching_up", "connected"]
+log = structlog.get_logger(__name__)
+
+
+class Hub:
+    """What the topics tell, held for the browsers.
+
+    To be used in ``async with``: it reads from there on, and waits for a Kafka that is away.
+
+    Parameters
+    ----------
+    kafka : how to reach Kafka
+    metrics, clock : what to count on, and the wall clock
+
+    Attributes
+    ----------
+    ward : every patient
+    watchers : who watches traces
+    telling : who is told of events
+    """
+
+    def __init__(self, kafka: KafkaSettings, metrics: WebMetrics, clock: Clock) -> None:
+        self.ward = Ward()
+        self.watchers = Watchers(metrics)
+        self.telling = Telling(metrics)
+        self.closed = asyncio.Event()
+        self._kafka = kafka
+        self._metrics = metrics
+        self._clock = clock
+        self._tasks: list[asyncio.Task[None]] = []
+        self._reached = False
+        self._identified = asyncio.Event()
+        self._told_line: Line = "waiting"
+        self._samples = Follower(
+            kafka,
+            topics.SAMPLES,
+            start=lambda: SinceMs(self._now_ms() - SAMPLES_BACK_MS),
+            take=self._take_samples,
+            clock=clock,
+            pace_s=TICK_S,
+            after=self.watchers.send,
+        )
+        self._verdicts = Follower(
+            kafka,
+            topics.WINDOWS,
+            start=lambda: SinceMs(self._now_ms() - VERDICTS_BACK_MS),
+            take=self._take_verdict,
+            clock=clock,
+            pace_s=TICK_S,
+        )
+        self._alerts = Follower(kafka, topics.ALERTS, start=lambda: "beginning", take=self._take_alert, clock=clock)
+        self._followers = (self._samples, self._verdicts, self._alerts)
+
+    async def __aenter__(self) -> Self:
+        works = (*(follower.run for follower in self._followers), self._look, self._see_line)
+        self._tasks = [asyncio.create_task(work()) for work in works]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def close(self) -> None:
+        """End all event streams: the service leaves."""
+        self.closed.set()
+        for listener in self.telling.listeners:
+            listener.end()
+
+    @property
+    def line(self) -> Line:
+        """Whether Kafka answers, and whether all it held has been read."""
+        if not self._reached:
+            return "waiting"
+        return "connected" if all(follower.caught_up.is_set() for follower in self._followers) else "catching_up"
+
+    async def alarms_known(self) -> bool:
+        """Wait until all open alarms are known; whether they are, for the service may end before."""
+        known = asyncio.gather(self._alerts.caught_up.wait(), self._identified.wait())
+        closed = asyncio.ensure_future(self.closed.wait())
+        try:
+            await asyncio.wait({known, closed}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            known.cancel()
+            closed.cancel()
+        return not self.closed.is_set()
+
+    async def alarms_since(self, wanted: Mapping[int, int]) -> AsyncIterator[ToldAlarm]:
+        """Alarms read back from Kafka, up to its present end.
+
+        Parameters
+        ----------
+        wanted : by partition, the first offset
+
+        Raises
+        ------
+        BrokerError : when Kafka does not answer
+        """
+        start = {place: wanted.get(place[1], offset) for place, offset in self._alerts.positions.items()}
+        async with KafkaReader(self._kafka, [self._kafka.topic(topics.ALERTS)], start=start) as reader:
+            async for message in reader.to_end():
+                if message.partition in wanted and (alert := self._alert(message)) is not None:
+                    yield _told(alert, message)
+
+    # --- taking ---
+
+    def _take_samples(self, message: Received) -> None:
+        try:
+            chunk = decode(message.value, key=message.key)
+        except BadChunkError:  # the detector puts it aside and says why
+            self._metrics.unreadable.inc()
+            return
+        self._metrics.hub_lag_seconds.set(max(0.0, (self._now_ms() - message.timestamp_ms) / 1000))
+        arrived = self.ward.take_chunk(chunk, message.timestamp_ms)
+        if arrived is not None:
+            self.watchers.arrived(arrived)
+
+    def _take_verdict(self, message: Received) -> None:
+        value = message.value or b""
+        try:
+            head = VerdictHead.model_validate_json(value)
+        except ValidationError:
+            self._metrics.unreadable.inc()
+            return
+        self.ward.take_verdict(head, value, offset=message.offset, sent_ms=message.timestamp_ms)
+        if self._verdicts.caught_up.is_set():
+            self.telling.verdict(head.patient, value)
+
+    def _take_alert(self, message: Received) -> None:
+        alert = self._alert(message)
+        if alert is not None:
+            self.ward.take_alert(alert, sent_ms=message.timestamp_ms)
+            self.telling.alarm(_told(alert, message))
+
+    def _alert(self, message: Received) -> Alert | None:
+        if message.value is None:  # the mark that a key is gone
+            return None
+        try:
+            return Alert.model_validate_json(message.value)
+        except ValidationError:  # of another release
+            self._metrics.unreadable.inc()
+            return None
+
+    # --- looking ---
+
+    async def _look(self) -> None:
+        """Tell who looks otherwise, every second."""
+        while True:
+            self.telling.changed(self.ward.look(self._now_ms()))
+            if self.line != self._told_line:
+                self._told_line = self.line
+                self.telling.say("status", {"kafka": self.line})
+            self._metrics.live_clients.set(self.watchers.clients)
+            self._metrics.listeners.set(len(self.telling.listeners))
+            self._metrics.event_queue_depth.set(max((one.depth for one in self.telling.listeners), default=0))
+            await self._clock.sleep(LOOK_S)
+
+    async def _see_line(self) -> None:
+        """See whether Kafka is there when nothing comes."""
+        while True:
+            last_s = max(follower.last_message_s for follower in self._followers)
+            self._reached = self._clock.monotonic_s() - last_s < QUIET_S or await reachable(self._kafka)
+            if self._reached and not self._identified.is_set():
+                try:
+                    self.telling.positions.cluster = (await cluster_id(self._kafka))[:CLUSTER]
+                except BrokerError as error:
+                    log.warning("waiting for Kafka", error=str(error))
+                else:
+                    self._identified.set()
+            await self._clock.sleep(RETRY_S if self._reached else LOOK_S)
+
+    def _now_ms(self) -> int:
+        return self._clock.now_ns() // 1_000_000
+
+
+def _told(alert: Alert, message: Received) -> ToldAlarm:
+    return ToldAlarm(alert.patient, message.partition, message.offset, alert.model_dump_json())
