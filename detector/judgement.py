@@ -24,6 +24,7 @@ LIMIT = 8.0  # of evidence as log odds: no one source may outvote all others
 CNN_LIMIT = 6.0  # of the CNN's log odds of a class
 SURELY_NORMAL = 0.7  # share of class N from which a beat shapes the usual QRS
 _NO_BEAT = -4.0  # evidence of a window without beats
+_DIFFERENCE_FLOOR = 0.1  # added to a difference before its logarithm: of normal beats it is two or three times that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class BeatFeatures:
     ventricular_odds : ln(V / (N + S)) of its shares
     supraventricular_odds : ln(S / N) of its shares
     unlikeness : one minus its QRS's correlation with the usual one
-    difference : root mean square difference between the two
+    difference : ln(0.1 + root mean square difference between the two, in normalised units)
     prematurity : ln(usual RR / its RR), 0 where it is not early or that is not known
     regularity : of the rhythm before it
     """
@@ -114,8 +115,9 @@ class _Beat:
     ventricular_odds: float
     unlikeness: float
     difference: float
-    ventricular: float  # log odds
-    ectopic: float  # log odds of being ventricular or fusion
+    # Log odds before it is known how early the beat is: of being ventricular, and ventricular or fusion.
+    ventricular: float
+    ectopic: float
 
 
 def settled(times_ns: Sequence[int], *, start_ns: int, end_ns: int, last_ns: int | None) -> list[int]:
@@ -225,8 +227,9 @@ def _weigh(baseline: PersonalBaseline, score: Score, times_ns: Sequence[int], re
     narrow = np.logaddexp(log_n, log_s)
     unlike, different = baseline.unlikeness(np.stack([finding.qrs for finding in score.beats]), score.lead)
     odds = np.clip([log_v - narrow, np.logaddexp(log_v, log_f) - narrow], -CNN_LIMIT, CNN_LIMIT)
+    different = np.log(different + _DIFFERENCE_FLOOR)
     strange = reading.ventricular_per_unlikeness * unlike + reading.ventricular_per_difference * different
-    weighed = np.clip(reading.ventricular_per_odds * odds + strange + reading.ventricular_bias, -LIMIT, LIMIT)
+    weighed = reading.ventricular_per_odds * odds + strange + reading.ventricular_bias
     columns = (odds[0].tolist(), unlike.tolist(), different.tolist(), *weighed.tolist())
     return [
         _Beat(
@@ -259,8 +262,10 @@ def _class_all(
             prematurity=baseline.prematurity(rr_s),
             regularity=baseline.regularity,
         )
+        early = reading.ventricular_per_prematurity * features.prematurity
+        ventricular = _limited(beat.ventricular + early, LIMIT)
         supraventricular = _supraventricular(features, reading)
-        letter, confidence = _class_of(beat, supraventricular)
+        letter, confidence = _class_of(beat.shares, ventricular, supraventricular)
         wide = letter in {"V", "F"}
         judged.append(
             JudgedBeat(
@@ -268,7 +273,7 @@ def _class_all(
                 beat_class=letter,
                 confidence=round(confidence, 4),
                 features=features,
-                ectopic=beat.ectopic,
+                ectopic=_limited(beat.ectopic + early, LIMIT),
                 supraventricular=-LIMIT if wide else supraventricular,
             )
         )
@@ -288,16 +293,18 @@ def _supraventricular(features: BeatFeatures, reading: PersonalReading) -> float
     )
 
 
-def _class_of(beat: _Beat, supraventricular: float) -> tuple[AamiClass, float]:
+def _class_of(
+    shares: tuple[float, float, float, float], ventricular: float, supraventricular: float
+) -> tuple[AamiClass, float]:
     """The class, and its probability."""
-    n, s, v, fusion = beat.shares
+    n, s, v, fusion = shares
     if fusion > max(n, s, v):
         return "F", fusion
-    if beat.ventricular >= 0:
-        return "V", _logistic(beat.ventricular)
+    if ventricular >= 0:
+        return "V", _logistic(ventricular)
     if supraventricular >= 0:
         return "S", _logistic(supraventricular)
-    return "N", _logistic(-beat.ventricular) * _logistic(-supraventricular)
+    return "N", _logistic(-ventricular) * _logistic(-supraventricular)
 
 
 def _limited(odds: float, limit: float) -> float:
