@@ -32,8 +32,8 @@ def alarms_list(
     """The alarms as they stand, the most urgent first."""
     from rich.text import Text
 
+    from alerting.commanding import alarms as read
     from bus.settings import KafkaSettings
-    from ecgstream.alarms import alarms as read
     from ecgstream.running import STDOUT, Printer, reader_may_leave, run, write_json
     from ecgstream.settings import load
     from ecgstream.wording import PRIORITY_STYLES, alarm_lines
@@ -93,8 +93,8 @@ def _do(
 ) -> None:
     import getpass
 
+    from alerting.commanding import command, send
     from bus.settings import KafkaSettings
-    from ecgstream.alarms import command, send
     from ecgstream.running import run
     from ecgstream.settings import load
     from ecgstream.wording import alarm_lines

@@ -9,13 +9,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from alerting import service
+from alerting.commanding import CommandError, alarms, command, latest, patient_of, send
 from alerting.settings import AlertingSettings
 from bus import topics
 from bus.clients import KafkaPublisher, KafkaReader
 from bus.interfaces import Outgoing, Received
 from bus.messages import Alert
 from bus.settings import KafkaSettings
-from ecgstream.alarms import CommandError, alarms, command, latest, patient_of, send
 from ecgstream.wording import alarm_lines
 from tests.alerting.alerts import alert
 from tests.alerting.verdicts import START_NS, finding, verdict

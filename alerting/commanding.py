@@ -1,4 +1,4 @@
-"""The alarms on the topic, and commands about them: what a person at a keyboard does, and any client could."""
+"""Commands about alarms, and the alarms on the topic: what the command line and the web service send and see."""
 
 import asyncio
 import base64
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from bus import topics
 from bus.clients import KafkaPublisher, KafkaReader
-from bus.interfaces import Outgoing, Received
+from bus.interfaces import Outgoing, Publisher, Received
 from bus.messages import Alert, AlertCommand, DeadLetter
 from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
@@ -20,7 +20,15 @@ _PRIORITIES = ("high", "medium", "low", "information")
 
 
 class CommandError(EcgStreamError):
-    """A command about an alarm that was refused, or that nobody answered."""
+    """A command about an alarm that is none, that was refused, or that nobody answered."""
+
+
+class CommandRefusedError(CommandError):
+    """A command that alerting refused."""
+
+
+class NoAnswerError(CommandError):
+    """A command that nobody answered in time; it takes effect when alerting reads it."""
 
 
 def patient_of(alert_id: str) -> str:
@@ -36,8 +44,16 @@ def patient_of(alert_id: str) -> str:
     return patient
 
 
-def command(action: str, *, alert: str | None, patient: str | None, by: str, minutes: float | None) -> AlertCommand:
-    """A command under a new id, sent now.
+def command(
+    action: str,
+    *,
+    alert: str | None,
+    patient: str | None,
+    by: str,
+    minutes: float | None,
+    identity: str | None = None,
+) -> AlertCommand:
+    """A command, sent now.
 
     Parameters
     ----------
@@ -45,6 +61,7 @@ def command(action: str, *, alert: str | None, patient: str | None, by: str, min
     alert, patient : the alarm that is meant, or the patient whose all are; one of the two
     by : who
     minutes : how long a silence lasts
+    identity : its id, under which it takes effect once however often it is sent; None for a new one
 
     Raises
     ------
@@ -55,7 +72,7 @@ def command(action: str, *, alert: str | None, patient: str | None, by: str, min
     try:
         return AlertCommand.model_validate(
             {
-                "id": uuid4().hex,
+                "id": identity or uuid4().hex,
                 "patient": patient or patient_of(alert or ""),
                 "action": action,
                 "alert": alert,
@@ -105,34 +122,59 @@ async def alarms(kafka: KafkaSettings, *, patient: str | None = None, ended: boo
     return sorted(wanted, key=lambda alert: (alert.phase == "end", _PRIORITIES.index(alert.priority), alert.onset_ns))
 
 
-async def send(kafka: KafkaSettings, told: AlertCommand, *, answer_s: float = ANSWER_S) -> list[Alert]:
+async def publish(publisher: Publisher, kafka: KafkaSettings, told: AlertCommand) -> None:
+    """Send a command; it takes effect when alerting reads it.
+
+    Parameters
+    ----------
+    publisher : what sends
+    kafka : names the topic
+    told : the command
+
+    Raises
+    ------
+    BrokerError : when Kafka does not take it
+    """
+    topic = kafka.topic(topics.ALERT_COMMANDS)
+    await (await publisher.send(Outgoing(topic=topic, key=told.patient.encode(), value=told.to_bytes())))
+
+
+async def answered(
+    publisher: Publisher,
+    kafka: KafkaSettings,
+    told: AlertCommand,
+    *,
+    known: Iterable[Alert],
+    answer_s: float = ANSWER_S,
+) -> list[Alert]:
     """Send a command and wait for what alerting says to it.
 
     Parameters
     ----------
+    publisher : what sends
     kafka : how to reach Kafka
     told : the command
+    known : the alarms as they stand
     answer_s : how long to wait, s
 
     Returns
     -------
-    the alarms as they stand now; of a patient without open alarms none, and nothing is waited for
+    the alarms that it was about, as they stand now; of a patient without open alarms none, and nothing is waited for
 
     Raises
     ------
-    CommandError : when it is refused, or nobody answers in time
+    CommandRefusedError : when it is refused
+    NoAnswerError : when nobody answers in time
     BrokerError : when Kafka does not answer
     """
     expected = {
         alert.id
-        for alert in await alarms(kafka, patient=told.patient)
-        if told.alert in {None, alert.id} and alert.acknowledged_by is None
+        for alert in known
+        if alert.patient == told.patient and told.alert in {None, alert.id} and alert.acknowledged_by is None
     }
     names = [kafka.topic(topics.ALERTS), kafka.topic(topics.DEAD_LETTERS)]
     async with KafkaReader(kafka, names, start="end") as reader:
-        async with KafkaPublisher(kafka) as publisher:
-            topic = kafka.topic(topics.ALERT_COMMANDS)
-            await publisher.send(Outgoing(topic=topic, key=told.patient.encode(), value=told.to_bytes()))
+        await publish(publisher, kafka, told)
         if told.alert is None and not expected:
             return []
         answers: dict[str, Alert] = {}
@@ -144,11 +186,25 @@ async def send(kafka: KafkaSettings, told: AlertCommand, *, answer_s: float = AN
         except TimeoutError:
             if answers:  # an alarm may have ended meanwhile
                 return list(answers.values())
-            raise CommandError(
+            raise NoAnswerError(
                 f"no answer within {answer_s:g} s: see whether `ecgstream alert` runs; the command waits on the topic "
                 "and takes effect when it does"
             ) from None
     return list(answers.values())
+
+
+async def send(kafka: KafkaSettings, told: AlertCommand, *, answer_s: float = ANSWER_S) -> list[Alert]:
+    """What ``answered`` does, once and for itself.
+
+    Raises
+    ------
+    CommandRefusedError : when it is refused
+    NoAnswerError : when nobody answers in time
+    BrokerError : when Kafka does not answer
+    """
+    known = await alarms(kafka, patient=told.patient)
+    async with KafkaPublisher(kafka) as publisher:
+        return await answered(publisher, kafka, told, known=known, answer_s=answer_s)
 
 
 def _hear(message: Received, told: AlertCommand, answers: dict[str, Alert], *, letters: str) -> None:
@@ -165,4 +221,4 @@ def _hear(message: Received, told: AlertCommand, answers: dict[str, Alert], *, l
         return
     letter = DeadLetter.model_validate_json(message.value or b"")
     if told.id.encode() in base64.b64decode(letter.value_base64 or ""):
-        raise CommandError(f"refused: {letter.reason}")
+        raise CommandRefusedError(f"refused: {letter.reason}")
