@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from ecg.findings import FindingKind
+from ecg.findings import FindingKind, LethalKind
 
 MAX_PATIENT_ID = 128
 PATIENT_ID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
@@ -148,6 +148,40 @@ class Verdict(Message):
     models: dict[str, str]
 
 
+class Urgent(Message):
+    """What kills within minutes, as soon as it is seen: topic ``ecg.urgent``, key = the patient.
+
+    The detector looks every second at the newest four, whatever the windows. The verdict of the window in which it lies
+    comes later and may say the same. At most one message tells of a second of a patient's stream.
+
+    Attributes
+    ----------
+    id : the patient, the start of the patient's stream, and ``second`` with an "s": the same for the same samples
+    second : where the look ends, s from the stream's first sample
+    start_ns, end_ns : from where it is seen, to where the signal had come
+    lead : which lead was judged
+    value, limit, unit : what was measured, and the limit that it crossed
+    quality : of that lead in the four seconds
+    reasons : in words
+    """
+
+    schema_version: Literal[1] = 1
+    id: str
+    patient: PatientId
+    device: str
+    stream_start_ns: int
+    second: int
+    kind: LethalKind
+    start_ns: int
+    end_ns: int
+    lead: str
+    value: float
+    limit: float
+    unit: str
+    quality: Quality
+    reasons: tuple[str, ...]
+
+
 class MdcCode(Message):
     """A term of ISO/IEEE 11073-10101: its reference id, and its code free of context (partition * 65536 + term)."""
 
@@ -162,7 +196,7 @@ class Alert(Message):
 
     Attributes
     ----------
-    id : the same over the alarm's life: of the verdict that started it, and the condition
+    id : the same over the alarm's life: of the verdict or urgent message that started it, and the condition
     sequence : numbers the messages of one alarm: 0, 1, 2 and so on
     condition, label, mdc : what is wrong: for programs, for people, and by its code where the standard has one
     kind : about the patient, or about the signal and the system
@@ -174,10 +208,11 @@ class Alert(Message):
     returned_ns : where it was last seen to come back after it had gone, null before
     detected_ns, told_ns : up to where the stream had come when the alarm started, and with this message
     end_ns : when the alarm ended, null before
-    windows : in which the condition was seen
+    windows : in which the condition was seen; 0 while only looks between the windows have shown it
     score, threshold : the highest fused score, and its limit
     value, limit, unit : what was measured when it was last seen, and the limit that it crossed
-    lead, models, quality, verdict : those of the last window in which it was seen
+    lead, models, quality, verdict : those of the last window or look in which it was seen; ``verdict`` is the id of
+        either's message
     """
 
     schema_version: Literal[2] = 2

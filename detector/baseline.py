@@ -97,6 +97,12 @@ class PersonalBaseline:
         """The same after the device's clock has jumped: a beat is where it was."""
         return self if self.last_beat_ns is None else replace(self, last_beat_ns=self.last_beat_ns + jump_ns)
 
+    def usual_qrs(self, lead: str | None) -> Float32Array | None:
+        """The usual QRS of a lead in normalised units, (QRS samples,); None while it is not known."""
+        if self.qrs_beats < MIN_QRS_BEATS or lead != self.lead:
+            return None
+        return np.asarray(np.array(self.qrs) * _STEP, np.float32)
+
     def unlikeness(
         self, qrs: Float32Array, lead: str | None
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

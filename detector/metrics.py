@@ -1,6 +1,10 @@
 """Every metric of the detector. No patient id is a label: there is no end to them."""
 
+from typing import get_args
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from ecg.findings import LethalKind
 
 _LATENCY_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0)
 _SCORING_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -24,6 +28,8 @@ class DetectorMetrics:
         self.chunks = counter("chunks", "Samples messages taken in")
         self.samples = counter("samples", "Samples taken in, all leads of one instant counted once")
         self.windows = counter("windows", "Windows judged, by decision", ("decision",))
+        self.looks = counter("looks", "Looks judged: each second of each patient, at the newest four")
+        self.urgent = counter("urgent", "Looks that showed what kills within minutes, by kind", ("kind",))
         self.dead_letters = counter("dead_letters", "Messages that could not be decoded")
         self.gap_seconds = counter("gap_seconds", "Seconds of signal that never came, in and between windows")
         self.duplicate_samples = counter("duplicate_samples", "Samples that came twice and were dropped")
@@ -42,3 +48,6 @@ class DetectorMetrics:
         self.loop_lag_seconds = histogram(
             "loop_lag_seconds", "How late the event loop wakes: heartbeats depend on it", _LOOP_LAG_S
         )
+        # Shown as 0 from the start on, so that a rate sees the first of each.
+        for kind in get_args(LethalKind):
+            self.urgent.labels(kind=kind)

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 
-from bus.messages import Verdict
+from bus.messages import Urgent, Verdict
 from bus.samples import Chunk
+from detector.looks import judge_look, measure_looks
 from detector.scorer import Scorer
-from detector.stream import DueWindow, PatientStream
+from detector.stream import Due, DueWindow, PatientStream
 from detector.verdicts import make_verdict
 from ecg.records import Record, exact_rate
 from ecg.windows import Grid
 
 CHUNK_S = 1.0
-BATCH = 64
+BATCH = 384  # windows and the looks between them
 EPOCH_NS = 946_684_800_000_000_000  # 2000-01-01T00:00:00Z: a recording without a date starts here
 
 
@@ -24,22 +25,41 @@ def verdicts_of(
     start_ns: int = EPOCH_NS,
     chunk_s: float = CHUNK_S,
 ) -> list[Verdict]:
-    """The verdicts on every whole window of a record, in order.
+    """The verdicts on every whole window of a record, in order: see ``told_of``."""
+    told = told_of(record, scorer, patient=patient, device=device, start_ns=start_ns, chunk_s=chunk_s)
+    return [each for each in told if isinstance(each, Verdict)]
+
+
+def told_of(
+    record: Record,
+    scorer: Scorer,
+    *,
+    patient: str | None = None,
+    device: str = "file",
+    start_ns: int = EPOCH_NS,
+    chunk_s: float = CHUNK_S,
+) -> list[Verdict | Urgent]:
+    """All that the detector tells of a record, in order: the verdicts, and what it sees every second between them.
 
     Parameters
     ----------
     record : what was recorded
     scorer : judges the windows
     patient, device, start_ns : stand in the verdicts; the patient is the record's name unless given
-    chunk_s : length of the chunks that the record is cut into, s; changes nothing about the verdicts
+    chunk_s : length of the chunks that the record is cut into, s; changes nothing
     """
     patient = patient or record.name
-    verdicts: list[Verdict] = []
-    batch: list[DueWindow] = []
+    told: list[Verdict | Urgent] = []
+    batch: list[Due] = []
 
     def judge() -> None:
-        for due, score in zip(batch, scorer.score(batch), strict=True):
-            verdicts.append(make_verdict(due, score, manifest=scorer.manifest))
+        scores = iter(scorer.score([due for due in batch if isinstance(due, DueWindow)]))
+        measured = iter(measure_looks([due for due in batch if not isinstance(due, DueWindow)]))
+        for due in batch:
+            if isinstance(due, DueWindow):
+                told.append(make_verdict(due, next(scores), manifest=scorer.manifest))
+            elif (urgent := judge_look(due, next(measured))) is not None:
+                told.append(urgent)
         batch.clear()
 
     stream: PatientStream | None = None
@@ -49,7 +69,7 @@ def verdicts_of(
         if len(batch) >= BATCH:
             judge()
     judge()
-    return verdicts
+    return told
 
 
 def _chunks(record: Record, patient: str, device: str, start_ns: int, chunk_s: float) -> Iterator[Chunk]:

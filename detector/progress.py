@@ -11,10 +11,11 @@ import numpy as np
 from detector.baseline import PersonalBaseline
 from detector.stream import PatientStream, Source, WindowNotes
 from ecg.errors import EcgStreamError
+from ecg.lethal import UsualSwing
 from ecg.records import Int16Array
 from ecg.rhythm import RhythmState
 
-VERSION = 3
+VERSION = 4
 
 
 class BadProgressError(EcgStreamError):
@@ -68,10 +69,12 @@ def dump(stream: PatientStream, *, parked_ns: int | None = None) -> bytes:
         "stream_start_ns": stream.stream_start_ns,
         "next_window": stream.next_window,
         "last_window": stream.last_window,
+        "next_look": stream.next_look,
         # Later anchors are found again when their chunks are reread.
         "anchors": [a for n, a in enumerate(stream.anchors) if n == 0 or a[0] < stream.restored_end],
         "baseline": stream.baseline.dump(),
         "rhythm": stream.rhythm.dump(),
+        "usual_swing": stream.usual_swing.dump(),
         "resume_offset": stream.resume_offset,
         "seen": stream.seen,
         "parked_ns": parked_ns,
@@ -101,8 +104,10 @@ def load(patient: str, record: bytes) -> PatientStream:
         anchors=[(index, base_ns) for index, base_ns in fields["anchors"]],
     )
     stream.last_window = fields["last_window"]
+    stream.next_look = fields["next_look"]
     stream.baseline = PersonalBaseline.load(fields["baseline"])
     stream.rhythm = RhythmState.load(fields["rhythm"])
+    stream.usual_swing = UsualSwing.load(fields["usual_swing"])
     stream.given_out = dict(fields["given_out"])
     stream.start_reading(fields["resume_offset"], seen=fields["seen"])
     if "samples" in fields:

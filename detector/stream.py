@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from bus.samples import Chunk
 from detector.baseline import PersonalBaseline
+from detector.looks import DueLook
 from detector.ring import Ring, Run
 from ecg.leads import choose_leads
+from ecg.lethal import LOOK_S, UsualSwing
 from ecg.records import Int16Array, exact_rate
 from ecg.rhythm import RhythmState
 from ecg.segments import segment_samples
-from ecg.windows import Grid
+from ecg.windows import HOP_S, Grid
 
 LATE_S = 1.0  # a window with a hole waits that much newer signal for late chunks to fill it
 CLOCK_TOLERANCE_NS = 100_000_000  # a device clock that strays further from its sample count has jumped
@@ -69,6 +71,10 @@ class DueWindow:
     offset: int
 
 
+# Of a stream, in order: a look comes before the window whose end it lies at or before.
+Due = DueWindow | DueLook
+
+
 @dataclass(slots=True)
 class WindowNotes:
     """What went wrong in a window that is not due yet: see ``bus.messages.Continuity``."""
@@ -87,9 +93,11 @@ class PatientStream:
     stream_start_ns : time of sample 0 when the stream was first seen; part of every window's id
     next_window : the first window not yet given out
     last_window : the last window given out, None before the first
+    next_look : the first second not yet looked at; the look ends with it
     anchors : (from index, time of sample 0) pairs; a clock jump adds one. The first is valid at the ring's floor
     baseline : what is usual for the patient, by the windows judged
     rhythm : what the findings of the next verdict need of the beats reported
+    usual_swing : what the next look needs of those before
     restored_end : samples before this index came from a snapshot and cannot be reread
     seen : offset behind the last chunk taken in, be it before a crash
     given_out : by start of the patient's last streams, the window that would come next: none is given out twice
@@ -102,9 +110,11 @@ class PatientStream:
     ring: Ring
     grid: Grid
     last_window: int | None = None
+    next_look: int = 1
     anchors: list[tuple[int, int]]
     baseline: PersonalBaseline = field(default_factory=PersonalBaseline)
     rhythm: RhythmState = field(default_factory=RhythmState)
+    usual_swing: UsualSwing = field(default_factory=UsualSwing)
     restored_end: int = 0
     seen: int = 0
     given_out: dict[int, int] = field(default_factory=dict)
@@ -161,6 +171,7 @@ class PatientStream:
             source=source,
             stream_start_ns=stream_start_ns,
             next_window=next_window,
+            next_look=_first_look(next_window),
             ring=ring,
             grid=grid,
             anchors=anchors,
@@ -209,8 +220,8 @@ class PatientStream:
         clocks = (self.stream_start_ns, *(base_ns for _, base_ns in self.anchors))
         return Source.of(chunk) == self.source and any(abs(start_ns - c) <= CLOCK_TOLERANCE_NS for c in clocks)
 
-    def accept(self, chunk: Chunk, offset: int) -> list[DueWindow]:
-        """Take a chunk in and give the windows out that are due now, in order.
+    def accept(self, chunk: Chunk, offset: int) -> list[Due]:
+        """Take a chunk in and give the windows and looks out that are due now, in order.
 
         Parameters
         ----------
@@ -225,7 +236,7 @@ class PatientStream:
         self.stale_samples = min(max(0, self.ring.floor - chunk.start_index), len(samples))
         if start >= end:
             return []
-        due: list[DueWindow] = []
+        due: list[Due] = []
         # A chunk may span several windows: give each out before the ring has to move on.
         while start < end:
             stop = min(end, self.ring.limit)
@@ -265,10 +276,11 @@ class PatientStream:
                 yield window, count
             window += 1
 
-    def _due(self, offset: int) -> Iterator[DueWindow]:
+    def _due(self, offset: int) -> Iterator[Due]:
         late = int(LATE_S * self.source.fs_hz)
         while True:
             start, end = self.grid.start(self.next_window), self.grid.end(self.next_window)
+            yield from self._looks_to(end, late, offset)
             received = self.ring.received(start, end)
             if self.ring.high < end or (received < end - start and self.ring.high < end + late):
                 return
@@ -278,6 +290,28 @@ class PatientStream:
             else:
                 following = self.ring.first_from(end)
                 self._advance(self.next_window + 1 if following is None else self.grid.window_of(following))
+
+    def _looks_to(self, window_end: int, late: int, offset: int) -> Iterator[DueLook]:
+        """The looks that end with the window or before; a hole that nothing fills leaves its looks out.
+
+        None comes after its window: what a window waits for, its looks have waited for before.
+        """
+        while (end := self.grid.second(self.next_look)) <= window_end:
+            start = self.grid.second(self.next_look - LOOK_S)
+            whole = self.ring.received(start, end) == end - start
+            if self.ring.high < end or (not whole and self.ring.high < end + late):
+                return
+            if whole:
+                start_ns = self._base_ns(start) + self.grid.offset_ns(start)
+                yield DueLook(
+                    stream=self,
+                    second=self.next_look,
+                    start_ns=start_ns,
+                    end_ns=start_ns + self.grid.offset_ns(end) - self.grid.offset_ns(start),
+                    samples=self.ring.samples(start, end),
+                    offset=offset,
+                )
+            self.next_look += 1
 
     def _skip_to(self, index: int, offset: int) -> Iterator[DueWindow]:
         """Give out what is left before a jump, then move the ring to where the signal goes on."""
@@ -314,6 +348,7 @@ class PatientStream:
 
     def _advance(self, window: int) -> None:
         self.next_window = window
+        self.next_look = max(self.next_look, _first_look(window))
         self._notes = {number: notes for number, notes in self._notes.items() if number >= window}
         floor = _floor(self.grid, self.source.fs_hz, window)
         self.ring.move_floor(floor)
@@ -359,6 +394,11 @@ class PatientStream:
     def restored_notes(self) -> dict[int, WindowNotes]:
         """What was noted with the samples of ``snapshot``, by window."""
         return {number: notes for number, notes in self._restored_notes.items() if number >= self.next_window}
+
+
+def _first_look(window: int) -> int:
+    """The first look that ends within a window."""
+    return window * HOP_S + 1
 
 
 def _floor(grid: Grid, fs_hz: float, window: int) -> int:

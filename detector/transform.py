@@ -1,4 +1,4 @@
-"""The detector over Kafka messages: samples in; verdicts, anomalies, dead letters and progress out."""
+"""The detector over Kafka messages: samples in; verdicts, anomalies, urgent messages, dead letters, progress out."""
 
 import asyncio
 import time
@@ -11,18 +11,20 @@ import structlog
 
 from bus import topics
 from bus.dead_letters import DeadLetterLimit, dead_letter
-from bus.interfaces import Outgoing, Received
-from bus.messages import Verdict
+from bus.interfaces import Headers, Outgoing, Received
+from bus.messages import Urgent, Verdict
 from bus.samples import BadChunkError, decode
+from detector.looks import DueLook, judge_look, measure_looks
 from detector.metrics import DetectorMetrics
 from detector.scorer import Score, Scorer
-from detector.stream import DueWindow
+from detector.stream import Due, DueWindow
 from detector.verdicts import make_verdict
 from detector.ward import PARTITION_KEY, Ward
+from ecg.lethal import Measured
 from ops.clock import Clock
 
 SERVICE = "detector"
-# On every verdict: when the last message that it needed was handed to the broker, ms UTC.
+# On every verdict and urgent message: when the last message that it needed was handed to the broker, ms UTC.
 INGEST_HEADER = "ecgstream-ingest-ms"
 PARK_EVERY_S = 1.0
 
@@ -31,10 +33,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Due:
-    """A due window, where it came from, and when its last message was handed to the broker."""
+    """A due window or look, where it came from, and when its last message was handed to the broker."""
 
     partition: int
-    window: DueWindow
+    due: Due
     ingest_ms: int
 
 
@@ -79,7 +81,7 @@ class DetectorTransform:
         self._wards.pop(partition, None)
 
     async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
-        """Step every patient, score all due windows in one call, and give out what is to be written.
+        """Step every patient, judge all due windows and looks in one call, and give out what is to be written.
 
         Raises
         ------
@@ -92,10 +94,17 @@ class DetectorTransform:
             for message in messages:
                 due.extend(self._step(ward, message, outputs[partition]))
                 ward.next_offset = message.offset + 1
-        scores = await self._score([item.window for item in due])
-        for item, score in zip(due, scores, strict=True):
-            verdict = make_verdict(item.window, score, manifest=self._scorer.manifest)
-            outputs[item.partition].extend(self._publish(verdict, item.ingest_ms))
+        windows = [item.due for item in due if isinstance(item.due, DueWindow)]
+        looks = [item.due for item in due if isinstance(item.due, DueLook)]
+        scored, seen = await self._score(windows, looks)
+        scores, measured = iter(scored), iter(seen)
+        for item in due:  # each look by what was usual after the verdict before it
+            if isinstance(item.due, DueWindow):
+                verdict = make_verdict(item.due, next(scores), manifest=self._scorer.manifest)
+                outputs[item.partition].extend(self._publish(verdict, item.ingest_ms))
+            elif (urgent := judge_look(item.due, next(measured))) is not None:
+                self._wards[item.partition].told(urgent.patient)
+                outputs[item.partition].append(self._publish_urgent(urgent, item.ingest_ms))
         for partition in batch:
             for patient, record in self._wards[partition].changed():
                 outputs[partition].append(self._progress(patient.encode(), record))
@@ -120,22 +129,30 @@ class DetectorTransform:
         self._metrics.chunks.inc()
         self._metrics.samples.inc(len(chunk.samples))
         switched = ward.switched
-        stream, windows = ward.accept(chunk, message.offset, now_s=self._clock.monotonic_s())
+        stream, due = ward.accept(chunk, message.offset, now_s=self._clock.monotonic_s())
         self._metrics.switched_streams.inc(ward.switched - switched)
         if stream is None:
             return []
         if stream.stale_samples:
             self._metrics.stale_samples.inc(stream.stale_samples)
-        return [_Due(partition=message.partition, window=window, ingest_ms=message.timestamp_ms) for window in windows]
+        return [_Due(partition=message.partition, due=each, ingest_ms=message.timestamp_ms) for each in due]
 
-    async def _score(self, windows: list[DueWindow]) -> list[Score]:
-        if not windows:
-            return []
-        began = time.perf_counter()
-        scores = await asyncio.get_running_loop().run_in_executor(self._executor, self._scorer.score, windows)
-        self._metrics.scoring_seconds.observe(time.perf_counter() - began)
-        self._metrics.batch_windows.observe(len(windows))
-        return scores
+    async def _score(self, windows: list[DueWindow], looks: list[DueLook]) -> tuple[list[Score], list[Measured]]:
+        if not windows and not looks:
+            return [], []
+
+        def work() -> tuple[list[Score], list[Measured]]:
+            measured = measure_looks(looks)
+            began = time.perf_counter()
+            scores = self._scorer.score(windows)
+            if windows:
+                self._metrics.scoring_seconds.observe(time.perf_counter() - began)
+            return scores, measured
+
+        self._metrics.looks.inc(len(looks))
+        if windows:
+            self._metrics.batch_windows.observe(len(windows))
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     def _publish(self, verdict: Verdict, ingest_ms: int) -> list[Outgoing]:
         self._metrics.windows.labels(decision=verdict.decision).inc()
@@ -147,8 +164,13 @@ class DetectorTransform:
             self._metrics.clock_jumps.inc()
         names = [topics.WINDOWS] + [topics.ANOMALIES] * (verdict.decision == "abnormal")
         value, key = verdict.to_bytes(), verdict.patient.encode()
-        headers = ((INGEST_HEADER, str(ingest_ms).encode()),)
-        return [Outgoing(topic=name, key=key, value=value, headers=headers) for name in names]
+        return [Outgoing(topic=name, key=key, value=value, headers=_came(ingest_ms)) for name in names]
+
+    def _publish_urgent(self, urgent: Urgent, ingest_ms: int) -> Outgoing:
+        self._metrics.urgent.labels(kind=urgent.kind).inc()
+        return Outgoing(
+            topic=topics.URGENT, key=urgent.patient.encode(), value=urgent.to_bytes(), headers=_came(ingest_ms)
+        )
 
     def _progress(self, key: bytes, value: bytes | None) -> Outgoing:
         return Outgoing(topic=topics.DETECTOR_PROGRESS, key=key, value=value)
@@ -178,3 +200,7 @@ class DetectorTransform:
     def shut_down(self) -> None:
         """End the scoring thread."""
         self._executor.shutdown(wait=True)
+
+
+def _came(ingest_ms: int) -> Headers:
+    return ((INGEST_HEADER, str(ingest_ms).encode()),)

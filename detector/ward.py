@@ -8,7 +8,7 @@ from itertools import islice
 from bus.samples import Chunk
 from detector import progress
 from detector.progress import Dormant
-from detector.stream import DueWindow, PatientStream
+from detector.stream import Due, PatientStream
 
 # Not a patient id: "/" may not stand in one.
 PARTITION_KEY = b"/partition"
@@ -55,8 +55,8 @@ class Ward:
         """How many patients are followed."""
         return len(self._live)
 
-    def accept(self, chunk: Chunk, offset: int, *, now_s: float) -> tuple[PatientStream | None, list[DueWindow]]:
-        """Take a chunk in; the stream it belongs to now, and the windows it made due.
+    def accept(self, chunk: Chunk, offset: int, *, now_s: float) -> tuple[PatientStream | None, list[Due]]:
+        """Take a chunk in; the stream it belongs to now, and the windows and looks it made due.
 
         A chunk that the patient's progress record holds already belongs to no stream: it is None.
 
@@ -78,9 +78,9 @@ class Ward:
                 self._changed.add(chunk.patient)
             self._live[chunk.patient] = stream
             self._heard_s[chunk.patient] = now_s
-        due = []
+        due: list[Due] = []
         if not stream.continues(chunk, offset):
-            due = stream.end(offset)
+            due += stream.end(offset)
             stream = self._live[chunk.patient] = PatientStream.begin(chunk, after=stream)
             self._changed.add(chunk.patient)
             self.switched += 1
@@ -93,10 +93,14 @@ class Ward:
             self._heard_s[chunk.patient] = now_s
         return stream, due
 
-    def changed(self) -> Iterator[tuple[str, bytes]]:
-        """Whose window or stream is another since the last call: patient and progress record of each.
+    def told(self, patient: str) -> None:
+        """Note that something was told of a look at the patient: it must not be told again after a crash."""
+        self._changed.add(patient)
 
-        To be written with the windows given out since; without them, a crash would lead to a partition record that
+    def changed(self) -> Iterator[tuple[str, bytes]]:
+        """Whose window or stream is another since the last call, or of whom a look told something: patient and record.
+
+        To be written with what was given out since; without them, a crash would lead to a partition record that
         has left messages behind which the patient's record still needs.
         """
         changed, self._changed = self._changed, set()

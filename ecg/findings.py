@@ -17,6 +17,8 @@ FindingKind = Literal[
     "asystole",
     "atrial_fibrillation",
 ]
+# What is looked for every second, beside the windows: ``ecg.lethal``.
+LethalKind = Literal["asystole", "ventricular_flutter", "ventricular_tachycardia"]
 Priority = Literal["high", "medium", "low"]
 
 # IEC 60601-1-8, table 1: priority by what may follow when nobody responds, and how soon.

@@ -66,18 +66,25 @@ def lead_quality(raw: Int16Array, fs_hz: float, *, resampled: Float32Array, resa
     missing = raw == MISSING
     return LeadQuality(
         missing=np.asarray(missing.mean(axis=1), np.float32),
-        flat=_flat(raw, missing, fs_hz),
+        flat=flat_share(raw, fs_hz),
         clipped=_clipped(raw, missing),
         noise=_noise(resampled, resampled_hz),
     )
 
 
-def _flat(raw: Int16Array, missing: npt.NDArray[np.bool_], fs_hz: float) -> Float32Array:
+def flat_share(raw: Int16Array, fs_hz: float) -> Float32Array:
+    """The share of N raw signals that lies on an unmoving line: (N,) float32.
+
+    Parameters
+    ----------
+    raw : (N, n) int16, ADC units, ``MISSING`` where nothing came
+    fs_hz : sampling rate, Hz
+    """
     block = max(2, round(BLOCK_S * fs_hz))
     blocks = raw.shape[1] // block
     shape = (len(raw), blocks, block)
     cut = raw[:, : blocks * block].reshape(shape)
-    whole = ~missing[:, : blocks * block].reshape(shape).any(axis=2)
+    whole = (cut != MISSING).all(axis=2)
     still = (cut.max(axis=2) == cut.min(axis=2)) & whole
     return np.asarray(still.mean(axis=1), np.float32)
 

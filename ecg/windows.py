@@ -32,6 +32,10 @@ class Grid:
         """The window that holds a sample."""
         return index * self.rate.denominator // (HOP_S * self.rate.numerator)
 
+    def second(self, number: int) -> int:
+        """The index of the first sample at or after so many seconds from the stream's first."""
+        return -(-number * self.rate.numerator // self.rate.denominator)
+
     def offset_ns(self, index: int) -> int:
         """The time from the stream's first sample to sample ``index``, ns, rounded to the nearest."""
         scaled = index * 1_000_000_000 * self.rate.denominator

@@ -182,7 +182,8 @@ async def _bare(kafka: KafkaSettings, *, batch: int) -> _Kernel:
         async for message in reader.to_end():
             began_s = time.process_time()
             chunk = decode(message.value, key=message.key)
-            _, due = wards[message.partition].accept(chunk, message.offset, now_s=0.0)
+            _, found = wards[message.partition].accept(chunk, message.offset, now_s=0.0)
+            due = [each for each in found if isinstance(each, DueWindow)]
             step_s += time.process_time() - began_s
             due_ids.update(f"{w.patient}/{w.stream_start_ns}/{w.window}" for w in due)
             waiting += due if scored < KERNEL_WINDOWS else []

@@ -7,6 +7,7 @@ import numpy as np
 
 from bus.messages import Alert, Verdict
 from bus.samples import Chunk
+from detector.stream import DueWindow
 from detector.ward import Ward
 
 WindowKey = tuple[str, int, int]  # patient, start of the stream ns, number of the window
@@ -39,7 +40,8 @@ class Ledger:
         """Note a chunk that lies on the samples topic."""
         self.samples += len(chunk.samples)
         self._patients.add(chunk.patient)
-        _, windows = self._ward.accept(chunk, offset, now_s=0.0)
+        _, due = self._ward.accept(chunk, offset, now_s=0.0)
+        windows = (each for each in due if isinstance(each, DueWindow))
         self._due.update((window.patient, window.stream_start_ns, window.window) for window in windows)
 
     def judged(self, verdict: Verdict, latency_ms: float | None) -> None:

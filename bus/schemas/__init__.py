@@ -6,12 +6,13 @@ The JSON Schemas are made from the models of ``bus.messages`` by ``python -m bus
 import json
 from importlib.resources import files
 
-from bus.messages import Alert, AlertCommand, DeadLetter, Message, Verdict
+from bus.messages import Alert, AlertCommand, DeadLetter, Message, Urgent, Verdict
 
 MODELS: dict[str, type[Message]] = {
     "alert-command.schema.json": AlertCommand,
     "alert.schema.json": Alert,
     "dead-letter.schema.json": DeadLetter,
+    "urgent.schema.json": Urgent,
     "verdict.schema.json": Verdict,
 }
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from bus import topics
-from bus.messages import PATIENT_ID, AlertCommand, Continuity, DeadLetter, Message, Quality, Verdict
+from bus.messages import PATIENT_ID, AlertCommand, Continuity, DeadLetter, Message, Quality, Urgent, Verdict
 from bus.schemas import json_schemas, published
 from detector.transform import INGEST_HEADER
 from tests.alerting.alerts import alert
@@ -39,6 +39,22 @@ VERDICT = Verdict(
     reasons=(),
     models={},
 )
+URGENT = Urgent(
+    id="p1/0/17s",
+    patient="p1",
+    device="monitor",
+    stream_start_ns=0,
+    second=17,
+    kind="asystole",
+    start_ns=13_000_000_000,
+    end_ns=17_000_000_000,
+    lead="MLII",
+    value=4.0,
+    limit=4.0,
+    unit="s",
+    quality=Quality(missing=0, flat=0, clipped=0, noise=0),
+    reasons=("no QRS in 4 s",),
+)
 ALERT = alert()
 COMMAND = AlertCommand(id="c1", patient="p1", action="silence", by="Ada", duration_s=60, sent_ns=0)
 LETTER = DeadLetter(
@@ -54,6 +70,7 @@ LETTER = DeadLetter(
 )
 EXAMPLES: dict[str, Message] = {
     "verdict.schema.json": VERDICT,
+    "urgent.schema.json": URGENT,
     "alert.schema.json": ALERT,
     "alert-command.schema.json": COMMAND,
     "dead-letter.schema.json": LETTER,
@@ -112,6 +129,7 @@ def test_every_topic_is_there_and_kept_as_the_program_keeps_it() -> None:
     [
         (topics.WINDOWS, "verdict.schema.json"),
         (topics.ANOMALIES, "verdict.schema.json"),
+        (topics.URGENT, "urgent.schema.json"),
         (topics.ALERTS, "alert.schema.json"),
         (topics.DEAD_LETTERS, "dead-letter.schema.json"),
     ],
@@ -128,7 +146,7 @@ def test_samples_name_the_avro_schema() -> None:
     assert payload["schema"] == {"$ref": "./ecg.samples.avsc"}
 
 
-@pytest.mark.parametrize("topic", [topics.SAMPLES, topics.WINDOWS, topics.ANOMALIES])
+@pytest.mark.parametrize("topic", [topics.SAMPLES, topics.WINDOWS, topics.ANOMALIES, topics.URGENT])
 def test_the_key_is_the_patient_id(topic: str) -> None:
     (message,) = BY_ADDRESS[topic]["messages"].values()
     pattern = resolved(message["$ref"])["bindings"]["kafka"]["key"]["pattern"]

@@ -1,11 +1,12 @@
 """Streams for the tests: signals, and ways to cut them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from bus.samples import Chunk
-from detector.stream import DueWindow
+from detector.looks import DueLook
+from detector.stream import Due, DueWindow
 from ecg.records import Int16Array, exact_rate
 from ecg.windows import Grid
 
@@ -46,8 +47,15 @@ def cut(samples: Int16Array, lengths: Sequence[int], *, fs_hz: float) -> list[Ch
     return chunks
 
 
-def facts(due: DueWindow) -> tuple[object, ...]:
-    """All that a due window says, but for the message that made it due."""
+def windows(due: Iterable[Due]) -> list[DueWindow]:
+    """The windows of what is due."""
+    return [each for each in due if isinstance(each, DueWindow)]
+
+
+def facts(due: Due) -> tuple[object, ...]:
+    """All that a due window or look says, but for the message that made it due."""
+    if isinstance(due, DueLook):
+        return ("look", due.second, due.start_ns, due.end_ns, due.stream.stream_start_ns, due.samples.tobytes())
     return (
         due.window,
         due.start_ns,

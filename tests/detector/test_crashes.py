@@ -6,7 +6,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bus.samples import Chunk
-from detector.stream import DueWindow
+from detector.looks import DueLook
+from detector.stream import Due
 from detector.ward import PARTITION_KEY, Ward
 from tests.detector.streams import chunk, facts, signal
 
@@ -88,13 +89,17 @@ def interleaved(first: list[Fault], second: list[Fault], *, joins_at: int, size:
 def run(chunks: list[Chunk], events: list[Event]) -> list[tuple[str, tuple[object, ...]]]:
     """What a reader of committed messages sees, by patient in order."""
     committed: dict[bytes, bytes] = {}
-    read: list[DueWindow] = []
-    pending: list[DueWindow] = []
+    read: list[Due] = []
+    pending: list[Due] = []
     records: dict[bytes, bytes] = {}
     ward, offset = Ward(), 0
     to_come = list(events)
     while offset < len(chunks):
-        pending += ward.accept(chunks[offset], offset, now_s=0)[1]
+        due = ward.accept(chunks[offset], offset, now_s=0)[1]
+        pending += due
+        for each in due:
+            if isinstance(each, DueLook):  # as if every look found something
+                ward.told(each.stream.patient)
         ward.next_offset = offset + 1
         here = {event.kind for event in to_come if event.at == offset}
         to_come = [event for event in to_come if event.at != offset]
@@ -118,7 +123,7 @@ def run(chunks: list[Chunk], events: list[Event]) -> list[tuple[str, tuple[objec
             continue
         offset += 1
     read += pending
-    return sorted(((window.patient, facts(window)) for window in read), key=lambda one: one[0])
+    return sorted(((each.stream.patient, facts(each)) for each in read), key=lambda one: one[0])
 
 
 @settings(max_examples=200)
@@ -165,12 +170,14 @@ def test_forgetting_who_never_returns_changes_nothing(
 # The same clock before and after: the renamed leads' windows would have the first leads' numbers.
 @example(faults=[Fault("flap", 6), Fault("again", 1)])
 @example(faults=[Fault("jump", 10), Fault("again", 1), Fault("again", 3)])
-def test_no_window_is_given_out_twice(faults: list[Fault]) -> None:
+def test_no_window_or_look_is_given_out_twice(faults: list[Fault]) -> None:
     ward = Ward()
     names = [
-        (window.stream_start_ns, window.window)
+        (due.stream.stream_start_ns, "look", due.second)
+        if isinstance(due, DueLook)
+        else (due.stream_start_ns, "window", due.window)
         for offset, part in enumerate(device("p", faults, size=100))
-        for window in ward.accept(part, offset, now_s=0)[1]
+        for due in ward.accept(part, offset, now_s=0)[1]
     ]
     assert len(names) == len(set(names))
 

@@ -11,12 +11,12 @@ from detector.stream import PatientStream
 from detector.ward import PARTITION_KEY, Ward
 from ecg.records import MISSING
 from ecg.segments import segment_samples
-from tests.detector.streams import START_NS, chunk, cut, facts, signal
+from tests.detector.streams import START_NS, chunk, cut, facts, signal, windows
 
 RATES = (100.0, 128.0, 250.0, 250.5, 360.0, 1000.0)
 
 
-def windows_of(chunks: list[Chunk]) -> list[tuple[object, ...]]:
+def all_of(chunks: list[Chunk]) -> list[tuple[object, ...]]:
     stream = PatientStream.begin(chunks[0])
     return [facts(due) for offset, part in enumerate(chunks) for due in stream.accept(part, offset)]
 
@@ -24,7 +24,7 @@ def windows_of(chunks: list[Chunk]) -> list[tuple[object, ...]]:
 def test_whole_stream_gives_every_window_once() -> None:
     samples = signal(31, 360.0, 2)
     stream = PatientStream.begin(chunk(samples, 0, 1, fs_hz=360.0))
-    due = [w for n, part in enumerate(cut(samples, [90], fs_hz=360.0)) for w in stream.accept(part, n)]
+    due = [w for n, part in enumerate(cut(samples, [90], fs_hz=360.0)) for w in windows(stream.accept(part, n))]
     assert [w.window for w in due] == [0, 1, 2, 3, 4, 5]
     assert [w.start_ns - START_NS for w in due] == [k * 5_000_000_000 for k in range(6)]
     assert all(a.end_ns == b.start_ns for a, b in pairwise(due))
@@ -41,11 +41,13 @@ def test_whole_stream_gives_every_window_once() -> None:
     seconds=st.floats(5, 40),
     parts=st.lists(st.floats(0.02, 9.0), min_size=1, max_size=6),
 )
-def test_any_cut_gives_the_same_windows(fs_hz: float, leads: int, seconds: float, parts: list[float]) -> None:
+def test_any_cut_gives_the_same_windows_and_looks(fs_hz: float, leads: int, seconds: float, parts: list[float]) -> None:
     samples = signal(seconds, fs_hz, leads)
-    whole = windows_of(cut(samples, [round(0.25 * fs_hz)], fs_hz=fs_hz))
-    assert windows_of(cut(samples, [max(1, int(part * fs_hz)) for part in parts], fs_hz=fs_hz)) == whole
-    assert len(whole) == int(len(samples) / fs_hz // 5)
+    whole = all_of(cut(samples, [round(0.25 * fs_hz)], fs_hz=fs_hz))
+    assert all_of(cut(samples, [max(1, int(part * fs_hz)) for part in parts], fs_hz=fs_hz)) == whole
+    looks = [each for each in whole if each[0] == "look"]
+    assert [each[1] for each in looks] == list(range(4, int(len(samples) / fs_hz) + 1))
+    assert len(whole) - len(looks) == int(len(samples) / fs_hz // 5)
 
 
 FAULTS = st.lists(st.tuples(st.sampled_from(["drop", "twice", "late", "jump", "far"]), st.integers(0, 199)), max_size=6)
@@ -93,7 +95,7 @@ def test_crash_and_park_change_nothing(faults: list[tuple[str, int]], crashes: s
         ward.next_offset = offset + 1
         if due and stream is not None:
             # What goes out in one transaction.
-            given_out.extend(facts(window) for window in due)
+            given_out.extend(facts(each) for each in due)
             committed |= {b"p": progress.dump(stream), PARTITION_KEY: ward.partition_record()}
         if offset in parks:
             for patient, record in ward.park_silent(now_s=1e6, now_ns=0, silent_s=1):
@@ -111,7 +113,7 @@ def test_gap_is_counted_and_named() -> None:
     samples = signal(40, 100.0, 1)
     chunks = [c for c in cut(samples, [50], fs_hz=100.0) if not 1150 <= c.start_index < 1250]
     stream = PatientStream.begin(chunks[0])
-    due = [w for n, part in enumerate(chunks) for w in stream.accept(part, n)]
+    due = [w for n, part in enumerate(chunks) for w in windows(stream.accept(part, n))]
     assert [w.missing_samples for w in due[:4]] == [0, 0, 100, 0]
     hole = due[2].segment[-500:][150:250]
     assert (hole == MISSING).all()
@@ -121,7 +123,7 @@ def test_windows_without_a_sample_are_no_windows_but_a_gap() -> None:
     samples = signal(60, 100.0, 1)
     chunks = [c for c in cut(samples, [50], fs_hz=100.0) if not 700 <= c.start_index < 3300]
     stream = PatientStream.begin(chunks[0])
-    due = [w for n, part in enumerate(chunks) for w in stream.accept(part, n)]
+    due = [w for n, part in enumerate(chunks) for w in windows(stream.accept(part, n))]
     assert [w.window for w in due[:4]] == [0, 1, 6, 7]
     assert [w.gap_before_s for w in due[:4]] == [0, 0, 20.0, 0]
     assert due[1].missing_samples == 300
@@ -133,7 +135,7 @@ def test_jump_of_years_costs_nothing() -> None:
     first, second = cut(samples, [1000], fs_hz=100.0)
     far = 10**15
     stream = PatientStream.begin(first)
-    due = stream.accept(first, 0)
+    due = windows(stream.accept(first, 0))
     moved = Chunk(
         **{
             **{name: getattr(second, name) for name in Chunk.__slots__},
@@ -142,7 +144,7 @@ def test_jump_of_years_costs_nothing() -> None:
         }
     )
     assert stream.continues(moved, 1)
-    due += stream.accept(moved, 1)
+    due += windows(stream.accept(moved, 1))
     assert [w.window for w in due] == [0, 1, far // 500, far // 500 + 1]
 
 
@@ -150,7 +152,7 @@ def test_late_chunk_fills_its_hole() -> None:
     samples = signal(20, 100.0, 1)
     chunks = cut(samples, [50], fs_hz=100.0)
     swapped = [*chunks[:9], chunks[10], chunks[9], *chunks[11:]]
-    assert windows_of(swapped) == windows_of(chunks)
+    assert all_of(swapped) == all_of(chunks)
 
 
 def test_duplicate_samples_are_counted_and_the_first_stay() -> None:
@@ -158,7 +160,7 @@ def test_duplicate_samples_are_counted_and_the_first_stay() -> None:
     chunks = cut(samples, [50], fs_hz=100.0)
     other = chunk(samples[::-1].copy(), 100, 150, fs_hz=100.0)
     stream = PatientStream.begin(chunks[0])
-    due = [w for n, part in enumerate([*chunks[:4], other, *chunks[4:]]) for w in stream.accept(part, n)]
+    due = [w for n, part in enumerate([*chunks[:4], other, *chunks[4:]]) for w in windows(stream.accept(part, n))]
     assert due[0].duplicate_samples == 50
     assert np.array_equal(due[0].segment[-500:], samples[:500])
 
@@ -171,7 +173,7 @@ def test_clock_jump_is_named_once_and_times_follow_the_clock() -> None:
         for start in range(0, 2000, 50)
     ]
     stream = PatientStream.begin(chunks[0])
-    due = [w for n, part in enumerate(chunks) for w in stream.accept(part, n)]
+    due = [w for n, part in enumerate(chunks) for w in windows(stream.accept(part, n))]
     assert [w.clock_jump_ns for w in due] == [0, jump_ns, 0, 0]
     assert due[2].start_ns == START_NS + 10_000_000_000 + jump_ns
 
@@ -197,12 +199,13 @@ def test_restarted_device_starts_a_new_stream(what: str) -> None:
 def test_what_a_switched_stream_had_received_is_given_out() -> None:
     samples = signal(20, 100.0, 2)
     ward = Ward()
-    due = [w for n, part in enumerate(cut(samples[:1300], [50], fs_hz=100.0)) for w in ward.accept(part, n, now_s=0)[1]]
+    chunks = cut(samples[:1300], [50], fs_hz=100.0)
+    due = [w for n, part in enumerate(chunks) for w in windows(ward.accept(part, n, now_s=0)[1])]
     assert [w.window for w in due] == [0, 1]
     restarted = chunk(samples, 0, 50, fs_hz=100.0, jump_ns=60_000_000_000)
     _, rest = ward.accept(restarted, 26, now_s=0)
-    assert [(w.window, w.stream_start_ns, w.missing_samples) for w in rest] == [(2, START_NS, 200)]
-    assert np.array_equal(rest[0].segment[-500:-200], samples[1000:1300, ::-1])
+    assert [(w.window, w.stream_start_ns, w.missing_samples) for w in windows(rest)] == [(2, START_NS, 200)]
+    assert np.array_equal(windows(rest)[0].segment[-500:-200], samples[1000:1300, ::-1])
     assert ward.switched == 1
 
 
@@ -214,15 +217,30 @@ def test_two_devices_on_one_patient_are_not_silent() -> None:
     for n, (one, other) in enumerate(
         zip(cut(samples, [50], fs_hz=100.0), cut(samples[:, :1], [50], fs_hz=100.0), strict=True)
     ):
-        due += ward.accept(one, 2 * n, now_s=0)[1] + ward.accept(other, 2 * n + 1, now_s=0)[1]
+        due += windows(ward.accept(one, 2 * n, now_s=0)[1] + ward.accept(other, 2 * n + 1, now_s=0)[1])
     assert len(due) >= 4
     assert all(w.missing_samples > 50 for w in due)
     assert len({(w.stream_start_ns, w.window) for w in due}) == len(due)
+
+
+def test_a_hole_leaves_out_the_looks_that_it_touches_and_no_others() -> None:
+    samples = signal(30, 100.0, 1)
+    chunks = [c for c in cut(samples, [25], fs_hz=100.0) if c.start_index != 1225]
+    looks = [each[1] for each in all_of(chunks) if each[0] == "look"]
+    assert looks == [*range(4, 13), *range(17, 31)]
+
+
+def test_a_late_chunk_brings_its_looks_back() -> None:
+    samples = signal(30, 100.0, 1)
+    chunks = cut(samples, [25], fs_hz=100.0)
+    chunks.insert(52, chunks.pop(49))  # 12.25 s, after 13 s have come
+    assert [each[1] for each in all_of(chunks) if each[0] == "look"] == list(range(4, 31))
 
 
 def test_segment_has_one_shape_for_every_rate() -> None:
     for fs_hz in RATES:
         samples = signal(12, fs_hz, 2)
         stream = PatientStream.begin(chunk(samples, 0, 1, fs_hz=fs_hz))
-        due = [w for n, part in enumerate(cut(samples, [int(fs_hz)], fs_hz=fs_hz)) for w in stream.accept(part, n)]
+        chunks = cut(samples, [int(fs_hz)], fs_hz=fs_hz)
+        due = [w for n, part in enumerate(chunks) for w in windows(stream.accept(part, n))]
         assert {w.segment.shape for w in due} == {(segment_samples(fs_hz), 2)}

@@ -20,7 +20,7 @@ from detector.ward import PARTITION_KEY, Ward
 from ecg.records import MISSING
 from ecg.segments import MODEL_SAMPLES, WINDOW_SAMPLES
 from models import SHIPPED
-from tests.detector.streams import START_NS, chunk, signal
+from tests.detector.streams import START_NS, chunk, signal, windows
 from tests.detector.test_stream import FAULTS, faulty
 
 FS_HZ = 100.0
@@ -84,7 +84,7 @@ def verdicts_on(chunks: list[Chunk], waves: Mapping[int, float] | None = None) -
     ward = Ward()
     verdicts: list[Verdict] = []
     for offset, part in enumerate(chunks):
-        verdicts += judged(ward.accept(part, offset, now_s=0)[1], waves)
+        verdicts += judged(windows(ward.accept(part, offset, now_s=0)[1]), waves)
     return verdicts
 
 
@@ -116,7 +116,7 @@ def test_beats_and_findings_survive_crash_and_park(
         stream, due = ward.accept(chunks[offset], offset, now_s=0)
         ward.next_offset = offset + 1
         if due and stream is not None:
-            given_out += judged(due, WAVES)
+            given_out += judged(windows(due), WAVES)
             committed |= {b"p": progress.dump(stream), PARTITION_KEY: ward.partition_record()}
         if offset in parks:
             for patient, record in ward.park_silent(now_s=1e6, now_ns=0, silent_s=1):
@@ -165,7 +165,7 @@ def test_each_beat_is_told_once_however_the_clock_jumps() -> None:
 def test_what_may_kill_at_once_is_abnormal_whatever_the_networks_say() -> None:
     ward, verdicts = Ward(), []
     for offset, part in enumerate(seconds(20)):
-        for due in ward.accept(part, offset, now_s=0)[1]:
+        for due in windows(ward.accept(part, offset, now_s=0)[1]):
             calm = score(due, logit=-9.0, leakage=WAVES.get(due.window))
             verdicts.append(make_verdict(due, calm, manifest=manifest()))
     assert [verdict.decision for verdict in verdicts] == ["normal", "normal", "normal", "abnormal"]

@@ -5,7 +5,7 @@ import pytest
 from detector.progress import BadProgressError, dump, load
 from detector.stream import PatientStream
 from detector.ward import PARK_AT_ONCE, PARTITION_KEY, Ward
-from tests.detector.streams import chunk, cut, signal
+from tests.detector.streams import chunk, cut, signal, windows
 
 
 def test_silent_patient_is_parked_and_comes_back_clean() -> None:
@@ -14,8 +14,8 @@ def test_silent_patient_is_parked_and_comes_back_clean() -> None:
     steady, parked = Ward(), Ward()
     expected, found = [], []
     for offset, part in enumerate(chunks):
-        expected += [(d.window, d.segment.tobytes()) for d in steady.accept(part, offset, now_s=offset)[1]]
-        found += [(d.window, d.segment.tobytes()) for d in parked.accept(part, offset, now_s=offset)[1]]
+        expected += [(d.window, d.segment.tobytes()) for d in windows(steady.accept(part, offset, now_s=offset)[1])]
+        found += [(d.window, d.segment.tobytes()) for d in windows(parked.accept(part, offset, now_s=offset)[1])]
         if offset % 37 == 0:
             assert [patient for patient, _ in parked.park_silent(now_s=offset + 60, now_ns=0, silent_s=60)] == ["p"]
             assert parked.live == 0
