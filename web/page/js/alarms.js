@@ -34,15 +34,11 @@ export class OpenAlarms {
     return true;
   }
 
-  /** Put in a whole list of the open ones: what is not in it and was known before `since` has ended meanwhile. */
-  putAll(alarms, { since }) {
+  /** Put in the whole list of what is open now: what was known and is not in it has ended meanwhile. */
+  putAll(alarms) {
     const listed = new Set(alarms.map((alarm) => alarm.id));
-    for (const id of since) if (!listed.has(id)) this.#open.delete(id);
+    for (const id of [...this.#open.keys()]) if (!listed.has(id)) this.#open.delete(id);
     for (const alarm of alarms) this.put(alarm);
-  }
-
-  ids() {
-    return new Set(this.#open.keys());
   }
 
   get(id) {

@@ -1,11 +1,10 @@
 // What comes by itself: patients, alarms and verdicts by server-sent events, which resume where they were cut.
 
-import { address, get } from "./api.js";
+import { Problem, address, get } from "./api.js";
 import { OpenAlarms } from "./alarms.js";
 import { Backoff } from "./backoff.js";
 
-const READY_MS = 10_000;
-const ALARMS_A_PAGE = 500;
+const ASK_MS = 5000;
 
 /**
  * The live data. Events:
@@ -26,14 +25,12 @@ export class Live extends EventTarget {
   #last = "";
   #backoff = new Backoff();
   #again = 0;
-  #readiness = 0;
   #wanted = false;
 
   start() {
     if (this.#wanted) return;
     this.#wanted = true;
     this.#open();
-    this.#readiness = setInterval(() => this.#ready(), READY_MS);
     this.dispatchEvent(new Event("start"));
   }
 
@@ -41,7 +38,6 @@ export class Live extends EventTarget {
   stop() {
     this.#wanted = false;
     this.#close();
-    clearInterval(this.#readiness);
     this.patients.clear();
     this.#alarms = new OpenAlarms();
     this.#last = "";
@@ -78,34 +74,30 @@ export class Live extends EventTarget {
     const on = (name, act) =>
       events.addEventListener(name, (event) => {
         if (event.lastEventId) this.#last = event.lastEventId;
-        act(event.data ? JSON.parse(event.data) : null);
+        act(JSON.parse(event.data));
       });
-    on("hello", () => this.#hello());
+    on("hello", (all) => this.#hello(all));
+    on("status", ({ kafka }) => this.#line(kafka));
     on("alarm", (alarm) => this.told(alarm));
     on("verdict", (verdict) => this.#tell("verdict", verdict));
     on("patients", (list) => this.#summaries(list));
     events.addEventListener("error", () => this.#cut());
   }
 
-  async #hello() {
+  /** How everything stands, at the beginning and after each break. */
+  #hello({ kafka, alarms, patients }) {
     this.#backoff.reset();
-    this.#become("live");
-    const since = this.#alarms.ids();
-    const events = this.#events;
-    try {
-      const { patients } = await get("/patients");
-      if (events !== this.#events) return;
-      this.patients = new Map(patients.map((each) => [each.patient, each]));
-      this.#tell("patients");
-      const alarms = await allOpen();
-      if (events !== this.#events) return;
-      this.#alarms.putAll(alarms, { since });
-      this.#tell("alarms");
-      this.caughtUp = true;
-    } catch (error) {
-      this.trouble = error.message;
-      this.#cut();
-    }
+    this.#alarms.putAll(alarms);
+    this.patients = new Map(patients.map((each) => [each.patient, each]));
+    this.caughtUp = true;
+    this.#line(kafka);
+    this.#tell("patients");
+    this.#tell("alarms");
+  }
+
+  #line(kafka) {
+    this.trouble = kafka === "connected" ? "" : "Kafka does not answer: what comes next is waited for";
+    this.#become(kafka === "connected" ? "live" : "lagging");
   }
 
   #summaries(list) {
@@ -116,9 +108,8 @@ export class Live extends EventTarget {
   #cut() {
     if (!this.#wanted) return;
     this.#close();
-    this.#become(this.state === "connecting" ? "connecting" : "lost");
     this.#again = setTimeout(() => this.#open(), this.#backoff.next());
-    this.#ready();
+    this.#ask();
   }
 
   #close() {
@@ -127,16 +118,15 @@ export class Live extends EventTarget {
     this.#events = null;
   }
 
-  /** Ask how the server is: an event stream that is cut does not say why. */
-  async #ready() {
+  /** An event stream that is cut does not say why: ask. */
+  async #ask() {
     try {
-      await get("/ready", {}, { waitMs: 5000 });
-      this.trouble = "";
-      if (this.state === "lagging" && this.#events) this.#become("live");
+      await get("/ready", {}, { waitMs: ASK_MS });
+      if (this.state !== "live") this.#become("connecting");
     } catch (error) {
       if (!this.#wanted || error.status === 401) return;
       this.trouble = error.message;
-      this.#become(error.status === 503 ? "lagging" : "lost");
+      this.#become(error instanceof Problem && error.status === 503 ? "lagging" : "lost");
     }
   }
 
@@ -149,15 +139,4 @@ export class Live extends EventTarget {
   #tell(name, detail = null) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
-}
-
-async function allOpen() {
-  const found = [];
-  let after = null;
-  do {
-    const page = await get("/alarms", { open: true, limit: ALARMS_A_PAGE, after });
-    found.push(...page.alarms);
-    after = page.next;
-  } while (after);
-  return found;
 }

@@ -1,9 +1,229 @@
-// The ward: a tile for each patient.
+// The ward: a tile for each patient, most urgent first.
 
-import { h } from "./dom.js";
+import { h, mark, replace, say } from "./dom.js";
+import { stateWords } from "./format.js";
+import { icon } from "./icons.js";
+import { loop } from "./loop.js";
+import { byUrgency, counts, wanted } from "./order.js";
+import { Samples } from "./samples.js";
+import { empty, loading } from "./states.js";
+import { colours, themes } from "./theme.js";
+import { Tile } from "./tile.js";
+
+const FS_HZ = 120; // more than twice what a tile is wide: 46 px a second
+const CROWD = 24; // from so many patients on, tiles are smaller
+const STILL_MS = 1500; // no tile moves under a pointer that moved so recently
 
 export const title = () => "Ward";
 
-export function mount(root) {
-  root.append(h("h1", {}, "Ward"));
+export function mount(root, shell) {
+  const ward = new Ward(root, shell);
+  return () => ward.leave();
 }
+
+class Ward {
+  #shell;
+  #tiles = new Map();
+  #typed = "";
+  #states = new Set();
+  #ends = [];
+  #pointed = -Infinity;
+  #waiting = 0;
+  #colour = colours("trace").trace;
+
+  constructor(root, shell) {
+    this.#shell = shell;
+    this.#build(root);
+    const { live } = shell;
+    this.#samples = new Samples(live, { patients: null, leads: "first", fs_hz: FS_HZ }, (frame) => {
+      this.#tileOf(frame.patient).trace.put(frame, performance.now());
+    });
+    this.#sizes = new ResizeObserver((entries) => {
+      for (const { target, contentRect } of entries) target.tile.resize(contentRect.width, contentRect.height);
+    });
+    this.#views = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) target.tile.visible = isIntersecting;
+    });
+    this.#listen(live, "patients", () => this.#update());
+    this.#listen(live, "state", () => this.#update());
+    this.#listen(themes, "change", () => this.#recolour());
+    shell.keys.on("/", "find a patient", () => this.#find.focus());
+    this.#ends.push(loop.add((now) => this.#draw(now)));
+    this.#update();
+  }
+
+  #samples;
+  #sizes;
+  #views;
+  #find;
+  #chips;
+  #grid;
+  #note;
+  #trouble;
+
+  leave() {
+    for (const end of this.#ends) end();
+    clearTimeout(this.#waiting);
+    this.#samples.close();
+    this.#sizes.disconnect();
+    this.#views.disconnect();
+  }
+
+  #build(root) {
+    this.#find = h("input", { type: "search", placeholder: "Find a patient", "aria-label": "Find a patient", size: 16 });
+    this.#find.addEventListener("input", () => {
+      this.#typed = this.#find.value;
+      this.#update();
+    });
+    this.#chips = h("div", { class: "chips", role: "group", "aria-label": "Show only" });
+    this.#trouble = h("p", { class: "trouble", role: "status" });
+    this.#note = h("div");
+    this.#grid = h("ul", { class: "ward", role: "list" });
+    this.#grid.addEventListener("pointermove", () => (this.#pointed = performance.now()));
+    root.append(
+      h("div", { class: "ward-head" }, h("h1", {}, "Ward"), this.#chips, this.#find),
+      this.#trouble,
+      this.#note,
+      this.#grid,
+    );
+  }
+
+  #listen(target, name, act) {
+    target.addEventListener(name, act);
+    this.#ends.push(() => target.removeEventListener(name, act));
+  }
+
+  #draw(now) {
+    const wall = Date.now();
+    let oldest = NaN;
+    for (const tile of this.#tiles.values()) {
+      tile.trace.step(now);
+      if (!tile.visible) continue;
+      tile.draw();
+      const age = tile.trace.ageMs(wall);
+      if (!(age < oldest)) oldest = age;
+    }
+    if (oldest === oldest) loop.age.add(oldest);
+  }
+
+  #update() {
+    const { patients } = this.#shell.live;
+    const summaries = [...patients.values()];
+    this.#tell(summaries);
+    for (const [id, tile] of this.#tiles) if (!patients.has(id)) this.#remove(id, tile);
+    for (const summary of summaries) this.#tileOf(summary.patient).update(summary);
+    this.#sort(summaries);
+    mark(this.#grid, "data-crowd", summaries.length > CROWD ? "true" : null);
+  }
+
+  /** A patient's tile; samples may come before the first word of who they are of. */
+  #tileOf(patient) {
+    let tile = this.#tiles.get(patient);
+    if (!tile) {
+      tile = new Tile(patient);
+      tile.recolour(this.#colour);
+      this.#tiles.set(patient, tile);
+      this.#sizes.observe(tile.canvas);
+      this.#views.observe(tile.canvas);
+    }
+    return tile;
+  }
+
+  #remove(id, tile) {
+    this.#sizes.unobserve(tile.canvas);
+    this.#views.unobserve(tile.canvas);
+    tile.node.remove();
+    this.#tiles.delete(id);
+  }
+
+  #recolour() {
+    this.#colour = colours("trace").trace;
+    for (const tile of this.#tiles.values()) tile.recolour(this.#colour);
+  }
+
+  /** Put the tiles in order, moving as few as it takes, and none under somebody's pointer. */
+  #sort(summaries) {
+    clearTimeout(this.#waiting);
+    const shown = summaries.filter((summary) => wanted(summary, this.#typed, this.#states));
+    const still = performance.now() - this.#pointed;
+    const order = byUrgency(shown).map((id) => this.#tiles.get(id).node);
+    if (still < STILL_MS && this.#grid.childElementCount === order.length) {
+      this.#waiting = setTimeout(() => this.#update(), STILL_MS - still);
+      return;
+    }
+    const focused = document.activeElement;
+    const keep = new Set(order);
+    for (const node of [...this.#grid.children]) if (!keep.has(node)) node.remove();
+    let at = this.#grid.firstElementChild;
+    for (const node of order) {
+      if (node === at) at = at.nextElementSibling;
+      else this.#grid.insertBefore(node, at);
+    }
+    if (focused !== document.activeElement && this.#grid.contains(focused)) focused.focus({ preventScroll: true });
+  }
+
+  #tell(summaries) {
+    const { live } = this.#shell;
+    replace(this.#chips, summaries.length ? this.#chipsOf(summaries) : null);
+    this.#find.hidden = summaries.length < 2;
+    const note = this.#noteOf(live, summaries);
+    if (this.#note.dataset.note !== note) {
+      this.#note.dataset.note = note;
+      replace(this.#note, NOTES[note]());
+    }
+    const broken = live.state === "lost" || live.state === "lagging";
+    say(this.#trouble, broken && summaries.length ? `What is shown is no longer live: ${live.trouble || "trying again"}` : "");
+  }
+
+  #noteOf(live, summaries) {
+    if (summaries.length) {
+      return summaries.some((summary) => wanted(summary, this.#typed, this.#states)) ? "none" : "unfound";
+    }
+    if (live.state === "lagging") return "kafka";
+    if (live.state === "lost") return "lost";
+    return live.caughtUp ? "empty" : "loading";
+  }
+
+  #chipsOf(summaries) {
+    const focused = document.activeElement?.dataset.chip;
+    const all = h("span", { class: "number" }, `${summaries.length} ${summaries.length === 1 ? "patient" : "patients"}`);
+    const chips = counts(summaries).map(([state, count]) => {
+      const chip = h(
+        "button",
+        { type: "button", class: "chip badge", "data-state": state, "data-chip": state, "aria-pressed": String(this.#states.has(state)) },
+        icon(state, 16),
+        h("b", { class: "number" }, String(count)),
+        ` ${stateWords(state)}`,
+      );
+      chip.addEventListener("click", () => {
+        if (!this.#states.delete(state)) this.#states.add(state);
+        this.#pointed = -Infinity;
+        this.#update();
+      });
+      if (state === focused) queueMicrotask(() => chip.focus());
+      return chip;
+    });
+    return [all, chips];
+  }
+}
+
+const NOTES = {
+  none: () => null,
+  loading: () => loading("Asking who is on the ward"),
+  empty: () =>
+    empty(
+      "No patient has been heard yet",
+      h("p", {}, "Patients appear here with their first samples. To play recordings: ", h("code", {}, "ecgstream replay")),
+    ),
+  unfound: () => empty("No patient fits", h("p", {}, "Nobody on the ward has this name and this state.")),
+  kafka: () =>
+    empty(
+      "Kafka does not answer",
+      h("p", {}, "This page is there, the stream behind it is not. ", h("code", {}, "ecgstream doctor"), " says what is wrong."),
+    ),
+  lost: () =>
+    empty(
+      "The server cannot be reached",
+      h("p", {}, "The page goes on trying. Is ", h("code", {}, "ecgstream web"), " running?"),
+    ),
+};

@@ -1,0 +1,100 @@
+// One animation loop for all that moves, and what it achieves: `window.ecgstream.figures`.
+
+const KEPT = 512;
+
+/** The last values of something measured; nothing is allocated while it is. */
+class Measured {
+  #values = new Float64Array(KEPT);
+  #count = 0;
+
+  add(value) {
+    this.#values[this.#count++ % KEPT] = value;
+  }
+
+  /** A quantile of them, null where there are none. */
+  quantile(share) {
+    const there = Math.min(this.#count, KEPT);
+    if (there === 0) return null;
+    const sorted = this.#values.slice(0, there).sort();
+    return sorted[Math.min(there - 1, Math.floor(share * there))];
+  }
+
+  /** Their mean, null where there are none. */
+  mean() {
+    const there = Math.min(this.#count, KEPT);
+    let sum = 0;
+    for (let at = 0; at < there; at++) sum += this.#values[at];
+    return there ? sum / there : null;
+  }
+
+  clear() {
+    this.#count = 0;
+  }
+}
+
+class Loop {
+  /** Wall time from when a sample was taken to when it is drawn, ms, less the length of the message it came in. */
+  age = new Measured();
+  #intervals = new Measured();
+  #work = new Measured();
+  #drawing = new Set();
+  #asked = 0;
+  #last = 0;
+  #frames = 0;
+
+  /** Call `draw(now)` for each frame of the screen; returns what ends that. */
+  add(draw) {
+    this.#drawing.add(draw);
+    if (!this.#asked) {
+      this.#last = 0;
+      this.#asked = requestAnimationFrame(this.#frame);
+    }
+    return () => {
+      this.#drawing.delete(draw);
+      if (this.#drawing.size === 0) {
+        cancelAnimationFrame(this.#asked);
+        this.#asked = 0;
+      }
+    };
+  }
+
+  /** What was achieved over the last frames. */
+  figures() {
+    const interval = this.#intervals.mean();
+    return {
+      frames: this.#frames,
+      frames_per_s: interval && 1000 / interval,
+      frame_ms: { p50: this.#intervals.quantile(0.5), p95: this.#intervals.quantile(0.95) },
+      draw_ms: { p50: this.#work.quantile(0.5), p95: this.#work.quantile(0.95) },
+      sample_age_ms: { p50: this.age.quantile(0.5), p95: this.age.quantile(0.95) },
+    };
+  }
+
+  /** Forget what was measured. */
+  clear() {
+    this.#frames = 0;
+    this.age.clear();
+    this.#intervals.clear();
+    this.#work.clear();
+  }
+
+  #frame = (now) => {
+    this.#asked = requestAnimationFrame(this.#frame);
+    // A hidden page is given no frames: that is no slow frame.
+    if (this.#last && now - this.#last < 2000) this.#intervals.add(now - this.#last);
+    this.#last = now;
+    const begun = performance.now();
+    for (const draw of this.#drawing) draw(now);
+    this.#work.add(performance.now() - begun);
+    this.#frames++;
+  };
+}
+
+export const loop = new Loop();
+
+globalThis.ecgstream = {
+  get figures() {
+    return loop.figures();
+  },
+  clear: () => loop.clear(),
+};

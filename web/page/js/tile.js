@@ -1,0 +1,126 @@
+// A patient on the ward: state, heart rate, a sweeping trace, the latest alarm.
+
+import { h, mark, replace, say } from "./dom.js";
+import { rate, stateWords } from "./format.js";
+import { icon } from "./icons.js";
+import { LiveTrace } from "./live_trace.js";
+import { patientPath } from "./routes.js";
+import { Sweep } from "./sweep.js";
+
+const SECONDS = 16; // more than a tile is wide
+const PX_PER_S = 46; // about 12.5 mm/s
+const LEAST_RANGE_MV = 2.2; // what a tile's height shows at least
+const STEPS_MV = [2.2, 3.2, 4.5, 6.5, 10, 20];
+
+export class Tile {
+  visible = false;
+  trace = new LiveTrace(SECONDS);
+  #sweep;
+  #size = { width: 0, height: 0 };
+  #turn = NaN;
+  #range = LEAST_RANGE_MV;
+  #middle = 0.4; // mV in the middle of the tile's height
+  #colour = "#4fe08f";
+  #shown = "";
+
+  constructor(patient) {
+    this.patient = patient;
+    this.name = h("span", { class: "tile-name" }, patient);
+    this.lead = h("span", { class: "tile-lead" });
+    this.rate = h("span", { class: "tile-rate number" }, "–");
+    this.canvas = h("canvas", { role: "img" });
+    this.state = h("span", { class: "badge" });
+    this.alarm = h("span", { class: "tile-alarm" });
+    const top = h("span", { class: "tile-top" }, this.name, this.lead, this.rate, h("span", { class: "tile-unit" }, "/min"));
+    const foot = h("span", { class: "tile-foot" }, this.state, this.alarm);
+    this.link = h("a", { class: "tile", href: patientPath(patient) }, top, this.canvas, foot);
+    this.node = h("li", {}, this.link);
+    this.node.tile = this;
+    this.canvas.tile = this;
+    this.#sweep = new Sweep(this.canvas);
+  }
+
+  /** What is known of the patient now. */
+  update(summary) {
+    const { state, alarm, verdict } = summary;
+    const words = stateWords(state);
+    const why = alarm?.label ?? (state === "normal" ? "" : (verdict?.reasons[0] ?? ""));
+    const more = summary.open_alarms > 1 ? ` +${summary.open_alarms - 1}` : "";
+    const key = `${state} ${why} ${more}`;
+    if (key !== this.#shown) {
+      this.#shown = key;
+      mark(this.link, "data-state", state);
+      mark(this.state, "data-state", state);
+      replace(this.state, icon(state, 17), words);
+      say(this.alarm, why + more);
+      mark(this.alarm, "title", why + more);
+    }
+    const bpm = rate(summary.heart_rate_bpm);
+    say(this.rate, bpm);
+    say(this.lead, summary.lead ?? summary.leads[0] ?? "");
+    const heart = bpm === "–" ? "no heart rate" : `heart rate ${bpm}`;
+    mark(this.link, "aria-label", `${this.patient}: ${words}, ${heart}${why ? `, ${why}` : ""}`);
+    mark(this.canvas, "aria-label", `Live ECG of ${this.patient}, lead ${this.lead.textContent}`);
+  }
+
+  resize(width, height) {
+    this.#size = { width, height };
+    this.#layout();
+  }
+
+  recolour(colour) {
+    this.#colour = colour;
+    this.#layout();
+  }
+
+  draw() {
+    const { ring } = this.trace;
+    if (ring.fsHz === 0) return;
+    const turn = this.#sweep.turn(this.trace.head);
+    if (this.trace.jumped || turn !== this.#turn) {
+      // The gain changes only where the trace comes round, so that one sweep can be compared with itself.
+      const fits = this.#fit();
+      if (this.trace.jumped || !fits || Number.isNaN(this.#turn)) this.#layout();
+      this.#turn = this.#sweep.turn(this.trace.head);
+      this.trace.jumped = false;
+    }
+    this.#sweep.draw(ring, this.trace.head);
+  }
+
+  /** Choose range and middle by the last sweep; whether they have stayed as they were. */
+  #fit() {
+    const { ring } = this.trace;
+    let low = Infinity;
+    let high = -Infinity;
+    for (let index = Math.max(ring.start, Math.floor(ring.end - 6 * ring.fsHz)); index < ring.end; index++) {
+      const mv = ring.mv(index, 0);
+      if (mv < low) low = mv;
+      if (mv > high) high = mv;
+    }
+    if (low > high) return true;
+    const need = (high - low) * 1.12;
+    const range = STEPS_MV.find((step) => step >= need) ?? need;
+    const middle = (high + low) / 2;
+    const fits = range === this.#range && Math.abs(middle - this.#middle) < 0.12 * range;
+    if (fits) return true;
+    this.#range = range;
+    this.#middle = middle;
+    return false;
+  }
+
+  #layout() {
+    const { width, height } = this.#size;
+    const { fsHz } = this.trace.ring;
+    if (width === 0 || fsHz === 0) return;
+    const pxPerMv = height / this.#range;
+    const zeroPx = height / 2 + this.#middle * pxPerMv;
+    this.#sweep.layout({
+      width,
+      height,
+      density: Math.min(devicePixelRatio, 2),
+      pxPerSample: PX_PER_S / fsHz,
+      lanes: [{ lead: 0, zeroPx, pxPerMv, colour: this.#colour }],
+      linePx: 1.4,
+    });
+  }
+}
