@@ -2,14 +2,15 @@
 
 import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from ecg.csv_numbers import all_numbers
 from ecg.errors import EcgStreamError
 from ecg.quantise import ADC_UNIT, UNITS_MV, record_of
 from ecg.records import MAX_FS_HZ, MIN_FS_HZ, Record
@@ -23,7 +24,12 @@ _MISSING_CELLS = {"", "-", "nan", "na", "n/a", "null", "none"}
 _CLOCK = re.compile(r"^\[?(?:(?P<h>\d+):)?(?P<m>\d+):(?P<s>\d+(?:\.\d+)?)\]?$")
 _ROWS_TO_TELL = 50  # fewer may rise by chance
 _MAX_GAP_S = 3600.0  # a longer pause is another recording
+_MAX_SPREAD = 50_000_000  # samples of a text with gaps: a day of two leads at 250 Hz
+_MAX_TOLD = 40  # characters of a cell that a message quotes
 _DEFAULT_STEPS_S = ((1 / MAX_FS_HZ, 1 / MIN_FS_HZ, 1.0), (1e3 / MAX_FS_HZ, 1e3 / MIN_FS_HZ, 1e-3))
+
+
+Body = npt.NDArray[np.float64] | list[list[str]]  # numbers where there is nothing else, else cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +57,11 @@ def read_csv(
     ------
     EcgStreamError : when the rate is not known, a cell is no number, or the times do not fit a rate
     """
-    rows = _rows(path)
-    columns, rows = _header(rows, leads, path)
-    times, index_column = _split_time(columns, rows, path)
-    values = _numbers(rows, [number for number, _ in enumerate(columns) if number != index_column], path)
+    lines, separator = _lines(path)
+    columns, head, body = _header(lines, separator, path)
+    columns = _named_columns(columns, head, leads, body)
+    times, index_column = _split_time(columns, body, path)
+    values = _numbers(body, [number for number, _ in enumerate(columns) if number != index_column], path)
     signals = [column for number, column in enumerate(columns) if number != index_column]
     numbered = index_column is not None and bool(_INDEX_NAMES.match(columns[index_column].name))
     if leads is not None:
@@ -64,7 +71,13 @@ def read_csv(
         raise EcgStreamError(f"{path.name} has a time column alone: it needs at least one lead")
     rate, places = _grid(times, numbered=numbered, fs_hz=fs_hz, path=path)
     if places is not None:
-        spread = np.full((int(places[-1]) + 1, values.shape[1]), np.nan)
+        count = int(places[-1]) + 1
+        if count * values.shape[1] > _MAX_SPREAD:
+            raise EcgStreamError(
+                f"{path.name}: its times span {count} samples of {values.shape[1]} leads, {_MAX_SPREAD} are read in "
+                "all: split it at its gaps"
+            )
+        spread = np.full((count, values.shape[1]), np.nan)
         spread[places] = values
         values = spread
     integers = bool(np.all(values[np.isfinite(values)] % 1 == 0))
@@ -79,7 +92,8 @@ def read_csv(
     )
 
 
-def _rows(path: Path) -> list[list[str]]:
+def _lines(path: Path) -> tuple[list[str], str | None]:
+    """The lines that say something, and what separates their cells; None for white space."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -88,11 +102,17 @@ def _rows(path: Path) -> list[list[str]]:
     if not lines:
         raise EcgStreamError(f"{path.name} is empty: it needs at least one row of samples")
     middle = lines[len(lines) // 2]
-    separator = next((mark for mark in (";", "\t", ",") if mark in middle), None)
+    return lines, next((mark for mark in (";", "\t", ",") if mark in middle), None)
+
+
+def _cells(lines: Sequence[str], separator: str | None, path: Path) -> list[list[str]]:
     if separator is None:
-        split = [line.split() for line in lines] if len(middle.split()) > 1 else [[line] for line in lines]
+        split = [line.split() for line in lines]
     else:
-        split = list(csv.reader(lines, delimiter=separator))
+        try:
+            split = list(csv.reader(lines, delimiter=separator))
+        except csv.Error as error:
+            raise EcgStreamError(f"{path.name} is no table ({error}): save it as CSV with short cells") from error
     if separator == ";":  # where ";" separates, "," is the decimal mark
         split = [[cell.replace(",", ".") for cell in row] for row in split]
     return [[cell.strip().strip("'\"").strip() for cell in row] for row in split]
@@ -106,42 +126,55 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _header(rows: list[list[str]], leads: tuple[str, ...] | None, path: Path) -> tuple[list[_Column], list[list[str]]]:
-    """Names and units of the columns, and the rows that hold samples."""
+def _header(lines: list[str], separator: str | None, path: Path) -> tuple[list[_Column], int, Body]:
+    """What the head of the text says of the columns, how many lines it takes, and what stands below it."""
+    rows = _cells(lines[:3], separator, path)
     head = 0 if all(_is_number(cell) or _seconds(cell) is not None for cell in rows[0]) else 1
     if head and len(rows) > 1 and any(cell.strip("()[] ").lower() in _KNOWN_UNITS for cell in rows[1]):
         head = 2
-    if head == len(rows):
+    if head == len(lines):
         raise EcgStreamError(f"{path.name} has no row of numbers: it needs at least one row of samples")
-    width = len(rows[head])
-    if head == 0:
-        clock = [_clock_name(rows)] if width > 1 and _clock_name(rows) else []
-        others = width - len(clock)
-        named = leads if leads is not None and len(leads) == others else [f"signal {n}" for n in range(others)]
-        return [_Column(name=name, unit=None) for name in (*clock, *named)], rows
     columns = []
-    for number in range(width):
-        cell = rows[0][number] if number < len(rows[0]) else ""
+    for number in range(len(rows[head])):
+        cell = rows[0][number] if head and number < len(rows[0]) else ""
         match = _UNIT.match(cell)
         known = match is not None and match["unit"].lower() in _KNOWN_UNITS
         name, unit = (match["name"], match["unit"]) if match is not None and known else (cell, None)
         if head == 2 and number < len(rows[1]) and rows[1][number].strip("()[] ").lower() in _KNOWN_UNITS:
             unit = rows[1][number].strip("()[] ")
         columns.append(_Column(name=name, unit=unit))
-    if columns[0].name == "" and _clock_name(rows[head:]) == "sample":  # pandas writes its index so
-        columns[0] = _Column(name="index", unit=None)
-    return columns, rows[head:]
+    numbers = all_numbers(lines[head:], separator, len(columns))
+    return columns, head, _cells(lines[head:], separator, path) if numbers is None else numbers
 
 
-def _clock_name(rows: list[list[str]]) -> str:
+def _named_columns(columns: list[_Column], head: int, leads: tuple[str, ...] | None, body: Body) -> list[_Column]:
+    """The columns with the names that the text does not give."""
+    if head:
+        if columns[0].name == "" and _clock_name(body) == "sample":  # pandas writes its index so
+            columns[0] = _Column(name="index", unit=None)
+        return columns
+    clock = [name] if len(columns) > 1 and (name := _clock_name(body)) else []
+    others = len(columns) - len(clock)
+    named = leads if leads is not None and len(leads) == others else [f"signal {n}" for n in range(others)]
+    return [_Column(name=name, unit=None) for name in (*clock, *named)]
+
+
+def _clock_name(body: Body) -> str:
     """What the first column of a headerless file is: "sample", "time", or "" for a lead (no ECG only rises)."""
-    if len(rows) < _ROWS_TO_TELL:
+    if len(body) < _ROWS_TO_TELL:
         return ""
-    times = [_seconds(row[0]) for row in rows]
-    steps = [after - before for before, after in pairwise(times) if before is not None and after is not None]
-    if len(steps) < len(rows) - 1 or min(steps) <= 0:
+    steps = np.diff(_times(body))
+    if np.isnan(steps).any() or steps.min() <= 0:
         return ""
-    return "sample" if sorted(steps)[len(steps) // 2] == 1 else "time"
+    return "sample" if np.sort(steps)[len(steps) // 2] == 1 else "time"
+
+
+def _times(body: Body) -> npt.NDArray[np.float64]:
+    """(rows,) the first column as a number or a time; NaN where it is neither."""
+    if isinstance(body, np.ndarray):
+        return body[:, 0]
+    times = [_seconds(row[0]) if row else None for row in body]
+    return np.array([np.nan if seconds is None else seconds for seconds in times])
 
 
 def _named(lead: str, signals: list[_Column], path: Path) -> int:
@@ -152,24 +185,23 @@ def _named(lead: str, signals: list[_Column], path: Path) -> int:
     raise EcgStreamError(f"{path.name} has no lead {lead!r}: it has {there}")
 
 
-def _split_time(
-    columns: list[_Column], rows: list[list[str]], path: Path
-) -> tuple[npt.NDArray[np.float64] | None, int | None]:
+def _split_time(columns: list[_Column], body: Body, path: Path) -> tuple[npt.NDArray[np.float64] | None, int | None]:
     """The first column in seconds (or sample numbers) if it is one, and its number."""
     column = columns[0]
     if not (_TIME_NAMES.match(column.name) or _INDEX_NAMES.match(column.name)) or len(columns) < 2:
         return None, None
-    times = np.empty(len(rows))
-    for number, row in enumerate(rows):
-        seconds = _seconds(row[0]) if row else None
-        if seconds is None:
-            raise EcgStreamError(f"{path.name}, row {number + 1}: {row[:1]} is no time: mend the row")
-        times[number] = seconds
+    times = _times(body)
+    unknown = np.flatnonzero(np.isnan(times))
+    if len(unknown):
+        cell = str(next(iter(body[unknown[0]]), ""))[:_MAX_TOLD]
+        raise EcgStreamError(f"{path.name}, row {unknown[0] + 1}: {cell!r} is no time: mend the row")
     return times * _TIME_UNITS_S.get((column.unit or "s").lower(), 1.0) if column.unit else times, 0
 
 
 def _seconds(cell: str) -> float | None:
     """A time cell as a number: plain, h:mm:ss.fff, or a date and time."""
+    if len(cell) > _MAX_TOLD:
+        return None
     try:
         return float(cell)
     except ValueError:
@@ -185,10 +217,12 @@ def _seconds(cell: str) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _numbers(rows: list[list[str]], columns: list[int], path: Path) -> npt.NDArray[np.float64]:
-    values = np.empty((len(rows), len(columns)))
+def _numbers(body: Body, columns: list[int], path: Path) -> npt.NDArray[np.float64]:
+    if isinstance(body, np.ndarray):
+        return body[:, columns]
+    values = np.empty((len(body), len(columns)))
     last = max(columns, default=0)
-    for number, row in enumerate(rows):
+    for number, row in enumerate(body):
         if len(row) <= last:
             row = row + [""] * (last + 1 - len(row))  # noqa: PLW2901 - a short row lacks its last cells
         for place, column in enumerate(columns):
@@ -198,7 +232,8 @@ def _numbers(rows: list[list[str]], columns: list[int], path: Path) -> npt.NDArr
             except ValueError:
                 if cell.lower() not in _MISSING_CELLS:
                     raise EcgStreamError(
-                        f"{path.name}, row {number + 1}, column {column + 1}: {cell!r} is no number: mend or empty it"
+                        f"{path.name}, row {number + 1}, column {column + 1}: {cell[:_MAX_TOLD]!r} is no number: "
+                        "mend or empty it"
                     ) from None
                 values[number, place] = np.nan
     return values

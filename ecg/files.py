@@ -12,7 +12,7 @@ from ecg.errors import EcgStreamError
 from ecg.npy_files import WindowSet, read_npy
 from ecg.quantise import UNITS_MV
 from ecg.records import MAX_FS_HZ, MIN_FS_HZ, MISSING, Record
-from ecg.wfdb_files import read_wfdb
+from ecg.wfdb_files import MAX_SIGNALS, read_wfdb
 
 _ECG_LABEL = re.compile(r"\b(ecg|ekg)", re.IGNORECASE)
 _EDF_HEADER_BYTES = 256
@@ -104,7 +104,7 @@ def read_edf(path: Path) -> Record:
             warnings.simplefilter("ignore")  # the lengths, of which it would warn, are checked already
             signals = edfio.read_edf(path, lazy_load_data=False, header_encoding="latin-1").signals
     except Exception as error:  # edfio raises many kinds on hostile files
-        raise EcgStreamError(f"{path.name} is no whole EDF file ({error}): restore the file") from error
+        raise EcgStreamError(f"{path.name} is no whole EDF file ({str(error)[:200]}): restore the file") from error
     voltages = [signal for signal in signals if signal.physical_dimension.strip().lower() in UNITS_MV]
     chosen = [signal for signal in voltages if _ECG_LABEL.search(signal.label)] or voltages
     in_range = [signal for signal in chosen if MIN_FS_HZ <= signal.sampling_frequency <= MAX_FS_HZ]
@@ -151,14 +151,24 @@ def _check_edf_header(path: Path) -> None:
         fixed = file.read(_EDF_HEADER_BYTES)
         try:
             header_bytes, records, signals = int(fixed[184:192]), int(fixed[236:244]), int(fixed[252:256])
+            if not 1 <= signals <= MAX_SIGNALS or header_bytes != _EDF_HEADER_BYTES * (signals + 1):
+                raise EcgStreamError(
+                    f"{path.name} claims {signals} signals in a header of {header_bytes} bytes: 1 to {MAX_SIGNALS} are "
+                    f"read, in {_EDF_HEADER_BYTES} bytes each and {_EDF_HEADER_BYTES} more: restore the file"
+                )
             file.seek(_EDF_HEADER_BYTES + _EDF_BYTES_BEFORE_COUNTS * signals)
-            record_bytes = 2 * sum(int(file.read(8)) for _ in range(signals))
+            counts = [int(file.read(8)) for _ in range(signals)]
+            record_bytes = 2 * sum(counts)
         except ValueError as error:
             raise EcgStreamError(f"{path.name} has no whole EDF header ({error}): restore the file") from error
+    if min(counts) < 0 or record_bytes == 0 or records < -1:
+        raise EcgStreamError(
+            f"{path.name} claims {records} data records of {str(counts)[:80]} samples: restore the file"
+        )
     if fixed[192:197] == b"EDF+D":
         raise EcgStreamError(f"{path.name} is interrupted (EDF+D), only EDF and EDF+C are read: split it at its gaps")
     held = path.stat().st_size - header_bytes
-    claimed = record_bytes * records if records >= 0 else held - held % max(record_bytes, 1)
+    claimed = record_bytes * records if records >= 0 else held - held % record_bytes
     if claimed != held:
         raise EcgStreamError(
             f"{path.name} claims {records} data records of {record_bytes} bytes, it holds {held} bytes: restore it"

@@ -13,6 +13,7 @@ MIN_FS_HZ = 100.0  # the models see up to 40 Hz; below 100 Hz the QRS is no long
 MAX_FS_HZ = 1000.0  # above it nothing is gained for an ECG, and every buffer grows
 MIN_GAIN = 1e-3  # ADC units per mV: with 1 V a unit nothing of an ECG is left; far below it float32 overflows
 MAX_GAIN = 1e6  # with 1 nV a unit, 16 bits hold 0.03 mV
+MAX_LEAD_NAME = 128  # what a samples message carries
 
 Int16Array = npt.NDArray[np.int16]
 Float32Array = npt.NDArray[np.float32]
@@ -76,6 +77,12 @@ class Record:
             )
         if len(self.gain) != n_leads or len(self.baseline) != n_leads:
             raise EcgStreamError(f"record {self.name}: give gain and baseline for each of its {n_leads} leads")
+        for lead in self.leads:
+            if len(lead) > MAX_LEAD_NAME or not lead.isprintable():
+                raise EcgStreamError(
+                    f"record {self.name}: the lead name {lead[:20]!r} has {len(lead)} characters, or some that cannot "
+                    f"be printed: give plain names of at most {MAX_LEAD_NAME}"
+                )
         for lead, gain in zip(self.leads, self.gain, strict=True):
             if not MIN_GAIN <= gain <= MAX_GAIN:
                 raise EcgStreamError(

@@ -13,6 +13,10 @@ from ecg.records import MISSING, Int16Array, Record, check_fs, from_millivolts
 
 TOY_NAME = "208-excerpt"  # the recording that is always there
 _INT16_MAX = 32767
+MAX_HEADER_BYTES = 1_000_000  # a header of a hundred signals has ten thousand
+MAX_SIGNALS = 256
+MAX_PACKED = 200_000_000  # samples of a compressed file, whose length its own size does not bound; a day of six leads
+_MAX_TOLD = 200  # characters of a library's complaint: it may quote all of a hostile header
 _VOLTAGE = {"nv": 1e-6, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "mv": 1.0, "v": 1e3}  # in mV
 # Bits that a sample takes in each uncompressed WFDB signal format, signal(5).
 _BITS = {"8": 8, "80": 8, "212": 12, "310": 32 / 3, "311": 32 / 3, "16": 16, "61": 16, "160": 16, "24": 24, "32": 32}
@@ -51,15 +55,19 @@ def read_wfdb(path: Path) -> Record:
             f"record {stem.name} is not in {stem.parent}: no file {header_path.name}; name a record that is there, "
             "or fetch it with 'ecgstream data fetch'"
         )
+    if (held := header_path.stat().st_size) > MAX_HEADER_BYTES:
+        raise EcgStreamError(f"{header_path.name} has {held} bytes, above {MAX_HEADER_BYTES}: it is no WFDB header")
     try:
         header = wfdb.rdheader(str(stem))
     except Exception as error:  # wfdb raises many kinds on hostile headers
-        raise EcgStreamError(f"{header_path} is no WFDB header ({error}): restore the file") from error
+        raise EcgStreamError(f"{header_path} is no WFDB header ({_short(error)}): restore the file") from error
     columns = _check_header(header, header_path)
     try:
         read = wfdb.rdrecord(str(stem), physical=False, return_res=32, channels=columns)
     except Exception as error:  # the same for hostile signal files
-        raise EcgStreamError(f"record {stem.name}: the signal file cannot be read ({error}): restore it") from error
+        raise EcgStreamError(
+            f"record {stem.name}: the signal file cannot be read ({_short(error)}): restore it"
+        ) from error
     if read.d_signal is None or len(read.d_signal) == 0:
         raise EcgStreamError(f"record {stem.name} holds 0 samples: restore its signal file")
     fitted = [
@@ -88,6 +96,11 @@ def _check_header(header: Any, path: Path) -> list[int]:
     check_fs(float(header.fs))
     if not header.n_sig or header.file_name is None:
         raise EcgStreamError(f"{path.name} names no signal: a record needs at least one lead")
+    if header.n_sig > MAX_SIGNALS or len(header.file_name) != header.n_sig:
+        raise EcgStreamError(
+            f"{path.name} claims {header.n_sig} signals and describes {len(header.file_name)}, at most {MAX_SIGNALS} "
+            "are read: mend the header"
+        )
     per_frame = header.samps_per_frame
     if any(count != 1 for count in per_frame):
         raise EcgStreamError(
@@ -95,7 +108,10 @@ def _check_header(header: Any, path: Path) -> list[int]:
         )
     for fmt in header.fmt:
         if fmt not in _INVALID:
-            raise EcgStreamError(f"{path.name}: signal format {fmt} is not known: convert the record to format 16")
+            raise EcgStreamError(f"{path.name}: signal format {fmt[:20]} is not known: convert the record to format 16")
+    for skew in header.skew:
+        if skew and not 0 <= skew <= header.fs:
+            raise EcgStreamError(f"{path.name} has a skew of {skew} samples, above 1 s: mend the header")
     columns = [column for column, unit in enumerate(header.units) if (unit or "").lower() in _VOLTAGE]
     if not columns:
         raise EcgStreamError(f"{path.name} has units {header.units}, none of them a voltage: an ECG is in mV, uV or V")
@@ -108,9 +124,17 @@ def _check_length(header: Any, path: Path) -> None:
     for name, signals in Counter(header.file_name).items():
         first = header.file_name.index(name)
         fmt = header.fmt[first]
+        # A header that names a folder or an address would have this program read what nobody meant it to.
+        if Path(name).name != name or "\\" in name or ":" in name or name == path.name or len(name) > _MAX_TOLD:
+            raise EcgStreamError(f"{path.name} names {name[:_MAX_TOLD]!r}: a signal file lies beside its header")
         data = path.with_name(name)
         if not data.is_file():
             raise EcgStreamError(f"{path.name} names {name}, which is not in {path.parent}: restore the file")
+        if fmt not in _BITS and not 0 < (header.sig_len or 0) * header.n_sig <= MAX_PACKED:
+            raise EcgStreamError(
+                f"{path.name} claims {header.sig_len} samples of {header.n_sig} compressed signals, outside 1 to "
+                f"{MAX_PACKED} in all: mend the header, or split the record"
+            )
         if fmt not in _BITS or not header.sig_len:
             continue  # compressed files check themselves; a header without a length means all that is there
         held_bytes = data.stat().st_size - (header.byte_offset[first] or 0)
@@ -125,6 +149,11 @@ def _check_length(header: Any, path: Path) -> None:
             raise EcgStreamError(
                 f"{path.name} claims {claimed} samples, {name} holds {held}: mend the header, so that none is lost"
             )
+
+
+def _short(error: Exception) -> str:
+    """The beginning of what a library said."""
+    return (str(error) or type(error).__name__)[:_MAX_TOLD]
 
 
 def _to_int16(
