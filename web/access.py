@@ -1,17 +1,15 @@
-"""Who asks, and what they may do: viewers look, responders answer alarms and score files, admins see all."""
+"""Who asks, and whether they may do what they ask."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from web.problems import ProblemError
-
-Role = Literal["viewer", "responder", "admin"]
-ROLES: tuple[Role, ...] = get_args(Role)  # each may do what those before it may
+from web.roles import ROLES, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

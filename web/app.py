@@ -4,10 +4,11 @@ from fastapi import FastAPI
 
 from web import problems
 from web.parts import Parts
-from web.routes import live, page, patients, system
+from web.routes import live, oidc, page, patients, session, system
+from web.safety.doors import Doors
+from web.safety.paths import API
 from web.safety.protect import protect
-
-API = "/api/v1"
+from web.safety.rates import Rates
 
 
 def make_app(parts: Parts) -> FastAPI:
@@ -20,6 +21,7 @@ def make_app(parts: Parts) -> FastAPI:
     Raises
     ------
     OpenAccessError : when it would be open to a network
+    TokensError : when the file of tokens cannot be used
     """
     app = FastAPI(
         title="ecgstream",
@@ -30,8 +32,15 @@ def make_app(parts: Parts) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for router in (system.routes(parts), patients.routes(parts), live.routes(parts)):
+    doors, rates = Doors(parts.settings, clock=parts.clock), Rates(parts.settings)
+    for router in (
+        system.routes(parts),
+        session.routes(doors, rates),
+        oidc.routes(doors),
+        patients.routes(parts),
+        live.routes(parts),
+    ):
         app.include_router(router, prefix=API)
     app.include_router(page.routes())
-    protect(app, parts.settings)
+    protect(app, parts.settings, doors=doors, rates=rates, metrics=parts.metrics, clock=parts.clock)
     return app

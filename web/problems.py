@@ -65,12 +65,17 @@ def problem(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None =
     return JSONResponse(told.model_dump(), status_code=status.value, headers=headers, media_type=MEDIA_TYPE)
 
 
+def answer(error: ProblemError) -> JSONResponse:
+    """The answer that tells of a problem that was raised."""
+    return problem(error.status, str(error), error.headers)
+
+
 def install(app: FastAPI) -> None:
     """Let an application tell all its errors as problems."""
 
     @app.exception_handler(ProblemError)
     async def _told(_: Request, error: ProblemError) -> JSONResponse:
-        return problem(error.status, str(error), error.headers)
+        return answer(error)
 
     @app.exception_handler(EcgStreamError)
     async def _refused(_: Request, error: EcgStreamError) -> JSONResponse:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import structlog
-import uvicorn
-from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from alerting.history.database import address
@@ -24,9 +22,8 @@ from web.app import make_app
 from web.live.hub import Hub
 from web.metrics import WebMetrics
 from web.parts import Parts
+from web.server import Server
 from web.settings import WebSettings
-
-LEAVE_S = 3  # for the requests under way
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +63,8 @@ async def run(
     RulesError : when the alarm rules cannot be used
     AddressError : when the address of the alarm history is none
     OpenAccessError : when nobody need sign in and it would listen on a network
-    EcgStreamError : when it cannot listen
+    TokensError : when the file of tokens cannot be used
+    EcgStreamError : when it cannot listen, or the certificate cannot be used
     """
     clock = clock or SystemClock()
     metrics = WebMetrics(registry)
@@ -82,10 +80,11 @@ async def run(
         clock=clock,
         hub=Hub(kafka, metrics, clock),
     )
-    server = _Server(make_app(parts))
+    server = Server(make_app(parts), settings)
     with _listening(settings) as listener:
         on_start(server)
-        log.info("web", address=f"http://{settings.host}:{listener.getsockname()[1]}/")
+        scheme = "https" if settings.tls_cert else "http"
+        log.info("web", address=settings.url or f"{scheme}://{settings.host}:{listener.getsockname()[1]}/")
         async with probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=lambda: None), parts.hub:
             serving = asyncio.create_task(server.serve([listener]))
             asked = asyncio.create_task(stop.wait())
@@ -111,30 +110,3 @@ def _listening(settings: WebSettings) -> Iterator[socket.socket]:
         ) from error
     with listener:
         yield listener
-
-
-class _Server(uvicorn.Server):
-    """Serves the application; signals are the service's own business."""
-
-    def __init__(self, app: FastAPI) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,  # paths hold patients' ids
-                server_header=False,
-                ws="websockets-sansio",
-                ws_per_message_deflate=False,  # samples hardly shrink, and each client's would cost its own time
-                timeout_graceful_shutdown=LEAVE_S,
-            )
-        )
-
-    @property
-    def ready(self) -> bool:
-        """Whether it answers."""
-        return bool(self.started)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals as they are."""
-        yield

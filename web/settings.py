@@ -1,9 +1,45 @@
 """How the web service runs: options, the environment (``ECGSTREAM_WEB_...``) or ``.env``."""
 
+import re
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from web.roles import ROLES, Role
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+", re.IGNORECASE)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _origin(text: str) -> str:
+    """An address without a path, as browsers send it."""
+    if not _ORIGIN.fullmatch(text.rstrip("/")):
+        raise ValueError(f"{text} is no address like https://ecg.example.org: give scheme, host and port alone")
+    return text.rstrip("/").lower()
+
+
+def _origins(text: str) -> str:
+    return ",".join(_origin(part) for part in _listed(text))
+
+
+def _networks(text: str) -> str:
+    for part in _listed(text):
+        ip_network(part)
+    return text
+
+
+def _mapping(text: str) -> str:
+    for part in _listed(text):
+        value, _, role = part.rpartition("=")
+        if not value or role not in ROLES:
+            raise ValueError(f"{part} is not value=role with a role of {', '.join(ROLES)}")
+    return text
 
 
 class WebSettings(BaseSettings):
@@ -12,11 +48,79 @@ class WebSettings(BaseSettings):
     Attributes
     ----------
     host, port : where it listens; port 0 takes a free one
+    url : the address under which people open the page; needed where it listens on more than this machine
     state : folder of the uploaded recordings and their reports; None means ``web`` in the user's state directory
+    tokens : TOML file of who may come with which token (``web/safety/tokens.py``)
+    session_secret : what sessions are signed with; None means a new one at each start, which ends all sessions
+    session_hours : how long a session lasts, h
+    oidc_issuer : address of the OpenID Connect provider, as it names itself
+    oidc_client_id, oidc_client_secret : what the provider knows this service as
+    oidc_scopes : asked of the provider, separated by spaces
+    oidc_claim : the claim of the ID token that gives the role; a name or a list
+    oidc_roles : which value of that claim is which role: ``value=role`` separated by commas
+    cors_origins : pages of other addresses whose scripts may call with a token, separated by commas
+    trusted_proxies : addresses or networks whose X-Forwarded headers count, separated by commas
+    tls_cert, tls_key : PEM files of the certificate with its chain, and of its key
+    reads_per_minute, commands_per_minute, scores_per_minute : requests of one caller
+    failed_sign_ins_per_minute : of one address
+    streams_per_caller : live connections of one caller from one address at a time
+    upload_mb : the largest request that brings recordings, MB
     """
 
     model_config = SettingsConfigDict(env_prefix="ECGSTREAM_WEB_", env_file=".env", extra="ignore", frozen=True)
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    url: Annotated[str, AfterValidator(_origin)] | None = None
     state: Path | None = None
+    tokens: Path | None = None
+    session_secret: SecretStr | None = Field(default=None, min_length=32)
+    session_hours: float = Field(default=12.0, gt=0.0, le=168.0)
+    oidc_issuer: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_scopes: str = "openid profile email"
+    oidc_claim: str = "groups"
+    oidc_roles: Annotated[str, AfterValidator(_mapping)] | None = None
+    cors_origins: Annotated[str, AfterValidator(_origins)] | None = None
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    reads_per_minute: int = Field(default=3000, ge=1)
+    commands_per_minute: int = Field(default=120, ge=1)
+    scores_per_minute: int = Field(default=60, ge=1)
+    failed_sign_ins_per_minute: int = Field(default=10, ge=1)
+    streams_per_caller: int = Field(default=100, ge=1)
+    upload_mb: int = Field(default=200, ge=1, le=4096)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("ECGSTREAM_WEB_TLS_CERT and ECGSTREAM_WEB_TLS_KEY go together: set both or none")
+        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_roles and self.url):
+            raise ValueError(
+                "ECGSTREAM_WEB_OIDC_ISSUER needs ECGSTREAM_WEB_OIDC_CLIENT_ID, ECGSTREAM_WEB_OIDC_ROLES and "
+                "ECGSTREAM_WEB_URL, to which the provider sends people back: set them"
+            )
+        return self
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether people must say who they are."""
+        return self.tokens is not None or self.oidc_issuer is not None
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether browsers reach it by TLS, its own or a proxy's."""
+        return self.tls_cert is not None or (self.url or "").startswith("https:")
+
+    @property
+    def friendly_origins(self) -> tuple[str, ...]:
+        """The origins of ``cors_origins``."""
+        return _listed(self.cors_origins or "")
+
+    @property
+    def roles(self) -> dict[str, Role]:
+        """The role of each value of the claim."""
+        split = (part.rpartition("=") for part in _listed(self.oidc_roles or ""))
+        return {value: role for value, _, name in split for role in ROLES if role == name}

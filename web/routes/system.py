@@ -6,8 +6,9 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from web.access import Role, Viewer
+from web.access import Viewer
 from web.parts import Parts
+from web.roles import Role
 
 
 class Me(BaseModel):

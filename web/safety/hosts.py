@@ -42,22 +42,22 @@ class KnownHosts:
     Parameters
     ----------
     app : what answers
-    hosts : names besides those of this machine; None means any
+    hosts : names besides those of this machine
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Iterable[str] | None) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: Iterable[str]) -> None:
         self._app = app
-        self._hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
+        self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or refuse a request."""
         if scope["type"] in {"http", "websocket"}:
             host = host_of(Headers(scope=scope).get("host"))
-            if host is None or not (self._hosts is None or host in self._hosts or is_loopback(host)):
+            if host is None or not (host in self._hosts or is_loopback(host)):
                 refusal = problems.problem(
                     HTTPStatus.MISDIRECTED_REQUEST,
                     "the Host header does not name this service: use the address that it was given "
-                    "(ECGSTREAM_WEB_URL), or localhost",
+                    "(ECGSTREAM_WEB_URL), or localhost; a proxy before it must pass the header on",
                 )
                 await refusal(scope, receive, send)
                 return

@@ -6,6 +6,13 @@ import { failure, loading } from "./states.js";
 
 export const title = () => "Sign in";
 
+// What the service says when somebody comes back from the organisation's sign-in without a session.
+const FAILURES = {
+  provider: "Your organisation's sign-in cannot be reached. Try again later.",
+  refused: "Your organisation's sign-in did not confirm who you are. Sign in again.",
+  role: "You are signed in, but may not use ecgstream. Ask whoever runs it for a role.",
+};
+
 export function mount(root, shell, route) {
   const next = ownPath(route.query.next);
   const box = h("section", { class: "signin" });
@@ -23,12 +30,16 @@ export function mount(root, shell, route) {
     try {
       const { auth, name } = await get("/session");
       if (auth === "off" || name) done();
-      else replace(box, heading(), ways(auth, next, done));
+      else replace(box, heading(), failed(route.query.failed), ways(auth, next, done));
     } catch (error) {
       replace(box, heading(), failure(error, { retry: look }));
     }
   };
   look();
+}
+
+function failed(reason) {
+  return Object.hasOwn(FAILURES, reason ?? "") ? h("p", { class: "field-error", role: "alert" }, FAILURES[reason]) : [];
 }
 
 function ways(auth, next, done) {

@@ -1,0 +1,73 @@
+"""How much one caller may ask for: moving windows of a minute, in memory."""
+
+import math
+import time
+from enum import StrEnum
+from ipaddress import IPv6Address, ip_address
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from web.settings import WebSettings
+
+MOST_KEYS = 20_000  # who came; beyond that all budgets begin anew, so that memory has an end
+_V6_SITE_BITS = 64  # one customer's network: whoever has one address of it has all
+
+
+class Budget(StrEnum):
+    """What is counted apart."""
+
+    READS = "reads"
+    COMMANDS = "commands"
+    SCORES = "scores"
+    FAILED_SIGN_INS = "failed sign-ins"
+
+
+class Rates:
+    """Counts what callers ask for.
+
+    Parameters
+    ----------
+    settings : how much they may
+    """
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._limits = {
+            Budget.READS: RateLimitItemPerMinute(settings.reads_per_minute),
+            Budget.COMMANDS: RateLimitItemPerMinute(settings.commands_per_minute),
+            Budget.SCORES: RateLimitItemPerMinute(settings.scores_per_minute),
+            Budget.FAILED_SIGN_INS: RateLimitItemPerMinute(settings.failed_sign_ins_per_minute),
+        }
+        self._storage = MemoryStorage()
+        self._limiter = MovingWindowRateLimiter(self._storage)
+
+    def limit(self, budget: Budget) -> int:
+        """How many a minute."""
+        return self._limits[budget].amount
+
+    def take(self, budget: Budget, who: str) -> bool:
+        """Count one; False when there is none left."""
+        if len(self._storage.events) > MOST_KEYS:
+            self._storage.reset()
+        return self._limiter.hit(self._limits[budget], budget, who)
+
+    def left(self, budget: Budget, who: str) -> bool:
+        """Whether there is one left."""
+        return self._limiter.test(self._limits[budget], budget, who)
+
+    def wait_s(self, budget: Budget, who: str) -> int:
+        """When the next one is, in s; at least one."""
+        stats = self._limiter.get_window_stats(self._limits[budget], budget, who)
+        return max(1, math.ceil(stats.reset_time - time.time()))
+
+
+def network_of(host: str | None) -> str:
+    """What stands for an address: itself, or the network of an IPv6 address."""
+    try:
+        address = ip_address((host or "").partition("%")[0])
+    except ValueError:
+        return host or "unknown"
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(IPv6Address(int(address) >> _V6_SITE_BITS << _V6_SITE_BITS))
+    return str(address)
