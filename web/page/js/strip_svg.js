@@ -63,9 +63,9 @@ export function miniature(strip, { width = 160, height = 36 } = {}) {
  *
  * `strip` is `{start_ms, fs_hz, leads, gain, baseline, samples}` with samples as rows; `words` names it for screen
  * readers; `marks` are `[{ms, text, cls}]`, drawn above the first lead (beats); `shades` are
- * `[{from_ms, to_ms, cls}]`; `line_ms` is a moment that is marked (an onset).
+ * `[{from_ms, to_ms, cls}]`; `line_ms` is a moment that is marked (an onset); `time` writes a time below.
  */
-export function paper(strip, { words, marks = [], shades = [], line_ms: moment = null } = {}) {
+export function paper(strip, { words, marks = [], shades = [], line_ms: moment = null, time = clockTime } = {}) {
   const seconds = strip.samples.length / strip.fs_hz;
   const mm = PX_PER_MM;
   const width = seconds * MM_PER_S * mm;
@@ -104,7 +104,7 @@ export function paper(strip, { words, marks = [], shades = [], line_ms: moment =
   for (const each of marks) {
     drawn.append(svg("text", { class: `beat beat-${each.cls ?? ""}`, x: x(each.ms), y: 3.8 * mm }, each.text));
   }
-  drawn.append(...times(strip, seconds, x, height));
+  drawn.append(...times(strip, seconds, x, height, time));
   return drawn;
 }
 
@@ -134,7 +134,7 @@ function grid(id) {
   );
 }
 
-function times(strip, seconds, x, height) {
+function times(strip, seconds, x, height, time) {
   const found = [];
   const first = Math.ceil(strip.start_ms / 1000) * 1000;
   for (let ms = first; ms <= strip.start_ms + seconds * 1000; ms += 1000) {
@@ -142,7 +142,7 @@ function times(strip, seconds, x, height) {
     const at = x(ms);
     found.push(svg("line", { class: "tick", x1: at, x2: at, y1: height - FOOT_MM * PX_PER_MM, y2: height - 16 }));
     if (at > 24 && at < seconds * MM_PER_S * PX_PER_MM - 28) {
-      found.push(svg("text", { class: "time", x: at, y: height - 4 }, clockTime(ms)));
+      found.push(svg("text", { class: "time", x: at, y: height - 4 }, time(ms)));
     }
   }
   found.push(svg("text", { class: "scale", x: 6, y: height - 4 }, "25 mm/s, 10 mm/mV"));

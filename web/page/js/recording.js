@@ -1,0 +1,170 @@
+// One scored recording: what was found, where, and the ECG of any place of it.
+
+import { address, get, put, remove } from "./api.js";
+import { h, replace } from "./dom.js";
+import { BEATS, dateTime, priorityWords } from "./format.js";
+import { icon } from "./icons.js";
+import { Questionnaire, answers } from "./questionnaire.js";
+import { RecordingStrip } from "./recording_strip.js";
+import { beatCounts, grouped, kindWords, place, span, sureWords, verdictWords } from "./result_words.js";
+import { failure, loading } from "./states.js";
+import { Timeline } from "./timeline.js";
+
+const SHAPES = { abnormal: "medium", normal: "normal", unusable: "unusable" };
+
+export class RecordingView {
+  #leave = new AbortController();
+
+  constructor(root, shell, route) {
+    this.shell = shell;
+    this.id = route.params.recording;
+    this.at_s = Number(route.query.t) || 0;
+    this.path = `/recordings/${encodeURIComponent(this.id)}`;
+    this.node = h("div", { class: "recording" });
+    root.append(h("h1", { class: "unseen" }, "Recording"), this.node);
+    this.#read();
+  }
+
+  leave() {
+    this.#leave.abort();
+  }
+
+  async #read() {
+    replace(this.node, loading("Fetching the recording"));
+    try {
+      this.told = await get(this.path, {}, { signal: this.#leave.signal });
+    } catch (error) {
+      if (error.name !== "AbortError") replace(this.node, failure(error, { retry: () => this.#read() }));
+      return;
+    }
+    this.#build();
+  }
+
+  #build() {
+    const { result } = this.told;
+    document.title = `${this.told.name} · ecgstream`;
+    this.strip = new RecordingStrip({ path: this.path, result, signal: this.#leave.signal, moved: (from_s, seconds) => this.timeline.show(from_s, seconds) });
+    this.timeline = new Timeline(result, (seconds) => this.strip.go(seconds));
+    replace(
+      this.node,
+      this.#head(result),
+      h("section", { class: "card", "aria-label": "Windows" }, this.#legend(), this.timeline.node, this.#ends(result)),
+      this.strip.node,
+      h("div", { class: "recording-grid" }, this.#findings(result), this.#beats(result), this.#person()),
+    );
+    const { keys } = this.shell;
+    keys.on("n", "next abnormal place", () => this.strip.event(1));
+    keys.on("p", "previous abnormal place", () => this.strip.event(-1));
+    keys.on("ArrowRight", "onwards", () => this.strip.step(1));
+    keys.on("ArrowLeft", "back", () => this.strip.step(-1));
+    this.strip.go(this.at_s || this.strip.first());
+  }
+
+  #head(result) {
+    const { decision } = result.aggregate;
+    const link = (path, words, name) => h("a", { class: "button", href: address(path), target: "_blank", rel: "noopener" }, name && icon(name, 18), words);
+    const json = h("button", { class: "button", type: "button", onclick: () => this.#download() }, icon("download", 18), "JSON");
+    const gone = h("button", { class: "button", type: "button", onclick: () => this.#remove() }, icon("close", 18), "Delete");
+    return h(
+      "header",
+      { class: `recording-head verdict-${decision}` },
+      icon(SHAPES[decision] ?? "information", 44),
+      h(
+        "div",
+        { class: "said" },
+        h("p", { class: "verdict" }, verdictWords(decision)),
+        h("p", { class: "sure" }, sureWords(result.aggregate)),
+        h("p", { class: "quiet" }, `${this.told.name} · ${span(result.seconds)} · ${result.leads.join(", ")} · ${result.fs_hz} Hz · scored ${dateTime(this.told.created_ns / 1e6)}`),
+      ),
+      h("div", { class: "recording-links" }, link(`${this.path}/report`, "Report"), link(`${this.path}/report.pdf`, "PDF", "download"), json, this.shell.may("responder") && gone),
+    );
+  }
+
+  #legend() {
+    const key = (cls, words) => h("span", {}, h("i", { class: `key ${cls}` }), words);
+    return h("p", { class: "legend" }, key("key-normal", "normal"), key("key-abnormal", "abnormal"), key("key-unusable", "not usable"), key("key-finding", "findings"), key("key-rate", "heart rate"));
+  }
+
+  #ends(result) {
+    return h("p", { class: "ends number" }, h("span", {}, "0:00"), h("span", {}, place(result.seconds)));
+  }
+
+  #findings(result) {
+    const rows = grouped(result.findings).map((each) =>
+      h(
+        "tr",
+        {},
+        h("td", {}, h("span", { class: "badge", "data-state": each.priority }, icon(each.priority, 16), priorityWords(each.priority))),
+        h("th", { scope: "row" }, kindWords(each.kind)),
+        h("td", { class: "number" }, String(each.count)),
+        h("td", { class: "number" }, span(each.seconds)),
+        h("td", {}, h("button", { class: "button button-small", type: "button", onclick: () => this.strip.go(each.places[0]) }, place(each.places[0]))),
+      ),
+    );
+    const head = h("tr", {}, ["Priority", "Finding", "Times", "Together", "First at"].map((words) => h("th", { scope: "col" }, words)));
+    const table = h("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Findings" }, h("table", {}, h("thead", {}, head), h("tbody", {}, rows)));
+    return h("section", { class: "card" }, h("h2", {}, "Findings"), rows.length ? table : h("p", { class: "quiet" }, "None."));
+  }
+
+  #beats(result) {
+    const counts = beatCounts(result.beats);
+    const rows = counts.map(([name, count]) =>
+      h("div", {}, h("dt", {}, name === null ? "not classed" : `${name}, ${BEATS[name]}`), h("dd", { class: "number" }, String(count))),
+    );
+    return h("section", { class: "card" }, h("h2", {}, `Beats (${result.beats.length})`), rows.length ? h("dl", { class: "counts" }, rows) : h("p", { class: "quiet" }, "None found."));
+  }
+
+  #person() {
+    const box = h("section", { class: "card" });
+    const show = () => {
+      const rows = answers(this.told.questionnaire ?? {});
+      const edit = h("button", { class: "button button-small", type: "button", onclick: () => change() }, rows.length ? "Change" : "Tell");
+      replace(
+        box,
+        h("h2", {}, "About the person"),
+        rows.length ? h("dl", { class: "counts" }, rows.map(([name, words]) => h("div", {}, h("dt", {}, name), h("dd", {}, words)))) : h("p", { class: "quiet" }, "Nothing was told. What is told stands in the report."),
+        this.shell.may("responder") && edit,
+      );
+    };
+    const change = () => {
+      const fields = new Questionnaire(this.told.questionnaire ?? {});
+      const error = h("p", { class: "field-error", role: "alert" });
+      const form = h("form", {}, fields.node, error, h("div", { class: "go" }, h("button", { class: "button button-main", type: "submit" }, "Keep"), h("button", { class: "button", type: "button", onclick: show }, "Leave as it was")));
+      form.addEventListener("submit", async (event) => {
+        event.preventDefault();
+        try {
+          await put(`${this.path}/questionnaire`, fields.read(), { as: "none" });
+          this.told.questionnaire = fields.read();
+          this.shell.toast("Kept: the report has it.");
+          show();
+        } catch (problem) {
+          error.textContent = problem.message;
+        }
+      });
+      replace(box, h("h2", {}, "About the person"), form);
+      fields.age.focus();
+    };
+    show();
+    return box;
+  }
+
+  #download() {
+    const blob = new Blob([JSON.stringify(this.told.result, null, 1)], { type: "application/json" });
+    const link = h("a", { href: URL.createObjectURL(blob), download: `${this.told.name.replace(/[^\w.-]+/g, "_")}.json` });
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }
+
+  async #remove() {
+    if (!confirm(`Delete ${this.told.name} and its report for good?`)) return;
+    try {
+      await remove(this.path);
+      this.shell.toast("Deleted.");
+      this.shell.navigate("/upload", { replace: true });
+    } catch (error) {
+      this.shell.toast(error.message, { kind: "failed" });
+    }
+  }
+}

@@ -1,0 +1,67 @@
+// What a scored recording says, in plain words. No DOM here. Times are seconds from the recording's start.
+
+const VERDICTS = {
+  abnormal: "Abnormal",
+  normal: "No abnormality found",
+  unusable: "Not enough usable signal",
+};
+const KIND_WORDS = { abnormal_window: "abnormal ECG", unusual_window: "unusual ECG", heart_rate_low: "low heart rate", heart_rate_high: "high heart rate" };
+const CLASSES = ["N", "S", "V", "F", "Q"];
+
+export const verdictWords = (decision) => VERDICTS[decision] ?? decision;
+
+/** "ventricular_run" to "ventricular run". */
+export const kindWords = (kind) => KIND_WORDS[kind] ?? kind.replaceAll("_", " ");
+
+/** 1:05 or 1:02:03. */
+export function place(seconds) {
+  const whole = Math.floor(seconds);
+  const two = (number) => String(number).padStart(2, "0");
+  const hours = Math.floor(whole / 3600);
+  const rest = `${hours ? two(Math.floor((whole % 3600) / 60)) : Math.floor(whole / 60)}:${two(whole % 60)}`;
+  return hours ? `${hours}:${rest}` : rest;
+}
+
+/** 30 min 5 s. */
+export function span(seconds) {
+  if (seconds < 90) return `${Number(seconds.toFixed(1))} s`;
+  const minutes = Math.floor(seconds / 60);
+  const rest = Math.round(seconds % 60);
+  return rest ? `${minutes} min ${rest} s` : `${minutes} min`;
+}
+
+/** How sure, in words: "93 of 100 such are abnormal" needs no statistics. */
+export function sureWords({ decision, confidence, abnormal_fraction: share }) {
+  if (confidence === null) return "No window of it could be judged.";
+  const sure = `${Math.round(confidence * 100)} % confidence`;
+  if (share === null || share === undefined) return `${sure}.`;
+  const part = share === 0 ? "no window" : share < 0.01 ? "less than 1 % of the windows" : `${Math.round(share * 100)} % of the windows`;
+  return decision === "abnormal" ? `${sure}; ${part} are abnormal.` : `${sure}; ${part} ${share === 0 ? "is" : "are"} abnormal by itself.`;
+}
+
+/** How many beats of each class: `[[class, count]]`, those that occur; null stands for those that nothing classed. */
+export function beatCounts(beats) {
+  const counts = new Map(CLASSES.map((each) => [each, 0]));
+  let without = 0;
+  for (const beat of beats) {
+    if (counts.has(beat.class)) counts.set(beat.class, counts.get(beat.class) + 1);
+    else without += 1;
+  }
+  const found = [...counts].filter(([, count]) => count > 0);
+  return without ? [...found, [null, without]] : found;
+}
+
+/** Findings of one kind together: `[{kind, priority, count, seconds, first_s, places}]`, most urgent first. */
+export function grouped(findings) {
+  const order = ["high", "medium", "low", "information"];
+  const groups = new Map();
+  for (const each of findings) {
+    const one = groups.get(each.kind) ?? { kind: each.kind, priority: each.priority, count: 0, seconds: 0, places: [] };
+    one.count += 1;
+    one.seconds += each.end_s - each.start_s;
+    one.places.push(each.start_s);
+    if (order.indexOf(each.priority) < order.indexOf(one.priority)) one.priority = each.priority;
+    groups.set(each.kind, one);
+  }
+  return [...groups.values()].sort((one, other) => order.indexOf(one.priority) - order.indexOf(other.priority) || one.places[0] - other.places[0]);
+}
