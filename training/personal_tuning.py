@@ -61,6 +61,10 @@ class Reference:
             found[index] = beats.aami[reference]
         return found
 
+    def counted(self, name: str) -> Counter[str]:
+        """How many beats of each class a record has."""
+        return Counter(beat_labels(self.annotations[name]).aami.tolist())
+
     def count(self, record: OutOfFold, judgements: Sequence[Judgement]) -> Counter[Pair]:
         """The (reference, found) classes of a record's beats."""
         beats = [beat for judgement in judgements for beat in judgement.beats]
@@ -118,7 +122,7 @@ def _ventricular(
     if len(np.unique(is_v[known])) < 2:
         return {}
     fitted = LogisticRegression(C=1e4, max_iter=1000).fit(
-        features[known], is_v[known], sample_weight=_balanced(is_v[known], names[known])
+        features[known], is_v[known], sample_weight=balanced(is_v[known], names[known])
     )
     odds = features @ fitted.coef_[0]
     # EC57 holds F and Q called V neither right nor wrong; a beat that is none is wrong.
@@ -148,7 +152,7 @@ def _supraventricular(
     if len(np.unique(is_s[known])) < 2:
         return {}
     fitted = LogisticRegression(C=1e4, max_iter=1000).fit(
-        early[known, None], is_s[known], sample_weight=_balanced(is_s[known], names[known])
+        early[known, None], is_s[known], sample_weight=balanced(is_s[known], names[known])
     )
     slope = float(fitted.coef_[0, 0])
     threshold = best_f1_threshold(is_s[counted], early[counted]) or 0.0
@@ -159,7 +163,7 @@ def _supraventricular(
     }
 
 
-def _balanced(is_class: npt.NDArray[np.bool_], names: npt.NDArray[np.str_]) -> npt.NDArray[np.float64]:
+def balanced(is_class: npt.NDArray[np.bool_], names: npt.NDArray[np.str_]) -> npt.NDArray[np.float64]:
     """Weights by which a patient counts as the square root of its beats: no one patient may decide."""
     weight = np.ones(len(names))
     for name in np.unique(names):

@@ -120,3 +120,32 @@ def groups(
     if json != STDOUT:
         Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table(figures))
     write_json({"groups": [of.model_dump(mode="json") for of in figures]}, json)
+
+
+@compare.command("beats")
+def beats(
+    run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="What `ecgstream train` wrote.")],
+    *,
+    data: Data = None,
+    records: Annotated[str, typer.Option(metavar="R,...", help="The training records of the run.")] = "ds1",
+    noise: Annotated[Path | None, typer.Option(help="Folder of the noise records; by default nstdb.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder for prepared windows; by default in RUN.")] = None,
+    json: Json = None,
+) -> None:
+    """Try other rules for classing beats on patients held out in turn; training records alone."""
+    from rich.console import Console
+
+    from ecgstream.commands.models import need_torch
+    from ecgstream.recordings import training_data
+    from ecgstream.running import STDOUT, write_json
+
+    need_torch()
+    from training.beat_rules import compare_rules, table
+
+    given = training_data(run_directory, data=data, records=records, noise=noise, cache=cache)
+    figures = compare_rules(
+        given.records, run_directory, cache=given.cache, noise=given.noise, console=Console(stderr=True)
+    )
+    if json != STDOUT:
+        Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table(figures))
+    write_json({"rules": [of.model_dump(mode="json") for of in figures]}, json)

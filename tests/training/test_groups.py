@@ -1,4 +1,4 @@
-"""One series of recordings left out."""
+"""A finished run looked at in other ways: one series of recordings left out, other rules for classing beats."""
 
 from pathlib import Path
 
@@ -9,6 +9,8 @@ from ecg.errors import EcgStreamError
 from tests.ecgstream.commands import status_of
 from tests.training.recordings import write_record
 from tests.training.test_train import BEAT_S, TINY
+from training.beat_rules import RULES, compare_rules
+from training.beat_rules import table as table_of_rules
 from training.groups import compare_groups, table
 from training.records import TrainingRecords
 from training.train import train
@@ -26,12 +28,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def test_each_series_is_judged_by_networks_that_learned_from_the_other(folder: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("run")
     records = TrainingRecords(directory=folder, names=("101", "203"))
-    train(records, tmp_path, cache=tmp_path / "windows", noise=folder, settings=TINY, console=QUIET)
-    before = {path.name for path in (tmp_path / "fits").iterdir()}
-    figures = compare_groups(records, tmp_path, cache=tmp_path / "windows", noise=folder, settings=TINY, console=QUIET)
-    fitted = {path.name for path in (tmp_path / "fits").glob("*.npz")} - before
+    train(records, directory, cache=directory / "windows", noise=folder, settings=TINY, console=QUIET)
+    return directory
+
+
+def test_each_series_is_judged_by_networks_that_learned_from_the_other(folder: Path, run: Path) -> None:
+    records = TrainingRecords(directory=folder, names=("101", "203"))
+    before = {path.name for path in (run / "fits").iterdir()}
+    figures = compare_groups(records, run, cache=run / "windows", noise=folder, settings=TINY, console=QUIET)
+    fitted = {path.name for path in (run / "fits").glob("*.npz")} - before
     assert len(fitted) == 4  # both networks, twice
     assert [(of.group, of.learned_from) for of in figures] == [
         ("1xx", "the other series"),
@@ -41,6 +50,17 @@ def test_each_series_is_judged_by_networks_that_learned_from_the_other(folder: P
     ]
     assert all(of.records == 1 and of.windows > 5 and of.auroc is not None for of in figures)
     assert table(figures).row_count == 4
+
+
+def test_every_rule_for_beats_is_tried_on_patients_that_it_has_not_seen(folder: Path, run: Path) -> None:
+    records = TrainingRecords(directory=folder, names=("101", "203"))
+    figures = compare_rules(records, run, cache=run / "windows", noise=folder, settings=TINY, console=QUIET)
+    assert [of.rule for of in figures] == [rule.name for rule in RULES]
+    ventricular = [of for of in figures if of.beat_class == "V"]
+    assert all(of.se is not None and set(of.per_patient) == {"101", "203"} for of in ventricular)
+    # There is no supraventricular beat to learn from, none to find, and so none that is called one.
+    assert all(of.se is of.ppv is of.f1 is None for of in figures if of.beat_class == "S")
+    assert table_of_rules(figures).row_count == len(RULES)
 
 
 def test_records_of_one_series_are_refused(folder: Path, tmp_path: Path) -> None:
