@@ -65,7 +65,10 @@ class AlertingMetrics:
             buckets=_DELAY_S,
             registry=registry,
         )
+        self.strips = counter("strips", 'Strips of alarms: "kept", or "none" for want of samples', ("outcome",))
         # Shown as 0 from the start on, so that a rate sees the first of each.
+        for outcome in ("kept", "none"):
+            self.strips.labels(outcome=outcome)
         self.count_open(())
         for decision in ("normal", "abnormal", "unusable"):
             self.verdicts.labels(decision=decision)

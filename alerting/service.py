@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from alerting.history.database import address
 from alerting.history.recorder import recording
+from alerting.history.strip_keeper import keeping_strips
 from alerting.metrics import AlertingMetrics
 from alerting.rules import load_rules
 from alerting.settings import AlertingSettings
@@ -66,5 +67,6 @@ async def run(
     async with (
         probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=gauges),
         recording(kafka, url, metrics, clock=clock),
+        keeping_strips(kafka, url, metrics, clock=clock),
     ):
         await runner.run(stop)

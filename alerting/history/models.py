@@ -9,6 +9,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -118,4 +119,26 @@ channels = Table(
     Column("failures", Integer, nullable=False),
     Column("closed_until_ns", BigInteger, nullable=False),
     Column("paced_ns", BigInteger, nullable=False),
+)
+
+# The samples around each alarm's onset. ``state`` is "due" until it is "kept", or "none" for the ``reason``.
+# ``next_try_ns`` and ``until_ns`` are wall time: when to try, and after which to take what there is. Lists are JSON,
+# ``samples`` int16 (little-endian, a row after the other) packed by zlib.
+alarm_strips = Table(
+    "alarm_strips",
+    metadata,
+    Column("alarm", Text, primary_key=True),
+    Column("patient", Text, nullable=False),
+    Column("onset_ns", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("next_try_ns", BigInteger, nullable=False),
+    Column("until_ns", BigInteger, nullable=False),
+    Column("reason", Text),
+    Column("start_ns", BigInteger),
+    Column("fs_hz", Float),
+    Column("leads", Text),
+    Column("gain", Text),
+    Column("baseline", Text),
+    Column("samples", LargeBinary),
+    Index("alarm_strips_due", "state", "next_try_ns"),
 )

@@ -1,6 +1,7 @@
 """Reading the history: alarms by patient, priority, state and time, and the whole life of one."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -10,6 +11,8 @@ from sqlalchemy import URL, ColumnElement, Connection, func, select, tuple_
 from alerting.history.database import VARIABLE, HistoryError, explained, open_engine, shown
 from alerting.history.models import actions, alarm_events, alarms
 from alerting.history.schema import require_current
+from alerting.history.strip_store import read_lack, read_strip
+from alerting.strips import AlarmStrip
 from bus.messages import AlarmPriority, AlarmState, Alert, AlertCommand
 from ecg.errors import EcgStreamError
 
@@ -103,6 +106,17 @@ class AlarmHistory:
     def __exit__(self, *_: object) -> None:
         self._engine.dispose()
 
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction that reads.
+
+        Raises
+        ------
+        HistoryError : when the database does not answer
+        """
+        with explained(self._url), self._engine.begin() as connection:
+            yield connection
+
     def counts(self) -> dict[str, int]:
         """How many alarms, messages and actions there are.
 
@@ -167,6 +181,26 @@ class AlarmHistory:
                 raise _unknown(alarm)
             missing = events[-1].sequence + 1 - len(events)
             return Life(events=tuple(events), actions=tuple(_asked(connection, alarm)), missing=missing)
+
+    def strip(self, alarm: str) -> AlarmStrip | None:
+        """The samples around an alarm's onset; None where there are none (``lack_of_strip`` says why).
+
+        Raises
+        ------
+        HistoryError : when it cannot be read
+        """
+        with explained(self._url), self._engine.begin() as connection:
+            return read_strip(connection, alarm)
+
+    def lack_of_strip(self, alarm: str) -> str:
+        """Why an alarm has no strip, in words.
+
+        Raises
+        ------
+        HistoryError : when it cannot be read
+        """
+        with explained(self._url), self._engine.begin() as connection:
+            return read_lack(connection, alarm)
 
 
 def _asked(connection: Connection, alarm: str) -> Iterator[AlertCommand]:

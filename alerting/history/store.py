@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from alerting.history import schema
 from alerting.history.database import HistoryError, explained, make_file, open_engine, shown
 from alerting.history.models import actions, alarm_events, alarms, positions
+from alerting.history.strip_store import ask_for
 from bus.messages import Alert, AlertCommand
 
 MAX_NS = 2**63 - 1  # the year 2262; what a database's integer holds
@@ -142,6 +143,7 @@ class AlarmStore:
                 actions=self._add(connection, actions, [_action(entry, command) for entry, command in asked]),
                 missing=missing,
             )
+            ask_for(connection, [(alert, entry.published_ns) for entry, alert in told if alert.sequence == 0])
             self._stand(connection, [alert for _, alert in told])
             for place, end in ends.items():
                 if end > begins[place]:

@@ -1,0 +1,154 @@
+"""The strip of each alarm, read back from the samples topic and kept with the alarm's history.
+
+It works beside the alerting, in a task of its own: an alarm is told at once, and its strip follows when the stream has
+come past it. Which alarms wait stands in the database, written with the alarm itself; so a crash forgets none.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
+
+import structlog
+from sqlalchemy import URL
+
+from alerting.history.database import HistoryError
+from alerting.history.strip_store import AFTER_NS, BEFORE_NS, DueStrip, StripStore
+from alerting.metrics import AlertingMetrics
+from alerting.strips import AlarmStrip
+from bus.recall import NoSamplesError, RecalledSamples, RecallLimitError, SampleRecall, SamplesGoneError
+from bus.samples import BadChunkError
+from bus.settings import KafkaSettings
+from ecg.records import MISSING
+from ops.clock import Clock
+
+LOOK_S = 0.5  # between two looks at who waits
+AT_ONCE = 50  # of those who wait, from one look to the next
+RETRY_NS = 2_000_000_000
+WAIT_S = 1.0  # after the first failure; doubled after each further one, up to
+MAX_WAIT_S = 30.0
+
+log = structlog.get_logger(__name__)
+ResultT = TypeVar("ResultT")
+
+
+class Recall(Protocol):
+    """What reads samples back (``bus.recall.SampleRecall``)."""
+
+    async def read(self, patient: str, from_ns: int, to_ns: int) -> RecalledSamples:
+        """The samples of a stretch of time."""
+
+
+@contextlib.asynccontextmanager
+async def keeping_strips(
+    kafka: KafkaSettings, url: URL, metrics: AlertingMetrics, *, clock: Clock
+) -> AsyncIterator[None]:
+    """Keep strips while in ``async with``.
+
+    Parameters
+    ----------
+    kafka : where the samples are
+    url : the database
+    metrics : what to count on
+    clock : tells who may be tried
+    """
+    async with SampleRecall(kafka) as recall:
+        work = asyncio.create_task(StripKeeper(recall, url, metrics, clock=clock).run(), name="alarm-strips")
+        try:
+            yield
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+
+class StripKeeper:
+    """Makes the strips.
+
+    Parameters
+    ----------
+    recall : where the samples come from
+    url, metrics, clock : see ``keeping_strips``
+    """
+
+    def __init__(self, recall: Recall, url: URL, metrics: AlertingMetrics, *, clock: Clock) -> None:
+        self._recall = recall
+        self._url = url
+        self._metrics = metrics
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Make strips for ever; whatever goes wrong, who waits goes on waiting."""
+        wait_s = WAIT_S
+        with ThreadPoolExecutor(1, thread_name_prefix="alarm-strips") as self._thread:
+            store = StripStore(self._url)
+            try:
+                while True:
+                    try:
+                        await self._in_thread(store.check)
+                        while True:
+                            done = await self.look(store)
+                            wait_s = WAIT_S
+                            await asyncio.sleep(0 if done == AT_ONCE else LOOK_S)
+                    except HistoryError as error:  # who records the alarms tells of it
+                        log.debug("alarm_strips_wait", error=str(error))
+                    except Exception as error:  # noqa: BLE001 # whatever it was: the alarms go on, and so must their strips
+                        log.info("alarm_strips_wait", error=repr(error), seconds=wait_s)
+                    await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 # no secret
+                    wait_s = min(2 * wait_s, MAX_WAIT_S)
+            finally:
+                await self._in_thread(store.close)  # behind what the thread may still be at
+
+    async def look(self, store: StripStore) -> int:
+        """Try some of those who wait; how many those were.
+
+        Raises
+        ------
+        BrokerError : when Kafka does not answer
+        HistoryError : when the database does not
+        """
+        now_ns = self._clock.now_ns()
+        due = await self._in_thread(lambda: store.due(now_ns, limit=AT_ONCE))
+        for each in due:
+            await self._try(store, each, now_ns)
+        return len(due)
+
+    async def _try(self, store: StripStore, due: DueStrip, now_ns: int) -> None:
+        patient = now_ns < due.until_ns
+        try:
+            found = await self._recall.read(due.patient, due.onset_ns - BEFORE_NS, due.onset_ns + AFTER_NS)
+        except (SamplesGoneError, RecallLimitError, BadChunkError) as error:
+            await self._give_up(store, due, str(error))
+        except NoSamplesError as error:
+            if patient:
+                await self._in_thread(lambda: store.postpone(due.alarm, to_ns=now_ns + RETRY_NS))
+            else:
+                await self._give_up(store, due, str(error))
+        else:
+            if patient and (found.samples[-1] == MISSING).all():
+                await self._in_thread(lambda: store.postpone(due.alarm, to_ns=now_ns + RETRY_NS))
+            else:
+                await self._in_thread(lambda: store.keep(_strip(due, found)))
+                self._metrics.strips.labels(outcome="kept").inc()
+
+    async def _give_up(self, store: StripStore, due: DueStrip, reason: str) -> None:
+        await self._in_thread(lambda: store.give_up(due.alarm, reason))
+        self._metrics.strips.labels(outcome="none").inc()
+        log.info("alarm_without_strip", alarm=due.alarm, reason=reason)
+
+    async def _in_thread(self, work: Callable[[], ResultT]) -> ResultT:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _strip(due: DueStrip, found: RecalledSamples) -> AlarmStrip:
+    return AlarmStrip(
+        alarm=due.alarm,
+        patient=due.patient,
+        leads=found.leads,
+        fs_hz=found.fs_hz,
+        start_ns=found.start_ns,
+        gain=found.gain,
+        baseline=found.baseline,
+        samples=found.samples,
+    )
