@@ -1,11 +1,32 @@
 #!/usr/bin/env bash
-# Puts programs that tests use and that no Python package brings into .tools/debian: on Debian and its children only.
-# The packages are unpacked and not installed, so no daemon starts, and no root is needed where apt knows its lists.
+# Brings programs that tests use and that no Python package brings: on Debian and its children only.
+# Into .tools/debian, unpacked and not installed, so no daemon starts, and no root is needed where apt knows its lists:
 #   prometheus   promtool tests the alert rules; the server answers the dashboard's queries
 #   kcat         the README's example of another consumer
 #   postgresql   a real server for the tests of the alarm history
+# Installed, as root alone, because a hundred libraries and a configuration of its own belong to it:
+#   chromium     the browser that the tests drive the page with
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+chromium() {
+  for program in chromium chromium-browser google-chrome; do
+    ! command -v "$program" >/dev/null || return 0
+  done
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "debian: no Chromium here, and no root or no apt to install it: tests of the page are skipped" >&2
+    return 0
+  fi
+  echo "debian: installing chromium" >&2
+  # A font with it: without any, every letter is an empty box.
+  install=(apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core)
+  export DEBIAN_FRONTEND=noninteractive
+  # The lists may be missing, or tell of versions that are no longer there.
+  "${install[@]}" >/dev/null 2>&1 || { apt-get update -qq && "${install[@]}" >/dev/null; } >&2 ||
+    echo "debian: apt does not bring chromium: tests of the page are skipped" >&2
+}
+chromium
+
 packages=(prometheus kcat librdkafka1 libyajl2)
 programs=(prometheus promtool kcat)
 root=.tools/debian
