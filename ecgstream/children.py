@@ -55,6 +55,7 @@ class Command:
         }
         # What is thrown away at the end is not for the user's own history, unless that was asked for.
         self._environment.setdefault("ECGSTREAM_ALARM_DB", f"sqlite:///{logs.absolute()}/alarms.sqlite")
+        self._environment.setdefault("ECGSTREAM_WEB_STATE", str(logs.absolute() / "web"))
         self._process: ChildProcess | None = None
         self._asked_to_end = False
 

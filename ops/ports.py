@@ -35,3 +35,19 @@ def free_ports(count: int, *, host: str = "127.0.0.1") -> list[int]:
     if len(found) < count:
         raise EcgStreamError(f"no free port between {LOWEST} and {HIGHEST} on {host}: name one that is free")
     return found
+
+
+def free_or(wanted: int, *, host: str = "127.0.0.1") -> int:
+    """The port that is wanted where nothing listens on it, else a free one.
+
+    Raises
+    ------
+    EcgStreamError : when none is found
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: a port just left is free
+        try:
+            probe.bind((host, wanted))
+        except OSError:
+            return free_ports(1, host=host)[0]
+    return wanted

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ecgstream.settings import ProcessSettings
 
 
+PAGE_PORT = 8000  # where the demo serves the page, if nothing else does
+
+
 class Followed(StrEnum):
     """The topics that can be followed."""
 
@@ -47,6 +50,7 @@ def demo(
     from ecgstream.running import STDOUT, run, write_json
     from ecgstream.settings import ProcessSettings, load
     from ops.logging import configure_logging
+    from ops.ports import free_or
     from producer.settings import FaultSettings, ReplaySettings
 
     process = load(ProcessSettings)
@@ -54,8 +58,13 @@ def demo(
     replay, faults = load(ReplaySettings, speed=speed, patients=patients), load(FaultSettings)
     folder = records_folder(data, process)
     names = names_of(record or [], folder)
+    page = free_or(PAGE_PORT)
     system = LocalSystem(
-        ("detect",), ("alert",), partitions=load(KafkaSettings).partitions, data_of_broker=data_of_broker
+        ("detect",),
+        ("alert",),
+        ("web", "--host", "127.0.0.1", "--port", str(page)),
+        partitions=load(KafkaSettings).partitions,
+        data_of_broker=data_of_broker,
     )
     # Standard output belongs to the JSON alone where that is asked for.
     console = Console(stderr=json == STDOUT, highlight=False, soft_wrap=True)
@@ -68,7 +77,7 @@ def demo(
 
         with stop_on_signals() as stop:
             try:
-                console.print("ecgstream, not a medical device: starting Kafka, the detector and alerting ...")
+                console.print("ecgstream, not a medical device: starting Kafka, the services and the page ...")
                 # What this process needs is loaded while the others start: half of the wait for the first verdict.
                 loading = asyncio.create_task(asyncio.to_thread(_loaded, names, folder, faults.noise, process))
                 began = await unless(stop, system.start())
@@ -79,6 +88,7 @@ def demo(
 
                 if not began:
                     return Ledger()
+                console.print(f"The page is at http://127.0.0.1:{page}/")
                 console.print(f"Kafka is at {system.kafka.bootstrap_servers}: follow along in another terminal with")
                 address = f"--bootstrap-servers {system.kafka.bootstrap_servers}"
                 console.print(f"  ecgstream subscribe alerts --from-beginning {address}")

@@ -4,7 +4,7 @@ import pytest
 
 from ecg.errors import EcgStreamError
 from ops import ports
-from ops.ports import HIGHEST, LOWEST, free_ports
+from ops.ports import HIGHEST, LOWEST, free_or, free_ports
 
 
 def test_ports_are_free_different_and_out_of_the_clients_range() -> None:
@@ -24,3 +24,10 @@ def test_no_free_port_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(ports, "HIGHEST", port)
         with pytest.raises(EcgStreamError, match="no free port"):
             free_ports(1)
+
+
+def test_the_port_that_is_wanted_or_another() -> None:
+    (wanted,) = free_ports(1)
+    assert free_or(wanted) == wanted
+    with socket.create_server(("127.0.0.1", wanted)):
+        assert free_or(wanted) != wanted
