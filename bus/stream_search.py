@@ -7,7 +7,8 @@ stream, as it is for the detector. Two devices that send for one patient at the 
 """
 
 from collections.abc import AsyncIterator, Callable
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from bus.recalled import overlaps, same_stream
 from bus.samples import MAX_CHUNK_S, Chunk
@@ -32,25 +33,58 @@ class RecallLimitError(EcgStreamError):
     """Finding the samples would read too much."""
 
 
-class Found(NamedTuple):
+class Timed(Protocol):
+    """What a message of a stream holds: it begins at a time of the recording."""
+
+    @property
+    def start_ns(self) -> int:
+        """Where it begins, ns UTC."""
+
+
+T = TypeVar("T", bound=Timed)
+
+
+class Found(NamedTuple, Generic[T]):
     """One of the patient's messages."""
 
     offset: int
-    chunk: Chunk
+    piece: T
 
 
-class PatientLog(Protocol):
+class PatientLog(Protocol[T]):
     """A partition, of which only one patient's messages are seen."""
 
     beginning: int
     end: int
 
-    def scan(self, start: int, stop: int) -> AsyncIterator[Found]:
+    def scan(self, start: int, stop: int) -> AsyncIterator[Found[T]]:
         """The patient's messages from offset ``start`` up to ``stop``, excluded."""
 
 
-async def find(log: PatientLog, from_ns: int, to_ns: int) -> list[Chunk]:
-    """The chunks that have something of [from_ns, to_ns), in the order of the log.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pieces(Generic[T]):
+    """How the messages of a topic lie in time.
+
+    Attributes
+    ----------
+    same_stream : whether two are of one stream under one setting of its clock
+    overlaps : whether one has something of a stretch of time
+    """
+
+    same_stream: Callable[[T, T], bool]
+    overlaps: Callable[[T, int, int], bool]
+
+
+CHUNKS = Pieces(same_stream=same_stream, overlaps=overlaps)
+
+
+async def find(log: PatientLog[Chunk], from_ns: int, to_ns: int) -> list[Chunk]:
+    """The chunks of samples that have something of a stretch of time, as ``search`` finds them."""
+    return await search(log, from_ns, to_ns, CHUNKS)
+
+
+async def search(log: PatientLog[T], from_ns: int, to_ns: int, pieces: Pieces[T]) -> list[T]:
+    """What has something of [from_ns, to_ns), in the order of the log.
 
     They are of the newest stream that has any of it, and, where that stream begins within, of those before it.
 
@@ -58,6 +92,7 @@ async def find(log: PatientLog, from_ns: int, to_ns: int) -> list[Chunk]:
     ----------
     log : where the patient's messages are
     from_ns, to_ns : the stretch by the device's clock, ns UTC
+    pieces : how the messages lie in time
 
     Raises
     ------
@@ -65,15 +100,15 @@ async def find(log: PatientLog, from_ns: int, to_ns: int) -> list[Chunk]:
     RecallLimitError : when the patient has had too many streams since
     """
     stop = log.end
-    gathered: list[Chunk] = []
+    gathered: list[T] = []
     for _ in range(MAX_STREAMS):
         newest = await _last(log, stop)
         if newest is None:
             break
-        chunks, before = await _search(log, newest, stop, from_ns, to_ns)
-        if gathered and not chunks:
+        found, before = await _search(log, newest, stop, (from_ns, to_ns), pieces)
+        if gathered and not found:
             break
-        gathered = chunks + gathered
+        gathered = found + gathered
         if before is None:
             break
         stop = before.offset + 1
@@ -88,52 +123,54 @@ async def find(log: PatientLog, from_ns: int, to_ns: int) -> list[Chunk]:
 
 
 async def _search(
-    log: PatientLog, newest: Found, stop: int, from_ns: int, to_ns: int
-) -> tuple[list[Chunk], Found | None]:
+    log: PatientLog[T], newest: Found[T], stop: int, stretch: tuple[int, int], pieces: Pieces[T]
+) -> tuple[list[T], Found[T] | None]:
     """What one stream has of a stretch, and the last message before it where something may be left to be found.
 
     Parameters
     ----------
-    log, from_ns, to_ns : see ``find``
+    log, pieces : see ``search``
     newest : the stream's last message
     stop : the offset before which it lies
+    stretch : from when to when, ns UTC
     """
-    stream = newest.chunk
+    stream = newest.piece
+    from_ns, to_ns = stretch
 
-    def elsewhere(chunk: Chunk) -> bool:
+    def elsewhere(piece: T) -> bool:
         # What was sent once more under the same clock comes earlier than what was sent before it.
-        return not same_stream(chunk, stream) or chunk.start_ns > stream.start_ns + LATE_NS
+        return not pieces.same_stream(piece, stream) or piece.start_ns > stream.start_ns + LATE_NS
 
-    def before(chunk: Chunk) -> bool:
-        return not same_stream(chunk, stream) or chunk.start_ns <= from_ns - EARLY_NS
+    def before(piece: T) -> bool:
+        return not pieces.same_stream(piece, stream) or piece.start_ns <= from_ns - EARLY_NS
 
     last = await _boundary(log, newest, before)
-    chunks = []
+    hits = []
     async for found in log.scan(log.beginning if last is None else last.offset + 1, stop):
-        if overlaps(found.chunk, from_ns, to_ns):
-            chunks.append(found.chunk)
-        elif found.chunk.start_ns >= to_ns + LATE_NS and same_stream(found.chunk, stream):
+        if pieces.overlaps(found.piece, from_ns, to_ns):
+            hits.append(found.piece)
+        elif found.piece.start_ns >= to_ns + LATE_NS and pieces.same_stream(found.piece, stream):
             break
-    if not chunks:
+    if not hits:
         return [], await _boundary(log, newest, elsewhere)
-    whole = min(chunk.start_ns for chunk in chunks) <= from_ns
-    return chunks, None if whole or last is None or same_stream(last.chunk, stream) else last
+    whole = min(piece.start_ns for piece in hits) <= from_ns
+    return hits, None if whole or last is None or pieces.same_stream(last.piece, stream) else last
 
 
-def _none(log: PatientLog, oldest: Found | None, from_ns: int) -> NoSamplesError:
-    if log.beginning > 0 and (oldest is None or oldest.chunk.start_ns > from_ns):
+def _none(log: PatientLog[T], oldest: Found[T] | None, from_ns: int) -> NoSamplesError:
+    if log.beginning > 0 and (oldest is None or oldest.piece.start_ns > from_ns):
         return SamplesGoneError("the samples of that time have left the topic: its retention is over for them")
     return NoSamplesError("the topic has no samples of that patient and time")
 
 
-async def _first(log: PatientLog, start: int, stop: int) -> Found | None:
+async def _first(log: PatientLog[T], start: int, stop: int) -> Found[T] | None:
     """The patient's first message in a stretch of the log."""
     async for found in log.scan(start, stop):
         return found
     return None
 
 
-async def _last(log: PatientLog, stop: int) -> Found | None:
+async def _last(log: PatientLog[T], stop: int) -> Found[T] | None:
     """The patient's last message before an offset."""
     step = STEP
     while stop > log.beginning:
@@ -147,19 +184,19 @@ async def _last(log: PatientLog, stop: int) -> Found | None:
     return None
 
 
-async def _boundary(log: PatientLog, after: Found, before: Callable[[Chunk], bool]) -> Found | None:
+async def _boundary(log: PatientLog[T], after: Found[T], before: Callable[[T], bool]) -> Found[T] | None:
     """The patient's last message that is ``before``, where all up to it are and all from ``after`` back are not.
 
     None when there is no such message.
     """
-    if before(after.chunk):
+    if before(after.piece):
         return after
     # ``clear`` and what follows is not before; ``lower`` is.
     lower, clear, step = None, after.offset, STEP
     while clear > log.beginning:
         start = max(log.beginning, clear - step)
         found = await _first(log, start, clear)
-        if found is not None and before(found.chunk):
+        if found is not None and before(found.piece):
             lower = found
             break
         clear, step = start, 4 * step
@@ -168,12 +205,12 @@ async def _boundary(log: PatientLog, after: Found, before: Callable[[Chunk], boo
     while clear - lower.offset > NEAR:
         middle = (lower.offset + 1 + clear) // 2
         found = await _first(log, middle, clear)
-        if found is not None and before(found.chunk):
+        if found is not None and before(found.piece):
             lower = found
         else:
             clear = middle
     async for found in log.scan(lower.offset + 1, clear):
-        if not before(found.chunk):
+        if not before(found.piece):
             break
         lower = found
     return lower
