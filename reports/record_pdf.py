@@ -23,6 +23,7 @@ LETTERS = 168  # of that size in a line
 TITLE_MM = 6.0
 GAP_MM = 5.0
 MAX_FINDINGS = 12  # rows left on the first page
+MAX_TOLD = 12  # lines of one answer: all of them fill a page; the HTML report has the rest
 
 
 def to_pdf_report(report: RecordReport) -> bytes:
@@ -37,6 +38,8 @@ def to_pdf_report(report: RecordReport) -> bytes:
 
 def _pages(report: RecordReport) -> Iterator[Figure]:
     yield _first_page(report)
+    if report.told:
+        yield _told_page(report)
     page, top_mm = _page(), MARGIN_MM
     for number, shown in enumerate(report.strips, start=1):
         lines = [line for window in shown.lines for line in _wrapped(window)]
@@ -111,6 +114,20 @@ def _first_page(report: RecordReport) -> Figure:
     rest = len(report.found.findings) - len(urgent)
     notes = [f"{rest} findings more." if rest else "", what_is_left_out(report)]
     _text(page, top_mm, " ".join(note for note in notes if note), colour=PALE)
+    return page
+
+
+def _told_page(report: RecordReport) -> Figure:
+    page, top_mm = _page(), MARGIN_MM
+    _text(page, top_mm, "Told of the patient (as somebody wrote it; nothing of it was used to judge)", bold=True)
+    top_mm += 2 * LINE_MM
+    for label, value in report.told:
+        lines = [line for part in value.splitlines() for line in textwrap.wrap(part, LETTERS - 24)] or [""]
+        shown = lines[:MAX_TOLD] if len(lines) <= MAX_TOLD else [*lines[: MAX_TOLD - 1], "… the HTML report has all"]
+        _text(page, top_mm, label, bold=True)
+        for line in shown:
+            _text(page, top_mm, line, left_mm=MARGIN_MM + 36)
+            top_mm += LINE_MM
     return page
 
 

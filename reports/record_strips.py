@@ -1,6 +1,6 @@
 """The strips of a report on a recording: what is drawn around a window, and what is said below it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -18,6 +18,7 @@ from reports.lettering import clock
 from reports.strip import Strip, StripBeat, StripEvidence, StripFinding, StripWindow
 
 LEAST_FALL = 0.3  # log odds: a score of 0.57 falls to 0.5; where no part carries as much, none stands out
+EDGE_S = 0.5  # a window of which less is on a strip is not told of with it
 MAX_KINDS = 3  # of rhythm findings in a title; the strip shows all
 PEAK_SHARE, MAX_PEAKS = 0.5, 3  # of the strongest part's fall; parts that are named
 
@@ -97,14 +98,9 @@ def ordinary(record: Record, found: Findings, explainer: Explainer, start_s: flo
 
 
 def _strip(record: Record, found: Findings, explainer: Explainer, start_s: float, title: str) -> ShownStrip:
-    columns = choose_leads(record.leads)
-    fs_hz = record.fs_hz
     start_s = max(0.0, min(start_s, record.seconds - STRIP_S))
-    first = round(start_s * fs_hz)
-    last = min(round((start_s + STRIP_S) * fs_hz), len(record.samples))
-    start_s, end_s = first / fs_hz, last / fs_hz
-    leads = tuple(record.leads[column] for column in columns)
-    inside = [v for v in found.verdicts if span_s(v)[0] < end_s - 0.5 and span_s(v)[1] > start_s + 0.5]
+    bare = strip_of(record, found, start_s, STRIP_S)
+    inside = [v for v in found.verdicts if span_s(v)[0] < bare.end_s - EDGE_S and span_s(v)[1] > bare.start_s + EDGE_S]
     explained = {
         verdict.window: explanation
         for verdict in inside
@@ -112,7 +108,35 @@ def _strip(record: Record, found: Findings, explainer: Explainer, start_s: float
         and (explanation := explainer.explain(record, verdict.window)) is not None
         and explanation.part_fall.max() >= LEAST_FALL
     }
-    strip = Strip(
+    columns = choose_leads(record.leads)
+    evidence = tuple(_evidence(explanation, columns) for explanation in explained.values())
+    return ShownStrip(
+        title=title,
+        strip=replace(bare, evidence=evidence),
+        lines=tuple(_line(verdict, explained.get(verdict.window)) for verdict in inside),
+    )
+
+
+def strip_of(record: Record, found: Findings, start_s: float, seconds: float) -> Strip:
+    """A stretch of a recording with what was found in it, as it is drawn.
+
+    Parameters
+    ----------
+    record : the recording
+    found : what was found in all of it
+    start_s, seconds : the stretch, s from the recording's start; what lies beyond the recording's end is left out
+
+    Raises
+    ------
+    EcgStreamError : when it holds nothing of the recording, or is longer than a strip may be
+    """
+    columns = choose_leads(record.leads)
+    fs_hz = record.fs_hz
+    first = round(start_s * fs_hz)
+    last = min(round((start_s + seconds) * fs_hz), len(record.samples))
+    start_s, end_s = first / fs_hz, last / fs_hz
+    leads = tuple(record.leads[column] for column in columns)
+    return Strip(
         fs_hz=fs_hz,
         leads=leads,
         samples_mv=to_millivolts(
@@ -129,17 +153,15 @@ def _strip(record: Record, found: Findings, explainer: Explainer, start_s: float
         ),
         reference=_reference(found.reference, fs_hz, first, last),
         windows=tuple(
-            StripWindow(start_s=span_s(v)[0], end_s=span_s(v)[1], decision=v.decision, score=v.fused) for v in inside
+            StripWindow(start_s=span_s(v)[0], end_s=span_s(v)[1], decision=v.decision, score=v.fused)
+            for v in found.verdicts
+            if span_s(v)[0] < end_s - EDGE_S and span_s(v)[1] > start_s + EDGE_S
         ),
         findings=tuple(
             StripFinding(start_s=f.start_s, end_s=f.end_s, text=f.words)
             for f in sorted(found.findings, key=lambda f: URGENCY[f.priority])
             if not f.is_episode and f.start_s < end_s and f.end_s >= start_s
         ),
-        evidence=tuple(_evidence(explanation, columns) for explanation in explained.values()),
-    )
-    return ShownStrip(
-        title=title, strip=strip, lines=tuple(_line(verdict, explained.get(verdict.window)) for verdict in inside)
     )
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from alerting.rules import AlarmRules
 from detector.explain import Explainer
-from detector.offline import verdicts_of
 from detector.scorer import scorer_of
 from detector.settings import DetectorSettings
 from ecg.annotations import read_annotations
@@ -18,7 +17,7 @@ from ecg.wfdb_files import load_record
 from reports.episodes import ReportFinding
 from reports.record import RecordReport, make_report
 from reports.record_strips import Findings
-from reports.scoring import result_of
+from reports.scoring import Scored, scored
 
 _KINDS = {".hea", ".dat", ".edf", ".rec", ".csv", ".tsv", ".txt", ".npy"}
 
@@ -94,14 +93,30 @@ def report_on(
             f"from {start_s:g} s to {to} there is nothing of a recording of {record.seconds:g} s: "
             "choose a span inside it"
         )
-    verdicts = verdicts_of(record, scorer_of(settings), patient="file")
-    result = result_of(record, verdicts, rules, file=record.name)
-    found = Findings(
-        verdicts=tuple(verdicts),
-        findings=tuple(ReportFinding(**finding) for finding in result["findings"]),
-        reference=recording.reference,
+    found = findings_of(scored(record, scorer_of(settings), rules, file=record.name), recording.reference)
+    return make_report(record, found, explainer_of(settings), start_s=start_s, end_s=end_s)
+
+
+def findings_of(found: Scored, reference: BeatLabels | None) -> Findings:
+    """What was found in a recording, as reports have it.
+
+    Parameters
+    ----------
+    found : the recording judged
+    reference : its annotated beats
+    """
+    findings = (
+        ReportFinding(start_s=each["start_s"], end_s=each["end_s"], kind=each["kind"], priority=each["priority"])
+        for each in found.result["findings"]
     )
-    explainer = Explainer(
-        settings.models, preprocessing=Preprocessing(mains_hz=settings.mains_hz), threads=settings.threads
-    )
-    return make_report(record, found, explainer, start_s=start_s, end_s=end_s)
+    return Findings(verdicts=found.verdicts, findings=tuple(findings), reference=reference)
+
+
+def explainer_of(settings: DetectorSettings) -> Explainer:
+    """What explains the verdicts that the detector gives under these settings.
+
+    Raises
+    ------
+    ModelError : when the models do not fit
+    """
+    return Explainer(settings.models, preprocessing=Preprocessing(mains_hz=settings.mains_hz), threads=settings.threads)

@@ -1,6 +1,7 @@
 """Scoring files without a broker: the detector's verdicts on a recording, told in seconds of the file."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -11,9 +12,27 @@ from alerting.state import PatientState
 from bus.messages import Alert, Verdict
 from detector.offline import EPOCH_NS, verdicts_of
 from detector.scorer import Scorer
-from ecg.files import read_file
+from ecg.files import read_recording
 from ecg.findings import PRIORITIES, RhythmFinding, merged
-from ecg.records import Record
+from ecg.npy_files import WindowSet
+from ecg.records import Record, exact_rate
+from ecg.windows import Grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """What was found in a recording.
+
+    Attributes
+    ----------
+    record : the recording; of windows, all of them on one time axis
+    verdicts : on its windows of 5 s, by its time axis
+    result : as the JSON of ``ecgstream score`` has it
+    """
+
+    record: Record
+    verdicts: tuple[Verdict, ...]
+    result: dict[str, Any]
 
 
 def score_file(
@@ -32,14 +51,72 @@ def score_file(
     path : a WFDB, EDF, CSV or ``.npy`` file
     scorer : judges the windows
     rules : what alarms
-    fs_hz, leads, unit : see ``ecg.files.read_file``
+    fs_hz, leads, unit : see ``ecg.files.read_recording``
 
     Raises
     ------
     EcgStreamError : when the file cannot be read
     """
-    record = read_file(path, fs_hz=fs_hz, leads=leads, unit=unit)
-    return result_of(record, verdicts_of(record, scorer, patient="file"), rules, file=str(path))
+    return scored(read_recording(path, fs_hz=fs_hz, leads=leads, unit=unit), scorer, rules, file=str(path)).result
+
+
+def scored(recording: Record | WindowSet, scorer: Scorer, rules: AlarmRules, *, file: str) -> Scored:
+    """Judge a recording as the stream would; windows of a set each on their own.
+
+    Parameters
+    ----------
+    recording : what a file holds
+    scorer : judges the windows
+    rules : what alarms
+    file : its name, for the result
+    """
+    if isinstance(recording, WindowSet):
+        return _scored_set(recording, scorer, rules, file=file)
+    verdicts = verdicts_of(recording, scorer, patient="file")
+    return Scored(record=recording, verdicts=tuple(verdicts), result=result_of(recording, verdicts, rules, file=file))
+
+
+def _scored_set(windows: WindowSet, scorer: Scorer, rules: AlarmRules, *, file: str) -> Scored:
+    """Each window as a recording of its own, told on the axis of all; ``row`` is its number in the file."""
+    whole = result_of(windows.record, (), rules, file=file)
+    grid = Grid(exact_rate(windows.record.fs_hz))
+    verdicts: list[Verdict] = []
+    rows: list[dict[str, Any]] = []
+    for row, (start, record) in enumerate(windows.each()):
+        start_ns = EPOCH_NS + grid.offset_ns(start)
+        own = verdicts_of(record, scorer, patient="file", start_ns=start_ns)
+        result = result_of(record, own, rules, file=file)
+        for part in ("windows", "beats", "findings"):
+            whole[part] += [{"row": row, **each} for each in result[part]]
+        start_s = _seconds(start_ns)
+        end_s = round(start_s + record.seconds, 3)
+        rows.append({"row": row, "start_s": start_s, "end_s": end_s, **result["aggregate"]})
+        verdicts += [_on_axis(verdict, row * windows.step_windows + verdict.window) for verdict in own]
+    return Scored(
+        record=windows.record,
+        verdicts=tuple(verdicts),
+        result=whole | {"rows": rows, "aggregate": _aggregate_of_rows(rows, verdicts)},
+    )
+
+
+def _on_axis(verdict: Verdict, window: int) -> Verdict:
+    """A verdict of a window of a set, as one of the whole axis."""
+    moved = {"id": f"{verdict.patient}/{EPOCH_NS}/{window}", "stream_start_ns": EPOCH_NS, "window": window}
+    return verdict.model_copy(update=moved)
+
+
+def _aggregate_of_rows(rows: Sequence[dict[str, Any]], verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Abnormal when one of them is; how sure is the median of those that decide."""
+    decisions = {row["decision"] for row in rows}
+    decision = next((word for word in ("abnormal", "normal") if word in decisions), "unusable")
+    sure = [row["confidence"] for row in rows if row["decision"] == decision and row["confidence"] is not None]
+    usable = [verdict for verdict in verdicts if verdict.fused is not None]
+    abnormal = sum(verdict.decision == "abnormal" for verdict in usable)
+    return {
+        "decision": decision,
+        "confidence": round(median(sure), 4) if sure else None,
+        "abnormal_fraction": round(abnormal / len(usable), 4) if usable else None,
+    }
 
 
 def result_of(record: Record, verdicts: Sequence[Verdict], rules: AlarmRules, *, file: str) -> dict[str, Any]:

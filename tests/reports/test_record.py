@@ -180,3 +180,15 @@ def test_peaks_are_hills_of_their_own_the_highest_first() -> None:
     fall = np.array([0.0, 1.0, 0.9, 0.1, 0.6, 0.0, 2.0, 1.9, 0.0, 0.4])
     assert peaks(fall) == [6, 1]
     assert peaks(np.array([3.0, 0, 3, 0, 3, 0, 3])) == [0, 2, 4]
+
+
+def test_what_was_told_of_the_patient_stands_in_the_report(report: RecordReport) -> None:
+    told = (("Age", "61 years"), ("Symptoms", f"palpitations\n{HOSTILE}\n" + "long " * 400))
+    with_answers = replace(report, told=told)
+    page = to_html(with_answers)
+    assert "Told of the patient" in page
+    assert "61 years" in page
+    assert "<script" not in page
+    assert "Told of the patient" not in to_html(report)
+    pages = len(re.findall(rb"/Type /Page\b", to_pdf_report(report)))
+    assert len(re.findall(rb"/Type /Page\b", to_pdf_report(with_answers))) == pages + 1

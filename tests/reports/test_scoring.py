@@ -1,13 +1,21 @@
 """A recording's verdicts as one result."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from alerting.rules import load_rules
 from bus.messages import Decision, Finding, Verdict
 from detector.offline import EPOCH_NS
+from detector.scorer import Scorer
+from ecg.files import read_recording
 from ecg.findings import FindingKind
-from ecg.records import Record
-from reports.scoring import result_of
+from ecg.npy_files import WindowSet
+from ecg.records import MISSING, Record
+from ecg.wfdb_files import toy_record
+from models import SHIPPED
+from reports.scoring import result_of, score_file, scored
 from tests.alerting.verdicts import verdict
 
 RULES = load_rules()
@@ -63,3 +71,42 @@ def test_a_rhythm_that_spans_windows_is_one_finding() -> None:
         {"start_s": 4.0, "end_s": 11.0, "kind": "ventricular_run", "priority": "medium"},
     ]
     assert scored["aggregate"]["decision"] == "normal"
+
+
+@pytest.fixture(scope="module")
+def scorer() -> Scorer:
+    return Scorer(SHIPPED)
+
+
+def test_windows_of_a_set_are_judged_each_on_its_own(tmp_path: Path, scorer: Scorer) -> None:
+    signal = toy_record().samples[: 360 * 60] / 200
+    np.save(tmp_path / "rows.npy", signal.reshape(4, 360 * 15, 1))
+    np.save(tmp_path / "third.npy", signal[360 * 30 : 360 * 45])
+    rows = read_recording(tmp_path / "rows.npy", fs_hz=360)
+    assert isinstance(rows, WindowSet)
+    found = scored(rows, scorer, RULES, file="rows.npy")
+    result = found.result
+    assert [(row["row"], row["start_s"], row["end_s"]) for row in result["rows"]] == [
+        (0, 0.0, 15.0),
+        (1, 25.0, 40.0),
+        (2, 50.0, 65.0),
+        (3, 75.0, 90.0),
+    ]
+    assert [window["row"] for window in result["windows"]] == [row for row in range(4) for _ in range(3)]
+    alone = score_file(tmp_path / "third.npy", scorer, RULES, fs_hz=360)
+    of_third = [window for window in result["windows"] if window["row"] == 2]
+    for window, expected in zip(of_third, alone["windows"], strict=True):
+        assert window["fused"] == pytest.approx(expected["fused"], abs=0.02)  # quantised with the other windows
+        assert window["decision"] == expected["decision"]
+    # Verdicts and record lie on one axis: what is drawn under a verdict is what it is about.
+    for each in found.verdicts:
+        start = round((each.start_ns - each.stream_start_ns) / 1e9 * 360)
+        assert start == 5 * 360 * each.window
+        assert (found.record.samples[start : start + 5 * 360] != MISSING).all()
+
+
+def test_a_window_of_a_set_sees_nothing_of_its_neighbour(tmp_path: Path, scorer: Scorer) -> None:
+    row = toy_record().samples[: 360 * 5] / 200
+    np.save(tmp_path / "a.npy", np.stack([row, row, row]))
+    windows = scored(read_recording(tmp_path / "a.npy", fs_hz=360), scorer, RULES, file="a.npy").result["windows"]
+    assert len({(each["cnn"], each["autoencoder"], each["fused"]) for each in windows}) == 1
