@@ -42,6 +42,34 @@ def bench_capacity(
     _tell(run(run_capacity(plan)), json)
 
 
+@bench.command("page")
+def bench_page(
+    *,
+    patients: Annotated[int, typer.Option(min=1, metavar="N", help="Live patients on the ward page.")] = 50,
+    duration: Annotated[float, typer.Option(min=10, metavar="S", help="Seconds that are measured.")] = 60.0,
+    record: Record = None,
+    data: Data = None,
+    json: Json = None,
+) -> None:
+    """Watch a ward of live patients with a headless Chromium, on a broker of its own, and measure.
+
+    Needs Playwright (pip install playwright) and a Chromium.
+    """
+    from ecgstream.bench import CapacityPlan
+    from ecgstream.page_bench import run_page
+    from ecgstream.recordings import names_of, records_folder
+    from ecgstream.running import run
+    from ecgstream.settings import ProcessSettings, load
+    from ops.logging import configure_logging
+
+    process = load(ProcessSettings)
+    configure_logging(service="bench", level="warning", form=process.log_format)
+    folder = records_folder(data, process)
+    names = names_of(record or ["ds1"], folder)
+    plan = CapacityPlan(patients=patients, duration_s=duration, records=names, data=folder)
+    _tell(run(run_page(plan)), json)
+
+
 @bench.command("models")
 def bench_models(
     *,

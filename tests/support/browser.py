@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,10 +9,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page
+
+from ecgstream.chromium import chromium as headless_chromium
+from ecgstream.chromium import program
 
 ARTEFACTS = Path(os.environ.get("ECGSTREAM_TEST_ARTEFACTS", Path(__file__).resolve().parents[2] / ".artefacts"))
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_MS = 20_000.0  # far beyond what a slow machine needs: reaching it is a failure, not a measurement
 DESKTOP = (1440, 900)
 PHONE = (390, 844)
@@ -52,23 +53,13 @@ class Watched:
 OpenPage = Callable[..., Awaitable[Watched]]
 
 
-def program() -> str | None:
-    """Where Chromium is; None where there is none."""
-    return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
-
-
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     """A headless Chromium that all tests share; skipped where there is none."""
-    path = program()
-    if path is None:
+    if program() is None:
         pytest.skip("no Chromium here: scripts/debian.sh brings it on Debian as root, or install it")
-    # Chromium's sandbox refuses to work for root, as which containers run tests.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=arguments)
+    async with headless_chromium() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
