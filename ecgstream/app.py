@@ -13,6 +13,7 @@ from ecgstream.commands import (
     reporting,
     services,
     single_beats,
+    tokens,
     upkeep,
     watching,
 )
@@ -53,6 +54,7 @@ app.command()(services.replay)
 app.command()(services.detect)
 app.command()(services.alert)
 app.command()(services.web)
+app.command()(tokens.web_token)
 app.command()(watching.subscribe)
 app.command()(model_commands.score)
 app.command()(model_commands.train)

@@ -4,10 +4,10 @@ import difflib
 import os
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ecg.errors import EcgStreamError
@@ -122,7 +122,9 @@ def _told(kind: type[BaseSettings], error: ValidationError, given: dict[str, Any
     place = str(first["loc"][0])  # a field, or its alias
     fields = (name for name in kind.model_fields if place.upper() in {name.upper(), _variable(kind, name)})
     field = next(fields, place)
-    value = "" if "password" in field else f"={first['input']}"
+    annotation = kind.model_fields[field].annotation if field in kind.model_fields else None
+    secret = SecretStr in (annotation, *get_args(annotation))
+    value = "" if secret or "password" in field else f"={first['input']}"
     limit = str(first["msg"])[:1].lower() + str(first["msg"])[1:]
     if field in given:
         return OptionError(f"--{field.replace('_', '-')}{value}: {limit}: correct the option")

@@ -20,7 +20,6 @@ def make_app(parts: Parts) -> FastAPI:
 
     Raises
     ------
-    OpenAccessError : when it would be open to a network
     TokensError : when the file of tokens cannot be used
     """
     app = FastAPI(

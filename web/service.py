@@ -62,7 +62,6 @@ async def run(
     ModelError : when the models do not fit
     RulesError : when the alarm rules cannot be used
     AddressError : when the address of the alarm history is none
-    OpenAccessError : when nobody need sign in and it would listen on a network
     TokensError : when the file of tokens cannot be used
     EcgStreamError : when it cannot listen, or the certificate cannot be used
     """

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from web.addresses import is_loopback
 from web.roles import ROLES, Role
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+", re.IGNORECASE)
@@ -101,6 +102,17 @@ class WebSettings(BaseSettings):
             raise ValueError(
                 "ECGSTREAM_WEB_OIDC_ISSUER needs ECGSTREAM_WEB_OIDC_CLIENT_ID, ECGSTREAM_WEB_OIDC_ROLES and "
                 "ECGSTREAM_WEB_URL, to which the provider sends people back: set them"
+            )
+        if not is_loopback(self.host) and not self.signs_in:
+            raise ValueError(
+                f"ECGSTREAM_WEB_HOST={self.host}: without authentication the service listens on a loopback address "
+                "alone: listen on 127.0.0.1, or let people sign in with ECGSTREAM_WEB_TOKENS or "
+                "ECGSTREAM_WEB_OIDC_ISSUER (docs/web-safety.md)"
+            )
+        if not is_loopback(self.host) and self.url is None:
+            raise ValueError(
+                f"ECGSTREAM_WEB_HOST={self.host}: on a network the service answers under one address alone: set "
+                "ECGSTREAM_WEB_URL to the one that people open (https://..., or http://... where no TLS is wanted)"
             )
         return self
 

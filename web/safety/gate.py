@@ -5,38 +5,9 @@ from http import HTTPStatus
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ecg.errors import EcgStreamError
 from web import problems
 from web.safety.doors import Doors, Entrance, UnknownTokenError
-from web.safety.hosts import is_loopback
 from web.safety.rates import Budget, Rates, network_of
-from web.settings import WebSettings
-
-
-class OpenAccessError(EcgStreamError):
-    """The service would be open to a network."""
-
-
-def check_access(settings: WebSettings) -> None:
-    """Refuse to open the service to a network when nobody need sign in, or under no name.
-
-    Raises
-    ------
-    OpenAccessError : when it would be
-    """
-    if is_loopback(settings.host):
-        return
-    if not settings.signs_in:
-        raise OpenAccessError(
-            f"--host={settings.host}: without authentication the service listens on a loopback address alone: "
-            "listen on 127.0.0.1, or let people sign in with ECGSTREAM_WEB_TOKENS or ECGSTREAM_WEB_OIDC_ISSUER "
-            "(docs/web-safety.md)"
-        )
-    if settings.url is None:
-        raise OpenAccessError(
-            f"--host={settings.host}: on a network the service answers under one address alone: set "
-            "ECGSTREAM_WEB_URL to the one that people open (https://..., or http://... where no TLS is wanted)"
-        )
 
 
 def entrance_of(scope: Scope) -> Entrance:

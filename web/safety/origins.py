@@ -6,8 +6,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web import problems
+from web.addresses import host_of, is_loopback
 from web.safety.gate import entrance_of
-from web.safety.hosts import host_of, is_loopback
 from web.settings import WebSettings
 
 HEADER = "X-Ecgstream-Request"  # a page of another site cannot send it without asking first

@@ -4,13 +4,14 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from ops.clock import Clock
+from web.addresses import host_of
 from web.metrics import WebMetrics
 from web.safety.bodies import Bodies
 from web.safety.budgets import Budgets, Streams
 from web.safety.doors import Doors
-from web.safety.gate import Gate, check_access
+from web.safety.gate import Gate
 from web.safety.headers import SafetyHeaders
-from web.safety.hosts import KnownHosts, host_of
+from web.safety.hosts import KnownHosts
 from web.safety.observed import Observed
 from web.safety.origins import Origins
 from web.safety.rates import Rates
@@ -30,12 +31,7 @@ def protect(
     rates : counts what they ask for
     metrics : counts what is answered
     clock : what to time by
-
-    Raises
-    ------
-    OpenAccessError : when it would be open to a network
     """
-    check_access(settings)
     named = host_of(settings.url.partition("://")[2]) if settings.url else None
     # The last one that is added is the first that a request meets.
     app.add_middleware(Bodies, upload_mb=settings.upload_mb)

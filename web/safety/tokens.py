@@ -11,6 +11,7 @@ The file is TOML. ``ecgstream web-token NAME --role ROLE`` makes a token and pri
 
 import hashlib
 import hmac
+import json
 import secrets
 import stat
 import tomllib
@@ -57,6 +58,12 @@ class TokenEntry(BaseModel):
     def counts(self, now_ns: int) -> bool:
         """Whether it counts at a time, ns UTC."""
         return self.expires is None or datetime.fromtimestamp(now_ns / 1e9, UTC).date() <= self.expires
+
+    def written(self) -> str:
+        """The entry as it stands in the file."""
+        expires = f"expires = {self.expires.isoformat()}\n" if self.expires else ""
+        name = json.dumps(self.name, ensure_ascii=False)  # TOML escapes a text without control characters alike
+        return f'[[token]]\nname = {name}\nrole = "{self.role}"\nsha256 = "{self.sha256}"\n{expires}'
 
 
 class _File(BaseModel):

@@ -1,6 +1,6 @@
 import pytest
 
-from web.safety.hosts import host_of, is_loopback
+from web.addresses import host_of, is_loopback
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.1", "::1", "[::1]"])

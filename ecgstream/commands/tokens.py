@@ -1,0 +1,36 @@
+"""The command that makes a token for the page and the interface."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class RoleName(StrEnum):
+    """What a token's holder may do."""
+
+    VIEWER = "viewer"
+    RESPONDER = "responder"
+    ADMIN = "admin"
+
+
+def web_token(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the person or program; stands in the alarm history.")],
+    *,
+    role: Annotated[RoleName, typer.Option(help="What its holder may do.")],
+) -> None:
+    """Make a token for the page and the interface: printed once, with its entry for ECGSTREAM_WEB_TOKENS."""
+    from pydantic import ValidationError
+
+    from ecgstream.settings import OptionError
+    from web.safety.tokens import TokenEntry, hash_of, new_token
+
+    token = new_token()
+    try:
+        entry = TokenEntry(name=name, role=role.value, sha256=hash_of(token))
+    except ValidationError:
+        raise OptionError(
+            f"NAME={name!r}: a name has 1 to 100 characters, none of them a control character: choose another"
+        ) from None
+    typer.echo(f"Token, shown this once: {token}\n\nEntry for the file that ECGSTREAM_WEB_TOKENS names:\n")
+    typer.echo(entry.written(), nl=False)
