@@ -5,11 +5,12 @@ from itertools import dropwhile
 
 from alerting import alarm as one
 from alerting.alarm import Alarm, Origin
-from alerting.conditions import Sight, label_of, look
+from alerting.conditions import Sight, label_of, look, look_at_urgent
 from alerting.rules import BY_SILENCE, AlarmRules, Rule
 from alerting.state import REMEMBERED_COMMANDS, PatientState
-from bus.messages import AlarmPhase, Alert, AlertCommand, Condition, Verdict
+from bus.messages import AlarmPhase, Alert, AlertCommand, Condition, Urgent, Verdict
 
+IN_STEP_NS = 8 * one.NS  # no look is further ahead of the windows; more, and alerting is still catching up with them
 FORGET_RECENT_NS = 60 * one.NS  # windows on both sides of a longer gap do not start an alarm together
 
 
@@ -32,6 +33,7 @@ class Bedside:
         self._forget_ns = round(rules.forget_s * one.NS)
         self._alarms = dict(state.alarms)
         self._recent = dict(state.recent)
+        self._ended = dict(state.ended)
         self._now_ns = state.now_ns
         self._gone = False
         self.alerts: list[Alert] = []
@@ -40,7 +42,7 @@ class Bedside:
         """The state after the event; None when the patient is no longer followed."""
         if self._gone:
             return None
-        return replace(self._state, now_ns=self._now_ns, alarms=self._alarms, recent=self._recent)
+        return replace(self._state, now_ns=self._now_ns, alarms=self._alarms, recent=self._recent, ended=self._ended)
 
     # --- events ---
 
@@ -86,6 +88,31 @@ class Bedside:
                 started.add(condition)
                 seen = [sight for sight in self._recent.pop(condition) if sight is not None]
                 self._start(condition, seen, origin)
+
+    def urgent(self, urgent: Urgent) -> None:
+        """Take in what was seen between the windows: it starts the alarm that the window's finding would start.
+
+        Verdicts may be ahead of it or behind. What ended an alarm has answered all that was urgent before; what is
+        older than the newest window does not change an alarm that is open.
+        """
+        if urgent.end_ns - self._state.seen_ns <= IN_STEP_NS:
+            self._pass_time(urgent.end_ns)
+        self._now_ns = max(self._now_ns, urgent.end_ns)
+        rule, sight = self._rules[urgent.kind], look_at_urgent(urgent, self._rules[urgent.kind])
+        if sight is None:
+            return
+        origin = Origin(verdict=urgent.id, lead=urgent.lead, models={}, quality=urgent.quality)
+        alarm = self._alarms.get(urgent.kind)
+        if alarm is None:
+            ended_ns = self._ended.get(urgent.kind)
+            covered = any(other.present for name, other in self._alarms.items() if name in rule.covered_by)
+            if not covered and (ended_ns is None or urgent.end_ns > ended_ns):
+                self._recent.pop(urgent.kind, None)
+                self._start(urgent.kind, [sight], origin, windows=0)
+        elif urgent.end_ns >= self._state.seen_ns and urgent.end_ns > alarm.sight.last_ns:
+            seen = self._alarms[urgent.kind] = replace(alarm.seen(sight, origin), windows=alarm.windows)
+            if not alarm.present:
+                self._put(seen, "update")
 
     def silence(self, now_ns: int, *, anybody_s: float) -> None:
         """Let time pass in which nothing came from the patient."""
@@ -176,6 +203,7 @@ class Bedside:
         self._now_ns += by_ns
         self._recent.clear()
         self._alarms = {condition: alarm.shifted(by_ns) for condition, alarm in self._alarms.items()}
+        self._ended = {condition: ended_ns + by_ns for condition, ended_ns in self._ended.items()}
 
     # --- conditions ---
 
@@ -188,7 +216,7 @@ class Bedside:
                 self._put(self._alarms[condition], "update")
         elif condition in BY_SILENCE:
             self._end(condition, ("heard again",))
-        elif alarm.present:
+        elif alarm.present and self._state.seen_ns > alarm.sight.last_ns:  # else it tells of a time before
             alarm = self._alarms[condition] = replace(alarm, clean=alarm.clean + 1)
             if alarm.clean < rule.end_clean:
                 return
@@ -207,7 +235,7 @@ class Bedside:
             self._recent.pop(condition, None)
         return sight is not None and sum(each is not None for each in recent) >= rule.start
 
-    def _start(self, condition: Condition, seen: list[Sight], origin: Origin) -> None:
+    def _start(self, condition: Condition, seen: list[Sight], origin: Origin, *, windows: int | None = None) -> None:
         best = max(seen, key=lambda sight: -1.0 if sight.score is None else sight.score)
         priority = self._rules[condition].priority
         held = self._state.silenced_until_ns is not None and priority != "high"
@@ -217,7 +245,7 @@ class Bedside:
             onset_ns=min(sight.onset_ns for sight in seen),
             detected_ns=self._now_ns,
             priority=priority,
-            windows=len(seen),
+            windows=len(seen) if windows is None else windows,
             score=best.score,
             threshold=best.threshold,
             sight=seen[-1],
@@ -272,6 +300,7 @@ class Bedside:
 
     def _end(self, condition: Condition, why: tuple[str, ...] = ()) -> None:
         self._tell(self._alarms.pop(condition), "end", why)
+        self._ended[condition] = self._now_ns
 
     def _tell(self, alarm: Alarm, phase: AlarmPhase, why: tuple[str, ...] = ()) -> Alarm:
         told, alert = one.tell(

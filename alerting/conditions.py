@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from alerting.rules import TECHNICAL, Rule
-from bus.messages import AlarmKind, Condition, Finding, MdcCode, Verdict
+from bus.messages import AlarmKind, Condition, Finding, MdcCode, Urgent, Verdict
 from ecg.findings import RhythmFinding, in_words
 from ecg.rhythm import ASYSTOLE_NS, BRADYCARDIA_BPM, PAUSE_NS, TACHYCARDIA_BPM, VT_BPM
 
@@ -38,7 +38,7 @@ _FINDING_LIMITS: dict[Condition, tuple[float, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """A condition as one window shows it.
+    """A condition as one window, or a look between the windows, shows it.
 
     Attributes
     ----------
@@ -100,6 +100,23 @@ def look(verdict: Verdict, rules: dict[Condition, Rule]) -> Sights:
     absent |= set(TECHNICAL)
     seen = {condition: sight for condition, sight in seen.items() if rules[condition].enabled}
     return Sights(seen=seen, absent=frozenset(absent - seen.keys()))
+
+
+def look_at_urgent(urgent: Urgent, rule: Rule) -> Sight | None:
+    """What was seen between the windows, None where the rule does not let it alarm.
+
+    A rule that asks for more than one window waits for the windows.
+    """
+    if not rule.enabled or rule.start > 1 or rule.gate & set(urgent.quality.flags):
+        return None
+    return Sight(
+        onset_ns=urgent.start_ns,
+        last_ns=urgent.end_ns,
+        value=urgent.value,
+        limit=urgent.limit,
+        unit=urgent.unit,
+        reasons=urgent.reasons,
+    )
 
 
 def _untold(condition: Condition, verdict: Verdict) -> bool:

@@ -1,18 +1,18 @@
-"""Messages as they come: verdicts and commands, or why they are none."""
+"""Messages as they come: verdicts, urgent messages and commands, or why they are none."""
 
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from bus.interfaces import Received
-from bus.messages import AlertCommand, Verdict
+from bus.messages import AlertCommand, Urgent, Verdict
 from ecg.errors import EcgStreamError
 
 AHEAD_NS = 60_000_000_000  # two machines' clocks may differ by so much; beyond it a command's time is wrong
 
-NAMES: dict[type, str] = {Verdict: "verdict", AlertCommand: "command"}
+NAMES: dict[type, str] = {Verdict: "a verdict", Urgent: "an urgent message", AlertCommand: "a command"}
 
-MessageT = TypeVar("MessageT", Verdict, AlertCommand)
+MessageT = TypeVar("MessageT", Verdict, Urgent, AlertCommand)
 
 
 class BadMessageError(EcgStreamError):
@@ -20,15 +20,16 @@ class BadMessageError(EcgStreamError):
 
 
 def decode(message: Received, kind: type[MessageT]) -> MessageT:
-    """The verdict or command in a message.
+    """The verdict, urgent message or command in a message.
 
     Raises
     ------
     BadMessageError : when the bytes are none of a known schema, or the key is not its patient
     """
-    name = NAMES[kind]
+    one = NAMES[kind]
+    name = one.partition(" ")[2]
     if not message.value:
-        raise BadMessageError(f"the message is empty: a {name} is a JSON object")
+        raise BadMessageError(f"the message is empty: {one} is a JSON object")
     try:
         read = kind.model_validate_json(message.value)
     except ValidationError as error:

@@ -1,9 +1,10 @@
 """The core of alerting: ``policy(state, event) -> (state, actions)``. Pure: no clock, no network.
 
-Events are a patient's next verdict, a command of somebody, and silence: time that passes without a verdict. Actions
-are messages about alarms and refusals of commands. Time is the recording's own. A silence, an escalation or the end
-of a snooze falls due at a time of its own, whether a later verdict or a ``Silence`` brings the news, so that a stream
-that comes in time gives the same messages however often somebody looks.
+Events are a patient's next verdict, an urgent message, a command of somebody, and silence: time that passes without a
+verdict. Verdicts and urgent messages come on two topics, each in order, but not the one against the other. Actions are
+messages about alarms and refusals of commands. Time is the recording's own. A silence, an escalation or the end of a
+snooze falls due at a time of its own, whether a later verdict or a ``Silence`` brings the news, so that a stream that
+comes in time gives the same messages however often somebody looks.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from alerting.bedside import Bedside
 from alerting.rules import AlarmRules
 from alerting.state import PatientState
-from bus.messages import Alert, AlertCommand, Verdict
+from bus.messages import Alert, AlertCommand, Urgent, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ class Refusal:
     reason: str
 
 
-Event = Verdict | AlertCommand | Silence
+Event = Verdict | Urgent | AlertCommand | Silence
 Action = Alert | Refusal
 
 
@@ -57,11 +58,17 @@ def policy(
     """
     if isinstance(event, Verdict):
         if state is None:
-            state = _newcomer(event)
+            state = _newcomer(event, window=event.window, start_ns=event.start_ns, seen_ns=event.start_ns)
         elif event.stream_start_ns == state.stream_start_ns and event.window <= state.window:
             return state, ()  # it was judged already
         bedside = Bedside(state, rules)
         bedside.verdict(event)
+    elif isinstance(event, Urgent):
+        if state is None:
+            # Any window of the stream may follow: of none is it known that it was judged.
+            state = _newcomer(event, window=-1, start_ns=event.stream_start_ns, seen_ns=event.end_ns)
+        bedside = Bedside(state, rules)
+        bedside.urgent(event)
     elif isinstance(event, AlertCommand):
         if state is None:
             return None, (Refusal(command=event, reason=f"nothing is known of patient {event.patient!r}"),)
@@ -77,14 +84,14 @@ def policy(
     return bedside.state(), tuple(bedside.alerts)
 
 
-def _newcomer(verdict: Verdict) -> PatientState:
+def _newcomer(event: Verdict | Urgent, *, window: int, start_ns: int, seen_ns: int) -> PatientState:
     return PatientState(
-        patient=verdict.patient,
-        device=verdict.device,
-        stream_start_ns=verdict.stream_start_ns,
-        window=verdict.window,
-        verdict=verdict.id,
-        start_ns=verdict.start_ns,
-        seen_ns=verdict.start_ns,
-        now_ns=verdict.start_ns,
+        patient=event.patient,
+        device=event.device,
+        stream_start_ns=event.stream_start_ns,
+        window=window,
+        verdict=event.id,
+        start_ns=start_ns,
+        seen_ns=seen_ns,
+        now_ns=seen_ns,
     )

@@ -1,7 +1,7 @@
 """Where alerting stands: the records of the compacted topic ``ecg.alerting-progress``.
 
-One record per partition holds the next offsets of verdicts and commands; one per patient holds the patient's state.
-They are written in the transaction that writes the alerts, so they always fit each other.
+One record per partition holds the next offsets of verdicts, commands and urgent messages; one per patient holds the
+patient's state. They are written in the transaction that writes the alerts, so they always fit each other.
 """
 
 from collections.abc import Mapping
@@ -21,13 +21,14 @@ class BadProgressError(EcgStreamError):
 
 
 class PartitionProgress(BaseModel):
-    """The offsets of the first verdict and of the first command that are not in the state yet."""
+    """The offsets of the first verdict, command and urgent message that are not in the state yet."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: Literal[2] = 2
     next_offset: int = Field(ge=0)
     next_command: int | None = Field(default=None, ge=0)
+    next_urgent: int | None = Field(default=None, ge=0)  # records of the release before do not have it
 
 
 class PatientProgress(BaseModel):

@@ -11,18 +11,19 @@ REMEMBERED_COMMANDS = 64  # ids of the newest; who sends a command again does so
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientState:
-    """One patient, from the first verdict until nothing was heard for so long that it is forgotten.
+    """One patient, from the first message until nothing was heard for so long that it is forgotten.
 
     Attributes
     ----------
     patient, device : who, and by which device
-    stream_start_ns, window, verdict : the newest verdict's
+    stream_start_ns, window, verdict : the newest verdict's; before the first, -1 and the urgent message's id
     start_ns, seen_ns : where its window starts and ends
     now_ns : up to where time has passed, by verdicts or by silence
     silenced_by, silenced_until_ns : the patient's alarms below high are held until then
     commands : ids of the newest commands
     recent : by condition without an alarm, the last windows that could tell of it; None where it was absent
     alarms : by condition, those that have started and not ended
+    ended : when the last alarm of a condition ended, ns: what was urgent before then is no news
     """
 
     patient: str
@@ -38,3 +39,4 @@ class PatientState:
     commands: tuple[str, ...] = ()
     recent: dict[Condition, tuple[Sight | None, ...]] = field(default_factory=dict)
     alarms: dict[Condition, Alarm] = field(default_factory=dict)
+    ended: dict[Condition, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Verdicts and commands in; alerts, dead letters and progress out: what the exactly-once runner drives."""
+"""Verdicts, urgent messages, commands in; alerts, dead letters, progress out: what the exactly-once runner drives."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from alerting.state import PatientState
 from bus import topics
 from bus.dead_letters import DeadLetterLimit, dead_letter
 from bus.interfaces import Headers, Outgoing, Received
-from bus.messages import Alert, AlertCommand, Verdict
+from bus.messages import Alert, AlertCommand, Urgent, Verdict
 from ops.clock import Clock
 
 SERVICE = "alerting"
@@ -38,7 +38,7 @@ class _Ward:
     patients : their states
     heard_s : when each was heard last, on the monotonic clock
     changed : whose state was not written since it changed
-    next_offset, next_command : of verdicts and commands
+    next_offset, next_command, next_urgent : of verdicts, commands and urgent messages
     unnoted : messages since the place was last noted
     """
 
@@ -47,11 +47,12 @@ class _Ward:
     changed: set[str] = field(default_factory=set)
     next_offset: int = 0
     next_command: int | None = None
+    next_urgent: int | None = None
     unnoted: int = 0
 
 
 class AlertingTransform:
-    """Exactly-once processing of ``ecg.windows`` and ``ecg.alert-commands`` (see ``bus.exactly_once``).
+    """Exactly-once processing of ``ecg.windows``, ``ecg.urgent`` and ``ecg.alert-commands`` (see ``bus.transforms``).
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ class AlertingTransform:
     """
 
     input_topic = topics.WINDOWS
-    side_topic = topics.ALERT_COMMANDS
+    side_topics: tuple[str, ...] = (topics.ALERT_COMMANDS, topics.URGENT)
     progress_topic = topics.ALERTING_PROGRESS
 
     def __init__(self, rules: AlarmRules, metrics: AlertingMetrics, clock: Clock) -> None:
@@ -87,12 +88,14 @@ class AlertingTransform:
         self._measure()
         if place is None:
             return None
-        ward.next_offset, ward.next_command = place.next_offset, place.next_command
+        ward.next_offset = place.next_offset
+        ward.next_command, ward.next_urgent = place.next_command, place.next_urgent
         return place.next_offset
 
-    def side_offset(self, partition: int) -> int | None:
-        """The offset of the first command to read; None for the beginning."""
-        return self._wards[partition].next_command
+    def side_offset(self, partition: int, topic: str) -> int | None:
+        """The offset of the first command or urgent message to read; None for the beginning."""
+        ward = self._wards[partition]
+        return ward.next_urgent if topic == topics.URGENT else ward.next_command
 
     def close(self, partition: int) -> None:
         """Forget a partition."""
@@ -100,7 +103,7 @@ class AlertingTransform:
         self._measure()
 
     async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
-        """Work verdicts and commands in, and look who is silent; what is to be written, by partition.
+        """Work verdicts, urgent messages and commands in, and look who is silent; what is to be written, by partition.
 
         Raises
         ------
@@ -136,6 +139,9 @@ class AlertingTransform:
             if message.topic.endswith(topics.ALERT_COMMANDS):
                 ward.next_command = message.offset + 1
                 out += self._take_command(ward, message, now_s)
+            elif message.topic.endswith(topics.URGENT):
+                ward.next_urgent = message.offset + 1
+                out += self._take_urgent(ward, message, now_s)
             else:
                 ward.next_offset = message.offset + 1
                 out += self._take_verdict(ward, message, now_s)
@@ -153,6 +159,17 @@ class AlertingTransform:
         ward.heard_s[verdict.patient] = self._heard_s = now_s
         # The headers travel on: they tell when the samples came, so that a reader can measure the whole way.
         return self._step(ward, verdict.patient, verdict, message, message.headers)
+
+    def _take_urgent(self, ward: _Ward, message: Received, now_s: float) -> list[Outgoing]:
+        try:
+            urgent = decode(message, Urgent)
+        except BadMessageError as error:
+            self._limit.bad(str(error))
+            return [self._bury(message, str(error))]
+        self._limit.good()
+        # Who is silent is told by the windows; but whoever is followed was heard once.
+        ward.heard_s.setdefault(urgent.patient, now_s)
+        return self._step(ward, urgent.patient, urgent, message, message.headers)
 
     def _take_command(self, ward: _Ward, message: Received, now_s: float) -> list[Outgoing]:
         try:
@@ -207,7 +224,9 @@ class AlertingTransform:
             state = ward.patients.get(patient)
             out.append(self._progress(patient.encode(), dump(state) if state else None))
         ward.changed.clear()
-        stand = PartitionProgress(next_offset=ward.next_offset, next_command=ward.next_command)
+        stand = PartitionProgress(
+            next_offset=ward.next_offset, next_command=ward.next_command, next_urgent=ward.next_urgent
+        )
         out.append(self._progress(PARTITION_KEY, stand.model_dump_json().encode()))
         ward.unnoted = 0
 

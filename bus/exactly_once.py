@@ -9,9 +9,9 @@ says. No group offsets are committed.
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -24,6 +24,7 @@ from bus.partition import PartitionWriter, read_compacted
 from bus.reader import received
 from bus.settings import KafkaSettings
 from bus.side_reader import SideReader
+from bus.transforms import Side, Transform
 from ecg.errors import EcgStreamError
 from ops.clock import Clock, SystemClock
 
@@ -44,45 +45,6 @@ log = structlog.get_logger(__name__)
 
 class ProgressError(EcgStreamError):
     """Progress that does not fit the input."""
-
-
-class Transform(Protocol):
-    """What a service does with its input. All methods are called from one task, never at the same time.
-
-    Topics are named as ``bus.topics`` does; the runner puts the installation's prefix before them.
-    """
-
-    input_topic: str
-    progress_topic: str
-
-    def open(self, partition: int, progress: Mapping[bytes, bytes]) -> int | None:
-        """Take a partition over with its progress records; the offset to resume at, None for the beginning."""
-
-    def close(self, partition: int) -> None:
-        """Forget a partition, without a trace."""
-
-    async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
-        """Take messages in, by partition and in order; what to write, by partition, progress included.
-
-        Called with an empty batch when nothing came, so that time can pass. A partition's messages in hand and
-        those to write become effective together or, after a crash, are seen again from the last progress on.
-        """
-
-    def committed(self, messages: Sequence[Outgoing]) -> None:
-        """Hear that messages have become visible to read_committed readers."""
-
-
-class Side(Protocol):
-    """A second topic that a transform takes in with its input, each partition beside the same one of the input.
-
-    Its messages come to ``process`` with the input's, told apart by their topic; the two are ordered each in itself,
-    not against each other. The transform keeps the offset in its progress.
-    """
-
-    side_topic: str
-
-    def side_offset(self, partition: int) -> int | None:
-        """The offset to resume at once a partition is open, None for the beginning."""
 
 
 class State(Enum):
@@ -108,8 +70,8 @@ class _Slot:
     progress: Mapping[bytes, bytes] = dataclasses.field(default_factory=dict)
     beginning: int = 0  # the oldest offset that the input still has
     end: int = 0  # the one behind its newest
-    side_next: int = 0
-    side_beginning: int = 0
+    side_next: dict[str, int] = dataclasses.field(default_factory=dict)  # by topic
+    side_beginnings: dict[str, int] = dataclasses.field(default_factory=dict)
     opened: bool = False  # the transform holds state for it
     paused: bool = False  # too much waits for a commit
     reseek: bool = False
@@ -146,7 +108,7 @@ class ExactlyOnce:
     ----------
     settings : how to reach Kafka
     transform : what to do
-    side : the transform again, where it takes in a second topic
+    side : the transform again, where it takes in other topics beside its input
     service : names the consumer group and the transactional ids
     instance : unique and stable name of this instance for static membership, so that a restart causes no
         rebalance; None for a member that comes and goes
@@ -173,7 +135,7 @@ class ExactlyOnce:
         self._slots: dict[int, _Slot] = {}
         self._generation = 0
         self._consumer: Any = None
-        self._side = None if side is None else SideReader(settings, side.side_topic)
+        self._side = None if side is None else SideReader(settings, side.side_topics)
         self._side_offset = None if side is None else side.side_offset
 
     @property
@@ -247,7 +209,7 @@ class ExactlyOnce:
             if fresh:
                 slot.next_offset = fresh[-1].offset + 1
                 batch[place.partition] = fresh
-        for partition, aside in (await self._read_side()).items():
+        for partition, aside in await self._read_side():
             batch.setdefault(partition, []).extend(aside)
         for partition, outgoing in (await self._transform.process(batch)).items():
             slot = self._slots[partition]
@@ -255,15 +217,15 @@ class ExactlyOnce:
                 slot.pending.extend(outgoing)
         self._commit_due()
 
-    async def _read_side(self) -> dict[int, list[Received]]:
-        """What came on the side topic, of the partitions that are processed."""
+    async def _read_side(self) -> list[tuple[int, list[Received]]]:
+        """What came on each side topic, of the partitions that are processed."""
         if self._side is None:
-            return {}
+            return []
         ready = {number: slot for number, slot in self._slots.items() if slot.state is State.READY}
         found = await self._side.read({number: slot.side_next for number, slot in ready.items()})
-        for number, messages in found.items():
-            ready[number].side_next = messages[-1].offset + 1
-        return found
+        for (topic, number), messages in found.items():
+            ready[number].side_next[topic] = messages[-1].offset + 1
+        return [(number, messages) for (_, number), messages in found.items()]
 
     def _poll_ms(self) -> int:
         """How long to wait for messages: no longer than until the next commit is due."""
@@ -316,7 +278,10 @@ class ExactlyOnce:
             )
         slot.next_offset = max(resume or 0, slot.beginning)
         if self._side_offset is not None:
-            slot.side_next = max(self._side_offset(partition) or 0, slot.side_beginning)
+            slot.side_next = {
+                topic: max(self._side_offset(partition, topic) or 0, beginning)
+                for topic, beginning in slot.side_beginnings.items()
+            }
         slot.state = State.READY
         self._continue(slot)
         log.info("partition_ready", service=self._service, partition=partition, offset=slot.next_offset)
@@ -351,7 +316,7 @@ class ExactlyOnce:
             slot.beginning = (await self._consumer.beginning_offsets([slot.place]))[slot.place]
             slot.end = (await self._consumer.end_offsets([slot.place]))[slot.place]
             if self._side is not None:
-                slot.side_beginning = await self._side.beginning(partition)
+                slot.side_beginnings = await self._side.beginnings(partition)
             slot.state = State.RESTORED
         except Exception as error:  # noqa: BLE001 # whatever it was: try again, and say so in the log
             self._fail(slot, error)

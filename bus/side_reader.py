@@ -1,10 +1,10 @@
-"""A second topic beside a service's input: the partitions that the group gave for the input, read without a group.
+"""Topics beside a service's input: the partitions that the group gave for the input, read without a group.
 
 A consumer group does not promise one member the same partitions of two topics. So the group deals out the input
-alone, and who holds one of its partitions reads the same one here.
+alone, and who holds one of its partitions reads the same one of each topic here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -14,23 +14,25 @@ from bus.interfaces import Received
 from bus.reader import received
 from bus.settings import KafkaSettings
 
+Place = tuple[str, int]  # a topic as ``bus.topics`` names it, and a partition
+
 MAX_RECORDS = 100  # in a turn: the input must not wait
 
 
 class SideReader:
-    """Reads partitions of a topic from given offsets on.
+    """Reads partitions of some topics from given offsets on.
 
     Parameters
     ----------
     settings : how to reach Kafka
-    topic : as ``bus.topics`` names it
+    topics : as ``bus.topics`` names them
     """
 
-    def __init__(self, settings: KafkaSettings, topic: str) -> None:
+    def __init__(self, settings: KafkaSettings, topics: Sequence[str]) -> None:
         self._settings = settings
-        self._topic = settings.topic(topic)
+        self._names = {settings.topic(topic): topic for topic in topics}
         self._consumer: Any = None
-        self._next: dict[int, int] = {}
+        self._next: dict[Place, int] = {}
 
     async def start(self) -> None:
         """Connect.
@@ -55,31 +57,37 @@ class SideReader:
         """Disconnect."""
         await stopped(self._consumer)
 
-    async def beginning(self, partition: int) -> int:
-        """The oldest offset that a partition still has."""
-        place = TopicPartition(self._topic, partition)
-        return int((await self._consumer.beginning_offsets([place]))[place])
+    async def beginnings(self, partition: int) -> dict[str, int]:
+        """By topic, the oldest offset that it still has of a partition."""
+        places = [TopicPartition(name, partition) for name in self._names]
+        offsets = await self._consumer.beginning_offsets(places)
+        return {self._names[place.topic]: int(offset) for place, offset in offsets.items()}
 
-    async def read(self, wanted: Mapping[int, int]) -> dict[int, list[Received]]:
-        """What has come of some partitions, without waiting; empty where nothing has.
+    async def read(self, wanted: Mapping[int, Mapping[str, int]]) -> dict[Place, list[Received]]:
+        """What has come of some partitions, without waiting; nothing where nothing has.
 
         Parameters
         ----------
-        wanted : by partition, the next offset; a partition that was not wanted before is begun there
+        wanted : by partition, the next offset of each topic; what was not wanted before is begun there
         """
-        if wanted != self._next:
+        places = {(topic, number): offset for number, offsets in wanted.items() for topic, offset in offsets.items()}
+        if places != self._next:
             # Assigning moves the positions of the partitions that stay, too.
-            places = {number: TopicPartition(self._topic, number) for number in wanted}
-            self._consumer.assign(list(places.values()))
-            for number, offset in wanted.items():
-                self._consumer.seek(places[number], offset)
-            self._next = dict(wanted)
-        if not wanted:
+            self._consumer.assign([self._at(place) for place in places])
+            for place, offset in places.items():
+                self._consumer.seek(self._at(place), offset)
+            self._next = places
+        if not places:
             return {}
-        found: dict[int, list[Received]] = {}
-        for place, messages in (await self._consumer.getmany(timeout_ms=0)).items():
-            fresh = [received(message) for message in messages if message.offset >= self._next[place.partition]]
+        found: dict[Place, list[Received]] = {}
+        for at, messages in (await self._consumer.getmany(timeout_ms=0)).items():
+            place = self._names[at.topic], at.partition
+            fresh = [received(message) for message in messages if message.offset >= self._next[place]]
             if fresh:
-                found[place.partition] = fresh
-                self._next[place.partition] = fresh[-1].offset + 1
+                found[place] = fresh
+                self._next[place] = fresh[-1].offset + 1
         return found
+
+    def _at(self, place: Place) -> TopicPartition:
+        topic, partition = place
+        return TopicPartition(self._settings.topic(topic), partition)

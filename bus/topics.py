@@ -42,7 +42,7 @@ TOPICS = (
     Topic(name=SAMPLES, cleanup="delete", retention_ms=_DAY_MS, holds="chunks of ECG samples (Avro)"),
     Topic(name=WINDOWS, cleanup="delete", retention_ms=7 * _DAY_MS, holds="the verdict on every window"),
     Topic(name=ANOMALIES, cleanup="delete", retention_ms=30 * _DAY_MS, holds="the verdicts that are abnormal"),
-    Topic(name=URGENT, cleanup="delete", retention_ms=30 * _DAY_MS, holds="what kills within minutes, at once"),
+    Topic(name=URGENT, cleanup="delete", retention_ms=7 * _DAY_MS, holds="what kills within minutes, at once"),
     # Whole for as long as a database may be away before its alarm history lacks something.
     Topic(name=ALERTS, cleanup="compact", whole_ms=7 * _DAY_MS, holds="the last state of every alarm, by alert id"),
     Topic(name=ALERT_COMMANDS, cleanup="delete", retention_ms=7 * _DAY_MS, holds="acknowledge and silence"),

@@ -41,7 +41,7 @@ class _Due:
 
 
 class DetectorTransform:
-    """Exactly-once processing of ``ecg.samples`` (see ``bus.exactly_once.Transform``).
+    """Exactly-once processing of ``ecg.samples`` (see ``bus.transforms.Transform``).
 
     Parameters
     ----------

@@ -148,7 +148,7 @@ def measure(
     millivolts /= gain.reshape(-1, 1).astype(np.float32)
     resampled = _to_length(resample(millivolts, fs_hz, to_hz=MODEL_FS_HZ))
     swing = np.abs(resampled[:, SWING_STEP:] - resampled[:, :-SWING_STEP]).max(axis=1).reshape(count, columns)
-    usable = (flat_share(rows, fs_hz) <= MAX_FLAT).reshape(count, columns)
+    usable = np.asarray(flat_share(rows, fs_hz) <= MAX_FLAT, np.bool_).reshape(count, columns)
     judged = usable.argmax(axis=1)
     signal = band_pass(resampled.reshape(count, columns, LOOK_SAMPLES)[np.arange(count), judged], MODEL_FS_HZ)
     leakage = wave_leakage(signal, MODEL_FS_HZ)

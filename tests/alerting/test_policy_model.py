@@ -11,7 +11,7 @@ from alerting.progress import PARTITION_KEY, PartitionProgress, dump, restore
 from alerting.rules import AlarmRules
 from alerting.state import PatientState
 from bus.messages import Alert, AlertCommand, Finding
-from tests.alerting.verdicts import HOP_NS, START_NS, verdict
+from tests.alerting.verdicts import HOP_NS, START_NS, urgent, verdict
 from tests.alerting.ward import RULES, S, with_rules
 
 # Short times and counts, so that a few events meet every limit.
@@ -92,6 +92,22 @@ class Alarms(RuleBasedStateMachine):
             assert "abnormal_window" in self.state.alarms, "two abnormal windows alarm"
         assert not {"silent_patient", "source_stopped"} & self.state.alarms.keys(), "the patient is heard"
         assert self.happen(each) == (), "a verdict that comes twice is told once"
+
+    @rule(
+        kind=st.sampled_from(DEADLY),
+        ahead=st.sampled_from([-30, -1, 0, 1, 3, 5, 5, 4000]),
+        flags=st.sampled_from([(), ("noisy",)]),
+    )
+    def something_is_urgent(self, kind: Any, ahead: int, flags: tuple[str, ...]) -> None:
+        """A look that ends so many seconds after the newest window: the two topics are not in order."""
+        second = (self.window + 1) * 5 + ahead
+        told = urgent(second, kind, flags=flags, stream_start_ns=self.stream_start_ns)
+        before = self.state
+        self.happen(told)
+        assert self.state is not None
+        answered = before is not None and told.end_ns <= before.ended.get(kind, told.start_ns)
+        assert answered or kind in self.state.alarms, "what kills alarms at once"
+        assert self.happen(told) == (), "what comes twice is told once"
 
     @rule(seconds=st.sampled_from([3.0, 14.0, 31.0, 200.0, 1000.0]), others=st.booleans())
     def nothing_comes(self, seconds: float, others: bool) -> None:

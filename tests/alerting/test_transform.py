@@ -16,9 +16,9 @@ from alerting.transform import NOTE_EVERY, AlertingTransform
 from bus import topics
 from bus.dead_letters import DeadLetterFloodError
 from bus.interfaces import Headers, Outgoing, Received
-from bus.messages import Alert, AlertCommand, DeadLetter, Decision, Verdict
+from bus.messages import Alert, AlertCommand, DeadLetter, Decision, Urgent, Verdict
 from ops.clock import FakeClock
-from tests.alerting.verdicts import START_NS, verdict
+from tests.alerting.verdicts import START_NS, urgent, verdict
 
 RULES = load_rules()
 
@@ -108,6 +108,20 @@ def command(offset: int, **fields: object) -> Received:
     )
 
 
+def at_once(offset: int, each: Urgent | bytes | None, *, key: bytes | None = b"p1") -> Received:
+    """An urgent message as it comes."""
+    value = each.to_bytes() if isinstance(each, Urgent) else each
+    return Received(
+        topic="ward.ecg.urgent",
+        partition=0,
+        offset=offset,
+        timestamp_ms=0,
+        key=each.patient.encode() if isinstance(each, Urgent) and key == b"p1" else key,
+        value=value,
+        headers=(("ecgstream-ingest-ms", b"7"),),
+    )
+
+
 def messages(*verdicts: Verdict) -> list[Received]:
     return [received(offset, each) for offset, each in enumerate(verdicts)]
 
@@ -136,7 +150,7 @@ def test_progress_goes_with_what_is_told(bench: Bench) -> None:
     assert [message.key for message in out if message.topic == topics.ALERTING_PROGRESS] == [b"p1", PARTITION_KEY]
     bench.commit(out)
     assert bench.open() == 2
-    assert bench.transform.side_offset(0) is None
+    assert bench.transform.side_offset(0, topics.ALERT_COMMANDS) is None
 
 
 def test_verdicts_that_change_nothing_cost_no_transaction_but_are_noted_in_time(bench: Bench) -> None:
@@ -212,7 +226,7 @@ def test_a_command_takes_effect_once_and_is_answered(bench: Bench) -> None:
         (1, "acknowledged", "Ada"),
     ]
     assert bench.open() == 2
-    assert bench.transform.side_offset(0) == 1
+    assert bench.transform.side_offset(0, topics.ALERT_COMMANDS) == 1
     bench.commit(bench.process([command(1, id="c0"), command(2, by="Bo"), command(3, alert="p1/0/0/pause")]))
     assert len(bench.alerts()) == 2
     assert [reason.partition(":")[0] for reason in bench.reasons()] == [
@@ -239,7 +253,71 @@ def test_a_command_that_cannot_be_done_becomes_a_dead_letter(bench: Bench, messa
     bench.commit(bench.process([message]))
     assert reason in bench.reasons()[0]
     assert bench.open() == 2
-    assert bench.transform.side_offset(0) == 1, "it is answered once"
+    assert bench.transform.side_offset(0, topics.ALERT_COMMANDS) == 1, "it is answered once"
+
+
+def test_what_is_urgent_is_told_with_its_own_place_and_headers(bench: Bench) -> None:
+    bench.commit(bench.process([received(0, verdict(0, "normal")), at_once(4, urgent(8))]))
+    (alert,) = bench.alerts()
+    assert (alert.condition, alert.phase, alert.verdict) == ("asystole", "start", f"p1/{START_NS}/8s")
+    assert bench.sent(topics.ALERTS)[0].headers == (("ecgstream-ingest-ms", b"7"),)
+    assert bench.open() == 1
+    assert bench.transform.side_offset(0, topics.URGENT) == 5
+    assert bench.transform.side_offset(0, topics.ALERT_COMMANDS) is None
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (at_once(0, None), "an urgent message is a JSON object"),
+        (at_once(0, b"{"), "no urgent message of schema version 1: the message: Invalid JSON"),
+        (at_once(0, verdict(0, "abnormal").to_bytes()), "no urgent message of schema version 1"),
+        (at_once(0, urgent(8).to_bytes().replace(b'"asystole"', b'"couplet"')), "kind: Input should be 'asystole'"),
+        (at_once(0, urgent(8).to_bytes().replace(b'"schema_version":1', b'"schema_version":2')), "schema_version"),
+        (at_once(0, urgent(8), key=b"p2"), "the key b'p2' is not the patient 'p1'"),
+        (at_once(0, urgent(8), key=None), "the key None is not the patient 'p1'"),
+    ],
+    ids=["empty", "no json", "a verdict", "no kind", "another schema", "another's key", "no key"],
+)
+def test_a_poisoned_urgent_message_becomes_a_dead_letter(bench: Bench, bad: Received, reason: str) -> None:
+    bench.commit(bench.process([bad, at_once(1, urgent(9))]))
+    assert reason in bench.reasons()[0]
+    assert [alert.condition for alert in bench.alerts()] == ["asystole"]
+    assert bench.transform.side_offset(0, topics.URGENT) == 2
+
+
+def test_progress_of_the_release_without_urgent_messages_is_read(bench: Bench) -> None:
+    before = b'{"schema_version": 2, "next_offset": 7, "next_command": 3}'
+    assert bench.transform.open(0, {PARTITION_KEY: before}) == 7
+    assert bench.transform.side_offset(0, topics.ALERT_COMMANDS) == 3
+    assert bench.transform.side_offset(0, topics.URGENT) is None
+
+
+@given(st.data())
+def test_crashes_lose_and_double_nothing_urgent(data: st.DataObject) -> None:
+    decisions: list[Decision] = data.draw(st.lists(st.sampled_from(["normal", "abnormal", "unusable"]), max_size=12))
+    log = messages(*(verdict(w, each) for w, each in enumerate(decisions)))
+    seconds = sorted(data.draw(st.sets(st.integers(4, 60), max_size=6)))
+    aside = [at_once(offset, urgent(second)) for offset, second in enumerate(seconds)]
+    bench = Bench()
+    offset, side, pending = 0, 0, []
+    for _ in range(100):
+        crash, take = data.draw(st.tuples(st.booleans(), st.integers(0, 3)))
+        pending += bench.process([*log[offset : offset + take], *aside[side : side + 3 - take]])
+        offset, side = min(len(log), offset + take), min(len(aside), side + 3 - take)
+        if crash:
+            offset, pending = bench.open(), []
+            side = bench.transform.side_offset(0, topics.URGENT) or 0
+        elif data.draw(st.booleans()):
+            bench.commit(pending)
+            pending = []
+        if offset == len(log) and side == len(aside):
+            break
+    bench.commit(pending)
+    told = [(alert.id, alert.sequence) for alert in bench.alerts()]
+    assert len(set(told)) == len(told)
+    started = [alert.condition for alert in bench.alerts() if alert.phase == "start"]
+    assert started.count("asystole") == bool(side)
 
 
 def test_a_silent_patient_and_a_stopped_source_are_told_apart(bench: Bench) -> None:

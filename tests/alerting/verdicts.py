@@ -1,7 +1,7 @@
 """Verdicts for the tests of alerting."""
 
-from bus.messages import Continuity, Decision, Finding, Quality, Verdict
-from ecg.findings import FindingKind
+from bus.messages import Continuity, Decision, Finding, Quality, Urgent, Verdict
+from ecg.findings import FindingKind, LethalKind
 
 HOP_NS = 5_000_000_000
 START_NS = 1_700_000_000_000_000_000
@@ -57,3 +57,31 @@ def finding(kind: FindingKind, window: int, *, beats: int | None = 6, seconds: f
     start_ns = START_NS + window * HOP_NS + 1_000_000_000
     rate = None if beats is None else round((beats - 1) * 60 / seconds, 1)
     return Finding(kind=kind, start_ns=start_ns, end_ns=start_ns + round(seconds * 1e9), rate_bpm=rate, beats=beats)
+
+
+def urgent(
+    second: int,
+    kind: LethalKind = "asystole",
+    *,
+    flags: tuple[str, ...] = (),
+    patient: str = "p1",
+    stream_start_ns: int = START_NS,
+) -> Urgent:
+    """What a look that ends with a second of the stream shows."""
+    end_ns = stream_start_ns + second * 1_000_000_000
+    return Urgent(
+        id=f"{patient}/{stream_start_ns}/{second}s",
+        patient=patient,
+        device="holter",
+        stream_start_ns=stream_start_ns,
+        second=second,
+        kind=kind,
+        start_ns=end_ns - 4_000_000_000,
+        end_ns=end_ns,
+        lead="MLII",
+        value=4.0,
+        limit=4.0,
+        unit="s",
+        quality=Quality.model_validate({"missing": 0, "flat": 0, "clipped": 0, "noise": 0, "flags": flags}),
+        reasons=("no QRS in 4 s",),
+    )

@@ -55,10 +55,10 @@ class Counter:
         self.committed_messages += len(messages)
 
 
-class TwoTopics(Counter):
-    """Takes in a second topic; numbers the messages of both together."""
+class ThreeTopics(Counter):
+    """Takes in two topics beside its input; numbers the messages of all together."""
 
-    side_topic = topics.ALERT_COMMANDS
+    side_topics: tuple[str, ...] = (topics.ALERT_COMMANDS, topics.URGENT)
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,18 +68,18 @@ class TwoTopics(Counter):
         record = progress.get(b"count")
         kept: dict[str, Any] = json.loads(record) if record else {"seen": 0, "next": {}}
         self.seen[partition], self.next[partition] = kept["seen"], kept["next"]
-        return self.next[partition].get("samples")
+        return self.next[partition].get(self.input_topic)
 
-    def side_offset(self, partition: int) -> int | None:
-        return self.next[partition].get("commands")
+    def side_offset(self, partition: int, topic: str) -> int | None:
+        return self.next[partition].get(topic)
 
     async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
         outputs: dict[int, list[Outgoing]] = {}
         for partition, messages in batch.items():
             out = outputs[partition] = []
             for message in messages:
-                kind = "commands" if message.topic.endswith(topics.ALERT_COMMANDS) else "samples"
-                self.next[partition][kind] = message.offset + 1
+                topic = next(t for t in (self.input_topic, *self.side_topics) if message.topic.endswith(t))
+                self.next[partition][topic] = message.offset + 1
                 self.seen[partition] += 1
                 text = f"{(message.value or b'').decode()}:{self.seen[partition]}"
                 out.append(Outgoing(topic=topics.WINDOWS, key=message.key, value=text.encode()))
@@ -148,12 +148,12 @@ async def test_instances_that_die_lose_and_double_nothing(settings: KafkaSetting
     await survivor
 
 
-async def test_a_second_topic_takes_effect_once_beside_the_first_whoever_dies(settings: KafkaSettings) -> None:
+async def test_other_topics_take_effect_once_beside_the_input_whoever_dies(settings: KafkaSettings) -> None:
     count, seeded = 1000, random.Random(8)
     stop = asyncio.Event()
 
     def instance() -> ExactlyOnce:
-        transform = TwoTopics()
+        transform = ThreeTopics()
         return ExactlyOnce(settings, transform, side=transform, service="counter", instance="a")
 
     async def live_and_die() -> None:
@@ -166,10 +166,11 @@ async def test_a_second_topic_takes_effect_once_beside_the_first_whoever_dies(se
     await asyncio.gather(
         produce(settings, range(count)),
         produce(settings, range(count, 2 * count), name=topics.ALERT_COMMANDS),
+        produce(settings, range(2 * count, 3 * count), name=topics.URGENT),
         live_and_die(),
     )
     survivor = asyncio.create_task(instance().run(stop))
-    check(await collect(settings, 2 * count), 2 * count)
+    check(await collect(settings, 3 * count), 3 * count)
     stop.set()
     await survivor
 
