@@ -66,12 +66,37 @@ class AlertingMetrics:
             registry=registry,
         )
         self.strips = counter("strips", 'Strips of alarms: "kept", or "none" for want of samples', ("outcome",))
+        channel = ("channel",)
+        self.deliveries = counter(
+            "deliveries",
+            'Messages over a channel: "done", "failed" (an attempt; it is tried again), "dead" (given up)',
+            ("channel", "outcome"),
+        )
+        self.delivery_waiting = gauge("delivery_waiting", "Messages that wait for a channel", channel)
+        self.delivery_dead = gauge("delivery_dead", "Messages that were given up, and nobody has looked after", channel)
+        self.delivery_oldest_seconds = gauge(
+            "delivery_oldest_seconds",
+            "How long the oldest message has waited for a channel; 0 when none does",
+            channel,
+        )
+        self.delivery_seconds = Histogram(
+            "ecgstream_alerting_delivery_seconds",
+            "From Kafka to the receiver",
+            channel,
+            buckets=_DELAY_S,
+            registry=registry,
+        )
         # Shown as 0 from the start on, so that a rate sees the first of each.
         for outcome in ("kept", "none"):
             self.strips.labels(outcome=outcome)
         self.count_open(())
         for decision in ("normal", "abnormal", "unusable"):
             self.verdicts.labels(decision=decision)
+
+    def declare_channel(self, channel: str) -> None:
+        """Show a channel's counters from its start on."""
+        for outcome in ("done", "failed", "dead"):
+            self.deliveries.labels(channel=channel, outcome=outcome)
 
     def count_open(self, alarms: Iterable[Alarm]) -> None:
         """Set how many alarms are open, by kind and priority."""

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
+from alerting.delivery.channels import load_channels
+from alerting.delivery.courier import delivering
 from alerting.history.database import address
 from alerting.history.recorder import recording
 from alerting.history.strip_keeper import keeping_strips
@@ -40,6 +42,7 @@ async def run(
     ------
     BadProgressError : when another release wrote the progress
     RulesError : when the alarm rules cannot be used
+    ChannelsError : when a channel can never deliver
     AddressError : when the address of the alarm history is none; a database that is away is waited for
     BrokerError : when no broker answers at the start
     DeadLetterFloodError : when most messages cannot be decoded
@@ -58,6 +61,7 @@ async def run(
     )
     named = settings.alarm_db
     url = address(named.get_secret_value() if named else None)
+    channels = load_channels(settings.channels)
     on_start(runner)
 
     def gauges() -> None:
@@ -66,7 +70,8 @@ async def run(
 
     async with (
         probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=gauges),
-        recording(kafka, url, metrics, clock=clock),
+        delivering(url, channels, metrics, clock=clock, instance=settings.instance) as wake,
+        recording(kafka, url, metrics, clock=clock, channels=channels, recorded=wake),
         keeping_strips(kafka, url, metrics, clock=clock),
     ):
         await runner.run(stop)

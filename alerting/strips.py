@@ -19,7 +19,7 @@ class AlarmStrip:
     start_ns : time of the first sample, ns UTC of the recording
     gain : ADC units per mV, of each lead
     baseline : ADC value of 0 mV, of each lead
-    samples : (n, leads) int16, ADC units; ``bus.samples.MISSING`` where no sample came
+    samples : (n, leads) int16, ADC units; ``ecg.records.MISSING`` where no sample came
     """
 
     alarm: str

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from sqlalchemy import URL
 
 from alerting.decoding import BadMessageError, decode
+from alerting.delivery.channels import NONE, Channels
 from alerting.history.database import HistoryError, RefusedError
 from alerting.history.store import AlarmStore, Entry, Place, PlaceLostError
 from alerting.metrics import AlertingMetrics
@@ -42,7 +43,15 @@ ResultT = TypeVar("ResultT")
 
 
 @contextlib.asynccontextmanager
-async def recording(kafka: KafkaSettings, url: URL, metrics: AlertingMetrics, *, clock: Clock) -> AsyncIterator[None]:
+async def recording(
+    kafka: KafkaSettings,
+    url: URL,
+    metrics: AlertingMetrics,
+    *,
+    clock: Clock,
+    channels: Channels = NONE,
+    recorded: Callable[[], None] = lambda: None,
+) -> AsyncIterator[None]:
     """Record while in ``async with``; what was committed until its end is recorded, unless the database is away.
 
     Parameters
@@ -51,8 +60,10 @@ async def recording(kafka: KafkaSettings, url: URL, metrics: AlertingMetrics, *,
     url : the database
     metrics : what to count on
     clock : tells for how long the database has been away
+    channels : over which new messages are to be delivered
+    recorded : is called when there are new messages
     """
-    recorder = Recorder(kafka, url, metrics, clock=clock)
+    recorder = Recorder(kafka, url, metrics, clock=clock, channels=channels, recorded=recorded)
     work = asyncio.create_task(recorder.run(), name="alarm-history")
     try:
         yield
@@ -68,14 +79,25 @@ class Recorder:
 
     Parameters
     ----------
-    kafka, url, metrics, clock : see ``recording``
+    kafka, url, metrics, clock, channels, recorded : see ``recording``
     """
 
-    def __init__(self, kafka: KafkaSettings, url: URL, metrics: AlertingMetrics, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        url: URL,
+        metrics: AlertingMetrics,
+        *,
+        clock: Clock,
+        channels: Channels = NONE,
+        recorded: Callable[[], None] = lambda: None,
+    ) -> None:
         self._kafka = kafka
         self._url = url
         self._metrics = metrics
         self._clock = clock
+        self._channels = channels
+        self._recorded = recorded
         self._leaving = False
         self._failing_since_s: float | None = None
         self._opened = False
@@ -99,7 +121,7 @@ class Recorder:
 
     async def _follow(self) -> None:
         """Read on from where the database stands, until ``leave``."""
-        store = AlarmStore(self._url, cluster=await cluster_id(self._kafka))
+        store = AlarmStore(self._url, cluster=await cluster_id(self._kafka), channels=self._channels)
         try:
             self._opened = False
             start = await self._start(store)
@@ -146,6 +168,8 @@ class Recorder:
 
     async def _record(self, store: AlarmStore, entries: Sequence[Entry]) -> None:
         recorded = await self._patiently(store, lambda: store.record(entries))
+        if recorded.events:
+            self._recorded()
         self._metrics.history_events.inc(recorded.events)
         self._metrics.history_actions.inc(recorded.actions)
         now_ns = self._clock.now_ns()

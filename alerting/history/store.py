@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import URL, Connection, Table, and_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from alerting.delivery.channels import NONE, Channels
+from alerting.delivery.intake import queue
 from alerting.history import schema
 from alerting.history.database import HistoryError, explained, make_file, open_engine, shown
 from alerting.history.models import actions, alarm_events, alarms, positions
@@ -69,11 +71,13 @@ class AlarmStore:
     ----------
     url : as ``alerting.history.database.address`` gives it
     cluster : the id of the Kafka cluster, since offsets mean nothing on another
+    channels : over which each new message is to be delivered
     """
 
-    def __init__(self, url: URL, *, cluster: str) -> None:
+    def __init__(self, url: URL, *, cluster: str, channels: Channels = NONE) -> None:
         self._url = url
         self._cluster = cluster
+        self._channels = channels
         self._engine = open_engine(url)
         self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
         self._next: dict[Place, int] = {}
@@ -138,10 +142,14 @@ class AlarmStore:
             told = [(entry, entry.message) for entry in fresh if isinstance(entry.message, Alert)]
             asked = [(entry, entry.message) for entry in fresh if isinstance(entry.message, AlertCommand)]
             missing = self._missing(connection, [alert for _, alert in told])
-            recorded = Recorded(
-                events=self._add(connection, alarm_events, [_event(entry, alert) for entry, alert in told]),
-                actions=self._add(connection, actions, [_action(entry, command) for entry, command in asked]),
-                missing=missing,
+            new = self._add(connection, alarm_events, [_event(entry, alert) for entry, alert in told])
+            acted = self._add(connection, actions, [_action(entry, command) for entry, command in asked])
+            recorded = Recorded(events=len(new), actions=len(acted), missing=missing)
+            # With the messages, or neither: an alarm in the history and its delivery cannot part.
+            queue(
+                connection,
+                self._channels,
+                [(alert, entry.published_ns) for entry, alert in told if (_kept(alert.id), alert.sequence) in new],
             )
             ask_for(connection, [(alert, entry.published_ns) for entry, alert in told if alert.sequence == 0])
             self._stand(connection, [alert for _, alert in told])
@@ -173,13 +181,12 @@ class AlarmStore:
             )
         return found
 
-    def _add(self, connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
-        """Insert the rows whose key is not there; how many those were."""
+    def _add(self, connection: Connection, table: Table, rows: list[dict[str, Any]]) -> set[tuple[Any, ...]]:
+        """Insert the rows whose key is not there; the keys of those."""
         if not rows:
-            return 0
-        key = next(iter(table.primary_key.columns))
-        query = self._insert(table).on_conflict_do_nothing().returning(key)
-        return len(connection.execute(query, [_text_kept(row) for row in rows]).all())
+            return set()
+        query = self._insert(table).on_conflict_do_nothing().returning(*table.primary_key.columns)
+        return {tuple(row) for row in connection.execute(query, [_text_kept(row) for row in rows])}
 
     def _stand(self, connection: Connection, alerts: list[Alert]) -> None:
         """Bring ``alarms`` to the newest message of each."""
@@ -213,8 +220,12 @@ class AlarmStore:
 
 
 def _text_kept(row: dict[str, Any]) -> dict[str, Any]:
-    """A row without NUL characters, which PostgreSQL does not take: a name with one must not escape the trail."""
-    return {name: value.replace("\0", "\ufffd") if isinstance(value, str) else value for name, value in row.items()}
+    return {name: _kept(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
+def _kept(text: str) -> str:
+    """A text without NUL characters, which PostgreSQL does not take: a name with one must not escape the trail."""
+    return text.replace("\0", "\ufffd")
 
 
 def _event(entry: Entry, alert: Alert) -> dict[str, Any]:

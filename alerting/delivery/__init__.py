@@ -1,0 +1,1 @@
+"""Alarms to people and programs outside Kafka: mail, chat, webhooks, FHIR; each message at least once."""

@@ -1,0 +1,254 @@
+"""Delivering: a task and a thread for each channel, so that a slow or dead one holds nobody up but itself.
+
+What waits stays in the database; a channel's courier holds one message at a time. A crash between sending a message and
+noting it sends it again, under the same key.
+"""
+
+import asyncio
+import contextlib
+import random
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import stamina
+import structlog
+from sqlalchemy import URL
+
+from alerting.delivery.channels import Channel, Channels
+from alerting.delivery.outbox import NS, Backlog, Outbox
+from alerting.delivery.senders import sender_of
+from alerting.delivery.sending import ChannelDownError, Delivery, RefusedMessageError, Sender, SendError
+from alerting.history.database import HistoryError
+from alerting.metrics import AlertingMetrics
+from ops.clock import Clock
+
+SHORTEST_REST_S = 0.01  # what should be due and is not must not keep a processor busy
+POLL_S = 1.0  # another process may have filled the outbox
+LOOK_EVERY_S = 5.0  # how old the gauges may be
+PURGE_EVERY_S = 3600.0
+DATABASE_WAIT_S = 0.2  # after the first failure of the database; doubled after each further one, up to
+DATABASE_MAX_WAIT_S = 30.0
+JITTER = (0.75, 1.25)  # who failed together must not come back together
+LEAVE_S = 3.0  # for calls that are under way at the end; what they send may be sent again
+
+log = structlog.get_logger(__name__)
+ResultT = TypeVar("ResultT")
+
+
+@contextlib.asynccontextmanager
+async def delivering(
+    url: URL, channels: Channels, metrics: AlertingMetrics, *, clock: Clock, instance: str | None
+) -> AsyncIterator[Callable[[], None]]:
+    """Deliver while in ``async with``; gives what to call when something new is in the outbox.
+
+    Parameters
+    ----------
+    url : the database of the alarm history
+    channels : over which
+    metrics : what to count on
+    clock : the wall time of waits and signatures
+    instance : a restarted process of this name goes on at once, another waits until a call of it must have ended
+
+    Raises
+    ------
+    ChannelsError : when a channel can never deliver
+    """
+    holder = instance or uuid.uuid4().hex
+    senders: Mapping[str, Sender] = {
+        name: await asyncio.to_thread(sender_of, name, channel, clock=clock) for name, channel in channels.items()
+    }
+    couriers = [
+        Courier(Outbox(url, name, channel, holder=holder), senders[name], name, channel, metrics, clock=clock)
+        for name, channel in channels.items()
+    ]
+    work = [asyncio.create_task(courier.run(), name=f"deliver-{courier.name}") for courier in couriers]
+
+    def wake() -> None:
+        for courier in couriers:
+            courier.wake()
+
+    try:
+        yield wake
+        for courier in couriers:
+            courier.leave()
+        if work:
+            await asyncio.wait(work, timeout=LEAVE_S)
+    finally:
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+
+
+class Courier:
+    """Works one channel.
+
+    Parameters
+    ----------
+    outbox, sender : the channel's
+    name, channel : as the channels file has them
+    metrics, clock : see ``delivering``
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        sender: Sender,
+        name: str,
+        channel: Channel,
+        metrics: AlertingMetrics,
+        *,
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        self._outbox = outbox
+        self._sender = sender
+        self._channel = channel
+        self._metrics = metrics
+        self._clock = clock
+        self._new = asyncio.Event()
+        self._leaving = False
+        self._backlog = Backlog(waiting=0, dead=0, oldest_ns=None)
+        self._looked_s: float | None = None
+        self._purged_s: float | None = None
+        metrics.declare_channel(name)
+        metrics.delivery_waiting.labels(channel=name).set_function(lambda: self._backlog.waiting)
+        metrics.delivery_dead.labels(channel=name).set_function(lambda: self._backlog.dead)
+        metrics.delivery_oldest_seconds.labels(channel=name).set_function(self._oldest_s)
+
+    def wake(self) -> None:
+        """Something new is in the outbox."""
+        self._new.set()
+
+    def leave(self) -> None:
+        """Finish the call that is under way, and return."""
+        self._leaving = True
+        self._new.set()
+
+    async def run(self) -> None:
+        """Deliver until ``leave`` is called; whatever goes wrong, go on."""
+        # Not waited for: a call that hangs must not keep the service from ending.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"deliver-{self.name}")
+        try:
+            while not self._leaving:
+                try:
+                    await self._step()
+                except Exception as error:  # noqa: BLE001 # whatever it was: the next alarm must go out
+                    log.warning("delivery_begins_again", channel=self.name, error=type(error).__name__)
+                    await self._rest(POLL_S)
+        finally:
+            self._thread.submit(self._sender.close)
+            self._thread.submit(self._outbox.close)
+            self._thread.shutdown(wait=False)
+
+    async def _step(self) -> None:
+        """Send what is due, or wait."""
+        self._new.clear()
+        await self._look()
+        now_ns = self._clock.now_ns()
+        claim = await self._patiently(lambda: self._outbox.claim(now_ns))
+        if claim.expired:
+            self._count("dead", claim.expired)
+            log.error("deliveries_dead", channel=self.name, messages=claim.expired, reason="too old")
+        if claim.delivery is not None:
+            await self._deliver(claim.delivery, claim.failures)
+        elif not claim.expired:
+            await self._rest(POLL_S if claim.until_ns is None else (claim.until_ns - self._clock.now_ns()) / NS)
+
+    async def _deliver(self, delivery: Delivery, failures: int) -> None:
+        try:
+            await self._in_thread(lambda: self._sender.send(delivery))
+        except RefusedMessageError as error:
+            await self._refused(delivery, str(error))
+        except SendError as error:
+            await self._failed(delivery, failures, error)
+        except Exception as error:  # noqa: BLE001 # of a library; its text may hold an address with its secrets
+            await self._failed(delivery, failures, SendError(f"{type(error).__name__} while sending"))
+        else:
+            now_ns = self._clock.now_ns()
+            await self._patiently(lambda: self._outbox.delivered(delivery, now_ns))
+            self._count("done")
+            self._metrics.delivery_seconds.labels(channel=self.name).observe(
+                max(0.0, (now_ns - delivery.published_ns) / NS)
+            )
+
+    async def _refused(self, delivery: Delivery, error: str) -> None:
+        now_ns = self._clock.now_ns()
+        await self._patiently(lambda: self._outbox.refused(delivery, now_ns, error))
+        self._dead(delivery, error)
+
+    async def _failed(self, delivery: Delivery, failures: int, error: SendError) -> None:
+        down = isinstance(error, ChannelDownError)
+        asked_s = error.retry_after_s if isinstance(error, ChannelDownError) else None
+        wait_s = max(self._backoff_s(failures + 1 if down else delivery.attempts), asked_s or 0.0)
+        now_ns = self._clock.now_ns()
+        next_try_ns = now_ns + round(wait_s * NS)
+        if await self._patiently(
+            lambda: self._outbox.failed(delivery, str(error), now_ns=now_ns, next_try_ns=next_try_ns, down=down)
+        ):
+            self._dead(delivery, str(error))
+            return
+        self._count("failed")
+        log.warning(
+            "delivery_failed",
+            channel=self.name,
+            attempt=delivery.attempts,
+            error=str(error),
+            again_in_s=round(wait_s, 1),
+        )
+
+    def _backoff_s(self, failures: int) -> float:
+        doubled_s = self._channel.retry_s * 2.0 ** min(failures - 1, 30)
+        return min(doubled_s * random.uniform(*JITTER), self._channel.retry_max_s)  # noqa: S311 # no secret
+
+    def _dead(self, delivery: Delivery, error: str) -> None:
+        self._count("dead")
+        log.error(
+            "delivery_dead",
+            channel=self.name,
+            key=delivery.key,
+            attempts=delivery.attempts,
+            error=error,
+            remedy="ecgstream alarms deliveries --state dead; --retry sends them again",
+        )
+
+    def _count(self, outcome: str, messages: int = 1) -> None:
+        self._metrics.deliveries.labels(channel=self.name, outcome=outcome).inc(messages)
+
+    async def _look(self) -> None:
+        """Bring the gauges up to date, and throw away what was delivered long ago, now and then."""
+        now_s = self._clock.monotonic_s()
+        if self._looked_s is None or now_s - self._looked_s >= LOOK_EVERY_S:
+            self._backlog = await self._patiently(self._outbox.backlog)
+            self._looked_s = now_s
+        if self._purged_s is None or now_s - self._purged_s >= PURGE_EVERY_S:
+            now_ns = self._clock.now_ns()
+            await self._patiently(lambda: self._outbox.purge(now_ns))
+            self._purged_s = now_s
+
+    def _oldest_s(self) -> float:
+        oldest_ns = self._backlog.oldest_ns
+        return 0.0 if oldest_ns is None else max(0.0, (self._clock.now_ns() - oldest_ns) / NS)
+
+    async def _rest(self, wait_s: float) -> None:
+        """Until something new comes, at most so long."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._new.wait(), min(max(wait_s, SHORTEST_REST_S), POLL_S))
+
+    async def _patiently(self, work: Callable[[], ResultT]) -> ResultT:
+        """Do something with the database, again and again while it cannot be done now."""
+        async for attempt in stamina.retry_context(
+            on=HistoryError,
+            attempts=None,
+            timeout=None,
+            wait_initial=DATABASE_WAIT_S,
+            wait_max=DATABASE_MAX_WAIT_S,
+            wait_jitter=DATABASE_WAIT_S,
+        ):
+            with attempt:
+                result = await self._in_thread(work)
+        return result
+
+    async def _in_thread(self, work: Callable[[], ResultT]) -> ResultT:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -1,0 +1,102 @@
+"""Alarms as FHIR resources: put to a server, or appended to a file of lines."""
+
+import os
+from pathlib import Path
+
+from fhir.resources.R4B.meta import Meta
+
+from alerting.delivery.channels import FhirChannel
+from alerting.delivery.http import HttpCaller
+from alerting.delivery.sending import ChannelDownError, Delivery
+from alerting.delivery.signature import KEY_HEADER
+from alerting.fhir import DELIVERIES, observation_of
+
+BEGINNING = b'{"resourceType":"Observation"'
+LOOKED_BACK = 1 << 20  # bytes at a file's end that are searched for a line that a crash kept from being noted
+
+
+class FhirServerSender:
+    """Puts each alarm to a server: one resource for its life, whose versions are its messages.
+
+    Parameters
+    ----------
+    url : the server's base address
+    channel : token, certificates, timeout
+    """
+
+    def __init__(self, url: str, channel: FhirChannel) -> None:
+        token = channel.token.get_secret_value() if channel.token else None
+        self._base = url.rstrip("/")
+        self._headers = {
+            "Content-Type": "application/fhir+json",
+            "Accept": "application/fhir+json",
+            "Prefer": "return=minimal",
+            "User-Agent": "ecgstream",
+        } | ({"Authorization": f"Bearer {token}"} if token else {})
+        self._caller = HttpCaller(
+            url, secrets=() if token is None else (token,), timeout_s=channel.timeout_s, ca_file=channel.ca_file
+        )
+
+    def send(self, delivery: Delivery) -> None:
+        """Put the alarm as it stands: the same put twice is the same.
+
+        Raises
+        ------
+        SendError : when it was not taken
+        """
+        resource = observation_of(delivery.alert())
+        self._caller.call(
+            "PUT",
+            f"{self._base}/Observation/{resource.id}",
+            body=resource.model_dump_json().encode(),
+            headers=self._headers | {KEY_HEADER: delivery.key},
+        )
+
+    def close(self) -> None:
+        """Let go of its connections."""
+        self._caller.close()
+
+
+class FhirFileSender:
+    """Appends each message as a line (NDJSON). The file may be moved away at any time: a new one is begun.
+
+    Parameters
+    ----------
+    path : the file; its folder must be there
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def send(self, delivery: Delivery) -> None:
+        """Append the message, on the disk when this returns; a line that is there already stays alone.
+
+        Raises
+        ------
+        RefusedMessageError : when another release wrote the message
+        ChannelDownError : when the file cannot be written
+        """
+        resource = observation_of(delivery.alert())
+        resource.meta = Meta.model_validate({"tag": [{"system": DELIVERIES, "code": delivery.key}]})
+        line = resource.model_dump_json().encode() + b"\n"
+        tag = f'"{delivery.key}"'.encode()
+        try:
+            with os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b") as file:
+                end = file.seek(0, os.SEEK_END)
+                file.seek(max(0, end - LOOKED_BACK))
+                tail = file.read()
+                whole = tail[: tail.rfind(b"\n") + 1]
+                cut = tail[len(whole) :]
+                if not (BEGINNING.startswith(cut) or cut.startswith(BEGINNING)):
+                    raise ChannelDownError(f"{self._path} holds something else: name a file of its own")
+                file.truncate(end - len(cut))  # what a crash cut off in the middle
+                if tag not in whole:
+                    file.seek(0, os.SEEK_END)
+                    file.write(line)
+                    file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise ChannelDownError(f"{self._path} cannot be written: {error.strerror}") from None
+
+    def close(self) -> None:
+        """Nothing is kept open."""

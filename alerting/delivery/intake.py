@@ -1,0 +1,66 @@
+"""What comes into the outbox: each new message, for every channel that takes it.
+
+It is written in the transaction that takes the message into the history, so that neither is without the other.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from alerting.delivery.channels import URGENCY, Channels
+from alerting.history.models import deliveries
+from bus.messages import Alert
+
+
+def queue(connection: Connection, wanted: Channels, told: Iterable[tuple[Alert, int]]) -> None:
+    """Put new messages into the outbox, in the transaction that is open.
+
+    Parameters
+    ----------
+    connection : of the history's transaction
+    wanted : the channels
+    told : messages that the history did not have, with the wall time at which each was published, ns UTC
+    """
+    insert: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    rows = [
+        {
+            "channel": name,
+            "alarm": alert.id.replace("\0", "\ufffd"),  # as the history has it
+            "sequence": alert.sequence,
+            "urgency": URGENCY[alert.priority],
+            "state": "waiting",
+            "attempts": 0,
+            "queued_ns": published_ns,
+            "next_try_ns": 0,
+        }
+        for alert, published_ns in told
+        for name, channel in wanted.items()
+        if channel.takes(alert)
+    ]
+    if not rows:
+        return
+    connection.execute(insert(deliveries).on_conflict_do_nothing(), rows)
+    # A message must not overtake an earlier one of its alarm: so the earlier one becomes as urgent.
+    follow = [row for row in rows if row["sequence"] > 0]
+    if follow:
+        earlier = update(deliveries).where(
+            deliveries.c.channel == bindparam("of_channel"),
+            deliveries.c.alarm == bindparam("of_alarm"),
+            deliveries.c.sequence < bindparam("before"),
+            deliveries.c.state == "waiting",
+            deliveries.c.urgency > bindparam("rank"),
+        )
+        connection.execute(
+            earlier.values(urgency=bindparam("rank")),
+            [
+                {
+                    "of_channel": row["channel"],
+                    "of_alarm": row["alarm"],
+                    "before": row["sequence"],
+                    "rank": row["urgency"],
+                }
+                for row in follow
+            ],
+        )

@@ -1,0 +1,103 @@
+"""Mail, chat, text messages and a hundred more through apprise, by an address."""
+
+import logging
+import threading
+
+from apprise import Apprise, NotifyBase, NotifyFormat, NotifyType
+from apprise.manager_plugins import NotificationManager
+
+from alerting.delivery import words
+from alerting.delivery.channels import AppriseChannel, ChannelsError
+from alerting.delivery.secrets import scrubbed
+from alerting.delivery.sending import Delivery, SendError
+from bus.messages import AlarmPriority
+
+TYPES: dict[AlarmPriority, NotifyType] = {
+    "high": NotifyType.FAILURE,
+    "medium": NotifyType.WARNING,
+    "low": NotifyType.INFO,
+    "information": NotifyType.INFO,
+}
+
+
+class AppriseSender:
+    """Sends messages in words.
+
+    Parameters
+    ----------
+    name : of the channel
+    channel : where to
+
+    Raises
+    ------
+    ChannelsError : when apprise knows no such address
+    """
+
+    def __init__(self, name: str, channel: AppriseChannel) -> None:
+        # Both log addresses with all that is in them, apprise even as an error when it does not understand one.
+        logging.getLogger("apprise").addFilter(_EAR)
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
+        self._url = channel.url.get_secret_value()
+        service = Apprise.instantiate(self._url, suppress_exceptions=True)
+        if not isinstance(service, NotifyBase):
+            scheme, there, _ = self._url.partition("://")
+            raise ChannelsError(f"channels.{name}.url {_why_none(scheme if there else None)}")
+        service.socket_connect_timeout = channel.timeout_s
+        service.socket_read_timeout = channel.timeout_s
+        self._service = service
+        self._name = str(service.service_name)
+
+    def send(self, delivery: Delivery) -> None:
+        """Send a message. Most services know no key: after a crash one may come twice.
+
+        Raises
+        ------
+        SendError : when apprise says that it was not taken
+        """
+        alert = delivery.alert()
+        told = Apprise()
+        told.add(self._service)
+        _EAR.said = []
+        taken = told.notify(
+            title=words.title(alert),
+            body=words.body(alert),
+            notify_type=TYPES[alert.priority],
+            body_format=NotifyFormat.TEXT,
+        )
+        if not taken:
+            why = scrubbed("; ".join(_EAR.said), self._url) or "it does not say why"
+            raise SendError(f"{self._name} did not take it: {why}")
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+def _why_none(scheme: str | None) -> str:
+    """Why apprise does not take an address, of which only the scheme is no secret."""
+    if scheme is None:
+        return "has no scheme: write it as apprise's list of services does, like mailto://user:password@host"
+    if scheme not in NotificationManager():
+        return f"has the scheme {scheme!r:.40}, which apprise does not know: see its list of services"
+    return f"has the scheme {scheme!r:.40}, but not what belongs behind it: see apprise's page on that service"
+
+
+class _Ear(threading.local, logging.Filter):
+    """Keeps what apprise logs out of every log, and its warnings for the thread that called it.
+
+    Attributes
+    ----------
+    said : since it was last emptied
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let nothing through."""
+        if record.levelno >= logging.WARNING:
+            self.said.append(record.getMessage())
+        return False
+
+
+_EAR = _Ear()

@@ -1,0 +1,95 @@
+"""The outbox as people look at it: what waits, what was delivered, what is dead, and trying that again."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from sqlalchemy import URL, ColumnElement, func, select, update
+
+from alerting.history.database import explained, open_engine
+from alerting.history.models import deliveries
+from alerting.history.reading import AlarmHistory
+
+DeliveryState = Literal["waiting", "done", "dead"]
+STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Which deliveries.
+
+    Attributes
+    ----------
+    channel, alarm, state : None for any
+    """
+
+    channel: str | None = None
+    alarm: str | None = None
+    state: DeliveryState | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """They as conditions of a query."""
+        return [
+            column == value
+            for column, value in (
+                (deliveries.c.channel, self.channel),
+                (deliveries.c.alarm, self.alarm),
+                (deliveries.c.state, self.state),
+            )
+            if value is not None
+        ]
+
+
+def listed(url: URL, chosen: Chosen, *, limit: int) -> list[dict[str, Any]]:
+    """Deliveries, the newest first, each as a JSON object.
+
+    Raises
+    ------
+    HistoryError : when the history is not there or does not answer
+    """
+    query = select(deliveries).where(*chosen.conditions()).order_by(deliveries.c.id.desc()).limit(limit)
+    with AlarmHistory(url) as history, history.transaction() as connection:
+        return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 # SQLAlchemy's public name
+
+
+def tally(url: URL) -> dict[str, dict[str, int]]:
+    """How many deliveries of each channel are in each state.
+
+    Raises
+    ------
+    HistoryError : when the history is not there or does not answer
+    """
+    query = select(deliveries.c.channel, deliveries.c.state, func.count()).group_by(
+        deliveries.c.channel, deliveries.c.state
+    )
+    found: dict[str, dict[str, int]] = {}
+    with AlarmHistory(url) as history, history.transaction() as connection:
+        for channel, state, count in connection.execute(query):
+            found.setdefault(channel, dict.fromkeys(STATES, 0))[state] = count
+    return dict(sorted(found.items()))
+
+
+def revive(url: URL, chosen: Chosen, *, now_ns: int) -> int:
+    """Let dead deliveries be tried again, as if they came now; how many.
+
+    Parameters
+    ----------
+    url : the database
+    chosen : which; of a state beside "dead" there are none
+    now_ns : wall time, ns UTC
+
+    Raises
+    ------
+    HistoryError : when the history is not there or cannot be written
+    """
+    with AlarmHistory(url):  # is there, and of this release
+        pass
+    engine = open_engine(url)
+    try:
+        with explained(url), engine.begin() as connection:
+            return connection.execute(
+                update(deliveries)
+                .where(deliveries.c.state == "dead", *chosen.conditions())
+                .values(state="waiting", attempts=0, next_try_ns=0, queued_ns=now_ns, done_ns=None)
+            ).rowcount
+    finally:
+        engine.dispose()

@@ -1,0 +1,48 @@
+"""Webhooks: a message as JSON to a program of somebody's, signed."""
+
+from alerting.delivery.channels import WebhookChannel
+from alerting.delivery.http import HttpCaller
+from alerting.delivery.sending import Delivery
+from alerting.delivery.signature import KEY_HEADER, PUBLISHED_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from ops.clock import Clock
+
+
+class WebhookSender:
+    """Posts messages.
+
+    Parameters
+    ----------
+    channel : where to, and the secret
+    clock : for the time of the signature
+    """
+
+    def __init__(self, channel: WebhookChannel, *, clock: Clock) -> None:
+        self._url = channel.url.get_secret_value()
+        self._secret = channel.secret.get_secret_value()
+        self._clock = clock
+        self._caller = HttpCaller(
+            self._url, secrets=(self._secret,), timeout_s=channel.timeout_s, ca_file=channel.ca_file
+        )
+
+    def send(self, delivery: Delivery) -> None:
+        """Post a message; each attempt is signed anew, its key stays.
+
+        Raises
+        ------
+        SendError : when it was not taken
+        """
+        body = delivery.message.encode()
+        timestamp_s = self._clock.now_ns() // 1_000_000_000
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "ecgstream",
+            KEY_HEADER: delivery.key,
+            PUBLISHED_HEADER: str(delivery.published_ns),
+            TIMESTAMP_HEADER: str(timestamp_s),
+            SIGNATURE_HEADER: sign(self._secret, timestamp_s=timestamp_s, body=body),
+        }
+        self._caller.call("POST", self._url, body=body, headers=headers)
+
+    def close(self) -> None:
+        """Let go of its connections."""
+        self._caller.close()
