@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from alerting.history.reading import AlarmHistory, Wanted
+from alerting.strips import AlarmStrip
 from bus.messages import Alert
+from ecg.records import MISSING
 
 # Fields of an alert that are no single value stay with NDJSON.
 COLUMNS = tuple(name for name in Alert.model_fields if name not in {"schema_version", "mdc", "quality", "models"})
@@ -22,7 +24,7 @@ def lines(history: AlarmHistory, wanted: Wanted, form: Literal["ndjson", "csv"])
     ----------
     history : where the alarms are
     wanted : which
-    form : "ndjson" has each alarm's whole life, "csv" a heading and where each stands
+    form : "ndjson" has each alarm's whole life and its strip, "csv" a heading and where each stands
 
     Raises
     ------
@@ -35,7 +37,22 @@ def lines(history: AlarmHistory, wanted: Wanted, form: Literal["ndjson", "csv"])
             told = alert.as_json()
             yield csv_line(tuple(told[name] for name in COLUMNS))
         else:
-            yield json.dumps(history.life(alert.id).as_json(), ensure_ascii=False) + "\n"
+            whole = history.life(alert.id).as_json() | {"strip": strip_json(history.strip(alert.id))}
+            yield json.dumps(whole, ensure_ascii=False) + "\n"
+
+
+def strip_json(kept: AlarmStrip | None) -> dict[str, Any] | None:
+    """A strip as JSON: each lead's samples in ADC units, null where none came."""
+    if kept is None:
+        return None
+    return {
+        "start_ns": kept.start_ns,
+        "fs_hz": kept.fs_hz,
+        "leads": list(kept.leads),
+        "gain": list(kept.gain),
+        "baseline": list(kept.baseline),
+        "samples": [[None if value == MISSING else value for value in lead] for lead in kept.samples.T.tolist()],
+    }
 
 
 def csv_line(values: tuple[Any, ...]) -> str:

@@ -116,6 +116,10 @@ def history(
 def show(
     alarm: Annotated[str, typer.Argument(metavar="ID", help="The alarm's id, as list tells it.")],
     *,
+    strip: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the 10 s around its onset; the file ends in .svg, .png or .pdf."),
+    ] = None,
     database: Database = None,
     json: Json = None,
 ) -> None:
@@ -128,6 +132,10 @@ def show(
 
     with AlarmHistory(_address(database)) as read:
         life = read.life(alarm)
+        if strip is not None:
+            from ecgstream.alarm_strips import write_strip
+
+            write_strip(read, alarm, strip)
     if json != STDOUT:
         with reader_may_leave():
             console = Printer()
