@@ -18,10 +18,13 @@ export class Sweep {
   #lanes = [];
   #linePx = 1.5;
   #drawn = NaN; // the last index that is on the canvas
+  #erased;
 
-  constructor(canvas) {
+  /** `erased(x, width)` is told what is erased (CSS px), for what else is drawn along with the trace. */
+  constructor(canvas, erased = null) {
     this.canvas = canvas;
     this.#context = canvas.getContext("2d");
+    this.#erased = erased;
   }
 
   /** Lay the canvas out; all is drawn anew. */
@@ -57,22 +60,29 @@ export class Sweep {
     return Math.floor(index / this.span);
   }
 
-  /** Draw up to a sample (a fraction is cut off). */
+  /** The oldest sample that is still there when the head is at `head`. */
+  oldest(head) {
+    return Math.ceil(head - this.span + (GAP_PX * this.#density) / this.#pxPerSample);
+  }
+
+  /** Draw up to a sample (a fraction is cut off); whether all was drawn anew. */
   draw(ring, head) {
     const to = Math.min(Math.floor(head), ring.end - 1);
-    if (this.#width === 0 || this.#lanes.length === 0 || ring.fsHz === 0 || to < ring.start) return;
+    if (this.#width === 0 || this.#lanes.length === 0 || ring.fsHz === 0 || to < ring.start) return false;
     const gap = GAP_PX * this.#density;
     let from = this.#drawn;
-    if (!(to - from < this.span - gap / this.#pxPerSample) || to < from) {
-      this.#context.clearRect(0, 0, this.#width, this.#height);
-      from = Math.max(ring.start, to - Math.floor(this.span - gap / this.#pxPerSample));
+    const anew = !(from > this.oldest(to)) || to < from;
+    if (anew) {
+      this.#clear(0, this.#width);
+      from = Math.max(ring.start, this.oldest(to));
     } else if (to === from) {
-      return;
+      return false;
     } else {
       this.#erase(Math.floor(this.#x(from) + gap), Math.ceil((to - from) * this.#pxPerSample) + 2);
     }
     this.#drawn = to;
     for (const lane of this.#lanes) this.#line(ring, lane, from, to);
+    return anew;
   }
 
   #x(index) {
@@ -82,8 +92,13 @@ export class Sweep {
 
   #erase(at, length) {
     const start = at % this.#width;
-    this.#context.clearRect(start, 0, length, this.#height);
-    if (start + length > this.#width) this.#context.clearRect(0, 0, start + length - this.#width, this.#height);
+    this.#clear(start, length);
+    if (start + length > this.#width) this.#clear(0, start + length - this.#width);
+  }
+
+  #clear(x, width) {
+    this.#context.clearRect(x, 0, width, this.#height);
+    this.#erased?.(x / this.#density, width / this.#density);
   }
 
   #line(ring, lane, from, to) {
