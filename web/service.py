@@ -66,9 +66,49 @@ async def run(
     EcgStreamError : when it cannot listen, or the certificate cannot be used
     """
     clock = clock or SystemClock()
+    parts = make_parts(kafka, settings, detector, alerting, registry=registry, clock=clock)
+    server = Server(make_app(parts), settings)
+    with _listening(settings) as listener:
+        on_start(server)
+        scheme = "https" if settings.tls_cert else "http"
+        log.info("web", address=settings.url or f"{scheme}://{settings.host}:{listener.getsockname()[1]}/")
+        async with probing(clock=clock, loop_lag=parts.metrics.loop_lag_seconds, gauges=lambda: None), parts.hub:
+            serving = asyncio.create_task(server.serve([listener]))
+            asked = asyncio.create_task(stop.wait())
+            await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+            asked.cancel()
+            parts.hub.close()
+            server.should_exit = True
+            await serving
+
+
+def make_parts(
+    kafka: KafkaSettings,
+    settings: WebSettings,
+    detector: DetectorSettings,
+    alerting: AlertingSettings,
+    *,
+    registry: CollectorRegistry,
+    clock: Clock,
+) -> Parts:
+    """What the routes stand on, not yet at work.
+
+    Parameters
+    ----------
+    kafka, settings : how to reach Kafka, and where to listen
+    detector, alerting : models, preprocessing, rules and the alarm history: those of the services
+    registry : where the metrics go
+    clock : the wall clock
+
+    Raises
+    ------
+    ModelError : when the models do not fit
+    RulesError : when the alarm rules cannot be used
+    AddressError : when the address of the alarm history is none
+    """
     metrics = WebMetrics(registry)
     named = alerting.alarm_db
-    parts = Parts(
+    return Parts(
         kafka=kafka,
         settings=settings,
         detector=detector,
@@ -79,19 +119,6 @@ async def run(
         clock=clock,
         hub=Hub(kafka, metrics, clock),
     )
-    server = Server(make_app(parts), settings)
-    with _listening(settings) as listener:
-        on_start(server)
-        scheme = "https" if settings.tls_cert else "http"
-        log.info("web", address=settings.url or f"{scheme}://{settings.host}:{listener.getsockname()[1]}/")
-        async with probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=lambda: None), parts.hub:
-            serving = asyncio.create_task(server.serve([listener]))
-            asked = asyncio.create_task(stop.wait())
-            await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
-            asked.cancel()
-            parts.hub.close()
-            server.should_exit = True
-            await serving
 
 
 @contextlib.contextmanager

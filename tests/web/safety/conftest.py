@@ -17,6 +17,8 @@ from web.settings import WebSettings
 
 Serve = Callable[..., AbstractAsyncContextManager[AsyncClient]]
 
+LOCAL = "http://127.0.0.1:8000"
+
 
 @pytest.fixture
 def clock() -> FakeClock:
@@ -25,13 +27,13 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def serve(tmp_path: Path, clock: FakeClock) -> Serve:
-    """Serves an application with some settings; ``url`` is where the client finds it."""
+    """Serves an application with some settings; ``at`` is where the client looks for it."""
 
     @contextlib.asynccontextmanager
-    async def served(*, url: str = "http://127.0.0.1:8000", **settings: Any) -> AsyncIterator[AsyncClient]:
+    async def served(*, at: str | None = None, **settings: Any) -> AsyncIterator[AsyncClient]:
         parts = make_parts(tmp_path, settings=WebSettings(_env_file=None, **settings), clock=clock)
         transport = ASGITransport(make_app(parts), client=("127.0.0.1", 50_000))
-        async with AsyncClient(transport=transport, base_url=url) as client:
+        async with AsyncClient(transport=transport, base_url=at or settings.get("url") or LOCAL) as client:
             yield client
 
     return served

@@ -1,5 +1,6 @@
 """Tokens of each role."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from web.roles import ROLES, Role
@@ -8,11 +9,11 @@ from web.safety.tokens import hash_of
 TOKENS: dict[Role, str] = {role: f"ecgs_{role}-{'x' * 30}" for role in ROLES}
 
 
-def write_tokens(path: Path) -> Path:
+def write_tokens(path: Path, held: Mapping[Role, str] = TOKENS) -> Path:
     path.write_text(
         "\n".join(
             f'[[token]]\nname = "the {role}"\nrole = "{role}"\nsha256 = "{hash_of(token)}"'
-            for role, token in TOKENS.items()
+            for role, token in held.items()
         )
     )
     path.chmod(0o600)

@@ -18,12 +18,12 @@ async def test_whoever_sits_at_this_machine_is_the_local_admin(serve: Serve) -> 
 
 @pytest.mark.parametrize("url", ["http://localhost:8000", "http://[::1]:8000"])
 async def test_this_machine_is_found_under_all_its_names(serve: Serve, url: str) -> None:
-    async with serve(url=url) as client:
+    async with serve(at=url) as client:
         assert (await client.get(ME)).status_code == 200
 
 
 async def test_a_page_of_another_name_that_points_here_reads_nothing(serve: Serve) -> None:
-    async with serve(url="http://evil.example:8000") as client:
+    async with serve(at="http://evil.example:8000") as client:
         answer = await client.get(ME)
     assert answer.status_code == 421
     assert answer.headers["content-type"] == "application/problem+json"
@@ -76,7 +76,7 @@ async def test_every_answer_tells_the_browser_what_to_allow(serve: Serve, path: 
 
 
 async def test_a_refusal_does_too(serve: Serve) -> None:
-    async with serve(url="http://evil.example") as client:
+    async with serve(at="http://evil.example") as client:
         answer = await client.get(ME)
     assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
 
