@@ -84,7 +84,8 @@ def command(
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise CommandError(f"{place}={first['input']!r}: {first['msg']}: correct it") from error
+        value = f"{place}={first['input']!r}: " if place else ""
+        raise CommandError(f"{value}{first['msg']}: correct it") from error
 
 
 def latest(messages: Iterable[Received]) -> dict[str, Alert]:

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from web import problems
 from web.parts import Parts
-from web.routes import live, oidc, page, patients, session, system
+from web.routes import alarms, live, oidc, page, patients, session, signals, system
 from web.safety.doors import Doors
 from web.safety.paths import API
 from web.safety.protect import protect
@@ -37,6 +37,8 @@ def make_app(parts: Parts) -> FastAPI:
         session.routes(doors, rates),
         oidc.routes(doors),
         patients.routes(parts),
+        signals.routes(parts),
+        alarms.routes(parts),
         live.routes(parts),
     ):
         app.include_router(router, prefix=API)

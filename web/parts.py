@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import URL
-
 from alerting.rules import AlarmRules
 from bus.settings import KafkaSettings
 from detector.scorer import Scorer
 from detector.settings import DetectorSettings
 from ops.clock import Clock
+from web.live.commanding import Commander
 from web.live.hub import Hub
 from web.metrics import WebMetrics
+from web.past.alarms import PastAlarms
+from web.past.reading import Past
 from web.settings import WebSettings
 
 
@@ -25,10 +26,12 @@ class Parts:
     detector : models and preprocessing
     scorer : the detector's own
     rules : what alarms
-    alarm_db : the alarm history
     metrics : what to count on
     clock : the wall clock
     hub : what the topics tell, live
+    past : samples and verdicts of the past
+    past_alarms : the alarm history
+    commander : sends commands about alarms
     """
 
     kafka: KafkaSettings
@@ -36,7 +39,9 @@ class Parts:
     detector: DetectorSettings
     scorer: Scorer
     rules: AlarmRules
-    alarm_db: URL
     metrics: WebMetrics
     clock: Clock
     hub: Hub
+    past: Past
+    past_alarms: PastAlarms
+    commander: Commander

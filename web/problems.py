@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
+from bus.clients import BrokerError
 from ecg.errors import EcgStreamError
 
 MEDIA_TYPE = "application/problem+json"
@@ -80,6 +81,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(EcgStreamError)
     async def _refused(_: Request, error: EcgStreamError) -> JSONResponse:
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+    @app.exception_handler(BrokerError)
+    async def _away(_: Request, error: BrokerError) -> JSONResponse:
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 
     @app.exception_handler(RequestValidationError)
     async def _malformed(_: Request, error: RequestValidationError) -> JSONResponse:

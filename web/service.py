@@ -19,9 +19,12 @@ from ecg.errors import EcgStreamError
 from ops.clock import Clock, SystemClock
 from ops.probes import probing
 from web.app import make_app
+from web.live.commanding import Commander
 from web.live.hub import Hub
 from web.metrics import WebMetrics
 from web.parts import Parts
+from web.past.alarms import PastAlarms
+from web.past.reading import Past
 from web.server import Server
 from web.settings import WebSettings
 
@@ -72,7 +75,13 @@ async def run(
         on_start(server)
         scheme = "https" if settings.tls_cert else "http"
         log.info("web", address=settings.url or f"{scheme}://{settings.host}:{listener.getsockname()[1]}/")
-        async with probing(clock=clock, loop_lag=parts.metrics.loop_lag_seconds, gauges=lambda: None), parts.hub:
+        async with (
+            probing(clock=clock, loop_lag=parts.metrics.loop_lag_seconds, gauges=lambda: None),
+            contextlib.AsyncExitStack() as stack,
+        ):
+            stack.callback(parts.past_alarms.close)
+            for part in (parts.past, parts.commander, parts.hub):
+                await stack.enter_async_context(part)
             serving = asyncio.create_task(server.serve([listener]))
             asked = asyncio.create_task(stop.wait())
             await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
@@ -108,16 +117,19 @@ def make_parts(
     """
     metrics = WebMetrics(registry)
     named = alerting.alarm_db
+    hub = Hub(kafka, metrics, clock)
     return Parts(
         kafka=kafka,
         settings=settings,
         detector=detector,
         scorer=scorer_of(detector),
         rules=load_rules(alerting.rules),
-        alarm_db=address(named.get_secret_value() if named else None),
         metrics=metrics,
         clock=clock,
-        hub=Hub(kafka, metrics, clock),
+        hub=hub,
+        past=Past(kafka, hub.ward, mains_hz=detector.mains_hz),
+        past_alarms=PastAlarms(address(named.get_secret_value() if named else None)),
+        commander=Commander(kafka, hub.ward),
     )
 
 

@@ -13,7 +13,7 @@ from alerting.history.models import actions, alarm_events, alarms
 from alerting.history.schema import require_current
 from alerting.history.strip_store import read_lack, read_strip
 from alerting.strips import AlarmStrip
-from bus.messages import AlarmPriority, AlarmState, Alert, AlertCommand
+from bus.messages import AlarmKind, AlarmPriority, AlarmState, Alert, AlertCommand
 from ecg.errors import EcgStreamError
 
 PAGE = 500  # alarms that are held at once while all are read
@@ -29,13 +29,14 @@ class Wanted:
 
     Attributes
     ----------
-    patient, priority, state : None for any
+    patient, priority, state, kind : None for any
     from_ns, to_ns : of the onset, ns UTC, the second excluded; None for no bound
     """
 
     patient: str | None = None
     priority: AlarmPriority | None = None
     state: AlarmState | None = None
+    kind: AlarmKind | None = None
     from_ns: int | None = None
     to_ns: int | None = None
 
@@ -224,6 +225,7 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
             (alarms.c.patient, wanted.patient),
             (alarms.c.priority, wanted.priority),
             (alarms.c.state, wanted.state),
+            (alarms.c.kind, wanted.kind),
         )
         if value is not None
     ]

@@ -109,14 +109,18 @@ class Hub:
 
     async def alarms_known(self) -> bool:
         """Wait until all open alarms are known; whether they are, for the service may end before."""
-        known = asyncio.gather(self._alerts.caught_up.wait(), self._identified.wait())
-        closed = asyncio.ensure_future(self.closed.wait())
+        known = asyncio.create_task(self._all_known())
+        closed = asyncio.create_task(self.closed.wait())
         try:
-            await asyncio.wait({known, closed}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((known, closed), return_when=asyncio.FIRST_COMPLETED)
         finally:
             known.cancel()
             closed.cancel()
         return not self.closed.is_set()
+
+    async def _all_known(self) -> None:
+        await self._alerts.caught_up.wait()
+        await self._identified.wait()
 
     async def alarms_since(self, wanted: Mapping[int, int]) -> AsyncIterator[ToldAlarm]:
         """Alarms read back from Kafka, up to its present end.

@@ -72,6 +72,7 @@ class VerdictLog:
         self._count = 0
         self.newest: VerdictHead | None = None
         self.whole: deque[WholeVerdict] = deque(maxlen=WHOLE)
+        self.findings: deque[Finding] = deque(maxlen=HOUR)
 
     def add(self, head: VerdictHead, value: bytes, offset: int) -> None:
         """Take the next verdict in."""
@@ -89,6 +90,7 @@ class VerdictLog:
         )
         self._count += 1
         self.newest = head
+        self.findings.extend(head.findings)
         self.whole.append(WholeVerdict(head.start_ns, head.end_ns, value))
 
     def figures(self, from_ns: int | None = None, to_ns: int | None = None) -> Figures:

@@ -1,5 +1,6 @@
 """What runs here: version, models, and whether it is well."""
 
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
@@ -7,7 +8,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from web.access import Viewer
+from web.live.hub import Line
 from web.parts import Parts
+from web.problems import ProblemError, responses
 from web.roles import Role
 
 
@@ -31,6 +34,12 @@ class Health(BaseModel):
     status: str = "ok"
 
 
+class Ready(BaseModel):
+    """Whether the live view is whole: Kafka is reached and all that it held has been read."""
+
+    kafka: Line
+
+
 def routes(parts: Parts) -> APIRouter:
     """The routes of this subject."""
     router = APIRouter(tags=["system"])
@@ -39,6 +48,14 @@ def routes(parts: Parts) -> APIRouter:
     async def health() -> Health:
         """Whether the service answers."""
         return Health()
+
+    @router.get("/ready", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
+    async def ready() -> Ready:
+        """Whether everything can be asked: patients, alarms and what they did."""
+        line = parts.hub.line
+        if line != "connected":
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, f"Kafka: {line.replace('_', ' ')}: ask again in a while")
+        return Ready(kafka=line)
 
     @router.get("/me")
     async def me(caller: Viewer) -> Me:

@@ -1,0 +1,111 @@
+"""Commands about alarms on their way to alerting: one publisher, started with the first."""
+
+import asyncio
+from collections import OrderedDict
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Self
+
+from alerting.commanding import CommandRefusedError, NoAnswerError, answered, publish
+from bus.clients import BrokerError, KafkaPublisher
+from bus.messages import Alert, AlertCommand
+from bus.settings import KafkaSettings
+from web.live.ward import Ward
+from web.problems import ProblemError
+
+PATIENCE_S = 10.0  # a person waits for it
+REMEMBERED = 1000  # commands: a browser that sends one again soon does not wait for an answer that came already
+
+
+class Commander:
+    """Sends commands.
+
+    To be used in ``async with``.
+
+    Parameters
+    ----------
+    kafka : how to reach Kafka
+    ward : what the hub knows
+    """
+
+    def __init__(self, kafka: KafkaSettings, ward: Ward) -> None:
+        self._kafka = kafka.model_copy(update={"connect_timeout_s": min(kafka.connect_timeout_s, PATIENCE_S)})
+        self._ward = ward
+        self._starting = asyncio.Lock()
+        self._publisher: KafkaPublisher | None = None
+        self._sent: OrderedDict[str, AlertCommand] = OrderedDict()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._publisher is not None:
+            with suppress(BrokerError):  # who sent it was told
+                await self._publisher.__aexit__(None, None, None)
+
+    async def send(self, told: AlertCommand) -> AlertCommand:
+        """Send a command, once under its id; what was sent under it.
+
+        Parameters
+        ----------
+        told : the command
+
+        Raises
+        ------
+        ProblemError : when another was sent under its id
+        BrokerError : when Kafka does not take it
+        """
+        if (before := self._before(told)) is not None:
+            return before
+        await publish(await self._running(), self._kafka, told)
+        self._remember(told)
+        return told
+
+    async def send_and_wait(self, told: AlertCommand) -> list[Alert]:
+        """Send a command, once under its id, and wait for what alerting says.
+
+        Parameters
+        ----------
+        told : the command
+
+        Returns
+        -------
+        the alarms that it was about, as they stand
+
+        Raises
+        ------
+        ProblemError : when it is refused, nobody answers, or another was sent under its id
+        BrokerError : when Kafka does not take it
+        """
+        if self._before(told) is not None:
+            return self._about(told)
+        publisher = await self._running()
+        self._remember(told)
+        try:
+            return await answered(publisher, self._kafka, told, known=self._about(told), answer_s=PATIENCE_S)
+        except CommandRefusedError as error:
+            raise ProblemError(HTTPStatus.CONFLICT, str(error)) from error
+        except NoAnswerError as error:
+            raise ProblemError(HTTPStatus.GATEWAY_TIMEOUT, str(error)) from error
+
+    def _before(self, told: AlertCommand) -> AlertCommand | None:
+        before = self._sent.get(told.id)
+        if before is not None and before.model_copy(update={"sent_ns": told.sent_ns}) != told:
+            raise ProblemError(HTTPStatus.CONFLICT, f"id={told.id!r} was sent with another command: choose a new one")
+        return before
+
+    def _remember(self, told: AlertCommand) -> None:
+        self._sent[told.id] = told
+        if len(self._sent) > REMEMBERED:
+            self._sent.popitem(last=False)
+
+    def _about(self, told: AlertCommand) -> list[Alert]:
+        bedside = self._ward.bedsides.get(told.patient)
+        return [alert for alert in bedside.open_alarms() if told.alert in {None, alert.id}] if bedside else []
+
+    async def _running(self) -> KafkaPublisher:
+        async with self._starting:
+            if self._publisher is None:
+                publisher = KafkaPublisher(self._kafka, delivery_timeout_s=PATIENCE_S)
+                self._publisher = await publisher.__aenter__()
+            return self._publisher
