@@ -48,6 +48,22 @@ class WebMetrics:
         self.hub_lag_seconds = Gauge(
             "ecgstream_web_hub_lag_seconds", "Age of the newest samples when they were read", registry=registry
         )
+        self.recordings = Counter(
+            "ecgstream_web_recordings", "Recordings sent, by what became of them", ("outcome",), registry=registry
+        )
+        self.scoring_seconds = Histogram(
+            "ecgstream_web_scoring_seconds",
+            "How long a scoring process works on a job",
+            ("job",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.scoring_waiting = Gauge(
+            "ecgstream_web_scoring_waiting", "Jobs that wait for a scoring process", registry=registry
+        )
+        self.scoring_processes_lost = Counter(
+            "ecgstream_web_scoring_processes_lost", "Scoring processes that broke or hung", registry=registry
+        )
         self.unreadable = Counter(
             "ecgstream_web_unreadable_messages", "Messages of the topics that could not be read", registry=registry
         )

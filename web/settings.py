@@ -66,9 +66,15 @@ class WebSettings(BaseSettings):
     failed_sign_ins_per_minute : of one address
     streams_per_caller : live connections of one caller from one address at a time
     upload_mb : the largest request that brings recordings, MB
+    keep_days : how long an uploaded recording is kept, days
+    keep_mb : how much all of them may take, MB; the oldest go first
+    score_processes : recordings that are scored side by side, each in a process
+    data_dir : the data directory (``ECGSTREAM_DATA_DIR``), for samples to try
     """
 
-    model_config = SettingsConfigDict(env_prefix="ECGSTREAM_WEB_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ECGSTREAM_WEB_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
@@ -92,7 +98,11 @@ class WebSettings(BaseSettings):
     scores_per_minute: int = Field(default=60, ge=1)
     failed_sign_ins_per_minute: int = Field(default=10, ge=1)
     streams_per_caller: int = Field(default=100, ge=1)
-    upload_mb: int = Field(default=200, ge=1, le=4096)
+    upload_mb: int = Field(default=64, ge=1, le=4096)
+    keep_days: float = Field(default=30.0, gt=0.0, le=36_500.0)
+    keep_mb: int = Field(default=2000, ge=100)
+    score_processes: int = Field(default=1, ge=1, le=64)
+    data_dir: Path | None = Field(default=None, validation_alias="ECGSTREAM_DATA_DIR")
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

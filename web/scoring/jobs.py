@@ -1,0 +1,281 @@
+"""What the scoring processes do: everything that opens a stranger's file, judges one, or draws."""
+
+import contextlib
+import errno
+import secrets
+from dataclasses import dataclass, field
+from functools import cached_property
+from http import HTTPStatus
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from alerting.rules import AlarmRules
+from detector.explain import Explainer
+from detector.scorer import Scorer, scorer_of
+from detector.settings import DetectorSettings
+from detector.single_beats import SingleBeatScorer
+from ecg.annotations import read_annotations
+from ecg.errors import EcgStreamError
+from ecg.files import read_recording
+from ecg.labels import BeatLabels, beat_labels
+from ecg.npy_files import WindowSet
+from ecg.records import Record
+from models import SHIPPED
+from reports.recording import explainer_of
+from reports.scoring import scored
+from web.problems import Problem
+from web.scoring.answers import NotScored, ScoreResult
+from web.scoring.intake import Readable, Refused, Sent, take_in
+from web.scoring.kept import About, keep
+from web.scoring.questionnaire import Questionnaire
+
+API = "/api/v1"
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+Answer_co = TypeVar("Answer_co", covariant=True)
+
+
+class Desk:
+    """What jobs are done with: models that are loaded once.
+
+    Parameters
+    ----------
+    detector : models and preprocessing, the stream's
+    rules : what alarms
+    """
+
+    def __init__(self, detector: DetectorSettings, rules: AlarmRules) -> None:
+        self._detector = detector
+        self.rules = rules
+        self.scorer: Scorer = scorer_of(detector)
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """Says what a verdict rests on."""
+        return explainer_of(self._detector)
+
+    @cached_property
+    def beats(self) -> SingleBeatScorer:
+        """Judges single beats."""
+        return SingleBeatScorer(SHIPPED / "ecg5000", threads=self._detector.threads)
+
+
+class Job(Protocol[Answer_co]):
+    """Something to do in a scoring process."""
+
+    def do(self, desk: Desk) -> Answer_co:
+        """Do it there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """How recordings are kept.
+
+    Attributes
+    ----------
+    recordings : the folder of all
+    owner : who sent them
+    now_ns : ns UTC
+    questionnaire : what was told of the person
+    """
+
+    recordings: Path
+    owner: str
+    now_ns: int
+    questionnaire: Questionnaire | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a sender says of files that do not say it: see ``ecg.files.read_recording``."""
+
+    fs_hz: float | None = None
+    leads: tuple[str, ...] | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of the files of a request.
+
+    Attributes
+    ----------
+    kept : ids of the recordings, in the order of the files
+    refused : what was not scored
+    """
+
+    kept: tuple[str, ...]
+    refused: tuple[NotScored, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreFiles:
+    """Score the files of one request, and keep the recordings.
+
+    Attributes
+    ----------
+    files : as they came
+    work : an empty folder for what comes of them
+    reading : what the sender says of them
+    keeping : how recordings are kept
+    """
+
+    files: tuple[Sent, ...]
+    work: Path
+    reading: Reading
+    keeping: Keeping
+
+    def do(self, desk: Desk) -> Outcome:
+        """Score each; one that cannot be read does not hinder the others."""
+        readable, refused = take_in(self.files, self.work)
+        results = [self._one(file, desk) for file in readable]
+        return Outcome(
+            kept=tuple(result for result in results if isinstance(result, str)),
+            refused=tuple(
+                not_scored(each) for each in (*refused, *(each for each in results if isinstance(each, Refused)))
+            ),
+        )
+
+    def _one(self, file: Readable, desk: Desk) -> str | Refused:
+        try:
+            reading = self.reading
+            recording = read_recording(file.path, fs_hz=reading.fs_hz, leads=reading.leads, unit=reading.unit)
+            reference = _annotated(file.path) if file.path.suffix.lower() == ".hea" else None
+            return keep_scored(desk, recording, self.keeping, work=self.work, name=file.name, reference=reference)
+        except EcgStreamError as error:
+            return Refused(name=file.name, reason=self._told(error))
+        except MemoryError:
+            return Refused(name=file.name, reason=f"{file.name} needs more memory than scoring may take: split it")
+        except Exception as error:  # a reader that a hostile file has broken breaks nothing else
+            if isinstance(error, OSError) and error.errno in DISK_FULL:
+                raise
+            reason = f"{file.name} cannot be read ({type(error).__name__}): it is damaged, or of an unknown variety"
+            return Refused(name=file.name, reason=reason)
+
+    def _told(self, error: EcgStreamError) -> str:
+        """A reader's complaint without the folders of this machine."""
+        words = str(error)
+        for folder in sorted({str(path) for path in self.work.rglob("*") if path.is_dir()} | {str(self.work)}, key=len)[
+            ::-1
+        ]:
+            words = words.replace(f"{folder}/", "").replace(folder, "the upload")
+        return words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRecord:
+    """Score a recording that is there already, and keep it.
+
+    Attributes
+    ----------
+    path : its header
+    name : how it is called
+    start_s, seconds : which part of it, s; None means all from there
+    work : an empty folder
+    keeping : how recordings are kept
+    """
+
+    path: Path
+    name: str
+    work: Path
+    keeping: Keeping
+    start_s: float = 0.0
+    seconds: float | None = None
+
+    def do(self, desk: Desk) -> Outcome:
+        """Score it."""
+        recording = read_recording(self.path)
+        if isinstance(recording, WindowSet):
+            raise TypeError("a WFDB record is in one piece")
+        first = round(self.start_s * recording.fs_hz)
+        last = len(recording.samples) if self.seconds is None else first + round(self.seconds * recording.fs_hz)
+        if first >= len(recording.samples):
+            raise EcgStreamError(
+                f"start_s={self.start_s:g} lies behind the record's end at {recording.seconds:g} s: choose one before"
+            )
+        reference = _annotated(self.path)
+        part = _part(recording, first, last)
+        if reference is not None:
+            inside = (reference.sample >= first) & (reference.sample < last)
+            reference = BeatLabels(sample=reference.sample[inside] - first, aami=reference.aami[inside])
+        number = keep_scored(desk, part, self.keeping, work=self.work, name=self.name, reference=reference)
+        return Outcome(kept=(number,), refused=())
+
+
+def keep_scored(
+    desk: Desk,
+    recording: Record | WindowSet,
+    keeping: Keeping,
+    *,
+    work: Path,
+    name: str,
+    reference: BeatLabels | None,
+) -> str:
+    """Judge a recording and keep it; its id.
+
+    Parameters
+    ----------
+    desk : what judges
+    recording : what was read
+    keeping : where it goes
+    work : where it is put together, on the same disk
+    name : how it is called
+    reference : its annotated beats
+    """
+    found = scored(recording, desk.scorer, desk.rules, file=name)
+    number = secrets.token_hex(16)
+    links = {
+        "recording": number,
+        "report": f"{API}/recordings/{number}/report",
+        "strip_url": f"{API}/recordings/{number}/strip",
+    }
+    result = ScoreResult.model_validate(found.result | links)
+    about = About(
+        id=number,
+        owner=keeping.owner,
+        name=name,
+        created_ns=keeping.now_ns,
+        seconds=result.seconds,
+        decision=result.aggregate.decision,
+    )
+    draft = work / number
+    keep(draft, found, about=about, result=result, reference=reference, questionnaire=keeping.questionnaire)
+    draft.rename(keeping.recordings / number)
+    return number
+
+
+def not_scored(refused: Refused) -> NotScored:
+    """What is told of a file that was not scored."""
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    return NotScored(file=refused.name, error=Problem(title=status.phrase, status=status.value, detail=refused.reason))
+
+
+def _annotated(header: Path) -> BeatLabels | None:
+    """A record's annotated beats; annotations that cannot be read are none."""
+    stem = header.with_suffix("")
+    if not stem.with_name(f"{stem.name}.atr").is_file():
+        return None
+    with contextlib.suppress(EcgStreamError):
+        return beat_labels(read_annotations(stem))
+    return None
+
+
+def _part(record: Record, first: int, last: int) -> Record:
+    return Record(
+        name=record.name,
+        fs_hz=record.fs_hz,
+        leads=record.leads,
+        samples=record.samples[first:last],
+        gain=record.gain,
+        baseline=record.baseline,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warm:
+    """Nothing but having started."""
+
+    answer: None = field(default=None)
+
+    def do(self, desk: Desk) -> None:
+        """The models are loaded when it is done."""
+        del desk

@@ -1,0 +1,155 @@
+"""One recording as it is kept: a folder with its samples, its verdicts, its result, and what was told of the person."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from bus.messages import Decision, Verdict
+from ecg.labels import BeatLabels
+from ecg.records import Int16Array, Record
+from reports.episodes import ReportFinding
+from reports.record_strips import Findings
+from reports.scoring import Scored
+from web.scoring.answers import ScoreResult
+from web.scoring.questionnaire import Questionnaire
+
+ABOUT, RESULT, RECORD, QUESTIONNAIRE = "about.json", "result.json", "record.json", "questionnaire.json"
+SAMPLES, VERDICTS = "samples.npy", "verdicts.json"
+_VERDICTS: TypeAdapter[list[Verdict]] = TypeAdapter(list[Verdict])
+
+
+class About(BaseModel):
+    """What a list of recordings shows.
+
+    Attributes
+    ----------
+    id : the folder's name, which nobody can guess
+    owner : who sent it
+    name : the recording's
+    created_ns : when it was scored, ns UTC by the wall clock
+    seconds : its length
+    decision : of the whole
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    owner: str
+    name: str
+    created_ns: int
+    seconds: float
+    decision: Decision
+
+
+class Header(BaseModel):
+    """What the samples mean: see ``ecg.records.Record``; annotated beats where the sender sent them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    fs_hz: float
+    leads: tuple[str, ...]
+    gain: tuple[float, ...]
+    baseline: tuple[int, ...]
+    annotated: tuple[tuple[int, str], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A recording read back."""
+
+    record: Record
+    found: Findings
+    questionnaire: Questionnaire | None
+
+
+def keep(
+    folder: Path,
+    found: Scored,
+    *,
+    about: About,
+    result: ScoreResult,
+    reference: BeatLabels | None,
+    questionnaire: Questionnaire | None,
+) -> None:
+    """Write a recording to a new folder."""
+    folder.mkdir()
+    record = found.record
+    header = Header(
+        name=record.name,
+        fs_hz=record.fs_hz,
+        leads=record.leads,
+        gain=record.gain,
+        baseline=record.baseline,
+        annotated=None
+        if reference is None
+        else tuple(zip(reference.sample.tolist(), map(str, reference.aami.tolist()), strict=True)),
+    )
+    np.save(folder / SAMPLES, record.samples, allow_pickle=False)
+    (folder / RECORD).write_text(header.model_dump_json(), encoding="utf-8")
+    (folder / VERDICTS).write_bytes(_VERDICTS.dump_json(list(found.verdicts)))
+    (folder / RESULT).write_text(result.model_dump_json(exclude_unset=True), encoding="utf-8")
+    (folder / ABOUT).write_text(about.model_dump_json(), encoding="utf-8")
+    if questionnaire is not None:
+        write_questionnaire(folder, questionnaire)
+
+
+def write_questionnaire(folder: Path, questionnaire: Questionnaire) -> None:
+    """Put what was told of the person in place, whole or not at all."""
+    draft = folder / f"{QUESTIONNAIRE}.new"
+    draft.write_text(questionnaire.model_dump_json(exclude_none=True), encoding="utf-8")
+    draft.replace(folder / QUESTIONNAIRE)
+
+
+def read_questionnaire(folder: Path) -> Questionnaire | None:
+    """What was told of the person."""
+    path = folder / QUESTIONNAIRE
+    return Questionnaire.model_validate_json(path.read_bytes()) if path.is_file() else None
+
+
+def read_about(folder: Path) -> About:
+    """What a list shows of it."""
+    return About.model_validate_json((folder / ABOUT).read_bytes())
+
+
+def read_header(folder: Path) -> Header:
+    """What the samples mean."""
+    return Header.model_validate_json((folder / RECORD).read_bytes())
+
+
+def map_samples(folder: Path) -> Int16Array:
+    """(n, leads) int16, read from the disk where they are looked at."""
+    return cast("Int16Array", np.load(folder / SAMPLES, mmap_mode="r", allow_pickle=False))
+
+
+def read_kept(folder: Path) -> Kept:
+    """All of it."""
+    header = read_header(folder)
+    record = Record(
+        name=header.name,
+        fs_hz=header.fs_hz,
+        leads=header.leads,
+        samples=np.load(folder / SAMPLES, allow_pickle=False),
+        gain=header.gain,
+        baseline=header.baseline,
+    )
+    findings = (
+        ReportFinding(start_s=each["start_s"], end_s=each["end_s"], kind=each["kind"], priority=each["priority"])
+        for each in json.loads((folder / RESULT).read_bytes())["findings"]
+    )
+    reference = None
+    if header.annotated is not None:
+        reference = BeatLabels(
+            sample=np.array([at for at, _ in header.annotated], np.int64),
+            aami=np.array([letter for _, letter in header.annotated], np.str_),
+        )
+    found = Findings(
+        verdicts=tuple(_VERDICTS.validate_json((folder / VERDICTS).read_bytes())),
+        findings=tuple(findings),
+        reference=reference,
+    )
+    return Kept(record=record, found=found, questionnaire=read_questionnaire(folder))

@@ -1,0 +1,77 @@
+"""Where files are scored: the processes that do it, and the store of what came out."""
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from alerting.rules import AlarmRules
+from detector.settings import DetectorSettings
+from ops.clock import Clock
+from web.metrics import WebMetrics
+from web.problems import ProblemError
+from web.scoring.process import Setup
+from web.scoring.store import Store, state_folder
+from web.scoring.workers import Workers
+from web.settings import WebSettings
+
+SWEEP_S = 3600.0
+
+log = structlog.get_logger(__name__)
+
+
+class ScoringOffice:
+    """Store and processes; as a context manager it warms them up, sweeps every hour, and ends them.
+
+    Parameters
+    ----------
+    settings : where recordings are kept, for how long, and how many are scored at once
+    detector, rules : those of the stream
+    metrics : what to count on
+    clock : the wall clock
+    """
+
+    def __init__(
+        self,
+        settings: WebSettings,
+        detector: DetectorSettings,
+        rules: AlarmRules,
+        *,
+        metrics: WebMetrics,
+        clock: Clock,
+    ) -> None:
+        self.clock = clock
+        self.metrics = metrics
+        self.store = Store(state_folder(settings), keep_days=settings.keep_days, keep_mb=settings.keep_mb, clock=clock)
+        self.workers = Workers(
+            Setup(detector=detector, rules=rules), count=settings.score_processes, metrics=metrics, clock=clock
+        )
+        self._chores: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin to work."""
+        self._chores = asyncio.create_task(self._do_chores())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End all."""
+        if self._chores is not None:
+            self._chores.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._chores
+        await asyncio.to_thread(self.workers.close)
+
+    async def _do_chores(self) -> None:
+        with contextlib.suppress(ProblemError):  # it is told in the log, and to whoever sends a recording
+            await asyncio.to_thread(self.store.open)
+        await self.workers.warm()
+        while True:
+            await self.clock.sleep(SWEEP_S)
+            try:
+                await asyncio.to_thread(self.store.sweep)
+            except OSError:
+                log.exception("recordings_not_swept")

@@ -1,0 +1,99 @@
+"""A scoring process: takes jobs one at a time, under limits, so that no file can harm the service."""
+
+import contextlib
+import os
+import signal
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from alerting.rules import AlarmRules
+from detector.settings import DetectorSettings
+from ecg.errors import EcgStreamError
+from web.scoring.jobs import DISK_FULL, Desk, Job
+
+MEMORY_BYTES = 4 << 30  # a day of two leads takes a quarter; what takes more is a trick
+NICENESS = 5  # live traces come before files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What a scoring process is started with.
+
+    Attributes
+    ----------
+    detector : models and preprocessing, the stream's
+    rules : what alarms
+    """
+
+    detector: DetectorSettings
+    rules: AlarmRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A job's answer."""
+
+    answer: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotDone:
+    """A job that could not be done.
+
+    Attributes
+    ----------
+    reason : why
+    mendable : whether the sender can mend it
+    full : whether the disk is
+    gone : whether the recording has been deleted meanwhile
+    """
+
+    reason: str
+    mendable: bool = False
+    full: bool = False
+    gone: bool = False
+
+
+def serve(connection: Connection, setup: Setup) -> None:
+    """Do jobs until the other side hangs up.
+
+    Parameters
+    ----------
+    connection : brings jobs, takes ``Done`` and ``NotDone``; the first answer says that the models are loaded
+    setup : what to do them with
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the service, which ends this
+    os.nice(NICENESS)
+    _limit_memory()
+    try:
+        desk = Desk(setup.detector, setup.rules)
+    except EcgStreamError as error:
+        connection.send(NotDone(reason=str(error)))
+        return
+    connection.send(Done(answer=None))
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        while True:
+            connection.send(_outcome(connection.recv(), desk))
+
+
+def _outcome(job: Job[Any], desk: Desk) -> Done | NotDone:
+    try:
+        return Done(answer=job.do(desk))
+    except EcgStreamError as error:
+        return NotDone(reason=str(error), mendable=True)
+    except MemoryError:
+        return NotDone(reason="it needs more memory than scoring may take: send less at a time", mendable=True)
+    except FileNotFoundError as error:
+        return NotDone(reason=repr(error), gone=True)
+    except OSError as error:
+        return NotDone(reason=repr(error), full=error.errno in DISK_FULL)
+    except Exception as error:  # noqa: BLE001 # told, so that the next job finds this process well
+        return NotDone(reason=repr(error))
+
+
+def _limit_memory() -> None:
+    with contextlib.suppress(ImportError, ValueError, OSError):  # where the system knows no such limit
+        import resource  # noqa: PLC0415 - there is none on Windows
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))

@@ -1,0 +1,52 @@
+"""What is told of the person behind a recording."""
+
+import unicodedata
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+MAX_TEXT = 2000  # characters: a page of a form
+MAX_AGE = 130
+
+
+def _readable(text: str) -> str:
+    """Text without what cannot be seen: line ends and tabs stay, other control characters are refused."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    hidden = {letter for letter in text if unicodedata.category(letter) in {"Cc", "Cs", "Cn"} and letter not in "\n\t"}
+    if hidden:
+        raise ValueError("it holds characters that cannot be shown: take them out")
+    return text
+
+
+Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_readable)]
+Sex = Literal["female", "male", "other"]
+
+
+class Questionnaire(BaseModel):
+    """What is told of the person; all of it may be left out. It stands in the report and judges nothing.
+
+    Attributes
+    ----------
+    age : years
+    sex : as told
+    symptoms, medication, history : in words
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    age: Annotated[int | None, Field(ge=0, le=MAX_AGE)] = None
+    sex: Sex | None = None
+    symptoms: Text | None = None
+    medication: Text | None = None
+    history: Text | None = None
+
+    def rows(self) -> tuple[tuple[str, str], ...]:
+        """What was told, as label and value."""
+        told = (
+            ("Age", None if self.age is None else f"{self.age} years"),
+            ("Sex", self.sex),
+            ("Symptoms", self.symptoms),
+            ("Medication", self.medication),
+            ("Earlier illnesses", self.history),
+        )
+        return tuple((label, value) for label, value in told if value)
