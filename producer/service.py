@@ -150,7 +150,7 @@ class Replay:
         if self._noise is not None and self._faults is not None:
             noises = noise_by_record(self._patients, self._noise, self._faults.snr_db)
         for number, patient in enumerate(self._patients):
-            begins_ns = start_ns + self._begins_after_ns(number)
+            begins_ns = start_ns + self.begins_after_ns(number)
             stream = cut(patient, chunk_ms=self._settings.chunk_ms, start_ns=begins_ns)
             if self._faults is not None:
                 stream = with_faults(stream, patient, self._faults, noise_mv=noises.get(patient.record.name))
@@ -163,11 +163,11 @@ class Replay:
         if chunk is None:
             return
         speed = 1.0 if self._settings.speed == "max" else self._settings.speed
-        due_s = (chunk.end_index / chunk.fs_hz + self._begins_after_ns(number) / 1e9) / speed
+        due_s = (chunk.end_index / chunk.fs_hz + self.begins_after_ns(number) / 1e9) / speed
         heapq.heappush(self._due, (max(due_s, after_s), number, chunk))
 
     @staticmethod
-    def _begins_after_ns(number: int) -> int:
+    def begins_after_ns(number: int) -> int:
         """How much later than the first patient another begins, in its own time as in the pace."""
         return BEGIN_WITHIN_NS * (number * GOLDEN_PPB % 10**9) // 10**9
 

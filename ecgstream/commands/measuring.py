@@ -70,6 +70,29 @@ def bench_page(
     _tell(run(run_page(plan)), json)
 
 
+@bench.command("lethal")
+def bench_lethal(
+    *,
+    phases: Annotated[int, typer.Option(min=1, metavar="N", help="Onsets of each kind, at random phases.")] = 200,
+    seed: Annotated[int, typer.Option(metavar="S", help="The same seed brings the same onsets.")] = 0,
+    records: Annotated[str, typer.Option(metavar="R,...", help="Asystoles are cut into these: ds1, or names.")] = "ds1",
+    data: Data = None,
+    json: Json = None,
+) -> None:
+    """Stop many hearts at random moments, and time the alarms: asystole, and the flutter of record 207."""
+    from ecgstream.lethal_bench import LethalPlan, run_lethal
+    from ecgstream.recordings import names_of, records_folder
+    from ecgstream.running import run
+    from ecgstream.settings import ProcessSettings, load
+    from ops.logging import configure_logging
+
+    process = load(ProcessSettings)
+    configure_logging(service="bench", level="warning", form=process.log_format)
+    folder = records_folder(data, process)
+    plan = LethalPlan(phases=phases, seed=seed, records=names_of([records], folder), folder=folder)
+    _tell(run(run_lethal(plan)), json)
+
+
 @bench.command("models")
 def bench_models(
     *,

@@ -144,7 +144,7 @@ async def test_the_same_start_gives_the_same_samples_for_any_chunk_length(chunk_
     await finished(await stage.start())
     for number in range(3):
         chunks = stage.chunks(f"r-{number + 1}")
-        assert chunks[0].start_ns == 5_000 + Replay._begins_after_ns(number)
+        assert chunks[0].start_ns == 5_000 + Replay.begins_after_ns(number)
         np.testing.assert_array_equal(joined(chunks), record(3600).samples[1200 * number :])
 
 
