@@ -16,6 +16,7 @@ from web.roles import ROLES
 from web.settings import WebSettings
 
 with warnings.catch_warnings(record=True):  # it asks for httpx's successor, and works with httpx
+    warnings.simplefilter("ignore")
     from authlib.integrations.starlette_client import OAuth, OAuthError, StarletteOAuth2App
 
 ANSWER_S = 10.0  # for the provider, for each of its answers
