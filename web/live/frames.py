@@ -43,7 +43,7 @@ from ecg.records import Int16Array
 VERSION = 1
 HOLE = 1  # flag: samples before this frame are missing
 ANEW = 2  # flag: neither time nor index go on from the frame before
-_HEAD = struct.Struct("<BBBBIddddII")
+HEAD = struct.Struct("<BBBBIddddII")
 _LEAD = struct.Struct("<fiB")
 
 
@@ -88,11 +88,11 @@ def encode(frame: Frame) -> bytes:
         _LEAD.pack(gain, baseline, len(name)) + name
         for name, gain, baseline in zip(map(_name, frame.leads), frame.gain, frame.baseline, strict=True)
     )
-    at = _HEAD.size + len(patient) + len(leads)
+    at = HEAD.size + len(patient) + len(leads)
     at += at % 2
     values = frame.samples.astype("<i2", copy=False).tobytes()
     size = -(-(at + len(values)) // 8) * 8
-    head = _HEAD.pack(
+    head = HEAD.pack(
         VERSION,
         frame.flags,
         len(patient),
@@ -129,11 +129,11 @@ def decode(message: bytes) -> Iterator[Frame]:
 def _first(message: bytes) -> tuple[Frame, int]:
     try:
         version, flags, patient_bytes, lead_count, size, fs_hz, start_ms, start_index, sent_ms, count, at = (
-            _HEAD.unpack_from(message)
+            HEAD.unpack_from(message)
         )
         if version != VERSION:
             raise FrameError(f"version {version} of the frame is not {VERSION}: reload the page")
-        place = _HEAD.size
+        place = HEAD.size
         patient = message[place : place + patient_bytes].decode()
         place += patient_bytes
         leads, gains, baselines = [], [], []

@@ -26,6 +26,7 @@ from web.metrics import WebMetrics
 
 TICK_S = 0.08  # a turn of the hub: what has come in it goes out as one message
 LOOK_S = 1.0
+FLUSH_S = 0.25
 QUIET_S = 3.0  # nothing came for so long: see whether Kafka is there
 SAMPLES_BACK_MS = 20_000
 VERDICTS_BACK_MS = 3_600_000
@@ -84,7 +85,7 @@ class Hub:
         self._followers = (self._samples, self._verdicts, self._alerts)
 
     async def __aenter__(self) -> Self:
-        works = (*(follower.run for follower in self._followers), self._look, self._see_line)
+        works = (*(follower.run for follower in self._followers), self._look, self._flush, self._see_line)
         self._tasks = [asyncio.create_task(work()) for work in works]
         return self
 
@@ -153,7 +154,7 @@ class Hub:
             self.watchers.arrived(arrived)
 
     def _take_verdict(self, message: Received) -> None:
-        value = message.value or b""
+        value = (message.value or b"").replace(b"\r", b" ").replace(b"\n", b" ")  # a line break ends an event
         try:
             head = VerdictHead.model_validate_json(value)
         except ValidationError:
@@ -191,6 +192,12 @@ class Hub:
             self._metrics.listeners.set(len(self.telling.listeners))
             self._metrics.event_queue_depth.set(max((one.depth for one in self.telling.listeners), default=0))
             await self._clock.sleep(LOOK_S)
+
+    async def _flush(self) -> None:
+        """Send what need not go at once: several things together cost each client one message."""
+        while True:
+            self.telling.flush()
+            await self._clock.sleep(FLUSH_S)
 
     async def _see_line(self) -> None:
         """See whether Kafka is there when nothing comes."""

@@ -16,7 +16,7 @@ from web.live.summary import PatientSummary
 from web.metrics import WebMetrics
 
 MAX_ALARMS = 1000  # waiting for one client
-MAX_OTHERS = 500
+MAX_OTHERS = 100  # lots of other events: half a minute of them
 KEPT_ALARMS = 5000  # that the hub remembers: who comes back soon needs no Kafka
 
 Kind = Literal["alarm", "verdict", "patients"]
@@ -39,19 +39,12 @@ class ToldAlarm(NamedTuple):
     value: str
 
 
-class Event(NamedTuple):
-    """What is told, encoded once for all.
+class _Pending(NamedTuple):
+    """What is told with the next ``flush``; to all where ``kind`` is None."""
 
-    Attributes
-    ----------
-    patient : whose; None for a change of the ward
-    encoded : the event
-    alarm : the alarm that it tells of, if it does
-    """
-
+    kind: Kind | None
     patient: str | None
     encoded: bytes
-    alarm: ToldAlarm | None = None
 
 
 def encode_event(kind: str, data: str, identity: Positions | None = None) -> bytes:
@@ -135,12 +128,25 @@ class Listener:
 
 
 class Telling:
-    """All event streams, and the alarms that were told last."""
+    """All event streams, and the alarms that were told last.
+
+    Parameters
+    ----------
+    metrics : what to count on
+    cluster : the beginning of Kafka's cluster id
+
+    Attributes
+    ----------
+    listeners : the streams
+    positions : how far alarms have been told
+    """
 
     def __init__(self, metrics: WebMetrics, cluster: str = "") -> None:
         self._metrics = metrics
         self._kept: deque[ToldAlarm] = deque()
         self._forgotten: dict[int, int] = {}
+        self._pending: list[_Pending] = []
+        self._changed: list[PatientSummary] = []
         self.listeners: set[Listener] = set()
         self.positions = Positions(cluster)
 
@@ -156,32 +162,37 @@ class Telling:
             listener.put_alarm(alarm)
 
     def verdict(self, patient: str, value: bytes) -> None:
-        """Tell of a verdict."""
-        encoded: bytes | None = None
-        for listener in self.listeners:
-            if listener.wants("verdict", patient):
-                encoded = encoded or encode_event("verdict", value.decode())
-                listener.put(encoded)
+        """Tell of a verdict, with the next ``flush``."""
+        if self.listeners:
+            self._pending.append(_Pending("verdict", patient, encode_event("verdict", value.decode())))
 
     def changed(self, summaries: Sequence[PatientSummary]) -> None:
-        """Tell which patients have changed."""
-        if not summaries:
-            return
-        whole: bytes | None = None
-        for listener in self.listeners:
-            if "patients" not in listener.kinds:
-                continue
-            if listener.patient is None:
-                whole = whole or encode_event("patients", summaries_json(summaries))
-                listener.put(whole)
-            elif own := [one for one in summaries if one.patient == listener.patient]:
-                listener.put(encode_event("patients", summaries_json(own)))
+        """Tell which patients have changed, with the next ``flush``."""
+        if self.listeners and summaries:
+            self._changed.extend(summaries)
 
     def say(self, kind: str, data: dict[str, Any]) -> None:
-        """Tell everybody how the service stands."""
-        encoded = encode_event(kind, json.dumps(data))
+        """Tell everybody how the service stands, with the next ``flush``."""
+        self._pending.append(_Pending(None, None, encode_event(kind, json.dumps(data))))
+
+    def flush(self) -> None:
+        """Send what has gathered; it is put together once for all that want the same."""
+        made: dict[tuple[str | None, frozenset[Kind]], bytes] = {}
         for listener in self.listeners:
-            listener.put(encoded)
+            key = (listener.patient, listener.kinds)
+            if key not in made:
+                made[key] = self._gathered(listener)
+            if made[key]:
+                listener.put(made[key])
+        self._pending.clear()
+        self._changed.clear()
+
+    def _gathered(self, listener: Listener) -> bytes:
+        parts = [one.encoded for one in self._pending if one.kind is None or listener.wants(one.kind, one.patient)]
+        changed = [one for one in self._changed if listener.wants("patients", one.patient)]
+        if changed:
+            parts.append(encode_event("patients", summaries_json(changed)))
+        return b"".join(parts)
 
     def kept_since(self, wanted: dict[int, int]) -> list[ToldAlarm] | None:
         """The alarms from some offsets on, in the order in which they came; None when they reach too far back.
