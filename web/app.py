@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from web import problems
 from web.parts import Parts
-from web.routes import alarms, live, oidc, page, patients, session, signals, system
+from web.routes import alarms, live, oidc, page, patients, recordings, scoring, session, signals, system
 from web.safety.doors import Doors
 from web.safety.paths import API
 from web.safety.protect import protect
@@ -40,6 +40,8 @@ def make_app(parts: Parts) -> FastAPI:
         signals.routes(parts),
         alarms.routes(parts),
         live.routes(parts),
+        scoring.routes(parts),
+        recordings.routes(parts),
     ):
         app.include_router(router, prefix=API)
     app.include_router(page.routes())

@@ -12,6 +12,7 @@ from web.live.hub import Hub
 from web.metrics import WebMetrics
 from web.past.alarms import PastAlarms
 from web.past.reading import Past
+from web.scoring.office import ScoringOffice
 from web.settings import WebSettings
 
 
@@ -32,6 +33,7 @@ class Parts:
     past : samples and verdicts of the past
     past_alarms : the alarm history
     commander : sends commands about alarms
+    office : scores and keeps what people send
     """
 
     kafka: KafkaSettings
@@ -45,3 +47,4 @@ class Parts:
     past: Past
     past_alarms: PastAlarms
     commander: Commander
+    office: ScoringOffice

@@ -25,6 +25,7 @@ from web.metrics import WebMetrics
 from web.parts import Parts
 from web.past.alarms import PastAlarms
 from web.past.reading import Past
+from web.scoring.office import ScoringOffice
 from web.server import Server
 from web.settings import WebSettings
 
@@ -80,7 +81,7 @@ async def run(
             contextlib.AsyncExitStack() as stack,
         ):
             stack.callback(parts.past_alarms.close)
-            for part in (parts.past, parts.commander, parts.hub):
+            for part in (parts.past, parts.commander, parts.hub, parts.office):
                 await stack.enter_async_context(part)
             serving = asyncio.create_task(server.serve([listener]))
             asked = asyncio.create_task(stop.wait())
@@ -115,7 +116,7 @@ def make_parts(
     RulesError : when the alarm rules cannot be used
     AddressError : when the address of the alarm history is none
     """
-    metrics = WebMetrics(registry)
+    metrics, rules = WebMetrics(registry), load_rules(alerting.rules)
     named = alerting.alarm_db
     hub = Hub(kafka, metrics, clock)
     return Parts(
@@ -123,13 +124,14 @@ def make_parts(
         settings=settings,
         detector=detector,
         scorer=scorer_of(detector),
-        rules=load_rules(alerting.rules),
+        rules=rules,
         metrics=metrics,
         clock=clock,
         hub=hub,
         past=Past(kafka, hub.ward, mains_hz=detector.mains_hz),
         past_alarms=PastAlarms(address(named.get_secret_value() if named else None)),
         commander=Commander(kafka, hub.ward),
+        office=ScoringOffice(settings, detector, rules, metrics=metrics, clock=clock),
     )
 
 

@@ -35,17 +35,17 @@ class ScoreBeats:
     ----------
     files : ``.npy``, ``.csv``, ``.tsv``, ``.txt`` or ``.json``, one beat a row; a first column more is the class
         from 1 to 5, as ECG5000 is published
-    first, count : which of all their beats; None means all
+    count : how many, spread over all; None means every one
     """
 
     files: tuple[Sent, ...]
-    first: int = 0
     count: int | None = None
 
     def do(self, desk: Desk) -> BeatsAnswer:
         """Judge them."""
         rows = np.concatenate([_rows(file) for file in self.files])
-        rows = rows[self.first : None if self.count is None else self.first + self.count]
+        if self.count is not None and len(rows):
+            rows = rows[np.linspace(0, len(rows) - 1, min(self.count, len(rows))).round().astype(int)]
         if not 1 <= len(rows) <= MAX_BEATS:
             raise EcgStreamError(f"{len(rows)} beats are outside 1 to {MAX_BEATS}: send them in parts")
         return judged(rows, desk)

@@ -20,6 +20,7 @@ from ecg.files import read_recording
 from ecg.labels import BeatLabels, beat_labels
 from ecg.npy_files import WindowSet
 from ecg.records import Record
+from ecg.wfdb_files import load_record
 from models import SHIPPED
 from reports.recording import explainer_of
 from reports.scoring import scored
@@ -114,7 +115,7 @@ class ScoreFiles:
     Attributes
     ----------
     files : as they came
-    work : an empty folder for what comes of them
+    work : a folder for what comes of them; it is made
     reading : what the sender says of them
     keeping : how recordings are kept
     """
@@ -126,6 +127,7 @@ class ScoreFiles:
 
     def do(self, desk: Desk) -> Outcome:
         """Score each; one that cannot be read does not hinder the others."""
+        self.work.mkdir()
         readable, refused = take_in(self.files, self.work)
         results = [self._one(file, desk) for file in readable]
         return Outcome(
@@ -163,19 +165,19 @@ class ScoreFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRecord:
-    """Score a recording that is there already, and keep it.
+    """Score a record of the data directory, and keep what was found.
 
     Attributes
     ----------
-    path : its header
-    name : how it is called
+    name : the record's
+    folder : where records lie
     start_s, seconds : which part of it, s; None means all from there
-    work : an empty folder
+    work : a folder for what comes of it; it is made
     keeping : how recordings are kept
     """
 
-    path: Path
     name: str
+    folder: Path
     work: Path
     keeping: Keeping
     start_s: float = 0.0
@@ -183,16 +185,15 @@ class ScoreRecord:
 
     def do(self, desk: Desk) -> Outcome:
         """Score it."""
-        recording = read_recording(self.path)
-        if isinstance(recording, WindowSet):
-            raise TypeError("a WFDB record is in one piece")
+        self.work.mkdir()
+        recording = load_record(self.name, self.folder)
         first = round(self.start_s * recording.fs_hz)
         last = len(recording.samples) if self.seconds is None else first + round(self.seconds * recording.fs_hz)
         if first >= len(recording.samples):
             raise EcgStreamError(
                 f"start_s={self.start_s:g} lies behind the record's end at {recording.seconds:g} s: choose one before"
             )
-        reference = _annotated(self.path)
+        reference = _annotated(self.folder / f"{self.name}.hea")
         part = _part(recording, first, last)
         if reference is not None:
             inside = (reference.sample >= first) & (reference.sample < last)

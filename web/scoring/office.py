@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -64,6 +66,21 @@ class ScoringOffice:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._chores
         await asyncio.to_thread(self.workers.close)
+
+    @contextlib.asynccontextmanager
+    async def request_folder(self) -> AsyncIterator[Path]:
+        """A folder for what one request brings, for as long as it lasts.
+
+        Raises
+        ------
+        ProblemError : when too many wait already, or there is no room on the disk
+        """
+        self.workers.check_room()
+        folder = await asyncio.to_thread(self.store.begin)
+        try:
+            yield folder
+        finally:
+            await asyncio.to_thread(self.store.end, folder)
 
     async def _do_chores(self) -> None:
         with contextlib.suppress(ProblemError):  # it is told in the log, and to whoever sends a recording

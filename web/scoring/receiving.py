@@ -67,6 +67,24 @@ async def receive(request: Request, folder: Path, *, known: frozenset[str]) -> U
     return Upload(files=tuple(form.files), fields=form.fields)
 
 
+async def receive_body(request: Request, path: Path) -> None:
+    """Write a request's body to a file.
+
+    Raises
+    ------
+    ProblemError : when the disk is full
+    """
+    with path.open("xb") as file:
+        async for piece in _pieces(request.stream()):
+            await asyncio.to_thread(_write, file, piece)
+
+
+def _write(file: BinaryIO, piece: bytes) -> None:
+    with room():
+        file.write(piece)
+        file.flush()
+
+
 def _take(parser: MultipartParser, piece: bytes) -> None:
     with room():
         parser.write(piece)

@@ -109,9 +109,8 @@ class Store:
             self._opened = True
             self.sweep()
 
-    @contextlib.contextmanager
-    def incoming(self) -> Iterator[Path]:
-        """A folder for the files of one request, gone afterwards.
+    def begin(self) -> Path:
+        """An empty folder for the files of one request; ``end`` it.
 
         Raises
         ------
@@ -121,11 +120,14 @@ class Store:
         if shutil.disk_usage(self._incoming).free < LEAST_FREE_MB * MB:
             raise no_room()
         folder = self._incoming / token_hex(ID_BYTES)
-        folder.mkdir(mode=0o700)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with room():
+            folder.mkdir(mode=0o700)
+        return folder
+
+    def end(self, folder: Path) -> None:
+        """Throw away what a request brought, and what makes the store too large."""
+        shutil.rmtree(folder, ignore_errors=True)
+        self.sweep()
 
     def seen_by(self, caller: Caller) -> list[RecordingSummary]:
         """The recordings that a caller may see, the newest first."""
