@@ -17,14 +17,15 @@ COLUMNS = tuple(name for name in Alert.model_fields if name not in {"schema_vers
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def lines(history: AlarmHistory, wanted: Wanted, form: Literal["ndjson", "csv"]) -> Iterator[str]:
+def lines(history: AlarmHistory, wanted: Wanted, form: Literal["ndjson", "csv", "fhir"]) -> Iterator[str]:
     """The export, the newest onset first.
 
     Parameters
     ----------
     history : where the alarms are
     wanted : which
-    form : "ndjson" has each alarm's whole life and its strip, "csv" a heading and where each stands
+    form : "ndjson" has each alarm's whole life and its strip, "csv" a heading and where each stands,
+        "fhir" where each stands as an Observation
 
     Raises
     ------
@@ -36,6 +37,10 @@ def lines(history: AlarmHistory, wanted: Wanted, form: Literal["ndjson", "csv"])
         if form == "csv":
             told = alert.as_json()
             yield csv_line(tuple(told[name] for name in COLUMNS))
+        elif form == "fhir":
+            from alerting.fhir import observation_of
+
+            yield observation_of(alert, history.strip(alert.id)).model_dump_json() + "\n"
         else:
             whole = history.life(alert.id).as_json() | {"strip": strip_json(history.strip(alert.id))}
             yield json.dumps(whole, ensure_ascii=False) + "\n"

@@ -8,6 +8,7 @@ from ecgstream.commands import (
     alarm_history,
     alarms,
     comparing,
+    deliveries,
     evaluating,
     measuring,
     reporting,
@@ -67,6 +68,8 @@ app.add_typer(services.topics, name="topics")
 alarms.alarms.command("history")(alarm_history.history)
 alarms.alarms.command("show")(alarm_history.show)
 alarms.alarms.command("export")(alarm_history.export)
+alarms.alarms.command("deliveries")(deliveries.deliveries)
+alarms.alarms.command("channels")(deliveries.channels)
 app.add_typer(alarms.alarms, name="alarms")
 app.add_typer(upkeep.data, name="data")
 app.add_typer(measuring.bench, name="bench")

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from bus.messages import Alert, Verdict
+from bus.messages import AlarmPhase, Alert, Verdict
 
 if TYPE_CHECKING:
+    from alerting.delivery.channels import AnyChannel
     from alerting.history.reading import Life  # it brings SQLAlchemy, which few commands need
 
 STYLES = {"normal": "green", "abnormal": "bold red", "unusable": "yellow"}
@@ -69,6 +70,23 @@ def life_lines(life: "Life") -> list[str]:
         length = "" if action.duration_s is None else f" for {action.duration_s:g} s"
         lines.append(f"  {time_of(action.sent_ns)}  {action.action}{length} by {action.by}")
     return lines
+
+
+def delivery_line(row: Mapping[str, Any]) -> str:
+    """A delivery as one line."""
+    when = time_of(row["done_ns"] or row["queued_ns"])
+    tried = f", tried {row['attempts']} times" if row["attempts"] > 1 else ""
+    why = f": {row['error']}" if row["error"] else ""
+    return f"{row['state']:<7}  {when}  {row['channel']}  {row['alarm']} message {row['sequence']}{tried}{why}"
+
+
+def channel_line(name: str, channel: "AnyChannel | None", stands: Mapping[str, int] | None) -> str:
+    """A channel as one line; None for one that the file does not name, or that has had nothing yet."""
+    counts = ", ".join(f"{count} {state}" for state, count in (stands or {}).items()) or "nothing yet"
+    if channel is None:
+        return f"{name}  no longer in the file: {counts}"
+    phases = "all phases" if channel.phases >= set(get_args(AlarmPhase)) else ", ".join(sorted(channel.phases))
+    return f"{name}  {channel.kind}, {channel.min_priority} and above, {phases}: {counts}"
 
 
 def summary_line(summary: Mapping[str, Any]) -> str:

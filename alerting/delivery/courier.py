@@ -57,7 +57,8 @@ async def delivering(
     """
     holder = instance or uuid.uuid4().hex
     senders: Mapping[str, Sender] = {
-        name: await asyncio.to_thread(sender_of, name, channel, clock=clock) for name, channel in channels.items()
+        name: await asyncio.to_thread(sender_of, name, channel, clock=clock, database=url)
+        for name, channel in channels.items()
     }
     couriers = [
         Courier(Outbox(url, name, channel, holder=holder), senders[name], name, channel, metrics, clock=clock)

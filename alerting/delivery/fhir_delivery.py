@@ -4,15 +4,36 @@ import os
 from pathlib import Path
 
 from fhir.resources.R4B.meta import Meta
+from fhir.resources.R4B.observation import Observation
+from sqlalchemy import URL
 
 from alerting.delivery.channels import FhirChannel
 from alerting.delivery.http import HttpCaller
 from alerting.delivery.sending import ChannelDownError, Delivery
 from alerting.delivery.signature import KEY_HEADER
 from alerting.fhir import DELIVERIES, observation_of
+from alerting.history.database import explained, open_engine
+from alerting.history.strip_store import read_strip
 
 BEGINNING = b'{"resourceType":"Observation"'
 LOOKED_BACK = 1 << 20  # bytes at a file's end that are searched for a line that a crash kept from being noted
+
+
+class _Resources:
+    """The resource of each message, with the alarm's strip as soon as there is one: with its later messages, mostly."""
+
+    def __init__(self, database: URL) -> None:
+        self._database = database
+        self._engine = open_engine(database, read_only=True)
+
+    def of(self, delivery: Delivery) -> Observation:
+        alert = delivery.alert()
+        with explained(self._database), self._engine.begin() as connection:
+            strip = read_strip(connection, delivery.alarm)
+        return observation_of(alert, strip)
+
+    def close(self) -> None:
+        self._engine.dispose()
 
 
 class FhirServerSender:
@@ -22,9 +43,11 @@ class FhirServerSender:
     ----------
     url : the server's base address
     channel : token, certificates, timeout
+    database : of the alarm history, where the strips are
     """
 
-    def __init__(self, url: str, channel: FhirChannel) -> None:
+    def __init__(self, url: str, channel: FhirChannel, database: URL) -> None:
+        self._resources = _Resources(database)
         token = channel.token.get_secret_value() if channel.token else None
         self._base = url.rstrip("/")
         self._headers = {
@@ -44,7 +67,7 @@ class FhirServerSender:
         ------
         SendError : when it was not taken
         """
-        resource = observation_of(delivery.alert())
+        resource = self._resources.of(delivery)
         self._caller.call(
             "PUT",
             f"{self._base}/Observation/{resource.id}",
@@ -55,6 +78,7 @@ class FhirServerSender:
     def close(self) -> None:
         """Let go of its connections."""
         self._caller.close()
+        self._resources.close()
 
 
 class FhirFileSender:
@@ -63,10 +87,12 @@ class FhirFileSender:
     Parameters
     ----------
     path : the file; its folder must be there
+    database : of the alarm history, where the strips are
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, database: URL) -> None:
         self._path = path
+        self._resources = _Resources(database)
 
     def send(self, delivery: Delivery) -> None:
         """Append the message, on the disk when this returns; a line that is there already stays alone.
@@ -76,7 +102,7 @@ class FhirFileSender:
         RefusedMessageError : when another release wrote the message
         ChannelDownError : when the file cannot be written
         """
-        resource = observation_of(delivery.alert())
+        resource = self._resources.of(delivery)
         resource.meta = Meta.model_validate({"tag": [{"system": DELIVERIES, "code": delivery.key}]})
         line = resource.model_dump_json().encode() + b"\n"
         tag = f'"{delivery.key}"'.encode()
@@ -99,4 +125,5 @@ class FhirFileSender:
             raise ChannelDownError(f"{self._path} cannot be written: {error.strerror}") from None
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Let go of its connections."""
+        self._resources.close()

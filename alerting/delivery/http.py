@@ -109,8 +109,9 @@ def _seconds(retry_after: str | None) -> float | None:
     """What ``Retry-After`` asks for: seconds, or a date; None for none that can be understood."""
     if retry_after is None:
         return None
+    number = retry_after.isascii() and retry_after.isdecimal()
     try:
-        asked_s = float(retry_after) if retry_after.isdecimal() else _until_s(parsedate_to_datetime(retry_after))
+        asked_s = float(retry_after) if number else _until_s(parsedate_to_datetime(retry_after))
     except ValueError:
         return None
     return min(max(asked_s, 0.0), LONGEST_REST_S)

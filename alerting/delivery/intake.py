@@ -24,7 +24,7 @@ def queue(connection: Connection, wanted: Channels, told: Iterable[tuple[Alert, 
     told : messages that the history did not have, with the wall time at which each was published, ns UTC
     """
     insert: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "channel": name,
             "alarm": alert.id.replace("\0", "\ufffd"),  # as the history has it

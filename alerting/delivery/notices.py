@@ -1,7 +1,7 @@
 """Mail, chat, text messages and a hundred more through apprise, by an address."""
 
 import logging
-import threading
+from contextvars import ContextVar
 
 from apprise import Apprise, NotifyBase, NotifyFormat, NotifyType
 from apprise.manager_plugins import NotificationManager
@@ -44,6 +44,7 @@ class AppriseSender:
             raise ChannelsError(f"channels.{name}.url {_why_none(scheme if there else None)}")
         service.socket_connect_timeout = channel.timeout_s
         service.socket_read_timeout = channel.timeout_s
+        service.notify_format = NotifyFormat.TEXT
         self._service = service
         self._name = str(service.service_name)
 
@@ -55,17 +56,14 @@ class AppriseSender:
         SendError : when apprise says that it was not taken
         """
         alert = delivery.alert()
-        told = Apprise()
-        told.add(self._service)
-        _EAR.said = []
-        taken = told.notify(
-            title=words.title(alert),
-            body=words.body(alert),
-            notify_type=TYPES[alert.priority],
-            body_format=NotifyFormat.TEXT,
+        said: list[str] = []
+        _SAID.set(said)
+        # Of the service itself: ``Apprise.notify`` has one pool of threads for all, which slow ones fill.
+        taken = self._service.notify(
+            title=words.title(alert), body=words.body(alert), notify_type=TYPES[alert.priority]
         )
         if not taken:
-            why = scrubbed("; ".join(_EAR.said), self._url) or "it does not say why"
+            why = scrubbed("; ".join(said), self._url) or "it does not say why"
             raise SendError(f"{self._name} did not take it: {why}")
 
     def close(self) -> None:
@@ -76,28 +74,21 @@ def _why_none(scheme: str | None) -> str:
     """Why apprise does not take an address, of which only the scheme is no secret."""
     if scheme is None:
         return "has no scheme: write it as apprise's list of services does, like mailto://user:password@host"
-    if scheme not in NotificationManager():
+    if scheme not in NotificationManager():  # type: ignore[no-untyped-call] # apprise has types, this part has none
         return f"has the scheme {scheme!r:.40}, which apprise does not know: see its list of services"
     return f"has the scheme {scheme!r:.40}, but not what belongs behind it: see apprise's page on that service"
 
 
-class _Ear(threading.local, logging.Filter):
-    """Keeps what apprise logs out of every log, and its warnings for the thread that called it.
-
-    Attributes
-    ----------
-    said : since it was last emptied
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.said: list[str] = []
+class _Ear(logging.Filter):
+    """Keeps what apprise logs out of every log, and its warnings for who called it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let nothing through."""
         if record.levelno >= logging.WARNING:
-            self.said.append(record.getMessage())
+            _SAID.get([]).append(record.getMessage())
         return False
 
 
 _EAR = _Ear()
+# Of the call that is under way: each channel's thread has its own.
+_SAID: ContextVar[list[str]] = ContextVar("said")

@@ -36,6 +36,7 @@ class Form(StrEnum):
 
     NDJSON = "ndjson"
     CSV = "csv"
+    FHIR = "fhir"
 
 
 class Time(NamedTuple):
@@ -97,7 +98,7 @@ def history(
         from_ns=None if since is None else since.ns,
         to_ns=None if until is None else until.ns,
     )
-    with AlarmHistory(_address(database)) as read:
+    with AlarmHistory(address_of(database)) as read:
         found = read.page(wanted, limit=limit + 1, after=after)
     more, found = len(found) > limit, found[:limit]
     if json != STDOUT:
@@ -130,7 +131,7 @@ def show(
     from ecgstream.running import STDOUT, Printer, reader_may_leave, write_json
     from ecgstream.wording import life_lines
 
-    with AlarmHistory(_address(database)) as read:
+    with AlarmHistory(address_of(database)) as read:
         life = read.life(alarm)
         if strip is not None:
             from ecgstream.alarm_strips import write_strip
@@ -147,7 +148,7 @@ def show(
 def export(
     *,
     form: Annotated[
-        Form, typer.Option("--format", help="ndjson: each alarm's whole life a line; csv: where each stands.")
+        Form, typer.Option("--format", help="ndjson: each alarm's whole life a line; csv, fhir: where each stands.")
     ] = Form.NDJSON,
     patient: Patient = None,
     since: From = None,
@@ -170,7 +171,7 @@ def export(
         from_ns=None if since is None else since.ns,
         to_ns=None if until is None else until.ns,
     )
-    with AlarmHistory(_address(database)) as read:
+    with AlarmHistory(address_of(database)) as read:
         if output is None:
             with reader_may_leave():
                 sys.stdout.writelines(lines(read, wanted, form.value))
@@ -182,7 +183,8 @@ def export(
             raise EcgStreamError(f"--output {output} cannot be written: {error.strerror}: name another file") from error
 
 
-def _address(named: str | None) -> "URL":
+def address_of(named: str | None) -> "URL":
+    """The alarm history that an option names, or the settings do."""
     from alerting.history.database import address
     from alerting.settings import AlertingSettings
     from ecgstream.settings import load

@@ -8,9 +8,11 @@ import pytest
 
 from alerting.delivery.channels import ChannelsError, FhirChannel, WebhookChannel, load_channels
 from alerting.delivery.senders import sender_of
+from alerting.history.database import address
 from ops.clock import SystemClock
 from tests.alerting.alerts import alert
 
+NOWHERE = address("sqlite:////no/such/alarms.sqlite")
 HOOK = 'kind = "webhook"\nurl = "https://h.example/hunter2"\nsecret = "hunter2-hunter2-hunter2"\n'
 
 
@@ -61,7 +63,7 @@ def test_a_whole_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     assert not pager.takes(alert(priority="high", phase="continue")), "nobody wants a mail every 30 seconds"
     for name, channel in channels.items():
-        sender_of(name, channel, clock=SystemClock()).close()
+        sender_of(name, channel, clock=SystemClock(), database=NOWHERE).close()
 
 
 def test_no_file_has_no_channels(tmp_path: Path) -> None:
@@ -140,11 +142,11 @@ def test_an_address_that_apprise_does_not_take_is_told_at_the_start(
     caplog.set_level(1)
     channels = load_channels(written(tmp_path, f'[channels.pager]\nkind = "apprise"\nurl = "{url}"'))
     with pytest.raises(ChannelsError, match=re.escape(f"channels.pager.url {expected}")) as told:
-        sender_of("pager", channels["pager"], clock=SystemClock())
+        sender_of("pager", channels["pager"], clock=SystemClock(), database=NOWHERE)
     assert "hunter2" not in str(told.value) + caplog.text
 
 
 def test_certificates_that_cannot_be_read_are_told_at_the_start(tmp_path: Path) -> None:
     channels = load_channels(written(tmp_path, f'[channels.x]\n{HOOK}ca_file = "{tmp_path}/none.pem"'))
     with pytest.raises(ChannelsError, match=r"none\.pem cannot be used \(No such file or directory\): name a PEM file"):
-        sender_of("x", channels["x"], clock=SystemClock())
+        sender_of("x", channels["x"], clock=SystemClock(), database=NOWHERE)

@@ -166,7 +166,7 @@ async def test_killed_at_any_moment_everything_arrives_and_what_comes_twice_has_
     kills = 0
     while set(states(url, "x")) != {"done"}:
         box = Outbox(url, "x", channels["x"], holder="a")
-        sender = sender_of("x", channels["x"], clock=CLOCK)
+        sender = sender_of("x", channels["x"], clock=CLOCK, database=url)
         left = seeded.randint(0, 8)
 
         def dying(work: Callable[..., object]) -> Callable[..., object]:

@@ -1,0 +1,83 @@
+"""A message that tells of no alarm: over a channel, to see whether it comes out."""
+
+import uuid
+
+from sqlalchemy import URL
+
+from alerting.delivery.channels import Channel
+from alerting.delivery.senders import sender_of
+from alerting.delivery.sending import Delivery
+from bus.messages import Alert
+from ops.clock import Clock
+
+PATIENT = "ecgstream-test"
+
+
+def trial(name: str, channel: Channel, *, clock: Clock, database: URL) -> None:
+    """Send a test message once, whatever the channel's filter and rate limit; blocks.
+
+    Parameters
+    ----------
+    name, channel : as the channels file has them
+    clock : the time of the message
+    database : of the alarm history
+
+    Raises
+    ------
+    ChannelsError : when the channel can never deliver
+    SendError : when it did not
+    """
+    now_ns = clock.now_ns()
+    alarm = f"{PATIENT}/{uuid.uuid4()}"
+    alert = Alert(
+        id=alarm,
+        sequence=0,
+        patient=PATIENT,
+        device="none",
+        lead=None,
+        condition="source_stopped",
+        label="test of this channel, no alarm",
+        mdc=None,
+        kind="technical",
+        phase="start",
+        state="active",
+        priority="information",
+        escalations=0,
+        onset_ns=now_ns,
+        last_ns=now_ns,
+        returned_ns=None,
+        detected_ns=now_ns,
+        told_ns=now_ns,
+        end_ns=None,
+        windows=0,
+        score=None,
+        threshold=None,
+        value=None,
+        limit=None,
+        unit=None,
+        heart_rate_bpm=None,
+        quality=None,
+        models={},
+        reasons=("somebody tries whether messages arrive",),
+        verdict="",
+        acknowledged_by=None,
+        acknowledged_ns=None,
+        silenced_by=None,
+        silenced_until_ns=None,
+    )
+    sender = sender_of(name, channel, clock=clock, database=database)
+    try:
+        sender.send(
+            Delivery(
+                id=0,
+                channel=name,
+                alarm=alarm,
+                sequence=0,
+                attempts=1,
+                queued_ns=now_ns,
+                published_ns=now_ns,
+                message=alert.to_bytes().decode(),
+            )
+        )
+    finally:
+        sender.close()

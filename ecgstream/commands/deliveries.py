@@ -1,0 +1,94 @@
+"""The commands about delivering alarms: what waits or is dead, and the channels."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from ecgstream.commands.alarm_history import Database, address_of
+from ecgstream.commands.options import Json
+
+
+class State(StrEnum):
+    """States of deliveries."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    DEAD = "dead"
+
+
+def deliveries(
+    *,
+    state: Annotated[State | None, typer.Option(help="In this state; dead ones were given up.")] = None,
+    channel: Annotated[str | None, typer.Option(metavar="NAME", help="Over this channel.")] = None,
+    alarm: Annotated[str | None, typer.Option(metavar="ID", help="Of this alarm.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    retry: Annotated[bool, typer.Option("--retry", help="Let all of them that are dead be sent again.")] = False,
+    database: Database = None,
+    json: Json = None,
+) -> None:
+    """What is delivered over the channels, the newest first."""
+    from rich.text import Text
+
+    from alerting.delivery.review import Chosen, listed, revive
+    from ecgstream.running import STDOUT, Printer, reader_may_leave, write_json
+    from ecgstream.wording import delivery_line
+    from ops.clock import SystemClock
+
+    chosen = Chosen(channel=channel, alarm=alarm, state=None if state is None else state.value)
+    url = address_of(database)
+    revived = revive(url, chosen, now_ns=SystemClock().now_ns()) if retry else 0
+    found = [] if retry else listed(url, chosen, limit=limit)
+    if json != STDOUT:
+        with reader_may_leave():
+            console = Printer()
+            if retry:
+                console.print(f"{revived} deliveries wait again")
+            for row in found:
+                console.print(Text(delivery_line(row)), soft_wrap=True)
+            if not found and not retry:
+                console.print("no such delivery")
+    write_json({"revived": revived, "deliveries": found}, json)
+
+
+def channels(
+    *,
+    test: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Send a message that is no alarm over this channel; a FHIR server keeps it."),
+    ] = None,
+    database: Database = None,
+    json: Json = None,
+) -> None:
+    """The channels over which alarms are delivered, and how each stands."""
+    from rich.text import Text
+
+    from alerting.delivery.channels import VARIABLE, ChannelsError, load_channels
+    from alerting.delivery.review import tally_where_there
+    from alerting.delivery.trial import trial
+    from alerting.settings import AlertingSettings
+    from ecgstream.running import STDOUT, Printer, reader_may_leave, write_json
+    from ecgstream.settings import load
+    from ecgstream.wording import channel_line
+    from ops.clock import SystemClock
+
+    found = load_channels(load(AlertingSettings).channels)
+    url = address_of(database)
+    if test is not None:
+        if test not in found:
+            there = ", ".join(found) or "none"
+            raise ChannelsError(f"there is no channel {test!r}: {VARIABLE} names {there}")
+        trial(test, found[test], clock=SystemClock(), database=url)
+        typer.echo(f"sent over {test}", err=json == STDOUT)
+    stand = tally_where_there(url)
+    if json != STDOUT and test is None:
+        with reader_may_leave():
+            console = Printer()
+            for name in dict.fromkeys((*found, *stand)):
+                console.print(Text(channel_line(name, found.get(name), stand.get(name))), soft_wrap=True)
+            if not found:
+                console.print(f"no channel: {VARIABLE} names them")
+    told = [
+        {"name": name, "kind": channel.kind, "deliveries": stand.get(name)} for name, channel in sorted(found.items())
+    ]
+    write_json({"channels": told, "tested": test}, json)
