@@ -21,6 +21,7 @@ from ops.ports import free_ports
 if TYPE_CHECKING:
     from playwright.async_api import CDPSession, Page
 
+SHOWN_S = 60.0  # patients that are not on the page by then never will be
 WARM_S = 15.0  # before anything is measured: all patients are there, the code is compiled
 SPARE_S = 60.0  # the replay goes on behind the measurement: services and page need time to start
 LOOK_EVERY_S = 1.0
@@ -96,14 +97,16 @@ async def run_page(plan: CapacityPlan) -> dict[str, Any]:
 
 
 async def _measure(page: "Page", web: Command, plan: CapacityPlan) -> tuple[_Looks, ProcessUsage, ProcessUsage]:
-    from playwright.async_api import Error
-
+    shown = 0
     try:
-        await page.wait_for_function(
-            "count => document.querySelectorAll('.ward .tile').length >= count", arg=plan.patients, timeout=90_000
-        )
-    except Error as error:
-        raise EcgStreamError(f"the page does not show {plan.patients} patients: {error}") from error
+        async with asyncio.timeout(SHOWN_S):
+            while shown < plan.patients:
+                await asyncio.sleep(LOOK_EVERY_S)
+                shown = await page.locator(".ward .tile").count()
+    except TimeoutError as error:
+        raise EcgStreamError(
+            f"the page shows {shown} of {plan.patients} patients after {SHOWN_S:g} s: see what else runs here"
+        ) from error
     await asyncio.sleep(WARM_S)
     tools = await page.context.new_cdp_session(page)
     looks, server, renderer = _Looks(), ProcessUsage(web.pid), ProcessUsage(_renderer())

@@ -1,5 +1,6 @@
 """A real browser on the whole real system: Chromium, and a ward of recordings that runs while the tests look at it."""
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,15 +10,17 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from ecgstream.chromium import chromium as headless_chromium
 from ecgstream.chromium import program
 
 ARTEFACTS = Path(os.environ.get("ECGSTREAM_TEST_ARTEFACTS", Path(__file__).resolve().parents[2] / ".artefacts"))
-PATIENCE_MS = 20_000.0  # far beyond what a slow machine needs: reaching it is a failure, not a measurement
+PATIENCE_MS = 40_000.0  # far beyond what a slow machine needs: reaching it is a failure, not a measurement
 DESKTOP = (1440, 900)
 PHONE = (390, 844)
+WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 _ANSWERED = re.compile(r"Failed to load resource: the server responded with a status of (\d{3})")
 
 
@@ -50,6 +53,8 @@ class Watched:
         self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
 
 
+expect.set_options(timeout=PATIENCE_MS)
+
 OpenPage = Callable[..., Awaitable[Watched]]
 
 
@@ -81,6 +86,18 @@ async def watched(chromium: Browser) -> AsyncIterator[OpenPage]:
     assert not complaints, "the page complains:\n" + "\n".join(complaints)
 
 
+async def value(page: Page, expression: str) -> Any:
+    """The value of an expression in a page as soon as it is true.
+
+    Playwright's own waiting asks for ``eval``, which the page's security policy refuses.
+    """
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        return await page.evaluate(
+            f"new Promise(done => {{ const look = () => {{ const found = {expression}; "
+            "found ? done(found) : setTimeout(look, 20) }; look() })"
+        )
+
+
 async def shot(page: Page, name: str, *, whole: bool = False) -> Path:
     """Keep a picture of a page among the artefacts of the tests.
 
@@ -93,3 +110,24 @@ async def shot(page: Page, name: str, *, whole: bool = False) -> Path:
     path = ARTEFACTS / f"{name}.png"  # Playwright makes the folder
     await page.screenshot(path=path, full_page=whole, animations="disabled")
     return path
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe-core finds of WCAG 2.2 AA on a page that is serious or critical, each with where it is.
+
+    Parameters
+    ----------
+    page : as it is now
+    """
+    found = await Axe().run(page, options={"runOnly": {"type": "tag", "values": list(WCAG)}})
+    return [
+        f"{violation['impact']} {violation['id']}: {violation['help']}: {node['target']} {node['html'][:200]}"
+        for violation in found.response["violations"]
+        if violation["impact"] in {"serious", "critical"}
+        for node in violation["nodes"]
+    ]
+
+
+async def fits(page: Page) -> bool:
+    """Whether a page is no wider than the screen."""
+    return bool(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"))

@@ -6,7 +6,7 @@ import { h, mark, replace, say } from "./dom.js";
 import { clockTime, priorityWords, rate } from "./format.js";
 import { icon } from "./icons.js";
 import { patientPath } from "./routes.js";
-import { paper } from "./strip_svg.js";
+import { SCALE, paper } from "./strip_svg.js";
 
 export const SILENCE_MIN = [1, 2, 5, 15, 60];
 
@@ -152,13 +152,17 @@ export class AlarmDetail {
     if (this.alarm?.id !== alarm.id) return;
     const onset = ms(alarm.onset_ns);
     const words = `${strip.leads.join(" and ")} of ${alarm.patient} around ${clockTime(onset)}, where ${alarm.label} began`;
-    replace(this.strip, paper(strip, { words, line_ms: onset }));
+    const marks = strip.beats.map((each) => ({ ms: ms(each.t_ns), text: each.class ?? "·", cls: each.class ?? "none" }));
+    const shades = strip.windows
+      .filter((each) => each.decision !== "normal")
+      .map((each) => ({ from_ms: ms(each.start_ns), to_ms: ms(each.end_ns), cls: `shade-${each.decision}` }));
+    replace(this.strip, paper(strip, { words, marks, shades, line_ms: onset }));
     // What led to the alarm is before its start: show the start in the middle.
     const share = (onset - strip.start_ms) / ((strip.samples.length / strip.fs_hz) * 1000);
     this.strip.scrollLeft = share * this.strip.scrollWidth - this.strip.clientWidth / 2;
     const link = (format, text) =>
       h("a", { href: address("/alarms/strip", { id: alarm.id, format }), target: "_blank", rel: "noopener" }, text);
-    replace(this.prints, "On paper scale: ", link("pdf", "PDF"), " · ", link("png", "PNG"), " · ", link("svg", "SVG"));
+    replace(this.prints, `${SCALE}; to print: `, link("pdf", "PDF"), " · ", link("png", "PNG"), " · ", link("svg", "SVG"));
   }
 
   async #showLife(alarm) {

@@ -30,7 +30,11 @@ class Desk {
     this.shell = shell;
     this.answers = new Answers(shell);
     this.chosen = route.query.id ?? null;
-    this.filter = new DeskFilter(route.query, () => this.#filtered());
+    const first = () => {
+      this.chosen = null;
+      this.#move(1);
+    };
+    this.filter = new DeskFilter(route.query, () => this.#filtered(), first);
     this.detail = new AlarmDetail({ answers: this.answers, strips: this.#strips, shell, close: () => this.#choose(null) });
     this.sight = new IntersectionObserver((seen) => this.#inSight(seen), { rootMargin: "200px" });
     this.#build(root);

@@ -14,8 +14,10 @@ const KNOWN = ["view", "patient", "priority", "kind", "state", "hours", "id"];
 export class DeskFilter {
   #chosen;
 
-  constructor(query, changed) {
+  /** `changed` is called when other alarms are wanted, `done` when Enter says that it is all. */
+  constructor(query, changed, done) {
     this.changed = changed;
+    this.done = done;
     this.#chosen = Object.fromEntries(KNOWN.filter((name) => query[name]).map((name) => [name, query[name]]));
     this.#build();
   }
@@ -87,7 +89,7 @@ export class DeskFilter {
     this.controls = { priority, kind, state };
     this.node = h(
       "form",
-      { class: "desk-filter", role: "search", "aria-label": "Alarms", onsubmit: (event) => event.preventDefault() },
+      { class: "desk-filter", role: "search", "aria-label": "Alarms", onsubmit: (event) => this.#entered(event) },
       field("patient", "Patient", this.patient),
       field("priority", "Priority", priority),
       field("kind", "About", kind),
@@ -97,6 +99,12 @@ export class DeskFilter {
       this.offered,
     );
     this.#mark();
+  }
+
+  #entered(event) {
+    event.preventDefault();
+    this.#set("patient", this.patient.value.trim());
+    this.done();
   }
 
   #select(name, any, words) {

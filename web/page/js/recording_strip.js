@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { h, replace } from "./dom.js";
 import { icon } from "./icons.js";
 import { kindWords, place } from "./result_words.js";
-import { paper } from "./strip_svg.js";
+import { SCALE, paper } from "./strip_svg.js";
 
 const SECONDS = 10;
 const LEAD_IN_S = 2; // what comes before a place that is gone to
@@ -39,6 +39,7 @@ export class RecordingStrip {
         h("button", { class: "button button-small", type: "button", onclick: () => this.event(1) }, "Next finding"),
       ),
       this.box,
+      h("p", { class: "quiet scale" }, SCALE),
       this.reasons,
     );
   }

@@ -20,7 +20,7 @@ const PARTIALS = [0, 1, 0.7, 0.5, 0.35, 0.25, 0.15]; // at least four harmonics:
 class Sound extends EventTarget {
   #audio = null;
   #heard = null; // of each alarm that sounds, its priority; null before the first look
-  #last = 0; // when the last burst began
+  #last = -Infinity; // when the last burst began
   #kept = read();
 
   constructor(shell) {
@@ -105,7 +105,7 @@ class Sound extends EventTarget {
     const fresh = this.#heard && sounding.filter((each) => more(each.priority, this.#heard.get(each.id)));
     if (fresh?.length) {
       this.notice.tell(fresh);
-      if (this.#last && fresh.some((each) => each.priority === sounding[0].priority)) this.#last = 0; // at once
+      if (fresh.some((each) => each.priority === sounding[0].priority)) this.#last = -Infinity; // at once
     }
     if (this.shell.live.caughtUp) this.#heard = new Map(sounding.map((each) => [each.id, each.priority]));
     this.#tick();

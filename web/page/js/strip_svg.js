@@ -8,14 +8,14 @@ const MM_PER_S = 25;
 const MM_PER_MV = 10;
 const LANE_MM = { least: 20, most: 45, room: 4 };
 const FOOT_MM = 6;
-const MISSING = -32768;
+export const SCALE = "25 mm/s, 10 mm/mV";
 let made = 0; // patterns need ids that are theirs alone
 
 /** Millivolts of one lead of `{samples, gain, baseline}`; NaN where no sample was taken. */
 export function millivolts(strip, lead) {
   const { gain, baseline } = strip;
   return strip.samples.map((row) =>
-    row[lead] === null || row[lead] === MISSING ? NaN : (row[lead] - baseline[lead]) / gain[lead],
+    row[lead] === null ? NaN : (row[lead] - baseline[lead]) / gain[lead],
   );
 }
 
@@ -145,6 +145,5 @@ function times(strip, seconds, x, height, time) {
       found.push(svg("text", { class: "time", x: at, y: height - 4 }, time(ms)));
     }
   }
-  found.push(svg("text", { class: "scale", x: 6, y: height - 4 }, "25 mm/s, 10 mm/mV"));
   return found;
 }
