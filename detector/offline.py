@@ -1,6 +1,6 @@
 """The detector without a bus: the verdicts on a record, by the very code of the stream."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bus.messages import Urgent, Verdict
 from bus.samples import Chunk
@@ -26,7 +26,11 @@ def verdicts_of(
     chunk_s: float = CHUNK_S,
 ) -> list[Verdict]:
     """The verdicts on every whole window of a record, in order: see ``told_of``."""
-    told = told_of(record, scorer, patient=patient, device=device, start_ns=start_ns, chunk_s=chunk_s)
+    return verdicts_in(told_of(record, scorer, patient=patient, device=device, start_ns=start_ns, chunk_s=chunk_s))
+
+
+def verdicts_in(told: Iterable[Verdict | Urgent]) -> list[Verdict]:
+    """The verdicts of all that was told."""
     return [each for each in told if isinstance(each, Verdict)]
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from bus.messages import Verdict
+from bus.messages import Urgent, Verdict
 from detector.manifest import Thresholds
+from detector.offline import verdicts_in
 from ecg.annotations import Annotations
 from ecg.errors import EcgStreamError
 from ecg.records import Record
@@ -35,7 +36,7 @@ class DisturbedEvaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Judgement:
-    verdicts: list[Verdict]
+    told: list[Verdict | Urgent]
     annotations: Annotations
     refused: str | None = None
 
@@ -52,8 +53,8 @@ def _judge(job: tuple[str, str], annotations: Annotations, folder: Path, noise: 
     try:
         heard = disturb(Recording(record=load_record(name, folder), annotations=annotations))
     except EcgStreamError as error:
-        return _Judgement(verdicts=[], annotations=annotations, refused=str(error))
-    return _Judgement(verdicts=judged_here(heard.record), annotations=heard.annotations)
+        return _Judgement(told=[], annotations=annotations, refused=str(error))
+    return _Judgement(told=judged_here(heard.record), annotations=heard.annotations)
 
 
 def chosen(selection: str, noise: Path) -> tuple[str, ...]:
@@ -113,9 +114,9 @@ def evaluate_disturbed(
             else:
                 left_out[name] = judgement.refused
         evaluation = evaluate(
-            {name: of.verdicts for name, of in judged.items()},
+            {name: verdicts_in(of.told) for name, of in judged.items()},
             {name: of.annotations for name, of in judged.items()},
             thresholds=thresholds,
-            alerts={name: alerts_of(of.verdicts, judging.rules) for name, of in judged.items()},
+            alerts={name: alerts_of(of.told, judging.rules) for name, of in judged.items()},
         )
         yield DisturbedEvaluation(name=disturbance, evaluation=evaluation if judged else None, left_out=left_out)

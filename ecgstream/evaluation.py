@@ -2,9 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
@@ -16,9 +18,9 @@ from alerting.rules import AlarmRules
 from alerting.state import PatientState
 from bus import topics
 from bus.clients import KafkaReader
-from bus.messages import Alert, Verdict
+from bus.messages import Alert, Urgent, Verdict
 from bus.settings import KafkaSettings
-from detector.offline import EPOCH_NS, verdicts_of
+from detector.offline import EPOCH_NS, told_of, verdicts_in
 from detector.scorer import Scorer, scorer_of
 from detector.settings import DetectorSettings
 from ecg.annotations import Annotations, read_annotations
@@ -43,10 +45,22 @@ Told = Callable[[int], None]  # is told how many more windows, or records, are d
 
 @dataclass(slots=True)
 class Judged:
-    """What was judged: verdicts in the order of their windows and messages about alerts, each by record name."""
+    """What was judged: verdicts and urgent messages in their order, messages about alerts, each by record name."""
 
     verdicts: dict[str, list[Verdict]] = field(default_factory=dict)
+    urgent: dict[str, list[Urgent]] = field(default_factory=dict)
     alerts: dict[str, list[Alert]] = field(default_factory=dict)
+
+    def note(self, read: Verdict | Urgent | Alert) -> None:
+        """Note a message, unless it tells of a patient who was replayed before and is silent now."""
+        if read.patient not in self.verdicts:
+            return
+        if isinstance(read, Alert):
+            self.alerts[read.patient].append(read)
+        elif isinstance(read, Urgent):
+            self.urgent[read.patient].append(read)
+        else:
+            self.verdicts[read.patient].append(read)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +89,15 @@ class Comparison:
     missing : windows that only one of them judged
     different : windows whose decision or beats differ, or of which only one has a score
     largest_difference : of any score of any window
+    urgent, urgent_different : urgent messages that both told, and those that only one of them did, or differently
     """
 
     windows: int
     missing: int
     different: int
     largest_difference: float
+    urgent: int
+    urgent_different: int
 
 
 _scorer: Scorer | None = None  # one for each process of the pool: loading the models takes longer than a record
@@ -112,14 +129,14 @@ def judged_each(
         yield from pool.map(judge, *arguments)
 
 
-def judged_here(record: Record) -> list[Verdict]:
-    """The verdicts on a record, in a process that holds the models."""
+def judged_here(record: Record) -> list[Verdict | Urgent]:
+    """What the detector tells of a record, in a process that holds the models."""
     if _scorer is None:
         raise RuntimeError("the process has no scorer")
-    return verdicts_of(record, _scorer)
+    return told_of(record, _scorer)
 
 
-def _judge(name: str, folder: Path) -> list[Verdict]:
+def _judge(name: str, folder: Path) -> list[Verdict | Urgent]:
     return judged_here(load_record(name, folder))
 
 
@@ -171,19 +188,20 @@ def judge_offline(names: Sequence[str], judging: Judging, *, done: Told) -> Judg
     """
     judged = Judged()
     found = judged_each(judging.settings, _judge, names, [judging.folder] * len(names))
-    for name, verdicts in zip(names, found, strict=True):
-        judged.verdicts[name] = verdicts
-        judged.alerts[name] = alerts_of(verdicts, judging.rules)
+    for name, told in zip(names, found, strict=True):
+        judged.verdicts[name] = verdicts_in(told)
+        judged.urgent[name] = [each for each in told if isinstance(each, Urgent)]
+        judged.alerts[name] = alerts_of(told, judging.rules)
         done(1)
     return judged
 
 
-def alerts_of(verdicts: Sequence[Verdict], rules: AlarmRules) -> list[Alert]:
-    """Every message about the alerts of one record."""
+def alerts_of(found: Sequence[Verdict | Urgent], rules: AlarmRules) -> list[Alert]:
+    """Every message about the alerts of one record, from all that the detector tells of it."""
     told: list[Alert] = []
     state: PatientState | None = None
-    for verdict in verdicts:
-        state, actions = policy(state, verdict, rules)
+    for each in found:
+        state, actions = policy(state, each, rules)
         told.extend(action for action in actions if isinstance(action, Alert))
     return told
 
@@ -215,14 +233,15 @@ async def judge_on_kafka(
     ------
     EcgStreamError : when verdicts do not come, or come twice
     """
-    judged = Judged({record.name: [] for record in records}, {record.name: [] for record in records})
+    judged = Judged(*({record.name: [] for record in records} for _ in range(3)))
     expected = sum(windows_in(record) for record in records)
     service = Service(asyncio.Event(), CollectorRegistry())
     settings = ReplaySettings(
         speed="max", chunk_ms=chunk_ms, start_ns=EPOCH_NS, loop=False, patients=None, duration_s=None
     )
-    names: dict[str, type[Verdict | Alert]] = {
+    names: dict[str, type[Verdict | Urgent | Alert]] = {
         kafka.topic(topics.WINDOWS): Verdict,
+        kafka.topic(topics.URGENT): Urgent,
         kafka.topic(topics.ALERTS): Alert,
     }
     async with KafkaReader(kafka, list(names), start="end") as reader:
@@ -237,11 +256,9 @@ async def judge_on_kafka(
                     replaying.result()
                 for message in await reader.batch(timeout_ms=POLL_MS):
                     read = names[message.topic].model_validate_json(message.value or b"")
+                    judged.note(read)
                     came_s = time.monotonic()
-                    if isinstance(read, Alert):
-                        judged.alerts[read.patient].append(read)
-                    else:
-                        judged.verdicts[read.patient].append(read)
+                    if isinstance(read, Verdict):
                         seen += 1
                         done(1)
                 idle_s = time.monotonic() - came_s
@@ -260,10 +277,10 @@ async def judge_on_kafka(
     return judged
 
 
-def compare(one: Mapping[str, Sequence[Verdict]], other: Mapping[str, Sequence[Verdict]]) -> Comparison:
-    """Hold two judgements of the same records against each other, window by window."""
-    first = {(name, verdict.window): verdict for name, verdicts in one.items() for verdict in verdicts}
-    second = {(name, verdict.window): verdict for name, verdicts in other.items() for verdict in verdicts}
+def compare(one: Judged, other: Judged) -> Comparison:
+    """Hold two judgements of the same records against each other, window by window and second by second."""
+    first = {(name, verdict.window): verdict for name, verdicts in one.verdicts.items() for verdict in verdicts}
+    second = {(name, verdict.window): verdict for name, verdicts in other.verdicts.items() for verdict in verdicts}
     both = first.keys() & second.keys()
     different, largest = 0, 0.0
     for key in both:
@@ -273,9 +290,21 @@ def compare(one: Mapping[str, Sequence[Verdict]], other: Mapping[str, Sequence[V
         halves = sum((x is None) != (y is None) for x, y in pairs)
         different += a.decision != b.decision or halves > 0 or _beats(a) != _beats(b)
         largest = max([largest, *(abs(x - y) for x, y in scored)])
+    urgent, others = (Counter(map(_said, chain.from_iterable(of.urgent.values()))) for of in (one, other))
     return Comparison(
-        windows=len(both), missing=len(first.keys() ^ second.keys()), different=different, largest_difference=largest
+        windows=len(both),
+        missing=len(first.keys() ^ second.keys()),
+        different=different,
+        largest_difference=largest,
+        urgent=(urgent & others).total(),
+        urgent_different=((urgent - others) + (others - urgent)).total(),
     )
+
+
+def _said(urgent: Urgent) -> tuple[object, ...]:
+    """What an urgent message says, times since the stream's start."""
+    start_ns = urgent.stream_start_ns
+    return (urgent.patient, urgent.second, urgent.kind, urgent.start_ns - start_ns, urgent.lead, urgent.value)
 
 
 def _beats(verdict: Verdict) -> list[tuple[int, str | None]]:

@@ -9,8 +9,8 @@ from typing import Any
 from alerting.policy import policy
 from alerting.rules import FINDINGS, AlarmRules
 from alerting.state import PatientState
-from bus.messages import Alert, Verdict
-from detector.offline import EPOCH_NS, verdicts_of
+from bus.messages import Alert, Urgent, Verdict
+from detector.offline import EPOCH_NS, told_of, verdicts_in, verdicts_of
 from detector.scorer import Scorer
 from ecg.files import read_recording
 from ecg.findings import PRIORITIES, RhythmFinding, merged
@@ -72,8 +72,9 @@ def scored(recording: Record | WindowSet, scorer: Scorer, rules: AlarmRules, *, 
     """
     if isinstance(recording, WindowSet):
         return _scored_set(recording, scorer, rules, file=file)
-    verdicts = verdicts_of(recording, scorer, patient="file")
-    return Scored(record=recording, verdicts=tuple(verdicts), result=result_of(recording, verdicts, rules, file=file))
+    told = told_of(recording, scorer, patient="file")
+    result = result_of(recording, told, rules, file=file)
+    return Scored(record=recording, verdicts=tuple(verdicts_in(told)), result=result)
 
 
 def _scored_set(windows: WindowSet, scorer: Scorer, rules: AlarmRules, *, file: str) -> Scored:
@@ -119,9 +120,9 @@ def _aggregate_of_rows(rows: Sequence[dict[str, Any]], verdicts: Sequence[Verdic
     }
 
 
-def result_of(record: Record, verdicts: Sequence[Verdict], rules: AlarmRules, *, file: str) -> dict[str, Any]:
-    """A recording's verdicts as one result; times are seconds from the recording's start."""
-    episodes = _episodes(verdicts, rules)
+def result_of(record: Record, found: Sequence[Verdict | Urgent], rules: AlarmRules, *, file: str) -> dict[str, Any]:
+    """What the detector tells of a recording as one result; times are seconds from the recording's start."""
+    verdicts, episodes = verdicts_in(found), _episodes(found, rules)
     findings = sorted([*episodes, *_rhythm(verdicts)], key=lambda finding: (finding["start_s"], finding["kind"]))
     return {
         "file": file,
@@ -175,15 +176,20 @@ def _rhythm(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
     ]
 
 
-def _episodes(verdicts: Sequence[Verdict], rules: AlarmRules) -> list[dict[str, Any]]:
-    """The alarms that the stream would raise, by the same rules; those about a rhythm stand among the findings."""
+def _episodes(found: Sequence[Verdict | Urgent], rules: AlarmRules) -> list[dict[str, Any]]:
+    """The alarms that the stream would raise, by the same rules, but for those about a rhythm that windows show.
+
+    Such a rhythm stands among the findings already; one that only looks between the windows have shown does not.
+    """
     last: dict[str, Alert] = {}
     state: PatientState | None = None
-    for verdict in verdicts:
-        state, actions = policy(state, verdict, rules)
+    for each in found:
+        state, actions = policy(state, each, rules)
         last.update((action.id, action) for action in actions if isinstance(action, Alert))
     # An alarm still open at the end of the file has grown since it was last told.
-    grown = {alarm.id: alarm.sight.last_ns for alarm in state.alarms.values()} if state else {}
+    open_ = state.alarms.values() if state else ()
+    grown = {alarm.id: alarm.sight.last_ns for alarm in open_}
+    windows = {alert.id: alert.windows for alert in last.values()} | {alarm.id: alarm.windows for alarm in open_}
     return [
         {
             "start_s": _seconds(alert.onset_ns),
@@ -192,7 +198,7 @@ def _episodes(verdicts: Sequence[Verdict], rules: AlarmRules) -> list[dict[str, 
             "priority": alert.priority,
         }
         for alert in last.values()
-        if alert.condition not in FINDINGS
+        if alert.condition not in FINDINGS or not windows[alert.id]
     ]
 
 

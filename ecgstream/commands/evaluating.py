@@ -109,11 +109,12 @@ def evaluate(
     for name, reason in left_out.items():
         console.print(f"record {name} is left out: {reason}")
     if compare and not offline:
-        found = compared(judged.verdicts, _judged_offline(names, judging).verdicts)
+        found = compared(judged, _judged_offline(names, judging))
         result["compared"] = asdict(found)
         console.print(
             f"{found.windows} windows against the offline path: largest difference of a score "
-            f"{found.largest_difference:.3g}, {found.different} different, {found.missing} missing"
+            f"{found.largest_difference:.3g}, {found.different} different, {found.missing} missing; "
+            f"{found.urgent} urgent messages alike, {found.urgent_different} not"
         )
     under: dict[str, Evaluation | None] = {}
     if disturbances:
