@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,9 +37,12 @@ class Command:
     words : the command line behind ``ecgstream``
     kafka : the Kafka that it works on
     logs : folder for its output
+    environment : variables that it finds beside those that this class sets
     """
 
-    def __init__(self, name: str, *words: str, kafka: KafkaSettings, logs: Path) -> None:
+    def __init__(
+        self, name: str, *words: str, kafka: KafkaSettings, logs: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._words = words
         self._log = logs / f"{name}.log"
         (self.health_port,) = free_ports(1)
@@ -53,6 +57,7 @@ class Command:
             "ECGSTREAM_LOG_FORMAT": "json",
             "ECGSTREAM_HEALTH_PORT": str(self.health_port),
         }
+        self._environment |= environment or {}
         # What is thrown away at the end is not for the user's own history, unless that was asked for.
         self._environment.setdefault("ECGSTREAM_ALARM_DB", f"sqlite:///{logs.absolute()}/alarms.sqlite")
         self._environment.setdefault("ECGSTREAM_WEB_STATE", str(logs.absolute() / "web"))

@@ -1,6 +1,7 @@
 """The commands that measure the whole system: how much it carries, and what it survives."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -130,13 +131,25 @@ def bench_models(
     write_json(report, json)
 
 
+class Victim(StrEnum):
+    """Services that can be made to die."""
+
+    DETECT = "detect"
+    ALERT = "alert"
+
+
 def chaos(
     *,
+    service: Annotated[
+        Victim, typer.Option(help="Which service is made to die: alert is killed alone, with SIGKILL.")
+    ] = Victim.DETECT,
     faults: Annotated[int, typer.Option(min=0, metavar="N", help="How many faults.")] = 10,
     seed: Annotated[int, typer.Option(metavar="S", help="The same seed brings the same faults.")] = 0,
     kinds: Annotated[str | None, typer.Option(help="Kinds of fault, separated by commas; all by default.")] = None,
     patients: Annotated[int, typer.Option(min=1, metavar="N", help="How many patients are replayed.")] = 10,
-    seconds: Annotated[float, typer.Option(min=10, metavar="S", help="Seconds of record time of each.")] = 300.0,
+    seconds: Annotated[
+        float, typer.Option(min=10, metavar="S", help="Seconds of record time of each; of detect alone.")
+    ] = 300.0,
     record: Record = None,
     data: Data = None,
     json: Json = None,
@@ -145,11 +158,16 @@ def chaos(
     from ecgstream.chaos import KINDS, ChaosPlan, run_chaos
     from ecgstream.recordings import load_records, names_of, records_folder
     from ecgstream.running import run
-    from ecgstream.settings import ProcessSettings, load
+    from ecgstream.settings import OptionError, ProcessSettings, load
     from ops.logging import configure_logging
 
     process = load(ProcessSettings)
     configure_logging(service="chaos", level="warning", form=process.log_format)
+    if service is Victim.ALERT:
+        if kinds is not None:
+            raise OptionError("--kinds: the alert service is killed and nothing else: leave it out")
+        _tell(_alert_chaos(faults=faults, seed=seed, patients=patients, record=record, data=data), json)
+        return
     plan = ChaosPlan(
         faults=faults,
         seed=seed,
@@ -159,6 +177,25 @@ def chaos(
     )
     folder = records_folder(data, process)
     _tell(run(run_chaos(plan, load_records(names_of(record or [], folder), folder))), json)
+
+
+def _alert_chaos(
+    *, faults: int, seed: int, patients: int, record: list[str] | None, data: Path | None
+) -> dict[str, object]:
+    from alerting.rules import load_rules
+    from alerting.settings import AlertingSettings
+    from detector.settings import DetectorSettings
+    from ecgstream.alert_chaos import AlertChaosPlan, run_alert_chaos
+    from ecgstream.evaluation import judged_each, judged_here
+    from ecgstream.recordings import load_records, names_of, records_folder
+    from ecgstream.running import run
+    from ecgstream.settings import ProcessSettings, load
+
+    folder = records_folder(data, load(ProcessSettings))
+    records = load_records(names_of(record or [], folder), folder)
+    recordings = list(judged_each(load(DetectorSettings), judged_here, records))
+    plan = AlertChaosPlan(kills=faults, seed=seed, patients=patients)
+    return run(run_alert_chaos(plan, recordings, load_rules(load(AlertingSettings).rules)))
 
 
 def _tell(report: dict[str, object], json: Json) -> None:

@@ -1,0 +1,127 @@
+"""What comes of alarms: on the topic, for a read_committed subscriber, and at a webhook's receiver."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+
+from alerting.delivery.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, SignatureError, verify
+from bus import topics
+from bus.clients import KafkaReader
+from bus.messages import Alert
+from bus.settings import KafkaSettings
+
+IDLE_S = 0.1
+
+
+class MessageKey(NamedTuple):
+    """One message of one alarm."""
+
+    alarm: str
+    sequence: int
+
+
+def key_of(alert: Alert) -> MessageKey:
+    """Which message it is."""
+    return MessageKey(alert.id, alert.sequence)
+
+
+@dataclass(slots=True)
+class AlertLog:
+    """The messages that came.
+
+    Attributes
+    ----------
+    alerts : the first of each
+    repeated : how many came again
+    disordered : how many came for the first time behind a later one of their alarm
+    """
+
+    alerts: dict[MessageKey, Alert] = field(default_factory=dict)
+    repeated: int = 0
+    disordered: int = 0
+    _last: dict[str, int] = field(default_factory=dict)
+
+    def add(self, value: bytes) -> None:
+        """Note a message."""
+        alert = Alert.model_validate_json(value)
+        if key_of(alert) in self.alerts:
+            self.repeated += 1
+            return
+        self.disordered += alert.sequence < self._last.get(alert.id, -1)
+        self._last[alert.id] = max(alert.sequence, self._last.get(alert.id, -1))
+        self.alerts[key_of(alert)] = alert
+
+    async def follow(self, kafka: KafkaSettings, started: asyncio.Event) -> None:
+        """Read the topic of alarms from its beginning, for ever; sets ``started`` once the reader stands."""
+        async with KafkaReader(kafka, [kafka.topic(topics.ALERTS)], start="beginning") as reader:
+            started.set()
+            async for message in reader:
+                if message.value is not None:
+                    self.add(message.value)
+
+    async def wait_for(self, expected: Iterable[MessageKey], *, patience_s: float) -> None:
+        """Return when all have come, or when none has for ``patience_s`` seconds."""
+        wanted = set(expected)
+        before, since_s = -1, time.monotonic()
+        while not wanted <= self.alerts.keys():
+            if len(self.alerts) > before:
+                before, since_s = len(self.alerts), time.monotonic()
+            elif time.monotonic() - since_s > patience_s:
+                return
+            await asyncio.sleep(IDLE_S)
+
+
+@contextlib.asynccontextmanager
+async def receiving(log: AlertLog, *, secret: str) -> AsyncIterator[str]:
+    """Receive a webhook's calls while in ``async with``; gives the address to call.
+
+    Parameters
+    ----------
+    log : notes each message whose signature is good
+    secret : shared with the sender
+    """
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(log.add, secret))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, name="receiver", daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/alarms"
+    finally:
+        await asyncio.to_thread(server.shutdown)
+        server.server_close()
+
+
+def _handler(take: Callable[[bytes], None], secret: str) -> type[BaseHTTPRequestHandler]:
+    turn = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            try:
+                verify(
+                    secret,
+                    timestamp=self.headers[TIMESTAMP_HEADER],
+                    signature=self.headers[SIGNATURE_HEADER],
+                    body=body,
+                    now_s=time.time(),
+                )
+            except SignatureError:
+                self.send_response(401)
+            else:
+                with turn:
+                    take(body)
+                self.send_response(204)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: the report says it all."""
+
+    return Handler
