@@ -68,6 +68,6 @@ def network_of(host: str | None) -> str:
         address = ip_address((host or "").partition("%")[0])
     except ValueError:
         return host or "unknown"
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return str(IPv6Address(int(address) >> _V6_SITE_BITS << _V6_SITE_BITS))
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or IPv6Address(int(address) >> _V6_SITE_BITS << _V6_SITE_BITS))
     return str(address)
