@@ -66,6 +66,11 @@ export function stateWords(state) {
   return STATES[state] ?? state;
 }
 
+/** The same where little room is. */
+export function stateName(state) {
+  return stateWords(state).replace(" alarm", "");
+}
+
 export const BEATS = {
   N: "normal",
   S: "supraventricular",

@@ -26,7 +26,8 @@ export function drawVerdict(sheet, place, verdict) {
 function shade(sheet, place, verdict) {
   const { marks, colours } = sheet;
   const unusable = verdict.decision === "unusable";
-  const text = verdict.reasons.join(", ") || (unusable ? "no usable signal" : "abnormal");
+  const told = verdict.reasons.filter((reason) => !/\bscore\b/.test(reason)); // those stand in the card
+  const text = (told.length ? told : verdict.reasons).join(", ") || (unusable ? "no usable signal" : "abnormal");
   for (const [from, to] of place.pieces(verdict.startMs, verdict.endMs)) {
     const width = to - from;
     if (unusable) {

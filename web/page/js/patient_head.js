@@ -15,7 +15,7 @@ export class PatientHead {
     this.node = h(
       "header",
       { class: "patient-head" },
-      h("div", {}, h("p", { class: "crumb" }, h("a", { href: "/" }, "Ward")), h("h1", {}, patient), this.device),
+      h("div", { class: "who" }, h("a", { href: "/", class: "crumb" }, "Ward"), h("h1", {}, patient), this.device),
       this.badge,
       h("p", { class: "rate-box" }, this.rate, h("span", { class: "quiet" }, "/min")),
     );

@@ -1,7 +1,7 @@
 // A patient on the ward: state, heart rate, a sweeping trace, the latest alarm.
 
 import { h, mark, replace, say } from "./dom.js";
-import { rate, stateWords } from "./format.js";
+import { rate, stateName, stateWords } from "./format.js";
 import { icon } from "./icons.js";
 import { LiveTrace } from "./live_trace.js";
 import { patientPath } from "./routes.js";
@@ -31,8 +31,9 @@ export class Tile {
     this.canvas = h("canvas", { role: "img" });
     this.state = h("span", { class: "badge" });
     this.alarm = h("span", { class: "tile-alarm" });
+    this.more = h("span", { class: "tile-more number" });
     const top = h("span", { class: "tile-top" }, this.name, this.lead, this.rate, h("span", { class: "tile-unit" }, "/min"));
-    const foot = h("span", { class: "tile-foot" }, this.state, this.alarm);
+    const foot = h("span", { class: "tile-foot" }, this.state, this.alarm, this.more);
     this.link = h("a", { class: "tile", href: patientPath(patient) }, top, this.canvas, foot);
     this.node = h("li", {}, this.link);
     this.node.tile = this;
@@ -43,17 +44,20 @@ export class Tile {
   /** What is known of the patient now. */
   update(summary) {
     const { state, alarm, verdict } = summary;
-    const words = stateWords(state);
-    const why = alarm?.label ?? (state === "normal" ? "" : (verdict?.reasons[0] ?? ""));
-    const more = summary.open_alarms > 1 ? ` +${summary.open_alarms - 1}` : "";
-    const key = `${state} ${why} ${more}`;
+    // An abnormal window that alarms nobody is information, too.
+    const abnormal = state === "information" && alarm === null;
+    const words = abnormal ? "Abnormal window" : stateWords(state);
+    const why = alarm?.label ?? (state === "normal" || state === "silent" ? "" : (verdict?.reasons[0] ?? ""));
+    const more = summary.open_alarms > 1 ? `+${summary.open_alarms - 1}` : "";
+    const key = `${state} ${words} ${why} ${more}`;
     if (key !== this.#shown) {
       this.#shown = key;
       mark(this.link, "data-state", state);
       mark(this.state, "data-state", state);
-      replace(this.state, icon(state, 17), words);
-      say(this.alarm, why + more);
-      mark(this.alarm, "title", why + more);
+      replace(this.state, icon(state, 17), abnormal ? "Abnormal" : stateName(state));
+      say(this.alarm, why);
+      mark(this.alarm, "title", why || null);
+      say(this.more, more);
     }
     const bpm = rate(summary.heart_rate_bpm);
     say(this.rate, bpm);

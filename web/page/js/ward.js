@@ -1,7 +1,8 @@
 // The ward: a tile for each patient, most urgent first.
 
+import { Bands } from "./bands.js";
 import { h, mark, replace, say } from "./dom.js";
-import { stateWords } from "./format.js";
+import { stateName } from "./format.js";
 import { icon } from "./icons.js";
 import { loop } from "./loop.js";
 import { byUrgency, counts, wanted } from "./order.js";
@@ -29,6 +30,9 @@ class Ward {
   #ends = [];
   #pointed = -Infinity;
   #waiting = 0;
+  #bands = new Bands();
+  #seen = []; // tiles in sight
+  #drawnAt = NaN;
   #colour = colours("trace").trace;
 
   constructor(root, shell) {
@@ -43,6 +47,7 @@ class Ward {
     });
     this.#views = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) target.tile.visible = isIntersecting;
+      this.#look();
     });
     this.#listen(live, "patients", () => this.#update());
     this.#listen(live, "state", () => this.#update());
@@ -94,16 +99,26 @@ class Ward {
   }
 
   #draw(now) {
+    this.#bands.next(now - this.#drawnAt);
+    this.#drawnAt = now;
+    for (const tile of this.#tiles.values()) tile.trace.step(now);
     const wall = Date.now();
+    const seen = this.#seen;
     let oldest = NaN;
-    for (const tile of this.#tiles.values()) {
-      tile.trace.step(now);
-      if (!tile.visible) continue;
-      tile.draw();
-      const age = tile.trace.ageMs(wall);
-      if (!(age < oldest)) oldest = age;
+    for (let place = 0; place < seen.length; place++) {
+      if (!this.#bands.has(place, seen.length)) continue;
+      const { trace } = seen[place];
+      seen[place].draw();
+      const age = trace.ageMs(wall);
+      if (age > oldest || oldest !== oldest) oldest = age;
     }
     if (oldest === oldest) loop.age.add(oldest);
+  }
+
+  /** Which tiles are in sight, from the top. */
+  #look() {
+    this.#seen = [];
+    for (const { tile } of this.#grid.children) if (tile.visible) this.#seen.push(tile);
   }
 
   #update() {
@@ -159,6 +174,7 @@ class Ward {
       if (node === at) at = at.nextElementSibling;
       else this.#grid.insertBefore(node, at);
     }
+    this.#look();
     if (focused !== document.activeElement && this.#grid.contains(focused)) focused.focus({ preventScroll: true });
   }
 
@@ -193,7 +209,7 @@ class Ward {
         { type: "button", class: "chip badge", "data-state": state, "data-chip": state, "aria-pressed": String(this.#states.has(state)) },
         icon(state, 16),
         h("b", { class: "number" }, String(count)),
-        ` ${stateWords(state)}`,
+        ` ${stateName(state)}`,
       );
       chip.addEventListener("click", () => {
         if (!this.#states.delete(state)) this.#states.add(state);
