@@ -1,14 +1,16 @@
 // Single beats: the class of each, how sure, and how badly the autoencoder redraws it.
 
 import { h, svg } from "./dom.js";
+import { icon } from "./icons.js";
 
 const SHOWN = 200; // a file may hold thousands
 
 export class BeatResult {
-  constructor(beats, name) {
+  /** `answer` is that of the interface: `{beats, models, note}`. */
+  constructor({ beats, note }, name) {
     const abnormal = beats.filter((each) => each.abnormal).length;
     const shown = beats.slice(0, SHOWN);
-    const worst = Math.max(...beats.map((each) => each.error ?? 0), 1e-9);
+    const worst = shown.reduce((most, each) => Math.max(most, each.error), 1e-9);
     const rest = beats.length - shown.length;
     this.node = h(
       "div",
@@ -16,20 +18,29 @@ export class BeatResult {
       h("h2", {}, name),
       h("p", { class: "verdict-line" }, `${abnormal} of ${beats.length} ${beats.length === 1 ? "beat" : "beats"} abnormal`),
       h("ul", { class: "beat-list" }, shown.map((each, at) => beat(each, at, worst))),
+      h("p", { class: "quiet" }, `The error is the autoencoder's, in those of a normal beat. ${note}`),
       rest > 0 && h("p", { class: "quiet" }, `${rest} more are in the JSON answer.`),
     );
   }
 }
 
 function beat(each, at, worst) {
-  const sure = Math.max(...Object.values(each.probabilities ?? {}), 0);
+  const sure = each.probabilities[each.class] ?? null;
+  const title = each.annotated === null ? `Beat ${at + 1}` : `Beat ${at + 1}, annotated ${each.annotated}`;
   return h(
     "li",
-    { class: `card beat ${each.abnormal ? "beat-abnormal" : "beat-normal"}` },
-    h("h3", {}, `Beat ${at + 1}`),
-    each.samples && drawn(each.samples, each.redrawn),
-    h("p", {}, h("b", {}, each.label ?? each.class), sure > 0 && h("span", { class: "quiet" }, ` ${Math.round(sure * 100)} %`)),
-    h("p", { class: "quiet" }, h("span", {}, `Error ${each.error.toPrecision(3)}`), meter(each.error / worst)),
+    { class: `card beat ${each.abnormal ? "beat-abnormal" : ""}` },
+    h("h3", {}, title),
+    drawn(each.samples),
+    h(
+      "p",
+      { class: each.abnormal ? "verdict-badge verdict-abnormal" : "verdict-badge verdict-normal" },
+      icon(each.abnormal ? "medium" : "normal", 16),
+      each.abnormal ? "Abnormal" : "Normal",
+      h("span", { class: "quiet" }, `${Math.round(100 * (each.abnormal ? each.abnormal_probability : 1 - each.abnormal_probability))} %`),
+    ),
+    h("p", {}, `Class ${each.class}`, sure !== null && h("span", { class: "quiet" }, ` ${Math.round(sure * 100)} %`)),
+    h("p", { class: "quiet" }, `Error ${each.error.toPrecision(3)}`, meter(each.error / worst)),
   );
 }
 
@@ -42,16 +53,10 @@ function meter(share) {
   );
 }
 
-function drawn(samples, redrawn) {
-  const all = redrawn ? [...samples, ...redrawn] : samples;
-  const low = Math.min(...all);
-  const span = Math.max(...all) - low || 1;
-  const line = (values) =>
-    values.map((value, at) => `${at ? "L" : "M"}${((at / (values.length - 1)) * 140).toFixed(1)} ${(58 - ((value - low) / span) * 56).toFixed(1)}`).join("");
-  return svg(
-    "svg",
-    { class: "beat-drawn", viewBox: "0 0 140 60", "aria-hidden": "true" },
-    redrawn && svg("path", { class: "redrawn", d: line(redrawn) }),
-    svg("path", { class: "trace", d: line(samples) }),
-  );
+function drawn(samples) {
+  const low = Math.min(...samples);
+  const span = Math.max(...samples) - low || 1;
+  const point = (value, at) => `${((at / (samples.length - 1)) * 140).toFixed(1)} ${(58 - ((value - low) / span) * 56).toFixed(1)}`;
+  const line = samples.map((value, at) => `${at ? "L" : "M"}${point(value, at)}`).join("");
+  return svg("svg", { class: "beat-drawn", viewBox: "0 0 140 60", "aria-hidden": "true" }, svg("path", { d: line }));
 }

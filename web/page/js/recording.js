@@ -50,6 +50,7 @@ export class RecordingView {
       this.#head(result),
       h("section", { class: "card", "aria-label": "Windows" }, this.#legend(), this.timeline.node, this.#ends(result)),
       this.strip.node,
+      result.rows && this.#rows(result.rows),
       h("div", { class: "recording-grid" }, this.#findings(result), this.#beats(result), this.#person()),
     );
     const { keys } = this.shell;
@@ -74,7 +75,7 @@ export class RecordingView {
         { class: "said" },
         h("p", { class: "verdict" }, verdictWords(decision)),
         h("p", { class: "sure" }, sureWords(result.aggregate)),
-        h("p", { class: "quiet" }, `${this.told.name} · ${span(result.seconds)} · ${result.leads.join(", ")} · ${result.fs_hz} Hz · scored ${dateTime(this.told.created_ns / 1e6)}`),
+        h("p", { class: "quiet" }, `${this.told.name} · ${span(result.seconds)} · ${result.leads.join(", ")} · ${result.fs_hz} Hz · kept until ${dateTime(this.told.expires_ns / 1e6)}`),
       ),
       h("div", { class: "recording-links" }, link(`${this.path}/report`, "Report"), link(`${this.path}/report.pdf`, "PDF", "download"), json, this.shell.may("responder") && gone),
     );
@@ -82,11 +83,23 @@ export class RecordingView {
 
   #legend() {
     const key = (cls, words) => h("span", {}, h("i", { class: `key ${cls}` }), words);
-    return h("p", { class: "legend" }, key("key-normal", "normal"), key("key-abnormal", "abnormal"), key("key-unusable", "not usable"), key("key-finding", "findings"), key("key-rate", "heart rate"));
+    return h("p", { class: "legend" }, key("key-normal", "normal"), key("key-abnormal", "abnormal"), key("key-unusable", "not usable"), key("key-finding", "findings of high, medium and low priority"), key("key-rate", "heart rate"));
   }
 
   #ends(result) {
     return h("p", { class: "ends number" }, h("span", {}, "0:00"), h("span", {}, place(result.seconds)));
+  }
+
+  /** The windows of an .npy file, each a recording of its own. */
+  #rows(rows) {
+    const one = (each) =>
+      h(
+        "button",
+        { class: `button button-small verdict-badge verdict-${each.decision}`, type: "button", onclick: () => this.strip.go(each.start_s) },
+        icon(SHAPES[each.decision], 16),
+        `${each.row + 1}: ${verdictWords(each.decision)}`,
+      );
+    return h("section", { class: "card" }, h("h2", {}, `Windows of the file (${rows.length})`), h("div", { class: "beat-row" }, rows.map(one)));
   }
 
   #findings(result) {

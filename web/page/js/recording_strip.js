@@ -1,4 +1,4 @@
-// Ten seconds of a recording on paper, and the ways through it.
+// A few seconds of a recording on paper, and the ways through it.
 
 import { get } from "./api.js";
 import { h, replace } from "./dom.js";
@@ -6,7 +6,7 @@ import { icon } from "./icons.js";
 import { kindWords, place } from "./result_words.js";
 import { SCALE, paper } from "./strip_svg.js";
 
-const SECONDS = 10;
+const SECONDS = 12; // as wide as the page on paper scale
 const LEAD_IN_S = 2; // what comes before a place that is gone to
 
 export class RecordingStrip {
@@ -31,8 +31,8 @@ export class RecordingStrip {
       h(
         "div",
         { class: "walk" },
-        button("previous", "Back 10 s", () => this.step(-1)),
-        button("next", "Onwards 10 s", () => this.step(1)),
+        button("previous", `Back ${SECONDS} s`, () => this.step(-1)),
+        button("next", `Onwards ${SECONDS} s`, () => this.step(1)),
         this.where,
         this.slider,
         h("button", { class: "button button-small", type: "button", onclick: () => this.event(-1) }, "Previous finding"),

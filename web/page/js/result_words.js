@@ -30,10 +30,10 @@ export function span(seconds) {
   return rest ? `${minutes} min ${rest} s` : `${minutes} min`;
 }
 
-/** How sure, in words: "93 of 100 such are abnormal" needs no statistics. */
+/** How sure, and how much of it. */
 export function sureWords({ decision, confidence, abnormal_fraction: share }) {
   if (confidence === null) return "No window of it could be judged.";
-  const sure = `${Math.round(confidence * 100)} % confidence`;
+  const sure = confidence > 0.99 ? "More than 99 % confidence" : `${Math.round(confidence * 100)} % confidence`;
   if (share === null || share === undefined) return `${sure}.`;
   const part = share === 0 ? "no window" : share < 0.01 ? "less than 1 % of the windows" : `${Math.round(share * 100)} % of the windows`;
   return decision === "abnormal" ? `${sure}; ${part} are abnormal.` : `${sure}; ${part} ${share === 0 ? "is" : "are"} abnormal by itself.`;

@@ -67,8 +67,8 @@ class Upload {
   async #readSamples() {
     const { signal } = this.#leave;
     try {
-      const { samples } = await get("/samples", {}, { signal });
-      replace(this.samples, samples.length ? this.#offer(samples) : h("p", { class: "quiet" }, "None are here: `ecgstream data fetch` brings them."));
+      const { samples, missing } = await get("/samples", {}, { signal });
+      replace(this.samples, this.#offer(samples), missing && h("p", { class: "quiet" }, missing));
     } catch (error) {
       if (error.name !== "AbortError") replace(this.samples, failure(error, { retry: () => this.#readSamples() }));
     }
@@ -78,9 +78,9 @@ class Upload {
     const records = samples.filter((each) => each.kind !== "beats");
     const beats = samples.filter((each) => each.kind === "beats");
     const button = (each) =>
-      h("button", { class: "button button-small", type: "button", onclick: (event) => this.#take(each, event.currentTarget) }, each.label ?? each.name);
+      h("button", { class: "button button-small", type: "button", onclick: (event) => this.#take(each, event.currentTarget) }, each.label);
     return [
-      records.length > 0 && h("h3", { id: "samples-records" }, "Half hours of the MIT-BIH test set (DS2)"),
+      records.length > 0 && h("h3", { id: "samples-records" }, "Recordings of MIT-BIH: nothing was trained on them but the excerpt"),
       records.length > 0 && h("div", { class: "sample-buttons", role: "group", "aria-labelledby": "samples-records" }, records.map(button)),
       beats.length > 0 && h("h3", { id: "samples-beats" }, "Single beats of ECG5000"),
       beats.length > 0 && h("div", { class: "sample-buttons", role: "group", "aria-labelledby": "samples-beats" }, beats.map(button)),
@@ -94,7 +94,7 @@ class Upload {
     const { signal } = this.#leave;
     try {
       const answer = await post(`/samples/${encodeURIComponent(sample.name)}/score`, undefined, { signal, waitMs: SCORE_MS });
-      if (answer.beats && !answer.results) this.#beats(answer, sample.name);
+      if (sample.kind === "beats") this.#beats(answer, sample.label);
       else this.#scored(answer);
     } catch (error) {
       if (error.name !== "AbortError") this.#failed(error);
@@ -116,7 +116,7 @@ class Upload {
   }
 
   #beats(answer, name) {
-    replace(this.results, new BeatResult(answer.beats, name).node);
+    replace(this.results, new BeatResult(answer, name).node);
     this.results.scrollIntoView({ block: "start" });
   }
 
@@ -130,7 +130,7 @@ class Upload {
       const { recordings } = await get("/recordings", {}, { signal: this.#leave.signal });
       this.earlierBox.hidden = recordings.length === 0;
       const row = (each) =>
-        h("li", {}, verdictBadge(each.decision), h("a", { href: recordingPath(each.id) }, each.name), h("span", { class: "quiet" }, `${span(each.seconds)} · ${dateTime(each.created_ms ?? each.created_ns / 1e6)}`));
+        h("li", {}, verdictBadge(each.decision), h("a", { href: recordingPath(each.id) }, each.name), h("span", { class: "quiet" }, `${span(each.seconds)} · ${dateTime(each.created_ns / 1e6)}`));
       replace(this.earlier, recordings.map(row));
     } catch {
       this.earlierBox.hidden = true; // a list that is a convenience: its absence is told where it is needed
@@ -146,13 +146,12 @@ export function verdictBadge(decision) {
 
 function card(result) {
   if (result.error) {
-    const words = typeof result.error === "string" ? result.error : result.error.detail;
-    return h("li", { class: "card result failed" }, h("h3", {}, result.file), h("p", { role: "alert" }, words));
+    return h("li", { class: "card result failed" }, h("h3", {}, result.file), h("p", { role: "alert" }, result.error.detail));
   }
   return h(
     "li",
     { class: "card result" },
-    h("h3", {}, result.recording ? h("a", { href: recordingPath(result.recording) }, result.file) : result.file),
+    h("h3", {}, h("a", { href: recordingPath(result.recording) }, result.file)),
     verdictBadge(result.aggregate.decision),
     h("p", { class: "quiet" }, sureWords(result.aggregate)),
     h("p", { class: "quiet" }, `${span(result.seconds)}, ${result.leads.join(" and ")}, ${result.fs_hz} Hz`),
