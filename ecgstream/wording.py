@@ -57,11 +57,11 @@ def alarm_lines(alert: Alert) -> tuple[str, str]:
 
 def life_lines(life: "Life") -> list[str]:
     """An alarm's whole life: where it stands, what was told and what was asked for."""
-    lines = [*alarm_lines(life.newest), "told (time of the recording)"]
-    for event in life.events:
+    lines = [*alarm_lines(life.newest), "told (time of the recording; when it was sent)"]
+    for event, emitted_ns in zip(life.events, life.emitted_ns, strict=True):
         why = "; ".join(event.reasons[:SHOWN_REASONS])
         stands = f"{event.phase:<11}  {event.priority:<11}  {event.state:<12}"
-        lines.append(f"  {time_of(event.told_ns)}  {stands}  {why}".rstrip())
+        lines.append(f"  {time_of(event.told_ns)}  {time_of(emitted_ns)}  {stands}  {why}".rstrip())
     if life.missing:
         lines.append(f"  {life.missing} messages are not here: Kafka had dropped them before the history read them")
     if life.actions:

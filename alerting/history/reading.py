@@ -48,11 +48,13 @@ class Life:
     Attributes
     ----------
     events : its messages, in order
+    emitted_ns : when each of them was handed to Kafka, wall time, ns UTC; a message itself knows no wall clock
     actions : what was asked for about it, as it came
     missing : how many messages before the newest the history does not have
     """
 
     events: tuple[Alert, ...]
+    emitted_ns: tuple[int, ...]
     actions: tuple[AlertCommand, ...]
     missing: int
 
@@ -66,6 +68,7 @@ class Life:
         return {
             "alarm": self.newest.as_json(),
             "events": [event.as_json() for event in self.events],
+            "emitted_ns": list(self.emitted_ns),
             "actions": [action.as_json() for action in self.actions],
             "missing": self.missing,
         }
@@ -175,13 +178,18 @@ class AlarmHistory:
         UnknownAlarmError : when there is none of that id
         HistoryError : when it cannot be read
         """
-        messages = select(alarm_events.c.message).where(alarm_events.c.alarm == alarm).order_by(alarm_events.c.sequence)
+        query = select(alarm_events.c.message, alarm_events.c.published_ns).where(alarm_events.c.alarm == alarm)
         with explained(self._url), self._engine.begin() as connection:
-            events = [Alert.model_validate_json(message) for message in connection.execute(messages).scalars()]
-            if not events:
+            rows = connection.execute(query.order_by(alarm_events.c.sequence)).all()
+            if not rows:
                 raise _unknown(alarm)
-            missing = events[-1].sequence + 1 - len(events)
-            return Life(events=tuple(events), actions=tuple(_asked(connection, alarm)), missing=missing)
+            events = tuple(Alert.model_validate_json(row.message) for row in rows)
+            return Life(
+                events=events,
+                emitted_ns=tuple(row.published_ns for row in rows),
+                actions=tuple(_asked(connection, alarm)),
+                missing=events[-1].sequence + 1 - len(events),
+            )
 
     def strip(self, alarm: str) -> AlarmStrip | None:
         """The samples around an alarm's onset; None where there are none (``lack_of_strip`` says why).

@@ -18,6 +18,7 @@ from tests.alerting.verdicts import START_NS
 from tests.ecgstream.commands import status_of
 
 HOUR_NS = 3_600_000_000_000
+SENT_NS = 1_800_000_000_000_000_000
 ACK = AlertCommand(id="c1", patient="p1", action="acknowledge", alert="p1/a/x", by="=Ada", sent_ns=START_NS)
 
 
@@ -44,7 +45,9 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     store.open()
     place = Place("ecg.alerts", 0)
     told: list[Alert | AlertCommand] = [*lives(), ACK]
-    store.record([Entry(place=place, offset=at, published_ns=0, message=each) for at, each in enumerate(told)])
+    store.record(
+        [Entry(place=place, offset=at, published_ns=SENT_NS + at, message=each) for at, each in enumerate(told)]
+    )
     yield named
     store.close()
 
@@ -91,9 +94,10 @@ def test_a_whole_life(capsys: pytest.CaptureFixture[str]) -> None:
     assert [event["phase"] for event in life["events"]] == ["start", "update", "end"]
     assert (life["alarm"], life["missing"]) == (life["events"][-1], 0)
     assert life["actions"] == [ACK.as_json()]
+    assert life["emitted_ns"] == [SENT_NS, SENT_NS + 1, SENT_NS + 2], "wall time, which no message holds"
     assert status_of(["alarms", "show", "p1/a/x"]) == 0
     text = capsys.readouterr().out
-    assert "end          low          inactive" in text
+    assert "  2027-01-15 08:00:00.000Z  end          low          inactive" in text
     assert "2023-11-14 22:13:20.000Z  acknowledge by =Ada" in text
     assert status_of(["alarms", "show", "p1/b/x"]) == 0
     assert "1 messages are not here" in capsys.readouterr().out
