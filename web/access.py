@@ -6,6 +6,8 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends
+from fastapi.openapi.models import APIKey, APIKeyIn, HTTPBearer
+from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
 from web.problems import ProblemError
@@ -26,7 +28,27 @@ class Caller:
     role: Role
 
 
-async def caller(connection: HTTPConnection) -> Caller:
+class _Told(SecurityBase):
+    """A way to show who one is, for the OpenAPI document; ``web.safety.gate`` has looked at it already."""
+
+    def __init__(self, name: str, model: HTTPBearer | APIKey) -> None:
+        self.scheme_name = name
+        self.model = model
+
+    async def __call__(self) -> None:
+        """Nothing is left to do."""
+
+
+_TOKEN = _Told("token", HTTPBearer(description="Of programs: a token that `ecgstream web-token` made."))
+_SESSION = _Told(
+    "session",
+    APIKey(**{"in": APIKeyIn.cookie}, name="__Host-ecgstream", description="Of the page: see POST /session."),
+)
+
+
+async def caller(
+    connection: HTTPConnection, _token: Annotated[None, Depends(_TOKEN)], _session: Annotated[None, Depends(_SESSION)]
+) -> Caller:
     """Who sent a request, or opened a WebSocket.
 
     Raises

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from web import problems
+from web import document, problems
 from web.parts import Parts
 from web.routes import alarms, live, oidc, page, patients, recordings, scoring, session, signals, system
 from web.safety.doors import Doors
@@ -29,6 +29,8 @@ def make_app(parts: Parts) -> FastAPI:
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        openapi_tags=document.TAGS,
+        responses=document.EVERYWHERE,
     )
     problems.install(app)
     doors, rates = Doors(parts.settings, clock=parts.clock), Rates(parts.settings)
@@ -45,5 +47,6 @@ def make_app(parts: Parts) -> FastAPI:
     ):
         app.include_router(router, prefix=API)
     app.include_router(page.routes())
+    document.complete(app)
     protect(app, parts.settings, doors=doors, rates=rates, metrics=parts.metrics, clock=parts.clock)
     return app

@@ -72,7 +72,7 @@ def answer(error: ProblemError) -> JSONResponse:
 
 
 def install(app: FastAPI) -> None:
-    """Let an application tell all its errors as problems."""
+    """Let an application tell all errors of its routes as problems; of others ``web.safety.observed`` tells."""
 
     @app.exception_handler(ProblemError)
     async def _told(_: Request, error: ProblemError) -> JSONResponse:
@@ -95,10 +95,3 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _plain(_: Request, error: HTTPException) -> JSONResponse:
         return problem(HTTPStatus(error.status_code), str(error.detail), error.headers)
-
-    @app.exception_handler(Exception)
-    async def _unforeseen(_: Request, error: Exception) -> JSONResponse:
-        log.error("request_failed", error=repr(error), exc_info=error)
-        return problem(
-            HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed on this request; its log says why: tell who runs it"
-        )

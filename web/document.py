@@ -1,0 +1,38 @@
+"""What the OpenAPI document says of all routes alike."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI
+
+from web import problems
+
+TAGS = [
+    {"name": "system", "description": "What runs here, and whether it is well."},
+    {"name": "session", "description": "Signing in and out."},
+    {"name": "patients", "description": "Patients: how they are, their verdicts, trends, samples and strips."},
+    {"name": "alarms", "description": "Alarms: open ones, all that ever were, and what people do about them."},
+    {"name": "live", "description": "Events as they come; traces come by the WebSocket /api/v1/live."},
+    {"name": "scoring", "description": "Recordings and single beats that people send, scored."},
+    {"name": "recordings", "description": "What was scored and kept: results, reports, questionnaires."},
+]
+# What stands before the routes may answer any request with.
+EVERYWHERE = problems.responses(
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.MISDIRECTED_REQUEST,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.TOO_MANY_REQUESTS,
+)
+
+
+def complete(app: FastAPI) -> None:
+    """Put the form of a problem, which no route returns by itself, into the document.
+
+    Parameters
+    ----------
+    app : with all its routes
+    """
+    app.openapi()["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
