@@ -25,7 +25,7 @@ def plain_name(given: str) -> str:
         raise EcgStreamError("a file has no name: give it one, such as 100.hea")
     if len(name) > MAX_NAME:
         raise EcgStreamError(f"the file name {name[:20]!r}… has {len(name)} characters, above {MAX_NAME}: shorten it")
-    if any(unicodedata.category(letter).startswith(("C", "Zl", "Zp")) for letter in name):
+    if not name.isprintable():
         raise EcgStreamError(f"the file name {name!r} holds characters that cannot be shown: rename the file")
     if _FORBIDDEN & set(name):
         raise EcgStreamError(f'the file name {name!r} holds one of / \\ : * ? " < > |: send files, not paths')
