@@ -77,7 +77,7 @@ async def live_ward(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Asy
     await create_topics(settings)
     logs = tmp_path_factory.mktemp("ward-logs")
     records = tmp_path_factory.mktemp("ward-records")
-    await asyncio.to_thread(lay_out, STAYS, records)
+    await asyncio.to_thread(lay_out, STAYS, records, seconds=LENGTH_S)
     names = [stay.record for stay in STAYS]
     alarm_db = f"sqlite:///{logs}/alarms.sqlite"
     async with AsyncExitStack() as stack:
@@ -99,13 +99,14 @@ async def live_ward(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Asy
             await service.check()
 
 
-def lay_out(stays: Sequence[Stay], folder: Path) -> None:
+def lay_out(stays: Sequence[Stay], folder: Path, *, seconds: float) -> None:
     """Write pieces of recordings as records of their own.
 
     Parameters
     ----------
     stays : which
     folder : where to
+    seconds : how long each is
     """
     for stay in stays:
         record = load_record(stay.record, data_directory() / "mitdb")
@@ -115,7 +116,7 @@ def lay_out(stays: Sequence[Stay], folder: Path) -> None:
             fs=record.fs_hz,
             units=["mV"] * len(record.leads),
             sig_name=list(record.leads),
-            d_signal=record.samples[first : first + round(LENGTH_S * record.fs_hz)],
+            d_signal=record.samples[first : first + round(seconds * record.fs_hz)],
             fmt=["16"] * len(record.leads),
             adc_gain=list(record.gain),
             baseline=list(record.baseline),
