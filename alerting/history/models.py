@@ -123,7 +123,7 @@ channels = Table(
 
 # The samples around each alarm's onset. ``state`` is "due" until it is "kept", or "none" for the ``reason``.
 # ``next_try_ns`` and ``until_ns`` are wall time: when to try, and after which to take what there is. Lists are JSON,
-# ``samples`` int16 (little-endian, a row after the other) packed by zlib.
+# ``samples`` the steps from sample to sample, the first from 0: int16 little-endian, lead after lead, packed by zlib.
 alarm_strips = Table(
     "alarm_strips",
     metadata,

@@ -15,6 +15,7 @@ from alerting.history.models import alarm_strips
 from alerting.history.schema import require_current
 from alerting.strips import AlarmStrip
 from bus.messages import Alert
+from ecg.records import Int16Array
 
 BEFORE_NS = AFTER_NS = 5_000_000_000  # around the onset: what a strip of 25 cm shows
 PATIENCE_NS = 30_000_000_000  # a stream that has not come by then has stopped: the strip is what there is
@@ -125,7 +126,7 @@ class StripStore:
             leads=json.dumps(strip.leads),
             gain=json.dumps(strip.gain),
             baseline=json.dumps(strip.baseline),
-            samples=zlib.compress(strip.samples.astype("<i2").tobytes()),
+            samples=_packed(strip.samples),
         )
 
     def give_up(self, alarm: str, reason: str) -> None:
@@ -178,5 +179,16 @@ def _strip(row: Row[Any]) -> AlarmStrip:
         start_ns=row.start_ns,
         gain=tuple(json.loads(row.gain)),
         baseline=tuple(json.loads(row.baseline)),
-        samples=np.frombuffer(zlib.decompress(row.samples), "<i2").reshape(-1, len(leads)),
+        samples=_unpacked(row.samples, len(leads)),
     )
+
+
+def _packed(samples: Int16Array) -> bytes:
+    """Samples as bytes: lead by lead the steps between them, which pack a third better than they themselves."""
+    steps = np.diff(samples, axis=0, prepend=np.zeros((1, samples.shape[1]), np.int16))  # may run over, and back
+    return zlib.compress(steps.T.astype("<i2").tobytes())
+
+
+def _unpacked(packed: bytes, leads: int) -> Int16Array:
+    steps = np.frombuffer(zlib.decompress(packed), "<i2").reshape(leads, -1)
+    return np.cumsum(steps, axis=1, dtype=np.int16).T
