@@ -17,6 +17,7 @@ from web.settings import WebSettings
 LEAVE_S = 3  # for the requests under way
 HEADERS_S = 10.0  # for the whole head of a request, s: who sends it byte by byte holds a connection for nothing
 HEADERS_BYTES = 32_768  # of the address and headers of a request
+PONG_S = 60.0  # for an answer that comes behind all that a slow browser has not taken yet
 MESSAGE_BYTES = 65_536  # of what a page sends over the live connection: which patients it watches
 MOST_CONNECTIONS = 2000  # at a time; who comes then is told 503
 # At these levels they would write paths with patients' ids, what is sent, and the secrets of a sign-in.
@@ -64,6 +65,7 @@ class Server(uvicorn.Server):
                 ssl_keyfile=settings.tls_key,
                 ws="websockets-sansio",
                 ws_max_size=MESSAGE_BYTES,
+                ws_ping_timeout=PONG_S,
                 ws_per_message_deflate=False,  # samples hardly shrink, and each client's would cost its own time
                 timeout_graceful_shutdown=LEAVE_S,
             )

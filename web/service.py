@@ -29,6 +29,8 @@ from web.scoring.office import ScoringOffice
 from web.server import Server
 from web.settings import WebSettings
 
+SEND_BUFFER = 65_536  # bytes of the kernel for each connection
+
 log = structlog.get_logger(__name__)
 
 
@@ -149,4 +151,6 @@ def _listening(settings: WebSettings) -> Iterator[socket.socket]:
             "ECGSTREAM_WEB_PORT (0 takes a free one)"
         ) from error
     with listener:
+        # Every connection has it from here: what a slow browser does not take waits where the oldest can be dropped.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         yield listener

@@ -105,7 +105,6 @@ class Trace:
     def frame(self, arrived: Arrived) -> Encoded | None:
         """The next frame; None when the filter has not seen enough for one."""
         chunk, flags, sent_ms = arrived
-        flags |= self._flags
         samples, leads, gain, baseline = _columns(chunk, self._variant.leads)
         index, fs_hz, start_ms = chunk.start_index, chunk.fs_hz, chunk.start_ns / 1e6
         factor = factor_of(self._variant, fs_hz)
@@ -114,9 +113,10 @@ class Trace:
                 self._thinning = Thinning(factor)
                 flags |= HOLE
             samples, thinned = self._thinning.take(samples, index)
+            self._flags |= flags
             if not len(samples):
-                self._flags = flags
                 return None
+            flags = self._flags
             start_ms += (thinned * factor - index) * 1e3 / fs_hz
             index, fs_hz = thinned, fs_hz / factor
         self._flags = 0
