@@ -12,11 +12,14 @@ export function help(keys) {
     return h("div", {}, h("dt", {}, caps), h("dd", {}, words));
   });
   const close = h("button", { class: "tool", type: "button", "aria-label": "Close" }, icon("close"));
+  const active = h("input", { type: "checkbox", checked: keys.active });
+  active.addEventListener("change", () => (keys.active = active.checked));
   const dialog = h(
     "dialog",
     { class: "dialog", "aria-labelledby": "help-title" },
     h("header", {}, h("h2", { id: "help-title" }, "Keyboard shortcuts"), close),
     h("dl", { class: "shortcuts" }, rows),
+    h("label", { class: "check" }, active, "Single keys do something"),
     h(
       "p",
       { class: "quiet" },

@@ -1,4 +1,6 @@
-// Keyboard shortcuts: single keys, and pairs such as "g w". Quiet while somebody types.
+// Keyboard shortcuts: single keys, and pairs such as "g w". Quiet while somebody types, and where they are turned off.
+
+import { keep, kept } from "./kept.js";
 
 const PAIR_MS = 1000;
 
@@ -8,12 +10,23 @@ export class Keys {
   #inView = false;
   #first = null;
   #at = 0;
+  #active = kept("shortcuts", true);
 
   constructor() {
     document.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
-  /** Call `act` on a key; returns what takes it back. A view's shortcuts end with the view. */
+  /** Whether they work: who speaks to the page instead of typing can turn them off. */
+  get active() {
+    return this.#active;
+  }
+
+  set active(is) {
+    this.#active = is;
+    keep("shortcuts", is);
+  }
+
+  /** Call `act` on a key. What a view sets ends with the view. Returns what takes it back. */
   on(key, words, act) {
     this.#shortcuts.set(key, { words, act });
     const take = () => this.#shortcuts.delete(key);
@@ -34,8 +47,8 @@ export class Keys {
   }
 
   #pressed(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target)) return;
-    if (document.querySelector("dialog[open]")) return;
+    if (!this.#active || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (takes(event.target, event.key) || document.querySelector("dialog[open]")) return;
     const now = performance.now();
     const pair = this.#first !== null && now - this.#at < PAIR_MS ? `${this.#first} ${event.key}` : null;
     const found = (pair && this.#shortcuts.get(pair)) || this.#shortcuts.get(event.key);
@@ -47,8 +60,10 @@ export class Keys {
   }
 }
 
-function typing(target) {
+/** Whether what has the focus wants the key itself. */
+function takes(target, key) {
   if (!(target instanceof HTMLElement)) return false;
   if (target.isContentEditable || target.closest("[data-own-keys]")) return true;
+  if (key === " " || key === "Enter") return target.matches("button, a[href], summary, input, select, textarea");
   return target.matches("textarea, select, input:not([type=checkbox]):not([type=radio]):not([type=button])");
 }

@@ -1,13 +1,12 @@
 // One patient: both leads on paper, what was found in them, their alarms and their last hour.
 
-import { h } from "./dom.js";
 import { PatientView } from "./patient_view.js";
 
 export const title = (route) => `Patient ${route.params.patient}`;
 
 export function mount(root, shell, route) {
   const view = new PatientView(route.params.patient, shell, route.query.t ?? null);
-  root.append(h("div", { class: "patient" }, view.nodes));
+  root.append(view.node);
   view.begin();
   return () => view.close();
 }

@@ -27,6 +27,7 @@ export class PatientView {
   #ends = [];
   #samples;
   #second = NaN;
+  #known = false;
   #seen = null; // the newest verdict
 
   constructor(patient, shell, moment) {
@@ -53,13 +54,16 @@ export class PatientView {
     this.exports = ["png", "pdf"].map((format) =>
       h("a", { class: "button button-small", download: true, "data-format": format }, icon("download", 18), format.toUpperCase()),
     );
+    this.node = this.#build();
   }
 
-  get nodes() {
+  #build() {
     const legend = Object.entries(BEATS).map(([kind, words]) =>
       h("li", {}, h("b", { class: `beat beat-${kind.toLowerCase()}` }, kind), ` ${words}`),
     );
-    return [
+    return h(
+      "div",
+      { class: "patient" },
       this.head.node,
       this.tools.node,
       h("div", { class: "paper-box" }, this.paper.node, this.note),
@@ -83,7 +87,7 @@ export class PatientView {
           h("p", { class: "row" }, this.exports),
         ),
       ),
-    ];
+    );
   }
 
   begin() {
@@ -113,7 +117,6 @@ export class PatientView {
     this.#keys();
     this.#ends.push(loop.add((now) => this.#draw(now)));
     if (this.moment !== null) this.paper.look(this.moment, 0.5);
-    this.trends.fetch(this.#nowMs());
     this.#update();
     this.#shown();
   }
@@ -210,6 +213,8 @@ export class PatientView {
     const { live } = this.#shell;
     const summary = live.patients.get(this.patient);
     if (summary) {
+      if (!this.#known) this.trends.fetch(this.#nowMs());
+      this.#known = true;
       this.head.update(summary);
       this.paper.leads(summary.leads);
     }
@@ -217,6 +222,7 @@ export class PatientView {
     if (this.note.dataset.note !== note) {
       this.note.dataset.note = note;
       replace(this.note, NOTES[note](live));
+      mark(this.node, "data-note", note);
     }
     this.#describe();
   }
@@ -225,7 +231,7 @@ export class PatientView {
     if (live.state === "lagging") return "kafka";
     if (live.state === "lost") return "lost";
     if (!live.caughtUp) return "loading";
-    if (!summary && this.paper.live) return "unknown";
+    if (!summary) return "unknown";
     return summary?.state === "silent" && this.paper.live ? "silent" : "none";
   }
 

@@ -3,6 +3,8 @@
 const LEAST_MARGIN_MS = 40;
 const MOST_MARGIN_MS = 350;
 const SPREADS = 3; // the margin covers so many mean deviations of the arrivals
+const PRIOR_MS = 1000; // of real time are taken as seen when a stream begins
+const FORGET = 0.97; // share of what is known of the pace that an arrival leaves: about the last thirty count
 const ADAPT = 0.08; // share of each arrival in what is known of the arrivals: about the last dozen count
 const PULL_PER_S = 0.6; // how fast a surplus is made up for
 const MOST_PULL = 0.35; // ... without the trace visibly running
@@ -19,7 +21,8 @@ export class Playout {
   marginMs = 80;
   #end = 0;
   #fsHz = 0;
-  #pace = 1; // seconds of recording in a second on the wall
+  #came = PRIOR_MS; // of recording, lately; ms
+  #passed = PRIOR_MS; // on the wall meanwhile
   #low = NaN; // mean reserve at arrival, ms
   #spread = 15; // mean deviation from it, ms
   #at = 0; // of the last arrival, ms
@@ -33,7 +36,8 @@ export class Playout {
     this.#at = now;
     this.#stepped = now;
     this.#low = NaN;
-    this.#pace = 1;
+    this.#came = PRIOR_MS;
+    this.#passed = PRIOR_MS;
     this.head = end;
     this.#begun = true;
   }
@@ -49,15 +53,17 @@ export class Playout {
     const reserve = ((this.#end - this.head) * 1000) / fsHz;
     this.#at = now;
     this.#end = end;
-    if (passed > 5 && came > 0) {
-      // Faster than ten times is a look back that is sent at once, not a pace.
-      const pace = Math.min(came / passed, 10);
-      this.#pace += ADAPT * (pace - this.#pace);
-    }
+    this.#came = this.#came * FORGET + Math.max(came, 0);
+    this.#passed = this.#passed * FORGET + passed;
     if (Number.isNaN(this.#low)) this.#low = reserve;
     this.#spread += ADAPT * (Math.abs(reserve - this.#low) - this.#spread);
     this.#low += 2 * ADAPT * (reserve - this.#low);
     this.marginMs = Math.min(Math.max(25 + SPREADS * this.#spread, LEAST_MARGIN_MS), MOST_MARGIN_MS);
+  }
+
+  /** Seconds of recording that come in a second on the wall. */
+  get pace() {
+    return this.#came / this.#passed;
   }
 
   /** Move the head to where it is at `now`; true when it jumped. */
@@ -66,14 +72,14 @@ export class Playout {
     this.#stepped = now;
     if (!this.#begun) return false;
     const behind = ((this.#end - this.head) * 1000) / this.#fsHz;
-    if (behind > FAR_BEHIND_MS * Math.max(1, this.#pace)) {
+    if (behind > FAR_BEHIND_MS * Math.max(1, this.pace)) {
       this.head = this.#end - (this.marginMs * this.#fsHz) / 1000;
       this.#low = NaN;
       return true;
     }
     const surplus = Number.isNaN(this.#low) ? 0 : (this.#low - this.marginMs) / 1000;
     const pull = Math.min(Math.max(PULL_PER_S * surplus, -MOST_PULL), MOST_PULL);
-    this.head = Math.min(this.head + (passed * this.#pace * (1 + pull) * this.#fsHz) / 1000, this.#end);
+    this.head = Math.min(this.head + (passed * this.pace * (1 + pull) * this.#fsHz) / 1000, this.#end);
     return false;
   }
 }

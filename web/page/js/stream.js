@@ -121,6 +121,7 @@ export class Live extends EventTarget {
   /** An event stream that is cut does not say why: ask. */
   async #ask() {
     try {
+      await get("/me", {}, { waitMs: ASK_MS }); // whose session has ended signs in again
       await get("/ready", {}, { waitMs: ASK_MS });
       if (this.state !== "live") this.#become("connecting");
     } catch (error) {
