@@ -23,7 +23,7 @@ from bus.interfaces import Outgoing, Received
 from bus.partition import PartitionWriter, read_compacted
 from bus.reader import received
 from bus.settings import KafkaSettings
-from bus.side_reader import SideReader
+from bus.side_reader import SideReader, Span
 from bus.transforms import Side, Transform
 from ecg.errors import EcgStreamError
 from ops.clock import Clock, SystemClock
@@ -71,7 +71,7 @@ class _Slot:
     beginning: int = 0  # the oldest offset that the input still has
     end: int = 0  # the one behind its newest
     side_next: dict[str, int] = dataclasses.field(default_factory=dict)  # by topic
-    side_beginnings: dict[str, int] = dataclasses.field(default_factory=dict)
+    side_spans: dict[str, Span] = dataclasses.field(default_factory=dict)
     opened: bool = False  # the transform holds state for it
     paused: bool = False  # too much waits for a commit
     reseek: bool = False
@@ -278,10 +278,11 @@ class ExactlyOnce:
             )
         slot.next_offset = max(resume or 0, slot.beginning)
         if self._side_offset is not None:
-            slot.side_next = {
-                topic: max(self._side_offset(partition, topic) or 0, beginning)
-                for topic, beginning in slot.side_beginnings.items()
-            }
+            for topic, span in slot.side_spans.items():
+                read = self._side_offset(partition, topic)
+                slot.side_next[topic] = span.resume(read)
+                if read is not None and read > span.end:
+                    log.warning("side_topic_made_anew", topic=topic, partition=partition, read=read, end=span.end)
         slot.state = State.READY
         self._continue(slot)
         log.info("partition_ready", service=self._service, partition=partition, offset=slot.next_offset)
@@ -316,7 +317,7 @@ class ExactlyOnce:
             slot.beginning = (await self._consumer.beginning_offsets([slot.place]))[slot.place]
             slot.end = (await self._consumer.end_offsets([slot.place]))[slot.place]
             if self._side is not None:
-                slot.side_beginnings = await self._side.beginnings(partition)
+                slot.side_spans = await self._side.spans(partition)
             slot.state = State.RESTORED
         except Exception as error:  # noqa: BLE001 # whatever it was: try again, and say so in the log
             self._fail(slot, error)

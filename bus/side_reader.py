@@ -5,7 +5,7 @@ alone, and who holds one of its partitions reads the same one of each topic here
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -17,6 +17,20 @@ from bus.settings import KafkaSettings
 Place = tuple[str, int]  # a topic as ``bus.topics`` names it, and a partition
 
 MAX_RECORDS = 100  # in a turn: the input must not wait
+
+
+class Span(NamedTuple):
+    """What a topic has of a partition: its oldest offset, and the one behind its newest."""
+
+    beginning: int
+    end: int
+
+    def resume(self, offset: int | None) -> int:
+        """Where to go on from the offset that was next once; None for one that was never read.
+
+        A topic that ends before it was made anew: what it has, has not been read.
+        """
+        return self.beginning if offset is None or offset > self.end else max(offset, self.beginning)
 
 
 class SideReader:
@@ -57,11 +71,12 @@ class SideReader:
         """Disconnect."""
         await stopped(self._consumer)
 
-    async def beginnings(self, partition: int) -> dict[str, int]:
-        """By topic, the oldest offset that it still has of a partition."""
+    async def spans(self, partition: int) -> dict[str, Span]:
+        """By topic, what it has of a partition."""
         places = [TopicPartition(name, partition) for name in self._names]
-        offsets = await self._consumer.beginning_offsets(places)
-        return {self._names[place.topic]: int(offset) for place, offset in offsets.items()}
+        beginnings = await self._consumer.beginning_offsets(places)
+        ends = await self._consumer.end_offsets(places)
+        return {self._names[place.topic]: Span(int(beginnings[place]), int(ends[place])) for place in places}
 
     async def read(self, wanted: Mapping[int, Mapping[str, int]]) -> dict[Place, list[Received]]:
         """What has come of some partitions, without waiting; nothing where nothing has.

@@ -243,6 +243,21 @@ async def test_progress_from_another_input_swallows_nothing_in_silence(settings:
             await ExactlyOnce(settings, Counter(), service="counter").run(asyncio.Event())
 
 
+async def test_a_topic_beside_the_input_that_was_made_anew_is_read_from_its_beginning(settings: KafkaSettings) -> None:
+    # As above, with the commands' topic.
+    record = json.dumps({"seen": 0, "next": {topics.ALERT_COMMANDS: 1000}}).encode()
+    async with KafkaPublisher(settings) as publisher:
+        for partition in range(settings.partitions):
+            topic = settings.topic(topics.DETECTOR_PROGRESS)
+            await publisher.send(Outgoing(topic=topic, key=b"count", value=record, partition=partition))
+    await produce(settings, range(100), name=topics.ALERT_COMMANDS)
+    transform, stop = ThreeTopics(), asyncio.Event()
+    task = asyncio.create_task(ExactlyOnce(settings, transform, side=transform, service="counter").run(stop))
+    check(await collect(settings, 100), 100)
+    stop.set()
+    await task
+
+
 async def test_a_transform_that_fails_ends_the_service(settings: KafkaSettings) -> None:
     class Broken(Counter):
         async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
