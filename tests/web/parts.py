@@ -23,7 +23,7 @@ def make_parts(
 ) -> Parts:
     """The parts of a service whose files lie in a folder; without a Kafka that is there its ward stays empty."""
     return assembled(
-        kafka or KafkaSettings(_env_file=None, bootstrap_servers="127.0.0.1:1"),
+        kafka or KafkaSettings(_env_file=None, bootstrap_servers="127.0.0.1:1", connect_timeout_s=0.1),
         settings or WebSettings(_env_file=None, state=folder / "web"),
         DetectorSettings(_env_file=None),
         AlertingSettings(_env_file=None, alarm_db=f"sqlite:///{folder / 'alarms.sqlite'}"),
