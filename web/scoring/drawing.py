@@ -1,25 +1,48 @@
 """Reports and strips of recordings that are kept."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import Literal
 
+import numpy as np
+
+from ecg.labels import BeatLabels
 from ecg.leads import choose_leads
-from ecg.records import MISSING
+from ecg.records import MISSING, Record
+from reports.episodes import ReportFinding
 from reports.formats import to_pdf, to_png, to_svg
 from reports.paper import draw_strip
 from reports.record import make_report
 from reports.record_html import to_html
 from reports.record_pdf import to_pdf_report
-from reports.record_strips import strip_of
+from reports.record_strips import Findings, strip_of
 from web.scoring.answers import RecordingStrip
 from web.scoring.jobs import Desk
-from web.scoring.kept import map_samples, read_header, read_kept
+from web.scoring.kept import (
+    RESULT,
+    SAMPLES,
+    STORED_VERDICTS,
+    VERDICTS,
+    map_samples,
+    read_header,
+    read_questionnaire,
+)
+from web.scoring.questionnaire import Questionnaire
 
 ReportForm = Literal["html", "pdf"]
 DrawnForm = Literal["png", "pdf", "svg"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A recording read back."""
+
+    record: Record
+    found: Findings
+    questionnaire: Questionnaire | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,3 +121,32 @@ def strip_samples(folder: Path, *, at_s: float, seconds: float) -> RecordingStri
         baseline=[header.baseline[column] for column in columns],
         samples=[[None if value == MISSING else value for value in row] for row in piece.tolist()],
     )
+
+
+def read_kept(folder: Path) -> Kept:
+    """All of it."""
+    header = read_header(folder)
+    record = Record(
+        name=header.name,
+        fs_hz=header.fs_hz,
+        leads=header.leads,
+        samples=np.load(folder / SAMPLES, allow_pickle=False),
+        gain=header.gain,
+        baseline=header.baseline,
+    )
+    findings = (
+        ReportFinding(start_s=each["start_s"], end_s=each["end_s"], kind=each["kind"], priority=each["priority"])
+        for each in json.loads((folder / RESULT).read_bytes())["findings"]
+    )
+    reference = None
+    if header.annotated is not None:
+        reference = BeatLabels(
+            sample=np.array([at for at, _ in header.annotated], np.int64),
+            aami=np.array([letter for _, letter in header.annotated], np.str_),
+        )
+    found = Findings(
+        verdicts=tuple(STORED_VERDICTS.validate_json((folder / VERDICTS).read_bytes())),
+        findings=tuple(findings),
+        reference=reference,
+    )
+    return Kept(record=record, found=found, questionnaire=read_questionnaire(folder))

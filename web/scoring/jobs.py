@@ -22,7 +22,6 @@ from ecg.npy_files import WindowSet
 from ecg.records import Record
 from ecg.wfdb_files import load_record
 from models import SHIPPED
-from reports.recording import explainer_of
 from reports.scoring import scored
 from web.problems import Problem
 from web.scoring.answers import NotScored, ScoreResult
@@ -52,6 +51,8 @@ class Desk:
     @cached_property
     def explainer(self) -> Explainer:
         """Says what a verdict rests on."""
+        from reports.recording import explainer_of  # noqa: PLC0415 # it brings what draws, which scoring does not need
+
         return explainer_of(self._detector)
 
     @cached_property

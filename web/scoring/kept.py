@@ -1,7 +1,5 @@
 """One recording as it is kept: a folder with its samples, its verdicts, its result, and what was told of the person."""
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -10,16 +8,14 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from bus.messages import Decision, Verdict
 from ecg.labels import BeatLabels
-from ecg.records import Int16Array, Record
-from reports.episodes import ReportFinding
-from reports.record_strips import Findings
+from ecg.records import Int16Array
 from reports.scoring import Scored
 from web.scoring.answers import ScoreResult
 from web.scoring.questionnaire import Questionnaire
 
 ABOUT, RESULT, RECORD, QUESTIONNAIRE = "about.json", "result.json", "record.json", "questionnaire.json"
 SAMPLES, VERDICTS = "samples.npy", "verdicts.json"
-_VERDICTS: TypeAdapter[list[Verdict]] = TypeAdapter(list[Verdict])
+STORED_VERDICTS: TypeAdapter[list[Verdict]] = TypeAdapter(list[Verdict])
 
 
 class About(BaseModel):
@@ -58,15 +54,6 @@ class Header(BaseModel):
     annotated: tuple[tuple[int, str], ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """A recording read back."""
-
-    record: Record
-    found: Findings
-    questionnaire: Questionnaire | None
-
-
 def keep(
     folder: Path,
     found: Scored,
@@ -91,7 +78,7 @@ def keep(
     )
     np.save(folder / SAMPLES, record.samples, allow_pickle=False)
     (folder / RECORD).write_text(header.model_dump_json(), encoding="utf-8")
-    (folder / VERDICTS).write_bytes(_VERDICTS.dump_json(list(found.verdicts)))
+    (folder / VERDICTS).write_bytes(STORED_VERDICTS.dump_json(list(found.verdicts)))
     (folder / RESULT).write_text(result.model_dump_json(exclude_unset=True), encoding="utf-8")
     (folder / ABOUT).write_text(about.model_dump_json(), encoding="utf-8")
     if questionnaire is not None:
@@ -124,32 +111,3 @@ def read_header(folder: Path) -> Header:
 def map_samples(folder: Path) -> Int16Array:
     """(n, leads) int16, read from the disk where they are looked at."""
     return cast("Int16Array", np.load(folder / SAMPLES, mmap_mode="r", allow_pickle=False))
-
-
-def read_kept(folder: Path) -> Kept:
-    """All of it."""
-    header = read_header(folder)
-    record = Record(
-        name=header.name,
-        fs_hz=header.fs_hz,
-        leads=header.leads,
-        samples=np.load(folder / SAMPLES, allow_pickle=False),
-        gain=header.gain,
-        baseline=header.baseline,
-    )
-    findings = (
-        ReportFinding(start_s=each["start_s"], end_s=each["end_s"], kind=each["kind"], priority=each["priority"])
-        for each in json.loads((folder / RESULT).read_bytes())["findings"]
-    )
-    reference = None
-    if header.annotated is not None:
-        reference = BeatLabels(
-            sample=np.array([at for at, _ in header.annotated], np.int64),
-            aami=np.array([letter for _, letter in header.annotated], np.str_),
-        )
-    found = Findings(
-        verdicts=tuple(_VERDICTS.validate_json((folder / VERDICTS).read_bytes())),
-        findings=tuple(findings),
-        reference=reference,
-    )
-    return Kept(record=record, found=found, questionnaire=read_questionnaire(folder))

@@ -41,9 +41,9 @@ def ids(store: Store, caller: Caller) -> list[str]:
     return [each.id[0] for each in store.seen_by(caller)]
 
 
-def test_the_owner_and_admins_see_a_recording_and_nobody_else(store: Store, clock: FakeClock) -> None:
+async def test_the_owner_and_admins_see_a_recording_and_nobody_else(store: Store, clock: FakeClock) -> None:
     number = keep(store, clock, "a")
-    clock.advance(1)
+    await clock.advance(1)
     keep(store, clock, "b", owner="ben")
     assert (ids(store, OWNER), ids(store, OTHER), ids(store, ADMIN)) == (["a"], ["b"], ["b", "a"])
     assert store.find(number, OWNER)[1].expires_ns == store.find(number, ADMIN)[1].created_ns + 2 * 86_400 * 10**9
@@ -60,19 +60,19 @@ def test_no_id_leads_elsewhere(store: Store, clock: FakeClock, number: str) -> N
         store.find(number, ADMIN)
 
 
-def test_a_recording_expires(store: Store, clock: FakeClock) -> None:
+async def test_a_recording_expires(store: Store, clock: FakeClock) -> None:
     keep(store, clock, "a")
-    clock.advance(DAY_S)
+    await clock.advance(DAY_S)
     keep(store, clock, "b")
-    clock.advance(DAY_S + 1)
+    await clock.advance(DAY_S + 1)
     store.sweep()
     assert ids(store, ADMIN) == ["b"]
 
 
-def test_the_oldest_make_room(store: Store, clock: FakeClock) -> None:
+async def test_the_oldest_make_room(store: Store, clock: FakeClock) -> None:
     for digit in "abc":
         keep(store, clock, digit, size=40_000_000)
-        clock.advance(1)
+        await clock.advance(1)
     store.sweep()
     assert ids(store, ADMIN) == ["c", "b"]
 
