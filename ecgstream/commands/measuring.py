@@ -71,6 +71,32 @@ def bench_page(
     _tell(run(run_page(plan)), json)
 
 
+@bench.command("live")
+def bench_live(
+    *,
+    patients: Annotated[int, typer.Option(min=1, metavar="N", help="Live patients.")] = 50,
+    clients: Annotated[int, typer.Option(min=1, metavar="N", help="Simulated browsers; one of ten is slow.")] = 200,
+    duration: Annotated[float, typer.Option(min=10, metavar="S", help="Seconds that are measured.")] = 60.0,
+    record: Record = None,
+    data: Data = None,
+    json: Json = None,
+) -> None:
+    """Let many simulated browsers watch live patients, on a broker of its own, and measure."""
+    from ecgstream.bench import CapacityPlan
+    from ecgstream.live_bench import run_live
+    from ecgstream.recordings import names_of, records_folder
+    from ecgstream.running import run
+    from ecgstream.settings import ProcessSettings, load
+    from ops.logging import configure_logging
+
+    process = load(ProcessSettings)
+    configure_logging(service="bench", level="warning", form=process.log_format)
+    folder = records_folder(data, process)
+    names = names_of(record or ["ds1"], folder)
+    plan = CapacityPlan(patients=patients, duration_s=duration, records=names, data=folder)
+    _tell(run(run_live(plan, clients=clients)), json)
+
+
 @bench.command("lethal")
 def bench_lethal(
     *,
