@@ -71,7 +71,10 @@ def draw_alarm_strip(kept: AlarmStrip, alert: Alert) -> Figure:
 
 
 def _mark(sheet: Axes, at_mm: float, top_mm: float) -> None:
-    sheet.plot([at_mm, at_mm], [FOOTER_MM, top_mm - 1.0], color=ONSET, linewidth=0.9, zorder=7, gid="onset")
+    # Dashed, since what it marks is often a beat, which is to be seen through it.
+    sheet.plot(
+        [at_mm, at_mm], [FOOTER_MM, top_mm - 1.0], color=ONSET, linewidth=0.8, linestyle=(0, (5, 4)), gid="onset"
+    )
     write(sheet, at_mm + 0.8, FOOTER_MM + 1.0, "onset", colour=ONSET, bold=True)
 
 
