@@ -84,7 +84,7 @@ export function parseTime(text) {
   if (!text) return null;
   if (/^-?\d+$/.test(text)) {
     const number = Number(text);
-    return Math.abs(number) > 1e15 ? number / 1e6 : number; // 1e15 ms is the year 33658
+    return Math.abs(number) > 1e15 ? Math.round(number / 1e6) : number; // 1e15 ms is the year 33658
   }
   const ms = Date.parse(text);
   return Number.isNaN(ms) ? null : ms;

@@ -1,0 +1,390 @@
+"""The page's modules that know no document: each is run in the browser, as it is served."""
+
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+from playwright.async_api import Browser, Route
+
+from ecg.records import MISSING
+from web.live.frames import ANEW, HOLE, Frame, encode
+from web.routes import page
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+Run = Callable[..., Awaitable[Any]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def run(chromium: Browser) -> AsyncIterator[Run]:
+    """Runs a function of JavaScript, which gets the named modules and then an argument."""
+    app = FastAPI()
+    app.include_router(page.routes())
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://ward.test") as files:
+
+        async def serve(route: Route) -> None:
+            path = route.request.url.removeprefix("http://ward.test")
+            # Any small file does as the document: the modules alone are wanted.
+            answer = await files.get("/assets/icon.svg" if path == "/" else path)
+            headers = {"content-type": answer.headers["content-type"]}
+            await route.fulfill(status=answer.status_code, body=answer.content, headers=headers)
+
+        opened = await chromium.new_page()
+        await opened.route("**/*", serve)
+        await opened.goto("http://ward.test/")
+
+        async def run_one(modules: str, function: str, argument: object = None) -> Any:
+            imports = ", ".join(f'import("/assets/js/{name}.js")' for name in modules.split())
+            call = f"async (argument) => ({function})(...(await Promise.all([{imports}])), argument)"
+            return await opened.evaluate(call, argument)
+
+        yield run_one
+        await opened.close()
+
+
+def frame(index: int, values: list[list[int]], *, flags: int = 0, fs_hz: float = 100.0) -> Frame:
+    return Frame(
+        patient="bed-7",
+        flags=flags,
+        fs_hz=fs_hz,
+        start_ms=1_000_000.0 + index * 1e3 / fs_hz,
+        start_index=float(index),
+        sent_ms=5.0,
+        leads=tuple(("MLII", "V1")[: len(values[0])]),
+        gain=(200.0, 100.0)[: len(values[0])],
+        baseline=(1024, -3)[: len(values[0])],
+        samples=np.array(values, np.int16),
+    )
+
+
+def sent(*frames: Frame) -> str:
+    return base64.b64encode(b"".join(map(encode, frames))).decode()
+
+
+PARSE = "[...frames.parse(Uint8Array.from(atob(message), (c) => c.charCodeAt(0)).buffer)]"
+
+
+async def test_frames_are_read_as_the_server_writes_them(run: Run) -> None:
+    found = await run(
+        "frames",
+        f"(frames, message) => {PARSE}.map((one) => ({{...one, values: [...one.values]}}))",
+        sent(frame(3, [[1, 2], [3, 4], [MISSING, 6]], flags=HOLE), frame(6, [[7]], flags=ANEW)),
+    )
+    assert [one["values"] for one in found] == [[1, 2, 3, 4, MISSING, 6], [7]]
+    assert [(one["hole"], one["anew"]) for one in found] == [(True, False), (False, True)]
+    first = found[0]
+    assert first["patient"] == "bed-7"
+    assert (first["fsHz"], first["startMs"], first["startIndex"], first["sentMs"]) == (100, 1_000_030, 3, 5)
+    assert first["leads"] == [
+        {"name": "MLII", "gain": 200, "baseline": 1024},
+        {"name": "V1", "gain": 100, "baseline": -3},
+    ]
+
+
+@pytest.mark.parametrize("keep", [1, 47, 60, -1])
+async def test_a_frame_that_is_cut_off_is_refused(run: Run, keep: int) -> None:
+    message = base64.b64encode(encode(frame(0, [[1, 2]] * 9))[:keep]).decode()
+    refused = f"""(frames, message) => {{
+      try {{ {PARSE}; return null; }} catch (error) {{ return error.name; }}
+    }}"""
+    assert await run("frames", refused, message) == "RangeError"
+
+
+RING = f"""(frames, ring, message) => {{
+  const one = new ring.Ring(1); // 100 Hz: 128 samples
+  const anew = {PARSE}.map((each) => one.put(each));
+  const mv = (index) => (Number.isNaN(one.mv(index, 0)) ? null : one.mv(index, 0));
+  return {{
+    anew, start: one.start, end: one.end, capacity: one.capacity,
+    values: Array.from({{ length: one.end - one.start }}, (_, at) => mv(one.start + at)),
+    ms: one.msOf(one.end), index: one.indexOf(one.msOf(one.end)),
+  }};
+}}"""
+
+
+async def test_ring_keeps_the_newest_and_knows_their_time(run: Run) -> None:
+    pieces = [frame(at, [[1024 + 200 * (at + i)] for i in range(10)]) for at in range(0, 150, 10)]
+    found = await run("frames ring", RING, sent(*pieces))
+    assert found["anew"] == [True] + [False] * 14
+    assert (found["start"], found["end"], found["capacity"]) == (150 - 128, 150, 128)
+    assert found["values"] == list(range(22, 150))
+    assert found["ms"] == 1_001_500
+    assert found["index"] == 150
+
+
+async def test_ring_fills_no_hole(run: Run) -> None:
+    found = await run("frames ring", RING, sent(frame(0, [[1224]] * 3), frame(5, [[1424], [MISSING]], flags=HOLE)))
+    assert found["values"] == [1, 1, 1, None, None, 2, None]
+
+
+async def test_ring_begins_anew_with_a_new_stream(run: Run) -> None:
+    found = await run("frames ring", RING, sent(frame(900, [[1224]] * 3), frame(0, [[1424]] * 2, flags=ANEW)))
+    assert found["anew"] == [True, True]
+    assert (found["start"], found["values"]) == (0, [2, 2])
+
+
+# Chunks of 250 ms come with a delay that differs from chunk to chunk; frames of the screen every 16 ms.
+PLAY = """(playout, { delays, pace, screen }) => {
+  const one = new playout.Playout();
+  const fs = 100;
+  let end = 0, worst = 0, back = 0, stalls = 0, jumps = 0, before = 0, age = 0;
+  one.begin(0, fs, 0);
+  const chunk = 250 / pace; // on the wall
+  const arrivals = delays.map((delay, at) => ({ at: (at + 1) * chunk + delay, end: (at + 1) * 25 }));
+  arrivals.sort((a, b) => a.at - b.at);
+  const settled = 0.5 * arrivals.at(-1).at;
+  for (let now = 0; now < arrivals.at(-1).at; now += screen) {
+    while (arrivals.length && arrivals[0].at <= now) {
+      const { at, end: to } = arrivals.shift();
+      if (to > end) one.arrived((end = to), fs, at);
+    }
+    jumps += one.step(now);
+    back = Math.min(back, one.head - before);
+    if (now > settled) {
+      stalls += one.head === before;
+      age = Math.max(age, now * pace - (one.head * 1000) / fs - 250);
+    }
+    before = one.head;
+  }
+  return { back, stalls, jumps, age, margin: one.marginMs, pace: one.pace };
+}"""
+
+
+@pytest.mark.parametrize(("jitter", "most_ms"), [(5, 130), (60, 300)])
+async def test_a_trace_scrolls_evenly_and_little_late(run: Run, jitter: int, most_ms: int) -> None:
+    delays = [float(delay) for delay in np.random.default_rng(7).integers(0, jitter, 400)]
+    found = await run("playout", PLAY, {"delays": delays, "pace": 1, "screen": 16})
+    assert found["back"] == 0
+    assert found["jumps"] == 0
+    assert found["stalls"] <= 12  # of three thousand frames
+    assert found["age"] < most_ms
+    assert found["pace"] == pytest.approx(1, abs=0.03)
+
+
+async def test_a_recording_played_faster_is_followed(run: Run) -> None:
+    found = await run("playout", PLAY, {"delays": [3.0] * 2000, "pace": 8, "screen": 16})
+    assert found["pace"] == pytest.approx(8, rel=0.05)
+    assert found["jumps"] <= 1
+    assert found["age"] < 8 * 300
+
+
+async def test_after_a_pause_of_the_page_the_trace_jumps_to_now(run: Run) -> None:
+    function = """(playout) => {
+      const one = new playout.Playout();
+      one.begin(0, 100, 0);
+      for (let at = 1; at <= 40; at++) one.arrived(at * 25, 100, at * 250);
+      return { jumped: one.step(10_000), behind: 1000 - one.head };
+    }"""
+    found = await run("playout", function)
+    assert found["jumped"] is True
+    assert 0 < found["behind"] < 40
+
+
+SWEEP = """(sweep, ring, frames, { message, heads, width }) => {
+  const canvas = document.createElementNS("http://www.w3.org/1999/xhtml", "canvas");
+  const erased = [];
+  const one = new sweep.Sweep(canvas, (x, wide) => erased.push([x, wide]));
+  const samples = new ring.Ring(20);
+  const bytes = Uint8Array.from(atob(message), (c) => c.charCodeAt(0));
+  for (const each of frames.parse(bytes.buffer)) samples.put(each);
+  const lanes = [{ lead: 0, zeroPx: 20, pxPerMv: 10, colour: "#000" }];
+  one.layout({ width, height: 40, density: 1, pxPerSample: 0.5, lanes });
+  const anew = heads.map((head) => one.draw(samples, head));
+  const drawn = canvas.getContext("2d").getImageData(0, 0, width, 40).data;
+  const columns = Array.from({ length: width }, (_, x) => {
+    for (let y = 0; y < 40; y++) if (drawn[4 * (y * width + x) + 3]) return true;
+    return false;
+  });
+  return { anew, erased, columns, xs: heads.map((head) => one.x(head)), turns: heads.map((head) => one.turn(head)) };
+}"""
+
+
+async def test_sweep_comes_round_and_erases_ahead_of_itself(run: Run) -> None:
+    message = sent(frame(0, [[1024]] * 1000))
+    # 100 px of half a pixel a sample: 200 samples a turn
+    found = await run("sweep ring frames", SWEEP, {"message": message, "heads": [50, 120, 190, 240], "width": 100})
+    assert found["anew"] == [True, False, False, False]
+    assert found["xs"] == [25, 60, 95, 20]
+    assert found["turns"] == [0, 0, 0, 1]
+    columns = found["columns"]
+    assert all(columns[:19])  # drawn in this turn
+    assert not any(columns[23:32])  # the gap
+    assert all(columns[38:98])  # of the turn before
+
+
+async def test_sweep_draws_all_anew_when_it_is_far_behind(run: Run) -> None:
+    message = sent(frame(0, [[1024]] * 1000))
+    found = await run("sweep ring frames", SWEEP, {"message": message, "heads": [50, 900], "width": 100})
+    assert found["anew"] == [True, True]
+    assert sum(found["columns"]) > 80
+
+
+async def test_sweep_leaves_holes_open(run: Run) -> None:
+    message = sent(frame(0, [[1024]] * 60), frame(100, [[1024]] * 60, flags=HOLE))
+    found = await run("sweep ring frames", SWEEP, {"message": message, "heads": [159], "width": 100})
+    assert not any(found["columns"][32:48])
+    assert all(found["columns"][51:78])
+
+
+async def test_paper_has_true_millimetres(run: Run) -> None:
+    function = """(scale) => {
+      const usual = new scale.Scale();
+      const own = usual.with({ mmPerS: 50, mmPerMv: 20, pxPerMm: 4 });
+      return {
+        inch: usual.pxPerMm * 25.4, second: usual.pxPerMs * 1000 / usual.pxPerMm, mv: usual.pxPerMv / usual.pxPerMm,
+        own: [own.pxPerMs * 1000, own.pxPerMv],
+        steps: [usual.faster(1).mmPerS, usual.faster(9).mmPerS, usual.faster(-9).mmPerS, usual.higher(-1).mmPerMv],
+        lanes: usual.lanes(2, 400).lanes.map(({ top, bottom }) => (bottom - top) / usual.pxPerMm),
+      };
+    }"""
+    found = await run("scale", function)
+    assert found["inch"] == pytest.approx(96)
+    assert found["second"] == pytest.approx(25)
+    assert found["mv"] == pytest.approx(10)
+    assert found["own"] == [200, 80]
+    assert found["steps"] == [50, 50, 6.25, 5]
+    assert all(mm == pytest.approx(round(mm / 5) * 5) for mm in found["lanes"])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        # 25 mm/s and 4 px/mm: 100 px are a second; 10 mm/mV: 40 px are 1 mV
+        ((0, 100), (80, 60), [["ms", "800"], ["/min", "75"], ["mV", "1.00"]]),
+        ((80, 60), (0, 100), [["ms", "800"], ["/min", "75"], ["mV", "1.00"]]),
+        ((0, 60), (80, 100), [["ms", "800"], ["/min", "75"], ["mV", "\N{MINUS SIGN}1.00"]]),
+        ((5, 5), (5, 5), [["ms", "0"], ["/min", "\N{EN DASH}"], ["mV", "0.00"]]),
+    ],
+)
+async def test_calipers_measure(run: Run, one: tuple[int, int], other: tuple[int, int], told: list[list[str]]) -> None:
+    function = """(measuring, scale, [one, other]) => measuring.measured(
+      measuring.between({ x: one[0], y: one[1] }, { x: other[0], y: other[1] }, new scale.Scale({ pxPerMm: 4 })))"""
+    assert await run("measuring scale", function, [one, other]) == told
+
+
+ALARMS = """(alarms, steps) => {
+  const open = new alarms.OpenAlarms();
+  const base = { patient: "bed-7", priority: "low", state: "active", onset_ns: 1 };
+  return steps.map((step) => {
+    if (Array.isArray(step)) open.putAll(step.map((each) => ({ ...base, ...each })));
+    else open.put({ ...base, ...step });
+    return open.list().map((alarm) => alarm.id).join(" ");
+  });
+}"""
+
+
+async def test_alarms_come_in_any_order(run: Run) -> None:
+    steps: list[object] = [
+        {"id": "a", "sequence": 1},
+        {"id": "b", "sequence": 0, "priority": "high"},
+        {"id": "b", "sequence": 2, "priority": "high", "state": "acknowledged"},
+        {"id": "b", "sequence": 1, "priority": "high", "state": "active"},  # late: it is known better
+        {"id": "a", "sequence": 2, "state": "inactive"},
+        {"id": "a", "sequence": 1},  # late: it has ended
+        [{"id": "c", "sequence": 0}],  # the whole list, after a break: b has ended meanwhile
+    ]
+    assert await run("alarms", ALARMS, steps) == ["a", "b a", "a b", "a b", "b", "b", "c"]
+
+
+async def test_ward_is_sorted_by_urgency_and_names_as_people_count(run: Run) -> None:
+    patients = [
+        {"patient": "bed-10", "state": "normal"},
+        {"patient": "bed-2", "state": "normal"},
+        {"patient": "bed-3", "state": "high", "alarm": {"state": "acknowledged"}},
+        {"patient": "bed-4", "state": "high", "alarm": {"state": "active"}},
+        {"patient": "bed-5", "state": "silent"},
+        {"patient": "bed-6", "state": "medium", "alarm": {"state": "latched"}},
+    ]
+    found = await run("order", "(order, list) => [order.byUrgency(list), order.counts(list)]", patients)
+    assert found[0] == ["bed-4", "bed-3", "bed-6", "bed-5", "bed-2", "bed-10"]
+    assert found[1] == [["high", 2], ["medium", 1], ["silent", 1], ["normal", 2]]
+
+
+async def test_trends_know_the_events_before_and_after(run: Run) -> None:
+    function = """(data) => {
+      const one = new data.TrendData();
+      one.putAll({ t_ns: [0, 5e9], heart_rate_bpm: [70, null], fused: [0.1, 0.9], decision: ["normal", "abnormal"] });
+      one.put({ startMs: 10_000, heartRate: 88, fused: 0.2, decision: "normal" });
+      one.put({ startMs: 10_000, heartRate: 1, fused: 0.2, decision: "normal" }); // twice
+      one.putEvents([{ t_ns: 9e9, end_ns: null, label: "b" }, { t_ns: 5e9, end_ns: 6e9, label: "a" }]);
+      const asked = [[5000, 1], [5000, -1], [7000, 1], [7000, -1], [9100, 1]];
+      const names = asked.map(([ms, way]) => one.event(ms, way)?.label ?? null);
+      return [names, one.points.length, one.words()];
+    }"""
+    names, points, words = await run("trend_data", function)
+    assert names == ["b", None, "b", "a", None]
+    assert points == 3
+    assert words == "Heart rate within the last hour from 70 to 88; 1 of 3 windows abnormal"
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("2026-11-21T17:30:00.250Z", 1_795_282_200_250),
+        ("1795282200250000000", 1_795_282_200_250),
+        ("1795282200250", 1_795_282_200_250),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+async def test_a_moment_stands_in_the_address_in_any_form(run: Run, text: str, ms: int | None) -> None:
+    assert await run("format", "(format, text) => format.parseTime(text)", text) == ms
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/", ["ward", {}]),
+        ("/patients/bed%2B7", ["patient", {"patient": "bed+7"}]),
+        ("/patients/%E0%A4%A", ["missing", {}]),
+        ("/recordings/abc", ["recording", {"recording": "abc"}]),
+        ("/alarms/", ["missing", {}]),
+        ("/signin", ["signin", {}]),
+    ],
+)
+async def test_addresses_lead_to_their_views(run: Run, path: str, route: list[object]) -> None:
+    function = """(routes, path) => { const found = routes.match(path, "?t=1"); return [found.name, found.params]; }"""
+    assert await run("routes", function, path) == route
+
+
+async def test_every_address_that_the_page_knows_is_served(run: Run) -> None:
+    function = """(routes, paths) => paths.map((path) => routes.match(path).name)"""
+    names = await run("routes", function, [path.replace("{", "").replace("}", "") for path in page.ADDRESSES])
+    assert "missing" not in names
+    assert len(set(names)) == len(page.ADDRESSES)
+
+
+async def test_waits_between_tries_grow_to_a_limit(run: Run) -> None:
+    function = """(backoff) => {
+      const one = new backoff.Backoff();
+      const waits = Array.from({ length: 9 }, () => one.next(1));
+      one.reset();
+      return [waits, one.next(0)];
+    }"""
+    waits, again = await run("backoff", function)
+    assert waits == [500, 1000, 2000, 4000, 8000, 15000, 15000, 15000, 15000]
+    assert again == 250
+
+
+async def test_a_slow_machine_draws_in_bands_and_a_fast_one_in_one(run: Run) -> None:
+    function = """(bands, intervals) => {
+      const one = new bands.Bands();
+      const drawn = new Array(12).fill(0);
+      let before = 0;
+      for (const [interval, frames] of intervals) {
+        for (let at = 0; at < frames; at++) {
+          one.next(interval);
+          for (let place = 0; place < 12; place++) drawn[place] += one.has(place, 12);
+        }
+        before = one.count;
+      }
+      return [before, Math.min(...drawn) > 0];
+    }"""
+    assert await run("bands", function, [[16, 200]]) == [1, True]
+    assert await run("bands", function, [[60, 200]]) == [4, True]
+    assert await run("bands", function, [[60, 200], [16, 5000]]) == [1, True]
