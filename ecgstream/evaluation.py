@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
@@ -50,6 +50,14 @@ class Judged:
     verdicts: dict[str, list[Verdict]] = field(default_factory=dict)
     urgent: dict[str, list[Urgent]] = field(default_factory=dict)
     alerts: dict[str, list[Alert]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> "Judged":
+        """Of some records, before anything was judged."""
+        judged = cls()
+        for name in names:
+            judged.verdicts[name], judged.urgent[name], judged.alerts[name] = [], [], []
+        return judged
 
     def note(self, read: Verdict | Urgent | Alert) -> None:
         """Note a message, unless it tells of a patient who was replayed before and is silent now."""
@@ -233,7 +241,7 @@ async def judge_on_kafka(
     ------
     EcgStreamError : when verdicts do not come, or come twice
     """
-    judged = Judged(*({record.name: [] for record in records} for _ in range(3)))
+    judged = Judged.of(record.name for record in records)
     expected = sum(windows_in(record) for record in records)
     service = Service(asyncio.Event(), CollectorRegistry())
     settings = ReplaySettings(

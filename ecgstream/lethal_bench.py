@@ -202,7 +202,7 @@ def _flutters(plan: LethalPlan, draw: np.random.Generator) -> list[_Onset]:
     for number in range(plan.phases):
         at = begins[number % len(begins)]
         since = max(end for end in ends if end <= at)
-        before = min(round(draw.uniform(*BEFORE_S) * record.fs_hz), at - since - int(draw.integers(record.fs_hz)))
+        before = min(round(draw.uniform(*BEFORE_S) * record.fs_hz), at - since - round(draw.uniform(0, 1) * record.fs_hz))
         samples = record.samples[at - before : at + round(AFTER_S * record.fs_hz)]
         onsets.append(_onset(f"flutter-{number:03d}", record, samples, before))
     return onsets
@@ -250,4 +250,5 @@ def _noise_floor(record: Record) -> npt.NDArray[np.float64]:
     block = round(BLOCK_S * record.fs_hz)
     steps = np.diff(record.samples.astype(np.float64), axis=0)
     blocks = steps[: len(steps) // block * block].reshape(-1, block, steps.shape[1])
-    return np.maximum(np.percentile(blocks.std(axis=1), QUIETEST, axis=0) / np.sqrt(2), MIN_NOISE)
+    quiet = np.percentile(blocks.std(axis=1), QUIETEST, axis=0)
+    return np.asarray(np.maximum(quiet / np.sqrt(2), MIN_NOISE), np.float64)

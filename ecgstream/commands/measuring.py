@@ -210,6 +210,7 @@ def _alert_chaos(
 ) -> dict[str, object]:
     from alerting.rules import load_rules
     from alerting.settings import AlertingSettings
+    from detector.offline import verdicts_in
     from detector.settings import DetectorSettings
     from ecgstream.alert_chaos import AlertChaosPlan, run_alert_chaos
     from ecgstream.evaluation import judged_each, judged_here
@@ -219,7 +220,7 @@ def _alert_chaos(
 
     folder = records_folder(data, load(ProcessSettings))
     records = load_records(names_of(record or [], folder), folder)
-    recordings = list(judged_each(load(DetectorSettings), judged_here, records))
+    recordings = [verdicts_in(told) for told in judged_each(load(DetectorSettings), judged_here, records)]
     plan = AlertChaosPlan(kills=faults, seed=seed, patients=patients)
     return run(run_alert_chaos(plan, recordings, load_rules(load(AlertingSettings).rules)))
 

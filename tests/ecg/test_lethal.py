@@ -1,0 +1,179 @@
+"""Looks: the rules at their limits, on signals made for them."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ecg.lethal import LOOK_S, MIN_USUAL_LOOKS, Measured, Sign, UsualSwing, judge, measure
+from ecg.records import Int16Array
+
+GAIN = 200.0
+RNG = np.random.default_rng(5)
+
+
+def beat(seconds: npt.NDArray[np.float64], width_s: float, height: float) -> npt.NDArray[np.float64]:
+    return height * np.exp(-((seconds / width_s) ** 2))
+
+
+def ecg(
+    beats_s: npt.NDArray[np.float64],
+    *,
+    fs_hz: float = 360.0,
+    seconds: float = LOOK_S,
+    width_s: float = 0.02,
+    height: float = 1.0,
+    dip: float = 0.0,
+) -> npt.NDArray[np.float64]:
+    """One lead in mV: a spike for each beat, a dip behind it, and noise of 10 uV."""
+    t = np.arange(round(seconds * fs_hz)) / fs_hz
+    lead = RNG.normal(0, 0.01, len(t))
+    for at in beats_s:
+        lead += beat(t - at, width_s, height) - beat(t - at - 3 * width_s, 2 * width_s, dip)
+    return lead
+
+
+def look(*leads: npt.NDArray[np.float64], fs_hz: float = 360.0) -> Measured:
+    return measure(
+        raw(*leads),
+        fs_hz=fs_hz,
+        gain=np.full((1, len(leads)), GAIN),
+        baseline=np.full((1, len(leads)), 100, np.int64),
+    )[0]
+
+
+def raw(*leads: npt.NDArray[np.float64]) -> Int16Array:
+    return np.rint(np.stack(leads, axis=1)[None] * GAIN + 100).astype(np.int16)
+
+
+def kind(sign: Sign | None) -> str | None:
+    return None if sign is None else sign.kind
+
+
+def used_to(*swing_mv: float) -> UsualSwing:
+    return UsualSwing(swing_mv=swing_mv, looks=30)
+
+
+SINUS = np.arange(0.3, LOOK_S, 0.8)
+NONE = np.empty(0)
+
+
+@pytest.mark.parametrize("fs_hz", [100.0, 128.0, 250.0, 250.5, 360.0, 500.0, 1000.0])
+def test_a_rhythm_shows_nothing_and_becomes_usual(fs_hz: float) -> None:
+    usual = UsualSwing()
+    for _ in range(MIN_USUAL_LOOKS):
+        usual, sign = judge(
+            look(ecg(SINUS, fs_hz=fs_hz), ecg(SINUS, fs_hz=fs_hz, height=0.5), fs_hz=fs_hz), usual, None
+        )
+        assert sign is None
+    assert usual.looks == MIN_USUAL_LOOKS
+    assert usual.swing_mv == pytest.approx((0.95, 0.47), rel=0.15)
+    assert usual.quiet_mv() == pytest.approx((0.19, 0.095), rel=0.15)
+    assert UsualSwing.load(usual.dump()) == usual
+
+
+def test_no_qrs_in_any_lead_is_asystole() -> None:
+    usual, sign = judge(look(ecg(NONE), ecg(NONE)), used_to(1.0, 0.5), None)
+    assert sign is not None
+    assert (sign.kind, sign.value, sign.limit, sign.unit) == ("asystole", 4.0, 4.0, "s")
+    assert (sign.from_s, sign.to_s) == (0.0, 4.0)
+    assert usual == used_to(1.0, 0.5), "nothing is learned from silence"
+
+
+@pytest.mark.parametrize("at_s", [0.05, 1.0, 2.0, 3.9])
+def test_one_qrs_in_one_lead_is_no_asystole(at_s: float) -> None:
+    one = ecg(np.array([at_s]), height=0.5)
+    assert judge(look(ecg(NONE), one), used_to(1.0, 0.5), None)[1] is None
+
+
+def test_p_waves_alone_are_asystole() -> None:
+    waves = ecg(SINUS, width_s=0.05, height=0.12)
+    assert kind(judge(look(waves), used_to(1.0), None)[1]) == "asystole"
+
+
+def test_while_nothing_is_usual_silence_must_be_deeper() -> None:
+    waves = ecg(SINUS, width_s=0.03, height=0.15)
+    assert judge(look(waves), UsualSwing(), None)[1] is None
+    assert kind(judge(look(waves), used_to(1.0), None)[1]) == "asystole"
+    assert kind(judge(look(ecg(NONE)), UsualSwing(), None)[1]) == "asystole"
+
+
+def test_a_line_that_does_not_move_is_a_lead_that_is_off() -> None:
+    off = np.full(LOOK_S * 360, 5.0)
+    assert judge(look(off, off), used_to(1.0, 1.0), None)[1] is None
+    assert judge(look(off, ecg(SINUS)), used_to(1.0, 1.0), None)[1] is None
+    measured = look(off, ecg(NONE))
+    assert measured.judged == 1
+    usual, sign = judge(measured, used_to(1.0, 1.0), None)
+    assert kind(sign) == "asystole", "what is left of the signal shows no beat"
+    assert usual == used_to(1.0, 1.0)
+
+
+def test_a_wave_without_rest_is_flutter() -> None:
+    t = np.arange(LOOK_S * 360) / 360
+    usual, sign = judge(look(np.sin(2 * np.pi * 4.5 * t) + RNG.normal(0, 0.01, len(t))), used_to(1.0), None)
+    assert sign is not None
+    assert sign.kind == "ventricular_flutter"
+    assert sign.value < sign.limit
+    assert usual.looks == 30
+
+
+QRS = beat(np.arange(-10, 15) / 100, 0.02, 1.0).astype(np.float32)
+
+
+def tachycardia(**changes: Any) -> Measured:
+    beats = np.arange(0.4, LOOK_S - 0.3, 0.45) if "beats" not in changes else changes.pop("beats")
+    return look(ecg(beats, **({"width_s": 0.04, "height": -1.0} | changes)))
+
+
+def test_five_strange_beats_alike_steady_and_fast_are_tachycardia() -> None:
+    _, sign = judge(tachycardia(), used_to(1.0), QRS)
+    assert sign is not None
+    assert (sign.kind, sign.limit, sign.unit) == ("ventricular_tachycardia", 100.0, "/min")
+    assert sign.value == pytest.approx(60 / 0.45, rel=0.02)
+    assert 0 < sign.from_s < sign.to_s < LOOK_S
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"width_s": 0.02, "height": 1.0, "dip": 0.0},  # the usual QRS, only faster
+        {"beats": np.arange(0.4, 3.7, 0.65)},  # 92/min
+        {"beats": np.array([0.4, 0.85, 1.3, 1.75])},  # four
+        {"beats": np.array([0.4, 0.75, 1.3, 1.65, 2.2, 2.55, 3.1])},  # not steady
+    ],
+    ids=["usual", "slow", "four", "unsteady"],
+)
+def test_short_of_any_of_that_it_is_none(other: dict[str, Any]) -> None:
+    assert judge(tachycardia(**other), used_to(1.0), QRS)[1] is None
+
+
+def test_beats_of_many_shapes_are_left_to_the_windows() -> None:
+    leads = [
+        ecg(np.array([at]), width_s=width, height=height, dip=dip)
+        for at, width, height, dip in zip(
+            np.arange(0.4, 3.5, 0.45), (0.05, 0.02, 0.07) * 3, (-1.0, -1.0, 1.0) * 3, (-0.8, 0.9, 0.8) * 3, strict=False
+        )
+    ]
+    assert judge(look(np.sum(leads, axis=0)), used_to(1.0), QRS)[1] is None
+
+
+def test_without_a_usual_qrs_none_is_strange() -> None:
+    assert judge(tachycardia(), used_to(1.0), None)[1] is None
+
+
+def test_an_artefact_moves_what_is_usual_only_a_little() -> None:
+    usual, _ = judge(look(ecg(SINUS, height=50.0)), used_to(1.0), None)
+    assert usual.swing_mv[0] == pytest.approx(1 + 1 / 30, abs=1e-3)
+
+
+def test_a_look_is_measured_alike_in_any_batch() -> None:
+    leads = [ecg(SINUS), ecg(NONE), ecg(SINUS, height=2.0)]
+    batch = np.concatenate([raw(lead) for lead in leads])
+    together = measure(batch, fs_hz=360.0, gain=np.full((3, 1), GAIN), baseline=np.full((3, 1), 100, np.int64))
+    for one, lead in zip(together, leads, strict=True):
+        alone = look(lead)
+        assert np.array_equal(one.signal, alone.signal)
+        assert np.array_equal(one.swing_mv, alone.swing_mv)
+        assert (one.leakage, one.peaks.tolist()) == (alone.leakage, alone.peaks.tolist())
