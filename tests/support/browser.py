@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, ConsoleMessage, Page, expect
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from ecgstream.chromium import chromium as headless_chromium
 from ecgstream.chromium import program
@@ -21,6 +21,7 @@ PATIENCE_MS = 40_000.0  # far beyond what a slow machine needs: reaching it is a
 DESKTOP = (1440, 900)
 PHONE = (390, 844)
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
+LEAST_INK = 200  # pixels: more than a letter has
 _ANSWERED = re.compile(r"Failed to load resource: the server responded with a status of (\d{3})")
 
 
@@ -108,8 +109,28 @@ async def shot(page: Page, name: str, *, whole: bool = False) -> Path:
     whole : what is below the fold, too
     """
     path = ARTEFACTS / f"{name}.png"  # Playwright makes the folder
+    if whole:
+        await page.evaluate("scrollTo(0, 0)")  # what stays at the window's edge is drawn where the window is
     await page.screenshot(path=path, full_page=whole, animations="disabled")
     return path
+
+
+_INKED = """(canvas, least) => new Promise(done => {
+  const look = () => {
+    const { width, height } = canvas;
+    const pixels = width && height
+      ? new Uint32Array(canvas.getContext("2d").getImageData(0, 0, width, height).data.buffer)
+      : new Uint32Array(1);
+    pixels.reduce((sum, pixel) => sum + (pixel !== pixels[0]), 0) >= least ? done() : setTimeout(look, 50);
+  };
+  look();
+})"""
+
+
+async def drawn(canvas: Locator) -> None:
+    """Return once something is drawn on a canvas."""
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        await canvas.evaluate(_INKED, LEAST_INK)
 
 
 async def violations(page: Page) -> list[str]:

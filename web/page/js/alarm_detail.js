@@ -25,7 +25,7 @@ export class AlarmDetail {
     this.heading = h("h2", { id: "alarm-heading", tabindex: "-1" });
     this.patient = h("a", { class: "patient" });
     this.about = h("p", { class: "about" });
-    this.strip = h("div", { class: "paper", tabindex: "0", role: "group", "aria-label": "Strip" });
+    this.strip = h("div", { class: "strip-paper", tabindex: "0", role: "group", "aria-label": "Strip" });
     this.prints = h("p", { class: "prints" });
     this.why = h("dl", { class: "why" });
     this.life = h("ol", { class: "life" });

@@ -24,7 +24,7 @@ export class RecordingStrip {
     this.reasons = h("p", { class: "reasons" });
     this.slider = h("input", { type: "range", min: 0, max: Math.max(0, Math.ceil(result.seconds - SECONDS)), step: 1, "aria-label": "Place in the recording" });
     this.slider.addEventListener("input", () => this.#to(Number(this.slider.value)));
-    this.box = h("div", { class: "paper", tabindex: "0", role: "group", "aria-label": "Strip" });
+    this.box = h("div", { class: "strip-paper", tabindex: "0", role: "group", "aria-label": "Strip" });
     this.node = h(
       "section",
       { class: "card recording-strip", "aria-label": "ECG" },

@@ -251,7 +251,7 @@ export function soundDialog() {
     h("button", { class: "button", type: "button", onclick: () => only.mute(minutes) }, `${minutes} min`),
   );
   const unmute = h("button", { class: "button", type: "button", onclick: () => only.mute(0) }, "Sound again");
-  const muting = h("div", { class: "sound-row", role: "group", "aria-label": "Mute for" }, mutes, unmute);
+  const muting = h("div", { class: "sound-row", role: "group", "aria-label": "Mute for" }, h("span", {}, "Mute for:"), mutes, unmute);
   const volume = h("input", { type: "range", id: "sound-volume", min: 0.1, max: 1, step: 0.05, value: only.volume });
   volume.addEventListener("change", () => (only.volume = Number(volume.value)));
   const tries = URGENCY.map((priority) =>
