@@ -52,6 +52,7 @@ class WebSettings(BaseSettings):
     url : the address under which people open the page; needed where it listens on more than this machine
     state : folder of the uploaded recordings and their reports; None means ``web`` in the user's state directory
     tokens : TOML file of who may come with which token (``web/safety/tokens.py``)
+    start_token : where nobody has set up how people sign in: draw a token of an admin at every start, and log it
     session_secret : what sessions are signed with; None means a new one at each start, which ends all sessions
     session_hours : how long a session lasts, h
     oidc_issuer : address of the OpenID Connect provider, as it names itself
@@ -81,6 +82,7 @@ class WebSettings(BaseSettings):
     url: Annotated[str, AfterValidator(_origin)] | None = None
     state: Path | None = None
     tokens: Path | None = None
+    start_token: bool = False
     session_secret: SecretStr | None = Field(default=None, min_length=32)
     session_hours: float = Field(default=12.0, gt=0.0, le=168.0)
     oidc_issuer: str | None = Field(default=None, pattern=r"^https?://\S+$")
@@ -108,6 +110,11 @@ class WebSettings(BaseSettings):
     def _agree(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("ECGSTREAM_WEB_TLS_CERT and ECGSTREAM_WEB_TLS_KEY go together: set both or none")
+        if self.start_token and (self.tokens is not None or self.oidc_issuer is not None):
+            raise ValueError(
+                "ECGSTREAM_WEB_START_TOKEN is for a service in which nobody else can sign in: leave it out beside "
+                "ECGSTREAM_WEB_TOKENS or ECGSTREAM_WEB_OIDC_ISSUER"
+            )
         if self.oidc_issuer and not (self.oidc_client_id and self.oidc_roles and self.url):
             raise ValueError(
                 "ECGSTREAM_WEB_OIDC_ISSUER needs ECGSTREAM_WEB_OIDC_CLIENT_ID, ECGSTREAM_WEB_OIDC_ROLES and "
@@ -129,7 +136,7 @@ class WebSettings(BaseSettings):
     @property
     def signs_in(self) -> bool:
         """Whether people must say who they are."""
-        return self.tokens is not None or self.oidc_issuer is not None
+        return self.tokens is not None or self.oidc_issuer is not None or self.start_token
 
     @property
     def encrypted(self) -> bool:

@@ -9,7 +9,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
-OURS = ("topics", "detector", "alerting", "producer")
+OURS = ("topics", "detector", "alerting", "web", "producer")
 
 _VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
 

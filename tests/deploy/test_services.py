@@ -28,7 +28,7 @@ from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = pytest.mark.broker
 
-LASTING = ("detector", "alerting", "producer")
+LASTING = ("detector", "alerting", "web", "producer")
 
 
 @pytest.fixture(scope="module")

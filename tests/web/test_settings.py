@@ -46,6 +46,7 @@ def test_on_a_network_it_has_an_address_that_people_open(tmp_path: Path) -> None
         ({"trusted_proxies": "10.0.0.0/8,nobody"}, "nobody"),
         ({"tls_cert": Path("a.pem")}, "set both or none"),
         ({"oidc_issuer": "https://login.example.org"}, "needs ECGSTREAM_WEB_OIDC_CLIENT_ID"),
+        (OIDC | {"start_token": True}, "leave it out beside"),
         (OIDC | {"oidc_roles": "cardiology=boss"}, "with a role of viewer, responder, admin"),
     ],
 )

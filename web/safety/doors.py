@@ -5,18 +5,21 @@ from dataclasses import dataclass
 from secrets import token_urlsafe
 from typing import Literal
 
+import structlog
 from starlette.responses import Response
 
 from ops.clock import Clock
 from web.access import Caller
 from web.safety.oidc import Provider
 from web.safety.sessions import Errands, Session, Sessions
-from web.safety.tokens import read_tokens
+from web.safety.tokens import TokenEntry, Tokens, hash_of, new_token, read_tokens
 from web.settings import WebSettings
 
 LOCAL = Caller(name="local", role="admin")  # whoever sits at this machine, when nobody need sign in
 Auth = Literal["off", "token", "oidc", "both"]
 Way = Literal["nobody", "local", "token", "session"]
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,11 @@ class Doors:
         secret = settings.session_secret.get_secret_value() if settings.session_secret else token_urlsafe(32)
         self._clock = clock
         self._tokens = read_tokens(settings.tokens) if settings.tokens else None
+        if settings.start_token:
+            token = new_token()
+            self._tokens = Tokens([TokenEntry(name="admin", role="admin", sha256=hash_of(token))])
+            # The one secret that is ever logged, because that was asked for; it ends with this process.
+            log.warning("web_start_token", token=token, signs_in_at=f"{settings.url}/signin")
         self.provider = Provider(settings) if settings.oidc_issuer else None
         self.sessions = Sessions(secret=secret, hours=settings.session_hours, clock=clock)
         self.errands = Errands(secret)
