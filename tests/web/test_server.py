@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from httpx import AsyncClient
+from prometheus_client import CollectorRegistry
 
 from ecg.errors import EcgStreamError
 from tests.support.waiting import until
 from tests.web.parts import make_parts
+from tests.web.safety.keys import write_tokens
 from web.app import make_app
 from web.server import HEADERS_BYTES, HurriedProtocol, Server
 from web.settings import WebSettings
@@ -24,10 +26,10 @@ REQUEST = b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path, **settings: Any) -> AsyncIterator[int]:
+async def serving(folder: Path, *, registry: CollectorRegistry | None = None, **settings: Any) -> AsyncIterator[int]:
     """A server at work; gives its port."""
     configured = WebSettings(_env_file=None, **settings)
-    server = Server(make_app(make_parts(folder, settings=configured)), configured)
+    server = Server(make_app(make_parts(folder, settings=configured, registry=registry)), configured)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         work = asyncio.create_task(server.serve([listener]))
         await until(lambda: server.ready or work.done())
@@ -71,17 +73,11 @@ async def test_nobody_says_what_serves(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("trusted", "status"), [(None, 429), ("192.0.2.0/24", 429), ("127.0.0.1", 200)])
 async def test_only_a_trusted_proxy_says_whom_it_speaks_for(tmp_path: Path, trusted: str | None, status: int) -> None:
-    settings = {"trusted_proxies": trusted, "reads_per_minute": 1, "tokens": tokens_file(tmp_path)}
+    settings = {"trusted_proxies": trusted, "reads_per_minute": 1, "tokens": write_tokens(tmp_path / "tokens.toml")}
     async with serving(tmp_path, **settings) as port, AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         for address, expected in (("198.51.100.1", 200), ("198.51.100.2", status)):
             answer = await client.get("/api/v1/health", headers={"X-Forwarded-For": address})
             assert answer.status_code == expected
-
-
-def tokens_file(folder: Path) -> Path:
-    from tests.web.safety.keys import write_tokens
-
-    return write_tokens(folder / "tokens.toml")
 
 
 def test_a_certificate_that_cannot_be_used_is_told(tmp_path: Path) -> None:
