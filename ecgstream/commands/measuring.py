@@ -43,6 +43,22 @@ def bench_capacity(
     _tell(run(run_capacity(plan)), json)
 
 
+@bench.command("latency")
+def bench_latency(
+    *,
+    patients: Annotated[int, typer.Option(min=1, metavar="N", help="Live patients.")] = 20,
+    duration: Annotated[float, typer.Option(min=10, metavar="S", help="Seconds of record time of each.")] = 60.0,
+    record: Record = None,
+    data: Data = None,
+    json: Json = None,
+) -> None:
+    """How soon a verdict can be read after its last sample: what capacity measures, at real pace and with few patients.
+
+    For samples on their way to a browser see live.
+    """
+    bench_capacity(patients=patients, duration=duration, speed="1", record=record, data=data, json=json)
+
+
 @bench.command("page")
 def bench_page(
     *,
