@@ -25,7 +25,7 @@ from alerting.metrics import AlertingMetrics
 from ops.clock import Clock
 
 SHORTEST_REST_S = 0.01  # what should be due and is not must not keep a processor busy
-POLL_S = 1.0  # another process may have filled the outbox
+POLL_S = 5.0  # another process may have filled the outbox; this one says so
 LOOK_EVERY_S = 5.0  # how old the gauges may be
 PURGE_EVERY_S = 3600.0
 DATABASE_WAIT_S = 0.2  # after the first failure of the database; doubled after each further one, up to
@@ -109,7 +109,7 @@ class Courier:
         self._metrics = metrics
         self._clock = clock
         self._new = asyncio.Event()
-        self._leaving = False
+        self._left = asyncio.Event()
         self._backlog = Backlog(waiting=0, dead=0, oldest_ns=None)
         self._looked_s: float | None = None
         self._purged_s: float | None = None
@@ -124,7 +124,7 @@ class Courier:
 
     def leave(self) -> None:
         """Finish the call that is under way, and return."""
-        self._leaving = True
+        self._left.set()
         self._new.set()
 
     async def run(self) -> None:
@@ -132,12 +132,12 @@ class Courier:
         # Not waited for: a call that hangs must not keep the service from ending.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"deliver-{self.name}")
         try:
-            while not self._leaving:
+            while not self._left.is_set():
                 try:
                     await self._step()
                 except Exception as error:  # noqa: BLE001 # whatever it was: the next alarm must go out
                     log.warning("delivery_begins_again", channel=self.name, error=type(error).__name__)
-                    await self._rest(POLL_S)
+                    await self._rest(POLL_S, unless=self._left)
         finally:
             self._thread.submit(self._sender.close)
             self._thread.submit(self._outbox.close)
@@ -155,7 +155,8 @@ class Courier:
         if claim.delivery is not None:
             await self._deliver(claim.delivery, claim.failures)
         elif not claim.expired:
-            await self._rest(POLL_S if claim.until_ns is None else (claim.until_ns - self._clock.now_ns()) / NS)
+            wait_s = POLL_S if claim.until_ns is None else (claim.until_ns - self._clock.now_ns()) / NS
+            await self._rest(wait_s, unless=self._left if claim.closed else self._new)
 
     async def _deliver(self, delivery: Delivery, failures: int) -> None:
         try:
@@ -232,10 +233,10 @@ class Courier:
         oldest_ns = self._backlog.oldest_ns
         return 0.0 if oldest_ns is None else max(0.0, (self._clock.now_ns() - oldest_ns) / NS)
 
-    async def _rest(self, wait_s: float) -> None:
-        """Until something new comes, at most so long."""
+    async def _rest(self, wait_s: float, *, unless: asyncio.Event) -> None:
+        """So long, unless something happens."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._new.wait(), min(max(wait_s, SHORTEST_REST_S), POLL_S))
+            await asyncio.wait_for(unless.wait(), min(max(wait_s, SHORTEST_REST_S), POLL_S))
 
     async def _patiently(self, work: Callable[[], ResultT]) -> ResultT:
         """Do something with the database, again and again while it cannot be done now."""

@@ -32,12 +32,14 @@ class Claim:
     ----------
     delivery : to send now; None to wait
     until_ns : for how long, wall time, ns UTC; None while nothing waits
+    closed : nothing new can go out before then, either
     failures : how often the channel has failed since it last answered
     expired : messages that have just become too old
     """
 
     delivery: Delivery | None = None
     until_ns: int | None = None
+    closed: bool = False
     failures: int = 0
     expired: int = 0
 
@@ -99,13 +101,13 @@ class Outbox:
                 _ahead(state.closed_until_ns, now_ns, 2 * round(max(self._channel.retry_max_s, 3600.0) * NS)),
             )
             if until_ns > now_ns:
-                return Claim(until_ns=until_ns)
+                return Claim(until_ns=until_ns, closed=True)
             head, expired = self._head(connection, now_ns)
             if head is None:
                 return Claim(until_ns=self._soonest(connection), expired=expired)
             paced_ns = self._paced(state.paced_ns, now_ns)
             if paced_ns is None:
-                return Claim(until_ns=state.paced_ns + self._interval_ns - 60 * NS, expired=expired)
+                return Claim(until_ns=state.paced_ns + self._interval_ns - 60 * NS, closed=True, expired=expired)
             connection.execute(
                 update(deliveries).where(deliveries.c.id == head.id).values(attempts=deliveries.c.attempts + 1)
             )
@@ -214,9 +216,13 @@ class Outbox:
 
     def _locked(self, connection: Connection) -> Row[Any]:
         """The channel's row, which nobody else can change until the transaction ends."""
-        fresh = {"name": self._name, "held_until_ns": 0, "failures": 0, "closed_until_ns": 0, "paced_ns": 0}
-        connection.execute(self._insert(channels).values(fresh).on_conflict_do_nothing())
-        return connection.execute(select(channels).where(channels.c.name == self._name).with_for_update()).one()
+        query = select(channels).where(channels.c.name == self._name).with_for_update()
+        found = connection.execute(query).one_or_none()
+        if found is None:
+            fresh = {"name": self._name, "held_until_ns": 0, "failures": 0, "closed_until_ns": 0, "paced_ns": 0}
+            connection.execute(self._insert(channels).values(fresh).on_conflict_do_nothing())
+            found = connection.execute(query).one()
+        return found
 
     def _set(self, connection: Connection, **values: str | int | None) -> None:
         connection.execute(update(channels).where(channels.c.name == self._name).values(**values))

@@ -1,4 +1,4 @@
-"""The commands about delivering alarms: what waits or is dead, and the channels."""
+"""The commands about delivering alarms: what waits or is dead, the channels, and what delivering costs the alarms."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -92,3 +92,25 @@ def channels(
         {"name": name, "kind": channel.kind, "deliveries": stand.get(name)} for name, channel in sorted(found.items())
     ]
     write_json({"channels": told, "tested": test}, json)
+
+
+def bench_alarms(
+    *,
+    alarms_per_hour: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="Alarms that start.")] = 10_000,
+    duration: Annotated[float, typer.Option(min=10, metavar="S", help="Seconds of each of the two runs.")] = 120.0,
+    slow: Annotated[float, typer.Option(min=0, max=9, metavar="S", help="Seconds a call of the slow channel.")] = 5.0,
+    json: Json = None,
+) -> None:
+    """Raise alarms without channels, then with a good, a slow and a dead one, on a broker of its own, and measure."""
+    from ecgstream.alarm_bench import AlarmBenchPlan, run_alarms
+    from ecgstream.running import STDOUT, run, write_json
+    from ecgstream.settings import ProcessSettings, load
+    from ops.logging import configure_logging
+
+    configure_logging(service="bench", level="warning", form=load(ProcessSettings).log_format)
+    report = run(run_alarms(AlarmBenchPlan(alarms_per_hour=alarms_per_hour, duration_s=duration, slow_s=slow)))
+    if json != STDOUT:
+        for name in ("without_channels", "with_channels"):
+            for figure, value in report[name].items():
+                typer.echo(f"{name.replace('_', ' ')}, {figure}: {value}")
+    write_json(report, json)
