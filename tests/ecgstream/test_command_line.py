@@ -29,6 +29,8 @@ CALLED = {
     "export": [],
     "evaluate": ["--data", "--records", "--annotator", "--path", "--disturb", "--html", "--json"],
     "bench capacity": ["--patients", "--duration", "--json"],
+    "bench latency": ["--patients", "--duration", "--json"],
+    "bench live": ["--patients", "--clients", "--duration", "--json"],
     "bench models": ["--records", "--keep", "--json"],
     "compare fit": ["--data", "--seeds", "--workers"],
     "compare score": ["--data", "--records", "--json"],

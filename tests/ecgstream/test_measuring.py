@@ -7,6 +7,7 @@ import pytest
 
 from ecg.errors import EcgStreamError
 from ecg.wfdb_files import TOY_NAME, toy_record
+from ecgstream import live_bench
 from ecgstream.bench import CapacityPlan, run_capacity
 from ecgstream.chaos import ChaosPlan, run_chaos
 
@@ -21,6 +22,20 @@ def test_capacity_counts_every_window_once(tmp_path: Path) -> None:
     assert report["kernel_cpu_ms_per_window"] > 0
     assert report["detector_cpu_s"] > 0
     assert set(report["latency_ms"]) == {"p50", "p99", "p999", "max"}
+
+
+def test_many_browsers_are_told_of_every_alarm_and_fast_ones_have_every_sample(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(live_bench, "WARM_S", 1.0)
+    plan = CapacityPlan(patients=4, duration_s=6, records=[TOY_NAME], data=tmp_path)
+    report = asyncio.run(live_bench.run_live(plan, clients=10))
+    assert report["clients"] == {"fast": 9, "slow": 1}
+    assert report["frames"] > 9 * 4
+    assert report["fast_clients"]["samples_not_received"] == report["fast_clients"]["without_samples"] == 0
+    alarms = report["alarms"]
+    assert alarms["messages"] > 0
+    assert (alarms["lost"], alarms["doubled"], alarms["streams_without_hello"]) == (0, 0, 0)
 
 
 def test_no_window_is_no_measurement(tmp_path: Path) -> None:
