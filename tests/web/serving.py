@@ -24,15 +24,15 @@ from web.settings import WebSettings
 
 
 @contextlib.asynccontextmanager
-async def serving(kafka: KafkaSettings, folder: Path, *, alarms: bool = False) -> AsyncIterator[str]:
-    """The address of a web service, with alerting beside it where ``alarms`` says so."""
+async def serving(kafka: KafkaSettings, folder: Path, *, alarms: bool = False, **web: Any) -> AsyncIterator[str]:
+    """The address of a web service, with alerting beside it where ``alarms`` says so; ``web`` is set."""
     (port,) = free_ports(1)
     stop, started = asyncio.Event(), asyncio.Event()
     settings = AlertingSettings(_env_file=None, alarm_db=SecretStr(f"sqlite:///{folder / 'alarms.sqlite'}"))
     works = [
         service.run(
             kafka,
-            WebSettings(_env_file=None, port=port, state=folder / "web"),
+            WebSettings(_env_file=None, port=port, state=folder / "web", **web),
             DetectorSettings(_env_file=None),
             settings,
             stop,
