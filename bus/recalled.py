@@ -53,11 +53,6 @@ def end_of(chunk: Chunk) -> int:
     return base_of(chunk) + Grid(exact_rate(chunk.fs_hz)).offset_ns(chunk.end_index)
 
 
-def overlaps(chunk: Chunk, from_ns: int, to_ns: int) -> bool:
-    """Whether a chunk has something of a stretch."""
-    return chunk.start_ns < to_ns and end_of(chunk) > from_ns
-
-
 def same_stream(one: Chunk, other: Chunk) -> bool:
     """Whether two chunks are of one stream under one setting of its clock."""
     return _source(one) == _source(other) and abs(base_of(one) - base_of(other)) <= CLOCK_TOLERANCE_NS

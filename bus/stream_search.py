@@ -10,14 +10,13 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from bus.recalled import overlaps, same_stream
-from bus.samples import MAX_CHUNK_S, Chunk
+from bus.recalled import end_of, same_stream
+from bus.samples import Chunk
 from ecg.errors import EcgStreamError
 
 STEP = 256  # messages: the first look back; each further one reaches four times as far
 NEAR = 1024  # messages that are read rather than halved once more
 LATE_NS = 1_000_000_000  # a chunk that comes later than that behind its successor is late for the detector, too
-EARLY_NS = round(MAX_CHUNK_S * 1e9) + LATE_NS  # a chunk that began so long before a time has nothing of it
 MAX_STREAMS = 100  # of one patient, tried one after the other
 
 
@@ -68,14 +67,14 @@ class Pieces(Generic[T]):
     Attributes
     ----------
     same_stream : whether two are of one stream under one setting of its clock
-    overlaps : whether one has something of a stretch of time
+    end_ns : where one ends, ns UTC
     """
 
     same_stream: Callable[[T, T], bool]
-    overlaps: Callable[[T, int, int], bool]
+    end_ns: Callable[[T], int]
 
 
-CHUNKS = Pieces(same_stream=same_stream, overlaps=overlaps)
+CHUNKS = Pieces(same_stream=same_stream, end_ns=end_of)
 
 
 async def find(log: PatientLog[Chunk], from_ns: int, to_ns: int) -> list[Chunk]:
@@ -142,12 +141,12 @@ async def _search(
         return not pieces.same_stream(piece, stream) or piece.start_ns > stream.start_ns + LATE_NS
 
     def before(piece: T) -> bool:
-        return not pieces.same_stream(piece, stream) or piece.start_ns <= from_ns - EARLY_NS
+        return not pieces.same_stream(piece, stream) or pieces.end_ns(piece) <= from_ns - LATE_NS
 
     last = await _boundary(log, newest, before)
     hits = []
     async for found in log.scan(log.beginning if last is None else last.offset + 1, stop):
-        if pieces.overlaps(found.piece, from_ns, to_ns):
+        if found.piece.start_ns < to_ns and pieces.end_ns(found.piece) > from_ns:
             hits.append(found.piece)
         elif found.piece.start_ns >= to_ns + LATE_NS and pieces.same_stream(found.piece, stream):
             break

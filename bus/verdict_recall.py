@@ -1,5 +1,6 @@
 """Reading back the verdicts on a patient, by the time of the recording: ``ecg.windows`` is their store."""
 
+from operator import attrgetter
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -80,11 +81,7 @@ def _same_stream(one: _Stored, other: _Stored) -> bool:
     return one.stream_start_ns == other.stream_start_ns
 
 
-def _overlaps(one: _Stored, from_ns: int, to_ns: int) -> bool:
-    return one.start_ns < to_ns and one.end_ns > from_ns
-
-
-_VERDICTS = Pieces(same_stream=_same_stream, overlaps=_overlaps)
+_VERDICTS = Pieces(same_stream=_same_stream, end_ns=attrgetter("end_ns"))
 
 
 def _stored(_: bytes, value: bytes | None) -> _Stored | None:
