@@ -13,6 +13,7 @@ import { Sheet } from "./sheet.js";
 
 const EVENT_AT = 0.3; // of the width: where a moment that is looked at lies
 const LEAST_ROOM_PX = 260;
+const PHONE_PX = 560;
 
 export class PatientPaper {
   live = true;
@@ -34,7 +35,8 @@ export class PatientPaper {
     this.#trace = trace;
     this.#changed = changed;
     this.#nowMs = nowMs;
-    const mmPerS = kept("mm_per_s", 25);
+    // A window of five seconds at 25 mm/s is wider than a phone.
+    const mmPerS = kept("mm_per_s", innerWidth < PHONE_PX ? 12.5 : 25);
     const mmPerMv = kept("mm_per_mv", 10);
     this.sheet.scale = this.sheet.scale.with({
       mmPerS: SPEEDS_MM_S.includes(mmPerS) ? mmPerS : 25,

@@ -14,6 +14,7 @@ const TOAST_MS = 6000;
 const CONNECTIONS = {
   connecting: "Connecting",
   live: "Live",
+  catching: "Catching up",
   lagging: "Kafka does not answer",
   lost: "Connection lost",
   off: "Signed out",

@@ -5,11 +5,19 @@ import { OpenAlarms } from "./alarms.js";
 import { Backoff } from "./backoff.js";
 
 const ASK_MS = 5000;
+const FORGET_MS = 3_600_000;
+// How the server stands with Kafka, as the states of the page and in words.
+const LINES = { connected: "live", catching_up: "catching", waiting: "lagging" };
+const TROUBLES = {
+  catching_up: "the server reads what it has missed",
+  waiting: "Kafka does not answer: what comes next is waited for",
+};
 
 /**
  * The live data. Events:
  *
- * "state"     `state` has changed: "connecting", "live", "lagging" (Kafka does not answer), "lost", "off"
+ * "state"     `state` has changed: "connecting", "live", "catching" (the server reads what it has missed), "lagging"
+ *             (Kafka does not answer), "lost", "off"
  * "patients"  `patients` has changed
  * "alarms"    the open alarms have changed; `detail` is the alarm that was told, null for a whole list
  * "verdict"   `detail` is a verdict
@@ -96,13 +104,23 @@ export class Live extends EventTarget {
   }
 
   #line(kafka) {
-    this.trouble = kafka === "connected" ? "" : "Kafka does not answer: what comes next is waited for";
-    this.#become(kafka === "connected" ? "live" : "lagging");
+    this.trouble = TROUBLES[kafka] ?? "";
+    this.#become(LINES[kafka] ?? "live");
   }
 
   #summaries(list) {
     for (const each of list) this.patients.set(each.patient, each);
+    this.#forget();
     this.#tell("patients");
+  }
+
+  /** Who was heard an hour before who was heard last is no longer on the ward, as the server has it. */
+  #forget() {
+    let newest = 0;
+    for (const { last_wall_ms } of this.patients.values()) newest = Math.max(newest, last_wall_ms ?? 0);
+    for (const [id, { last_wall_ms, open_alarms }] of this.patients) {
+      if (last_wall_ms !== null && newest - last_wall_ms > FORGET_MS && open_alarms === 0) this.patients.delete(id);
+    }
   }
 
   #cut() {
@@ -126,8 +144,10 @@ export class Live extends EventTarget {
       if (this.state !== "live") this.#become("connecting");
     } catch (error) {
       if (!this.#wanted || error.status === 401) return;
-      this.trouble = error.message;
-      this.#become(error instanceof Problem && error.status === 503 ? "lagging" : "lost");
+      const there = error instanceof Problem && error.status === 503;
+      const line = /catching up/.test(error.message) ? "catching_up" : "waiting";
+      this.trouble = there ? TROUBLES[line] : error.message;
+      this.#become(there ? LINES[line] : "lost");
     }
   }
 

@@ -187,8 +187,8 @@ class Ward {
       this.#note.dataset.note = note;
       replace(this.#note, NOTES[note]());
     }
-    const broken = live.state === "lost" || live.state === "lagging";
-    say(this.#trouble, broken && summaries.length ? `What is shown is no longer live: ${live.trouble || "trying again"}` : "");
+    const broken = ["lost", "lagging", "catching"].includes(live.state);
+    say(this.#trouble, broken && summaries.length ? `Not live: ${live.trouble || "trying again"}` : "");
   }
 
   #noteOf(live, summaries) {
@@ -197,6 +197,7 @@ class Ward {
     }
     if (live.state === "lagging") return "kafka";
     if (live.state === "lost") return "lost";
+    if (live.state === "catching") return "catching";
     return live.caughtUp ? "empty" : "loading";
   }
 
@@ -226,6 +227,7 @@ class Ward {
 const NOTES = {
   none: () => null,
   loading: () => loading("Asking who is on the ward"),
+  catching: () => loading("The server reads what it has missed"),
   empty: () =>
     empty(
       "No patient has been heard yet",
