@@ -1,13 +1,15 @@
 """Streams for the tests: signals, and ways to cut them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from bus.samples import Chunk
 from detector.looks import DueLook
 from detector.stream import Due, DueWindow
-from ecg.records import Int16Array, exact_rate
+from ecg.records import Int16Array, Record, exact_rate
+from ecg.wfdb_files import toy_record
 from ecg.windows import Grid
 
 START_NS = 1_700_000_000_000_000_000
@@ -68,3 +70,13 @@ def facts(due: Due) -> tuple[object, ...]:
         due.duplicate_samples,
         due.clock_jump_ns,
     )
+
+
+def stopped(cut_s: float, seconds: float) -> Record:
+    """The excerpt of record 208, cut to its noise floor for the last part."""
+    record = toy_record()
+    at = round(cut_s * record.fs_hz)
+    samples = record.samples[: round(seconds * record.fs_hz)].copy()
+    noise = np.random.default_rng(3).normal(0, 2, samples[at:].shape)
+    samples[at:] = np.rint(samples[at - 1] + noise)
+    return replace(record, name="p", samples=samples)

@@ -6,14 +6,15 @@ from dataclasses import replace
 import pytest
 
 from alerting.rules import load_rules
-from bus.messages import Beat, BeatClass
-from detector.offline import verdicts_of
+from bus.messages import Beat, BeatClass, Urgent
+from detector.offline import told_of, verdicts_of
 from detector.scorer import scorer_of
 from detector.settings import DetectorSettings
 from ecg.wfdb_files import toy_record
 from ecgstream.evaluation import Judged, alerts_of, compare, judge_on_kafka, windows_in
 from ecgstream.local_system import LocalSystem
 from tests.alerting.verdicts import urgent, verdict
+from tests.detector.streams import stopped
 
 CHUNKS_MS = (100, 250, 777)
 
@@ -70,6 +71,14 @@ async def test_the_verdicts_through_kafka_are_the_offline_ones_for_any_chunk_len
             assert (found.urgent, found.urgent_different) == (0, 0)
             told = judged.alerts[patient.name]
             assert told == alerts_of(judged.verdicts[patient.name], load_rules()) != [], "the service is its core"
+        # A heart that stops: the looks tell the same on either path, and it is one alarm, whichever topic leads.
+        heart = replace(stopped(8.3, 24), name="heart")
+        judged = await judge_on_kafka([heart], system.kafka, chunk_ms=250, check=system.check, done=lambda _: None)
+        seen = [each for each in told_of(heart, scorer) if isinstance(each, Urgent)]
+        found = compare(Judged(urgent={"heart": seen}), judged)
+        assert (found.urgent, found.urgent_different) == (12, 0)
+        started = [alert.condition for alert in judged.alerts["heart"] if alert.phase == "start"]
+        assert started.count("asystole") == 1
     finally:
         await system.end()
     assert counted["windows"] == len(CHUNKS_MS) * windows_in(record)
