@@ -85,8 +85,7 @@ async def receiving(log: AlertLog, *, secret: str) -> AsyncIterator[str]:
     log : notes each message whose signature is good
     secret : shared with the sender
     """
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(log.add, secret))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), _handler(log.add, secret))
     thread = threading.Thread(target=server.serve_forever, name="receiver", daemon=True)
     thread.start()
     try:
@@ -94,6 +93,13 @@ async def receiving(log: AlertLog, *, secret: str) -> AsyncIterator[str]:
     finally:
         await asyncio.to_thread(server.shutdown)
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Nothing: a caller that was killed leaves its call half done, and the next one makes it anew."""
 
 
 def _handler(take: Callable[[bytes], None], secret: str) -> type[BaseHTTPRequestHandler]:
