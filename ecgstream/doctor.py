@@ -57,6 +57,7 @@ async def examine(
         ("models", lambda: _models(detector)),
         ("data", lambda: _data(process)),
         ("alarm history", lambda: _alarm_history(alerting)),
+        ("alarm channels", lambda: _alarm_channels(alerting)),
     ]
     findings = [await _tried(name, check) for name, check in checks]
     return findings + await _kafka(kafka)
@@ -162,6 +163,21 @@ async def _alarm_history(settings: AlertingSettings) -> Finding:
         return f"{counts['alarms']} alarms, {counts['alarm_events']} messages, {counts['actions']} actions"
 
     return Finding(check="alarm history", ok=True, found=f"{shown(url)}: {await asyncio.to_thread(looked)}")
+
+
+async def _alarm_channels(settings: AlertingSettings) -> Finding:
+    from alerting.delivery.channels import load_channels
+    from alerting.delivery.senders import sender_of
+    from alerting.history.database import address
+    from ops.clock import SystemClock
+
+    channels = load_channels(settings.channels)
+    url = address(settings.alarm_db.get_secret_value() if settings.alarm_db else None)
+    for name, channel in channels.items():
+        sender = await asyncio.to_thread(sender_of, name, channel, clock=SystemClock(), database=url)
+        await asyncio.to_thread(sender.close)
+    told = ", ".join(f"{name} ({channel.kind})" for name, channel in channels.items())
+    return Finding(check="alarm channels", ok=True, found=told or "none: alarms stay on the topic and in the history")
 
 
 async def _kafka(settings: KafkaSettings) -> list[Finding]:

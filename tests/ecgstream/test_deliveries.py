@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fhir.resources.R4B.observation import Observation
 
 from alerting.delivery.channels import load_channels
+from alerting.fhir_reading import alert_of
 from alerting.history.database import address
 from bus.messages import Alert
 from ops.clock import SystemClock
@@ -100,3 +102,10 @@ def test_without_a_file_there_are_no_channels(
     monkeypatch.setenv("ECGSTREAM_ALARM_DB", f"sqlite:///{tmp_path}/none.sqlite")
     assert status_of(["alarms", "channels"]) == 0
     assert capsys.readouterr().out == "no channel: ECGSTREAM_ALERTING_CHANNELS names them\n"
+
+
+@pytest.mark.usefixtures("named")
+def test_export_as_fhir_has_where_each_alarm_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["alarms", "export", "--format", "fhir"]) == 0
+    exported = [Observation.model_validate_json(line) for line in capsys.readouterr().out.splitlines()]
+    assert {alert_of(each).id for each in exported} == {"p1/a", "p1/b", "p1/c"}

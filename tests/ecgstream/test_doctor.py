@@ -26,9 +26,12 @@ async def found(
     detector: DetectorSettings = DETECTOR,
     health_port: int = 0,
     alarm_db: str | None = None,
+    channels: Path | None = None,
 ) -> dict[str, Finding]:
     process = ProcessSettings(_env_file=None, data_dir=tmp_path, health_port=health_port)
-    alerting = AlertingSettings.model_validate({"ECGSTREAM_ALARM_DB": alarm_db or f"sqlite:///{tmp_path}/a.sqlite"})
+    alerting = AlertingSettings.model_validate(
+        {"ECGSTREAM_ALARM_DB": alarm_db or f"sqlite:///{tmp_path}/a.sqlite", "channels": channels}
+    )
     return {finding.check: finding for finding in await examine(process, kafka, detector, alerting)}
 
 
@@ -99,3 +102,17 @@ async def test_the_alarm_history(tmp_path: Path) -> None:
     assert not gone.ok
     assert "postgresql://ada:***@127.0.0.1:1/alarms" in gone.found
     assert gone.remedy == "see that it runs, and that ECGSTREAM_ALARM_DB names it"
+
+
+async def test_the_alarm_channels(tmp_path: Path) -> None:
+    none = (await found(tmp_path))["alarm channels"]
+    assert (none.ok, none.found) == (True, "none: alarms stay on the topic and in the history")
+    file = tmp_path / "channels.toml"
+    file.write_text(f'[channels.archive]\nkind = "fhir"\nfile = "{tmp_path}/alarms.ndjson"\n')
+    there = (await found(tmp_path, channels=file))["alarm channels"]
+    assert (there.ok, there.found) == (True, "archive (fhir)")
+    file.write_text('[channels.x]\nkind = "webhook"\nurl = "https://h.example/hunter2"\nsecret = "hunter2"\n')
+    wrong = (await found(tmp_path, channels=file))["alarm channels"]
+    assert not wrong.ok
+    assert wrong.remedy == "take a longer one, at random"
+    assert "hunter2" not in wrong.found
