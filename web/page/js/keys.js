@@ -3,6 +3,8 @@
 import { keep, kept } from "./kept.js";
 
 const PAIR_MS = 1000;
+// What a slider takes.
+const MOVES = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"]);
 
 export class Keys {
   #shortcuts = new Map();
@@ -63,7 +65,7 @@ export class Keys {
 /** Whether what has the focus wants the key itself. */
 function takes(target, key) {
   if (!(target instanceof HTMLElement)) return false;
-  if (target.isContentEditable || target.closest("[data-own-keys]")) return true;
+  if (target.isContentEditable || (MOVES.has(key) && target.closest("[data-own-keys]"))) return true;
   if (key === " " || key === "Enter") return target.matches("button, a[href], summary, input, select, textarea");
   return target.matches("textarea, select, input:not([type=checkbox]):not([type=radio]):not([type=button])");
 }

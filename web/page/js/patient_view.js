@@ -238,6 +238,7 @@ export class PatientView {
   /** What is on the paper has changed. */
   #shown() {
     const { live, sheet, filtered } = this.paper;
+    if (live) this.calipers.show(false); // what sweeps away cannot be measured
     this.tools.show({ live, scale: sheet.scale, filtered, calipers: this.calipers.shown });
     const { fromMs, toMs } = this.paper.range();
     const middle = (fromMs + toMs) / 2;
@@ -268,7 +269,7 @@ export class PatientView {
 
   #measure() {
     const shown = !this.calipers.shown;
-    if (shown && this.paper.live) this.paper.toggle(); // what sweeps away cannot be measured
+    if (shown && this.paper.live) this.paper.toggle();
     this.calipers.show(shown);
     this.#shown();
   }

@@ -10,6 +10,7 @@ const LEFT = 34; // for the numbers
 const RATES = { top: 14, bottom: 78 };
 const SCORES = { top: 90, bottom: 124 };
 const STEP_MS = 60_000;
+const SPAN_STEP_MS = 300_000;
 const NAMES = ["trace", "quiet", "line", "text", "accent", "high", "medium", "low", "information", "shade-edge", "surface"];
 
 export class Trends {
@@ -56,9 +57,9 @@ export class Trends {
     this.#toMs = toMs;
     this.#frame = frame;
     const oldest = this.data.points[0]?.ms ?? toMs;
-    // What has been recorded fills the width, five minutes at least, an hour at most.
+    // What has been recorded fills the width, in steps: a scale that creeps cannot be read.
     const told = toMs - Math.min(oldest, frame.fromMs);
-    this.#spanMs = [300_000, 900_000, 1_800_000].find((span) => told < span) ?? HOUR_MS;
+    this.#spanMs = Math.min(Math.ceil(told / SPAN_STEP_MS) * SPAN_STEP_MS, HOUR_MS);
     const context = this.#context;
     context.clearRect(0, 0, this.#width, HEIGHT);
     this.#axes();
