@@ -29,6 +29,16 @@ _WHEN_GONE = """id => {
   };
   new MutationObserver(look).observe(list, { childList: true });
 }"""
+# The browser has no screen to show notifications on, and the page is always looked at.
+_KEEP_NOTIFICATIONS = """
+  globalThis.told = [];
+  document.hasFocus = () => false;
+  globalThis.Notification = class extends EventTarget {
+    static permission = "default";
+    static async requestPermission() { return (this.permission = "granted"); }
+    constructor(title, options) { super(); told.push(JSON.stringify([title, options])); }
+  };
+"""
 _COUNT_TONES = """
   const start = OscillatorNode.prototype.start;
   globalThis.tones = 0;
@@ -95,7 +105,7 @@ async def test_silence_has_an_end_and_can_be_taken_back(live_ward: LiveWard, wat
     await page.goto(f"{live_ward.url}/alarms?patient=201")
     alarm = await alarm_of(page, "201", "atrial fibrillation")
     await alarm.locator(".pick").click()
-    await page.get_by_role("button", name="Silence for 5 minutes").click()
+    await page.get_by_role("button", name="Silence for 5 min", exact=True).click()
     await expect(alarm.locator(".standing")).to_have_text(re.compile(r"Silenced by local until \d\d:\d\d:\d\d"))
     await expect(page.locator(".life")).to_contain_text("Silenced until")
     await shot(page, "desk-silenced")
@@ -166,6 +176,10 @@ async def test_sound_is_off_until_asked_for_and_can_be_muted(live_ward: LiveWard
     await page.add_init_script(_COUNT_TONES)
     await page.goto(f"{live_ward.url}/alarms")
     await expect(waiting(page).first).to_be_visible()
+    pulses = (
+        "import('/assets/js/bursts.js').then(({ burst }) => ['high', 'medium', 'low'].map(each => burst(each).length))"
+    )
+    assert await page.evaluate(pulses) == [10, 3, 2]  # IEC 60601-1-8, table 3
     assert await page.evaluate("tones") == 0
     await page.get_by_role("button", name="Turn sound on").click()
     dialog = page.get_by_role("dialog", name="Sound of alarms")
@@ -177,6 +191,31 @@ async def test_sound_is_off_until_asked_for_and_can_be_muted(live_ward: LiveWard
     await expect(dialog.locator(".sound-state")).to_have_text(re.compile(r"Muted until \d\d:\d\d:\d\d"))
     await page.keyboard.press("Escape")
     await expect(dialog).to_have_count(0)
+
+
+async def test_notification_tells_no_name_unless_allowed(live_ward: LiveWard, watched: OpenPage) -> None:
+    page = (await watched()).page
+    await page.add_init_script(_KEEP_NOTIFICATIONS)
+    await page.goto(f"{live_ward.url}/alarms?patient=203")
+    alarm = await alarm_of(page, "203", "atrial fibrillation")
+    await page.get_by_role("button", name="Turn sound on").click()
+    await page.get_by_label("Tell of high and medium alarms").check()
+    await page.keyboard.press("Escape")
+    await alarm.locator(".pick").click()
+
+    async def sounds_anew() -> None:
+        await page.get_by_role("button", name="Silence for 1 min", exact=True).click()
+        await expect(alarm.locator(".standing")).to_contain_text("Silenced by")
+        await page.locator(".detail").get_by_role("button", name="Sound again").click()
+
+    await sounds_anew()
+    told = await value(page, "told.find(each => each.includes('atrial fibrillation'))")
+    assert "203" not in told
+    await page.locator(".desk-sound .button").click()
+    await page.get_by_label("Show the patient's name").check()
+    await page.keyboard.press("Escape")
+    await sounds_anew()
+    await value(page, "told.find(each => each.includes('atrial fibrillation') && each.includes('203'))")
 
 
 async def test_filter_is_kept_in_the_address(live_ward: LiveWard, watched: OpenPage) -> None:

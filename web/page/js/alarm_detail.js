@@ -99,7 +99,7 @@ export class AlarmDetail {
     const minutes = SILENCE_MIN.map((each) =>
       h(
         "button",
-        { class: "button", type: "button", "aria-label": `Silence for ${each} minutes`, onclick: () => ask("silence", each) },
+        { class: "button", type: "button", "aria-label": `Silence for ${each} min`, onclick: () => ask("silence", each) },
         `${each} min`,
       ),
     );
@@ -138,7 +138,7 @@ export class AlarmDetail {
 
   async #showStrip(alarm) {
     this.#stripOf = alarm.id;
-    replace(this.strip, h("p", { class: "quiet" }, "Fetching the strip…"));
+    replace(this.strip, h("p", { class: "quiet" }, "The strip comes as soon as it is there: some seconds after the alarm's start."));
     replace(this.prints);
     let strip;
     try {
@@ -146,7 +146,7 @@ export class AlarmDetail {
     } catch (error) {
       if (this.alarm?.id !== alarm.id) return;
       this.#stripOf = null; // tried again with the next news of the alarm
-      replace(this.strip, h("p", { class: "quiet" }, `No strip: ${error.message}`));
+      if (error.name !== "AbortError") replace(this.strip, h("p", { class: "quiet" }, `No strip: ${error.message}`));
       return;
     }
     if (this.alarm?.id !== alarm.id) return;
@@ -169,15 +169,12 @@ export class AlarmDetail {
     const mine = `${alarm.id} ${alarm.sequence}`;
     if (mine === this.#lifeOf) return;
     this.#lifeOf = mine;
-    let told;
+    let told = { events: [], actions: [], missing: 0 };
+    let failed = null;
     try {
       told = await get("/alarms/life", { id: alarm.id });
     } catch (error) {
-      if (this.#lifeOf === mine) {
-        replace(this.life);
-        say(this.lifeNote, error.message);
-      }
-      return;
+      failed = error.message;
     }
     if (this.#lifeOf !== mine) return;
     // The history is written a moment after the topic: what is known from there is put behind it.
@@ -192,7 +189,7 @@ export class AlarmDetail {
       ),
     );
     replace(this.life, rows);
-    const notes = [];
+    const notes = failed ? [failed] : [];
     if (told.missing) notes.push(`${told.missing} earlier messages are not in the history`);
     if (refused) notes.push(`${refused} commands changed nothing`);
     say(this.lifeNote, notes.join("; "));

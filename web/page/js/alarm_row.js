@@ -54,8 +54,9 @@ export class AlarmRow {
     const action = this.answers.asked(this.alarm.id);
     this.acknowledge.hidden = !waits(this.alarm) || !this.may();
     mark(this.acknowledge, "aria-disabled", action === null ? null : "true");
-    mark(this.acknowledge, "aria-label", `Acknowledge: ${this.alarm.label}, ${this.alarm.patient}`);
-    say(this.acknowledge, action === null ? "Acknowledge" : asked(action));
+    const words = action === null ? "Acknowledge" : asked(action);
+    mark(this.acknowledge, "aria-label", `${words}: ${this.alarm.label}, ${this.alarm.patient}`);
+    say(this.acknowledge, words);
     this.node.classList.toggle("asked", action !== null);
     say(this.note, this.answers.failed(this.alarm.id) ?? "");
   }

@@ -23,11 +23,12 @@ export function mount(root, shell, route) {
 class Desk {
   #rows = new Map(); // by alarm id
   #past = new PastAlarms();
-  #strips = new Strips();
   #leave = new AbortController();
+  #strips;
 
   constructor(root, shell, route) {
     this.shell = shell;
+    this.#strips = new Strips(shell.live, this.#leave.signal);
     this.answers = new Answers(shell);
     this.chosen = route.query.id ?? null;
     const first = () => {
