@@ -11,13 +11,19 @@ from rich.text import Text
 from bus import topics
 from bus.clients import KafkaReader
 from bus.interfaces import Received
-from bus.messages import Alert, Verdict
+from bus.messages import Alert, Urgent, Verdict
 from bus.settings import KafkaSettings
 from ecgstream.running import Printer
-from ecgstream.wording import PRIORITY_STYLES, STYLES, alert_line, verdict_line
+from ecgstream.wording import PRIORITY_STYLES, STYLES, alert_line, urgent_line, verdict_line
 from ops.signals import stop_on_signals
 
-TOPICS = {"windows": topics.WINDOWS, "anomalies": topics.ANOMALIES, "alerts": topics.ALERTS}
+TOPICS = {
+    "windows": topics.WINDOWS,
+    "anomalies": topics.ANOMALIES,
+    "urgent": topics.URGENT,
+    "alerts": topics.ALERTS,
+}
+KINDS: dict[str, type[Verdict | Urgent | Alert]] = {"alerts": Alert, "urgent": Urgent}  # verdicts on all others
 POLL_MS = 200  # how soon Ctrl-C is heard
 
 log = structlog.get_logger(__name__)
@@ -51,9 +57,8 @@ async def follow(kafka: KafkaSettings, topic: str, *, patient: str | None, from_
 def _show(message: Received, topic: str, *, patient: str | None, as_json: bool, console: Console) -> None:
     if message.value is None:  # a compacted topic's mark that a key is gone
         return
-    kind = Alert if topic == "alerts" else Verdict
     try:
-        read = kind.model_validate_json(message.value)
+        read = KINDS.get(topic, Verdict).model_validate_json(message.value)
     except ValidationError as error:
         log.warning("not readable", partition=message.partition, offset=message.offset, error=str(error))
         return
@@ -63,5 +68,7 @@ def _show(message: Received, topic: str, *, patient: str | None, as_json: bool, 
         sys.stdout.write(message.value.decode() + "\n")
     elif isinstance(read, Alert):
         console.print(Text(alert_line(read), style=PRIORITY_STYLES[read.priority]), soft_wrap=True)
+    elif isinstance(read, Urgent):
+        console.print(Text(urgent_line(read), style=PRIORITY_STYLES["high"]), soft_wrap=True)
     else:
         console.print(Text(verdict_line(read), style=STYLES[read.decision]), soft_wrap=True)

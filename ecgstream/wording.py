@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, get_args
 
-from bus.messages import AlarmPhase, Alert, Verdict
+from bus.messages import AlarmPhase, Alert, Urgent, Verdict
 
 if TYPE_CHECKING:
     from alerting.delivery.channels import AnyChannel
@@ -34,6 +34,11 @@ def verdict_line(verdict: Verdict) -> str:
         f"{time_of(verdict.start_ns)}  {verdict.patient:<12} {verdict.decision:<8} {score}  "
         f"{rate_of(verdict.heart_rate_bpm)}  {reasons}"
     ).rstrip()
+
+
+def urgent_line(urgent: Urgent) -> str:
+    """An urgent message as one line."""
+    return f"{time_of(urgent.end_ns)}  {urgent.patient:<12} URGENT {'; '.join(urgent.reasons)}, lead {urgent.lead}"
 
 
 def alert_line(alert: Alert) -> str:

@@ -24,6 +24,7 @@ class Followed(StrEnum):
 
     WINDOWS = "windows"
     ANOMALIES = "anomalies"
+    URGENT = "urgent"
     ALERTS = "alerts"
 
 

@@ -10,7 +10,7 @@ from bus import topics
 from bus.clients import KafkaPublisher
 from bus.interfaces import Outgoing
 from bus.settings import KafkaSettings
-from tests.alerting.verdicts import verdict
+from tests.alerting.verdicts import urgent, verdict
 from tests.ecgstream.commands import start
 
 pytestmark = pytest.mark.broker
@@ -25,13 +25,13 @@ async def publish(settings: KafkaSettings, *patients: str) -> None:
         await publisher.send(Outgoing(topic=settings.topic(topics.WINDOWS), key=b"x", value=b"not a verdict"))
 
 
-def follow(settings: KafkaSettings, directory: Path, *words: str, lines: int) -> list[str]:
+def follow(settings: KafkaSettings, directory: Path, *words: str, lines: int, topic: str = "windows") -> list[str]:
     """The first lines that the command prints; then it is asked to end."""
     environment = {
         "ECGSTREAM_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "ECGSTREAM_TOPIC_PREFIX": settings.topic_prefix,
     }
-    with start("subscribe", "windows", *words, directory=directory, environment=environment) as process:
+    with start("subscribe", topic, *words, directory=directory, environment=environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         read = [process.stdout.readline() for _ in range(lines)]
@@ -77,3 +77,11 @@ async def test_a_reader_that_leaves_ends_it_without_a_word(
         await publish(settings, "p2")
         assert process.wait(timeout=60) == 0
         assert "Error" not in process.stderr.read()
+
+
+async def test_what_is_urgent_has_a_line_of_its_own(settings: KafkaSettings, tmp_path: Path) -> None:
+    async with KafkaPublisher(settings) as publisher:
+        topic = settings.topic(topics.URGENT)
+        await publisher.send(Outgoing(topic=topic, key=b"p1", value=urgent(8).to_bytes()))
+    (line,) = follow(settings, tmp_path, "--from-beginning", lines=1, topic="urgent")
+    assert line == "2023-11-14 22:13:28.000Z  p1           URGENT no QRS in 4 s, lead MLII\n"
