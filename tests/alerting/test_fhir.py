@@ -90,6 +90,7 @@ def test_an_alarm_that_has_ended_is_final() -> None:
     told = alert(phase="end", state="inactive", end_ns=alert().onset_ns + 1_000_000_000)
     read = observation_of(told)
     assert read.status == "final"
+    assert read.effectivePeriod is not None
     assert read.effectivePeriod.end is not None
 
 

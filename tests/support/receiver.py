@@ -1,10 +1,12 @@
 """A real HTTP server of the tests' own, that answers as it is told and remembers what came."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +38,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    """A receiver on a free port, until the end of ``with``."""
+def receiving(certificate: Path | None = None) -> Iterator[Receiver]:
+    """A receiver on a free port, until the end of ``with``; with a certificate and its key it speaks HTTPS."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -60,7 +62,12 @@ def receiving() -> Iterator[Receiver]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver = Receiver(f"http://127.0.0.1:{server.server_port}")
+    scheme = "http"
+    if certificate is not None:
+        scheme, trusted = "https", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        trusted.load_cert_chain(certificate)
+        server.socket = trusted.wrap_socket(server.socket, server_side=True)
+    receiver = Receiver(f"{scheme}://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import URL
@@ -157,6 +158,25 @@ def test_two_who_take_turns_deliver_each_message_once(url: URL, boxes: dict[str,
     assert sorted(order) == sorted((message.id, message.sequence) for message in messages)
     for alarm in {alarm for alarm, _ in order}:
         assert [sequence for which, sequence in order if which == alarm] == list(range(6))
+
+
+def test_many_at_once_deliver_each_message_once(url: URL, boxes: dict[str, Outbox]) -> None:
+    messages = [told(str(number % 4), number // 4) for number in range(40)]
+    filled(url, {"x": ALL}, messages)
+    boxes |= {holder: outbox(url, ALL, holder=holder) for holder in "abc"}
+    order: list[tuple[str, int]] = []
+
+    def work(holder: str) -> None:
+        while len(order) < len(messages):
+            if (delivery := boxes[holder].claim(NOW_NS).delivery) is not None:
+                order.append((delivery.alarm, delivery.sequence))
+                boxes[holder].delivered(delivery, NOW_NS)
+
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(work, boxes))
+    assert sorted(order) == sorted((message.id, message.sequence) for message in messages)
+    for alarm in {alarm for alarm, _ in order}:
+        assert [sequence for which, sequence in order if which == alarm] == list(range(10))
 
 
 def test_the_rate_limit_holds_over_restarts_and_keeps_the_order(url: URL, boxes: dict[str, Outbox]) -> None:

@@ -1,6 +1,7 @@
 """What each kind of channel sends, on real servers and files."""
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,12 @@ from alerting.history.strip_store import StripStore
 from alerting.strips import AlarmStrip
 from bus.messages import Alert
 from ops.clock import SystemClock
-from tests.alerting.delivery.boxes import NOW_NS, filled, told
+from tests.alerting.delivery.boxes import NOW_NS, filled, told, webhook
 from tests.alerting.history.entries import CLUSTER
-from tests.support.receiver import Receiver
+from tests.support.receiver import Receiver, receiving
 
 CLOCK = SystemClock()
+TLS = Path(__file__).resolve().parents[2] / "support" / "tls"
 
 
 @pytest.fixture
@@ -101,6 +103,30 @@ def test_how_long_a_server_asks_to_be_left_alone(header: str | None, expected: f
     with pytest.raises(ChannelDownError) as judged:
         judge(503, retry_after=header, server="s")
     assert judged.value.retry_after_s == expected
+
+
+def test_a_server_that_does_not_answer_in_time(receiver: Receiver, database: URL) -> None:
+    free = threading.Event()
+    receiver.answer = lambda _: 200 if free.wait(60) else 500
+    sender = sender_of("x", webhook(receiver.url, timeout_s=0.1), clock=CLOCK, database=database)
+    with pytest.raises(ChannelDownError, match="does not answer: timed out"):
+        sender.send(delivery(told("a")))
+    free.set()
+    sender.close()
+
+
+def test_a_server_is_believed_by_its_certificate_alone(database: URL) -> None:
+    with receiving(TLS / "broker.pem") as server:
+        for ca, taken in (("ca.pem", True), ("other-ca.pem", False), (None, False)):
+            channel = webhook(server.url, ca_file=None if ca is None else TLS / ca)
+            sender = sender_of("x", channel, clock=CLOCK, database=database)
+            if taken:
+                sender.send(delivery(told("a")))
+            else:
+                with pytest.raises(ChannelDownError, match="CERTIFICATE_VERIFY_FAILED"):
+                    sender.send(delivery(told("a")))
+            sender.close()
+        assert len(server.calls) == 1
 
 
 def test_apprise_tells_an_alarm_in_words(receiver: Receiver, database: URL) -> None:
