@@ -75,7 +75,7 @@ def address(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     settings = KafkaSettings(
         _env_file=None, bootstrap_servers=kafka, topic_prefix=f"test-{uuid.uuid4().hex[:12]}.", partitions=1
     )
-    much = dict.fromkeys(BUDGETS, 1_000_000)  # what is tried here is not how much one may ask for
+    much: dict[str, Any] = dict.fromkeys(BUDGETS, 1_000_000)  # what is tried here is not how much one may ask for
     found: Future[str] = Future()
     stop = asyncio.Event()
 
@@ -120,7 +120,7 @@ def test_the_service_answers_as_its_document_says(document: Any, mode: Generatio
             phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
         )
         @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
-        def ask(case: schemathesis.Case) -> None:
+        def ask(case: schemathesis.Case[Any]) -> None:
             if "patient" in case.path_parameters:
                 case.path_parameters["patient"] = "p1"  # who is there: the answer says more than that nobody is
             case.call_and_validate(headers=bearer("admin"), checks=CHECKS, timeout=60)

@@ -73,7 +73,11 @@ async def test_nobody_says_what_serves(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("trusted", "status"), [(None, 429), ("192.0.2.0/24", 429), ("127.0.0.1", 200)])
 async def test_only_a_trusted_proxy_says_whom_it_speaks_for(tmp_path: Path, trusted: str | None, status: int) -> None:
-    settings = {"trusted_proxies": trusted, "reads_per_minute": 1, "tokens": write_tokens(tmp_path / "tokens.toml")}
+    settings: dict[str, Any] = {
+        "trusted_proxies": trusted,
+        "reads_per_minute": 1,
+        "tokens": write_tokens(tmp_path / "tokens.toml"),
+    }
     async with serving(tmp_path, **settings) as port, AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         for address, expected in (("198.51.100.1", 200), ("198.51.100.2", status)):
             answer = await client.get("/api/v1/health", headers={"X-Forwarded-For": address})

@@ -58,7 +58,7 @@ class Provider:
         if self.algorithm == "HS256":
             return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(CLIENT_SECRET))
         own = RSAKey.import_key(key)
-        rsa = own if self.own_key else RSAKey.generate_key(2048, {"kid": own.kid})
+        rsa = own if self.own_key else RSAKey.generate_key(2048, {"kid": str(own.kid)})
         return jwt.encode({"alg": "RS256", "kid": own.kid}, claims, rsa)
 
 
@@ -83,7 +83,6 @@ def running_provider() -> Iterator[Provider]:
     server = werkzeug.serving.make_server("localhost", 0, app, threaded=True)
     provider = Provider(url=f"http://localhost:{server.server_port}")
 
-    @app.after_request
     def spoilt(response: flask.Response) -> flask.Response:
         if flask.request.path != "/oauth2/token":
             return response
@@ -96,6 +95,7 @@ def running_provider() -> Iterator[Provider]:
             response.set_data(json.dumps(answer))
         return response
 
+    app.after_request(spoilt)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

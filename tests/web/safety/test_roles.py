@@ -74,6 +74,7 @@ def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
     """Every route with each of its methods, as it is written."""
     for route in app.routes:
         contexts = getattr(route, "effective_route_contexts", None)
+        found: Any
         for found in contexts() if contexts else [route]:
             socket = getattr(found, "starlette_route", None) or found
             for method in sorted((found.methods or {"WEBSOCKET"}) - {"HEAD"}):
