@@ -88,21 +88,37 @@ class KafkaReader:
         return [received(record) for records in batches.values() for record in records]
 
     async def to_end(self) -> AsyncIterator[Received]:
-        """Every message up to the topics' present end."""
+        """Every message up to the topics' present end.
+
+        Raises
+        ------
+        BrokerError : when the brokers do not tell where that is
+        """
         consumer = self._running()
-        left = {place: end for place, end in (await consumer.end_offsets(consumer.assignment())).items() if end}
+        try:
+            ends = await consumer.end_offsets(consumer.assignment())
+        except KafkaError as error:
+            raise self._told(error) from error
+        left = {(place.topic, place.partition): end for place, end in ends.items() if end}
         while left:
-            for place, end in list(left.items()):
-                if await consumer.position(place) >= end:
-                    del left[place]
+            positions = await self.positions()
+            left = {place: end for place, end in left.items() if positions[place] < end}
             if left:
                 for message in await self.batch(timeout_ms=100):
                     yield message
 
     async def positions(self) -> dict[tuple[str, int], int]:
-        """The offset of the next message of each (topic, partition)."""
+        """The offset of the next message of each (topic, partition).
+
+        Raises
+        ------
+        BrokerError : when the brokers do not tell
+        """
         consumer = self._running()
-        return {(place.topic, place.partition): await consumer.position(place) for place in consumer.assignment()}
+        try:
+            return {(place.topic, place.partition): await consumer.position(place) for place in consumer.assignment()}
+        except KafkaError as error:
+            raise self._told(error) from error
 
     def _running(self) -> AIOKafkaConsumer:
         if self._consumer is None:

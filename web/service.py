@@ -87,11 +87,14 @@ async def run(
                 await stack.enter_async_context(part)
             serving = asyncio.create_task(server.serve([listener]))
             asked = asyncio.create_task(stop.wait())
-            await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((serving, asked, parts.hub.working), return_when=asyncio.FIRST_COMPLETED)
             asked.cancel()
+            failed = parts.hub.working.done()
             parts.hub.close()
             server.should_exit = True
             await serving
+            if failed:  # a page that stands still looks like a patient who is well
+                await parts.hub.working
 
 
 def make_parts(

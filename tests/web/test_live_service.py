@@ -173,7 +173,7 @@ async def test_what_was_judged_is_read_back_page_by_page(settings: KafkaSettings
 
 
 @pytest.mark.broker
-async def test_a_kafka_that_comes_late_is_waited_for_and_the_page_says_so(tmp_path: Path) -> None:
+async def test_a_kafka_that_comes_late_or_goes_away_is_waited_for_and_the_page_says_so(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     kafka = KafkaSettings(_env_file=None, bootstrap_servers=f"127.0.0.1:{port}", connect_timeout_s=1.0)
     async with contextlib.AsyncExitStack() as stack:
@@ -186,9 +186,28 @@ async def test_a_kafka_that_comes_late_is_waited_for_and_the_page_says_so(tmp_pa
         assert samples.status_code == 503
         events = await stack.enter_async_context(listening(http))
         assert await events.until("status") == {"kafka": "waiting"}
-        await stack.enter_async_context(LocalBroker(port=port))
+        broker = await stack.enter_async_context(LocalBroker(port=port))
         await create_topics(kafka)
         assert (await events.until("hello"))["patients"] == []
         await connected(http)
         await publish(kafka, [chunk(0, 90)])
         assert [one["patient"] for one in await events.until("patients")] == ["p1"]
+        await broker.kill()
+        assert await events.until("status") == {"kafka": "waiting"}
+        await broker.start()
+        assert await events.until("status") == {"kafka": "connected"}
+        await publish(kafka, [chunk(0, 90, patient="p2"), verdict(0, "normal", patient="p2")])
+        assert (await events.until("verdict"))["patient"] == "p2"
+
+
+async def test_a_live_view_that_fails_ends_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("a patient nobody thought of")
+
+    monkeypatch.setattr("web.live.ward.Ward.look", fail)
+    kafka = KafkaSettings(_env_file=None, bootstrap_servers="127.0.0.1:1", connect_timeout_s=0.1)
+    with pytest.raises(ExceptionGroup) as caught:
+        async with serving(kafka, tmp_path):
+            async with asyncio.timeout(DEADLINE_S):
+                await asyncio.Event().wait()
+    assert caught.group_contains(ValueError, match="nobody thought of")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Literal, Self
 
 import structlog
@@ -50,7 +51,11 @@ class Hub:
     ward : every patient
     watchers : who watches traces
     telling : who is told of events
+    working : all that it does; done only when something has failed
+    closed : set when the service leaves
     """
+
+    working: "asyncio.Future[list[None]]"
 
     def __init__(self, kafka: KafkaSettings, metrics: WebMetrics, clock: Clock) -> None:
         self.ward = Ward()
@@ -87,6 +92,7 @@ class Hub:
     async def __aenter__(self) -> Self:
         works = (*(follower.run for follower in self._followers), self._look, self._flush, self._see_line)
         self._tasks = [asyncio.create_task(work()) for work in works]
+        self.working = asyncio.gather(*self._tasks)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -94,6 +100,8 @@ class Hub:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(asyncio.CancelledError, Exception):  # who waited for it was told
+            await self.working
 
     def close(self) -> None:
         """End all event streams: the service leaves."""
