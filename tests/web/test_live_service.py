@@ -206,8 +206,11 @@ async def test_a_live_view_that_fails_ends_the_service(tmp_path: Path, monkeypat
 
     monkeypatch.setattr("web.live.ward.Ward.look", fail)
     kafka = KafkaSettings(_env_file=None, bootstrap_servers="127.0.0.1:1", connect_timeout_s=0.1)
+
+    async def served() -> None:
+        async with asyncio.timeout(DEADLINE_S), serving(kafka, tmp_path):
+            await asyncio.Event().wait()
+
     with pytest.raises(ExceptionGroup) as caught:
-        async with serving(kafka, tmp_path):
-            async with asyncio.timeout(DEADLINE_S):
-                await asyncio.Event().wait()
+        await served()
     assert caught.group_contains(ValueError, match="nobody thought of")
