@@ -61,7 +61,7 @@ class ListLog:
         self.end = len(chunks) * every
         self.read = 0
 
-    async def scan(self, start: int, stop: int) -> AsyncIterator[Found]:
+    async def scan(self, start: int, stop: int) -> AsyncIterator[Found[Chunk]]:
         assert start >= self.beginning, "what retention has taken is not asked for"
         for found in self._found:
             if start <= found.offset < stop:
