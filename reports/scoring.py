@@ -10,7 +10,7 @@ from alerting.policy import policy
 from alerting.rules import FINDINGS, AlarmRules
 from alerting.state import PatientState
 from bus.messages import Alert, Urgent, Verdict
-from detector.offline import EPOCH_NS, told_of, verdicts_in, verdicts_of
+from detector.offline import EPOCH_NS, told_of, verdicts_in
 from detector.scorer import Scorer
 from ecg.files import read_recording
 from ecg.findings import PRIORITIES, RhythmFinding, merged
@@ -85,14 +85,14 @@ def _scored_set(windows: WindowSet, scorer: Scorer, rules: AlarmRules, *, file: 
     rows: list[dict[str, Any]] = []
     for row, (start, record) in enumerate(windows.each()):
         start_ns = EPOCH_NS + grid.offset_ns(start)
-        own = verdicts_of(record, scorer, patient="file", start_ns=start_ns)
-        result = result_of(record, own, rules, file=file)
+        told = told_of(record, scorer, patient="file", start_ns=start_ns)
+        result = result_of(record, told, rules, file=file)
         for part in ("windows", "beats", "findings"):
             whole[part] += [{"row": row, **each} for each in result[part]]
         start_s = _seconds(start_ns)
         end_s = round(start_s + record.seconds, 3)
         rows.append({"row": row, "start_s": start_s, "end_s": end_s, **result["aggregate"]})
-        verdicts += [_on_axis(verdict, row * windows.step_windows + verdict.window) for verdict in own]
+        verdicts += [_on_axis(verdict, row * windows.step_windows + verdict.window) for verdict in verdicts_in(told)]
     return Scored(
         record=windows.record,
         verdicts=tuple(verdicts),

@@ -180,6 +180,30 @@ class Victim(StrEnum):
     ALERT = "alert"
 
 
+@bench.command("score")
+def bench_score(
+    *,
+    record: Annotated[
+        str | None, typer.Option(metavar="R", help="A record's name.  [default: 208, else the excerpt of it]")
+    ] = None,
+    models: Models = None,
+    data: Data = None,
+    json: Json = None,
+) -> None:
+    """Time the scoring of a record's file, and hold its verdicts against those of a live stream."""
+    from alerting.rules import load_rules
+    from alerting.settings import AlertingSettings
+    from detector.settings import DetectorSettings
+    from ecgstream.recordings import names_of, records_folder
+    from ecgstream.score_bench import bench_score as measured
+    from ecgstream.settings import ProcessSettings, load
+
+    folder = records_folder(data, load(ProcessSettings))
+    (name,) = names_of([record] if record else [], folder)
+    rules = load_rules(load(AlertingSettings).rules)
+    _tell(measured(name, folder, load(DetectorSettings, models=models), rules), json)
+
+
 def chaos(
     *,
     service: Annotated[
