@@ -153,10 +153,9 @@ def measure(
     signal = band_pass(resampled.reshape(count, columns, LOOK_SAMPLES)[np.arange(count), judged], MODEL_FS_HZ)
     leakage = wave_leakage(signal, MODEL_FS_HZ)
     peaks = _close_peaks(signal)
-    anything = usable.any(axis=1)
     return [
         Measured(
-            judged=int(judged[row]) if anything[row] else None,
+            judged=int(judged[row]) if usable[row].any() else None,
             usable=usable[row],
             swing_mv=swing[row],
             leakage=float(leakage[row]),

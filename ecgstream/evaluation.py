@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
@@ -97,15 +97,12 @@ class Comparison:
     missing : windows that only one of them judged
     different : windows whose decision or beats differ, or of which only one has a score
     largest_difference : of any score of any window
-    urgent, urgent_different : urgent messages that both told, and those that only one of them did, or differently
     """
 
     windows: int
     missing: int
     different: int
     largest_difference: float
-    urgent: int
-    urgent_different: int
 
 
 _scorer: Scorer | None = None  # one for each process of the pool: loading the models takes longer than a record
@@ -285,10 +282,10 @@ async def judge_on_kafka(
     return judged
 
 
-def compare(one: Judged, other: Judged) -> Comparison:
-    """Hold two judgements of the same records against each other, window by window and second by second."""
-    first = {(name, verdict.window): verdict for name, verdicts in one.verdicts.items() for verdict in verdicts}
-    second = {(name, verdict.window): verdict for name, verdicts in other.verdicts.items() for verdict in verdicts}
+def compare(one: Mapping[str, Sequence[Verdict]], other: Mapping[str, Sequence[Verdict]]) -> Comparison:
+    """Hold two judgements of the same records against each other, window by window."""
+    first = {(name, verdict.window): verdict for name, verdicts in one.items() for verdict in verdicts}
+    second = {(name, verdict.window): verdict for name, verdicts in other.items() for verdict in verdicts}
     both = first.keys() & second.keys()
     different, largest = 0, 0.0
     for key in both:
@@ -298,15 +295,15 @@ def compare(one: Judged, other: Judged) -> Comparison:
         halves = sum((x is None) != (y is None) for x, y in pairs)
         different += a.decision != b.decision or halves > 0 or _beats(a) != _beats(b)
         largest = max([largest, *(abs(x - y) for x, y in scored)])
-    urgent, others = (Counter(map(_said, chain.from_iterable(of.urgent.values()))) for of in (one, other))
     return Comparison(
-        windows=len(both),
-        missing=len(first.keys() ^ second.keys()),
-        different=different,
-        largest_difference=largest,
-        urgent=(urgent & others).total(),
-        urgent_different=((urgent - others) + (others - urgent)).total(),
+        windows=len(both), missing=len(first.keys() ^ second.keys()), different=different, largest_difference=largest
     )
+
+
+def compare_urgent(one: Mapping[str, Sequence[Urgent]], other: Mapping[str, Sequence[Urgent]]) -> tuple[int, int]:
+    """How many urgent messages on the same records both told alike, and how many only one of them did."""
+    first, second = (Counter(map(_said, chain.from_iterable(told.values()))) for told in (one, other))
+    return (first & second).total(), ((first - second) + (second - first)).total()
 
 
 def _said(urgent: Urgent) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -73,7 +73,6 @@ def evaluate(
     from ecg.data import data_directory
     from ecgstream.disturbed import chosen
     from ecgstream.evaluation import Judging, annotated_records
-    from ecgstream.evaluation import compare as compared
     from ecgstream.recordings import NOISE_DATABASE, records_folder
     from ecgstream.running import STDOUT, write_json
     from ecgstream.settings import ProcessSettings, load
@@ -109,13 +108,8 @@ def evaluate(
     for name, reason in left_out.items():
         console.print(f"record {name} is left out: {reason}")
     if compare and not offline:
-        found = compared(judged, _judged_offline(names, judging))
-        result["compared"] = asdict(found)
-        console.print(
-            f"{found.windows} windows against the offline path: largest difference of a score "
-            f"{found.largest_difference:.3g}, {found.different} different, {found.missing} missing; "
-            f"{found.urgent} urgent messages alike, {found.urgent_different} not"
-        )
+        result["compared"], line = _compared(judged, _judged_offline(names, judging))
+        console.print(line)
     under: dict[str, Evaluation | None] = {}
     if disturbances:
         disturbed = _disturbed(disturbances, annotations, judging, thresholds, noise)
@@ -199,3 +193,17 @@ def _judged_on_kafka(names: tuple[str, ...], judging: "Judging", kafka: "KafkaSe
                 await system.end()
 
     return run(judge())
+
+
+def _compared(judged: "Judged", offline: "Judged") -> tuple[dict[str, Any], str]:
+    """How two judgements differ, as JSON and as a line."""
+    from ecgstream.evaluation import compare, compare_urgent
+
+    found = compare(judged.verdicts, offline.verdicts)
+    alike, unlike = compare_urgent(judged.urgent, offline.urgent)
+    line = (
+        f"{found.windows} windows against the offline path: largest difference of a score "
+        f"{found.largest_difference:.3g}, {found.different} different, {found.missing} missing; "
+        f"{alike} urgent messages alike, {unlike} not"
+    )
+    return asdict(found) | {"urgent": alike, "urgent_different": unlike}, line

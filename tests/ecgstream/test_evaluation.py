@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from alerting.rules import load_rules
-from bus.messages import Beat, BeatClass, Urgent
+from bus.messages import Beat, BeatClass, Urgent, Verdict
 from detector.offline import told_of, verdicts_of
 from detector.scorer import scorer_of
 from detector.settings import DetectorSettings
 from ecg.wfdb_files import toy_record
-from ecgstream.evaluation import Judged, alerts_of, compare, judge_on_kafka, windows_in
+from ecgstream.evaluation import alerts_of, compare, compare_urgent, judge_on_kafka, windows_in
 from ecgstream.local_system import LocalSystem
 from tests.alerting.verdicts import urgent, verdict
 from tests.detector.streams import stopped
@@ -20,28 +20,25 @@ CHUNKS_MS = (100, 250, 777)
 
 
 def test_equal_verdicts_do_not_differ() -> None:
-    judged = Judged(verdicts={"r": [verdict(0, "normal"), verdict(1, "unusable")]}, urgent={"r": [urgent(8)]})
-    found = compare(judged, judged)
+    verdicts = {"r": [verdict(0, "normal"), verdict(1, "unusable")]}
+    found = compare(verdicts, verdicts)
     assert (found.windows, found.missing, found.different, found.largest_difference) == (2, 0, 0, 0.0)
-    assert (found.urgent, found.urgent_different) == (1, 0)
+    assert compare_urgent({"r": [urgent(8)]}, {"r": [urgent(8)]}) == (1, 0)
 
 
 def test_every_difference_is_seen() -> None:
     one = {"r": [verdict(0, "normal", fused=0.25), verdict(1, "normal"), verdict(2, "normal")]}
     other = {"r": [verdict(0, "normal", fused=0.375), verdict(1, "unusable")]}
-    found = compare(
-        Judged(verdicts=one, urgent={"r": [urgent(8), urgent(9)]}),
-        Judged(verdicts=other, urgent={"r": [urgent(9), urgent(9), urgent(8, "ventricular_flutter")]}),
-    )
+    found = compare(one, other)
     assert (found.windows, found.missing, found.different, found.largest_difference) == (2, 1, 1, 0.125)
-    assert (found.urgent, found.urgent_different) == (1, 3)
+    others = [urgent(9), urgent(9), urgent(8, "ventricular_flutter")]
+    assert compare_urgent({"r": [urgent(8), urgent(9)]}, {"r": others}) == (1, 3)
 
 
 def test_beats_are_held_by_their_time_in_the_stream() -> None:
-    def judged(start_ns: int, letter: BeatClass) -> Judged:
+    def judged(start_ns: int, letter: BeatClass) -> dict[str, list[Verdict]]:
         beat = Beat(t_ns=start_ns + 10, beat_class=letter)
-        one = verdict(0, "normal", stream_start_ns=start_ns).model_copy(update={"beats": (beat,)})
-        return Judged(verdicts={"r": [one]})
+        return {"r": [verdict(0, "normal", stream_start_ns=start_ns).model_copy(update={"beats": (beat,)})]}
 
     assert compare(judged(0, "N"), judged(1000, "N")).different == 0
     assert compare(judged(0, "N"), judged(1000, "V")).different == 1
@@ -65,18 +62,17 @@ async def test_the_verdicts_through_kafka_are_the_offline_ones_for_any_chunk_len
                 check=system.check,
                 done=lambda count: counted.update({"windows": count}),
             )
-            found = compare(Judged(verdicts={patient.name: offline}), judged)
+            found = compare({patient.name: offline}, judged.verdicts)
             assert (found.windows, found.missing, found.different) == (windows_in(record), 0, 0)
             assert found.largest_difference <= 1e-6
-            assert (found.urgent, found.urgent_different) == (0, 0)
+            assert compare_urgent({}, judged.urgent) == (0, 0)
             told = judged.alerts[patient.name]
             assert told == alerts_of(judged.verdicts[patient.name], load_rules()) != [], "the service is its core"
         # A heart that stops: the looks tell the same on either path, and it is one alarm, whichever topic leads.
         heart = replace(stopped(8.3, 24), name="heart")
         judged = await judge_on_kafka([heart], system.kafka, chunk_ms=250, check=system.check, done=lambda _: None)
         seen = [each for each in told_of(heart, scorer) if isinstance(each, Urgent)]
-        found = compare(Judged(urgent={"heart": seen}), judged)
-        assert (found.urgent, found.urgent_different) == (12, 0)
+        assert compare_urgent({"heart": seen}, judged.urgent) == (12, 0)
         started = [alert.condition for alert in judged.alerts["heart"] if alert.phase == "start"]
         assert started.count("asystole") == 1
     finally:
