@@ -173,6 +173,21 @@ async def test_a_recording_played_faster_is_followed(run: Run) -> None:
     assert found["age"] < 8 * 300
 
 
+async def test_after_a_pause_of_the_device_the_pace_is_what_it_was(run: Run) -> None:
+    function = """(playout) => {
+      const one = new playout.Playout();
+      one.begin(0, 100, 0);
+      for (let at = 1; at <= 40; at++) one.arrived(at * 25, 100, at * 250);
+      one.arrived(41 * 25, 100, 60_000); // nothing for fifty seconds, and the device's clock stood still
+      const paused = one.pace;
+      for (let at = 1; at <= 40; at++) one.arrived((41 + at) * 25, 100, 60_000 + at * 250);
+      return [paused, one.pace];
+    }"""
+    paused, later = await run("playout", function)
+    assert paused > 0.6
+    assert later > 0.85
+
+
 async def test_after_a_pause_of_the_page_the_trace_jumps_to_now(run: Run) -> None:
     function = """(playout) => {
       const one = new playout.Playout();

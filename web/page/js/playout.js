@@ -4,6 +4,7 @@ const LEAST_MARGIN_MS = 40;
 const MOST_MARGIN_MS = 350;
 const SPREADS = 3; // the margin covers so many mean deviations of the arrivals
 const PRIOR_MS = 1000; // of real time are taken as seen when a stream begins
+const PAUSE = 10; // slower than a tenth of real time is taken for a pause
 const FORGET = 0.97; // share of what is known of the pace that an arrival leaves: about the last thirty count
 const ADAPT = 0.08; // share of each arrival in what is known of the arrivals: about the last dozen count
 const PULL_PER_S = 0.6; // how fast a surplus is made up for
@@ -54,7 +55,7 @@ export class Playout {
     this.#at = now;
     this.#end = end;
     this.#came = this.#came * FORGET + Math.max(came, 0);
-    this.#passed = this.#passed * FORGET + passed;
+    this.#passed = this.#passed * FORGET + Math.min(passed, PAUSE * came + PRIOR_MS); // a pause is not a pace
     if (Number.isNaN(this.#low)) this.#low = reserve;
     this.#spread += ADAPT * (Math.abs(reserve - this.#low) - this.#spread);
     this.#low += 2 * ADAPT * (reserve - this.#low);
