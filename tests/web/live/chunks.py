@@ -11,7 +11,8 @@ FS_HZ = 360.0
 def signal(count: int, leads: int = 2, *, start: int = 0) -> np.ndarray:
     """A smooth signal that is the same however it is cut."""
     at = np.arange(start, start + count)[:, None]
-    return np.rint(1000 + 300 * np.sin(at / 17 + np.arange(leads)) + 50 * np.sin(at / 3)).astype(np.int16)
+    units = 1000 + 300 * np.sin(at / 17 + np.arange(leads)) + 50 * np.sin(at / 3)
+    return np.asarray(np.rint(units), np.int16)
 
 
 def chunk(start: int, count: int, *, patient: str = "p1", base_ns: int = START_NS, **changes: object) -> Chunk:

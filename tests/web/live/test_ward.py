@@ -49,7 +49,7 @@ def test_any_interleaving_of_the_topics_ends_in_the_same_summaries(data: st.Data
     topics: list[list[Chunk | Verdict | Alert]] = []
     for patient in ("p1", "p2"):
         chunks = [*cut(720, [90], patient=patient), *cut(180, [90], patient=patient, base_ns=START_NS + 60 * 10**9)]
-        verdicts = [verdict(n, decision, patient=patient) for n, decision in enumerate(("normal", "abnormal"))]
+        verdicts = [verdict(0, "normal", patient=patient), verdict(1, "abnormal", patient=patient)]
         topics += [[*chunks], [*verdicts], [*alarm_life(patient)]]
     ward = Ward()
     left = [list(topic) for topic in topics]
