@@ -13,6 +13,7 @@ import pytest
 import schemathesis
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -100,7 +101,10 @@ def address(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 @pytest.fixture(scope="module")
 def document(address: str) -> Any:
-    return schemathesis.openapi.from_url(f"{address}{API}/openapi.json")
+    # Who asks is no part of what is tried: every request bears a token, but for those of the check of just that.
+    generation = GenerationConfig(with_security_parameters=False)
+    config = SchemathesisConfig(projects=ProjectsConfig(default=ProjectConfig(generation=generation)))
+    return schemathesis.openapi.from_url(f"{address}{API}/openapi.json", config=config)
 
 
 @pytest.mark.parametrize("mode", GenerationMode)
@@ -121,7 +125,7 @@ def test_the_service_answers_as_its_document_says(document: Any, mode: Generatio
         )
         @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
         def ask(case: schemathesis.Case[Any]) -> None:
-            if "patient" in case.path_parameters:
+            if mode is GenerationMode.POSITIVE and "patient" in case.path_parameters:
                 case.path_parameters["patient"] = "p1"  # who is there: the answer says more than that nobody is
             case.call_and_validate(headers=bearer("admin"), checks=CHECKS, timeout=60)
 
