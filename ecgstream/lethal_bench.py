@@ -61,7 +61,7 @@ class LethalPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Onset:
+class Onset:
     """A patient, and the index in its stream at which the heart stops."""
 
     patient: Patient
@@ -69,12 +69,18 @@ class _Onset:
 
 
 @dataclass(slots=True)
-class _Heard:
-    """By patient, when the first alarm of what was waited for was read, and when it says that it saw it."""
+class Heard:
+    """What was heard of each patient.
+
+    Attributes
+    ----------
+    read_s, detected_ns : of the first alarm that was waited for: wall time of reading it, and when it says it was seen
+    starts : when each high alarm started
+    """
 
     read_s: dict[str, float] = field(default_factory=dict)
     detected_ns: dict[str, int] = field(default_factory=dict)
-    starts: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    starts: dict[str, list[int]] = field(default_factory=dict)
 
 
 async def run_lethal(plan: LethalPlan) -> dict[str, Any]:
@@ -89,7 +95,7 @@ async def run_lethal(plan: LethalPlan) -> dict[str, Any]:
     EcgStreamError : when a record is missing, or a service fails
     """
     draw = np.random.default_rng(plan.seed)
-    wards = {"asystole": _asystoles(plan, draw), "flutter": _flutters(plan, draw)}
+    wards = {"asystole": asystoles(plan, draw), "flutter": flutters(plan, draw)}
     report: dict[str, Any] = {"phases": plan.phases, "seed": plan.seed, "chunk_ms": plan.chunk_ms}
     with tempfile.TemporaryDirectory(prefix="ecgstream-bench-") as name:
         logs = Path(name)
@@ -108,10 +114,10 @@ async def run_lethal(plan: LethalPlan) -> dict[str, Any]:
 
 
 async def _measure(
-    kafka: KafkaSettings, kind: str, onsets: Sequence[_Onset], plan: LethalPlan, services: Sequence[Command]
+    kafka: KafkaSettings, kind: str, onsets: Sequence[Onset], plan: LethalPlan, services: Sequence[Command]
 ) -> dict[str, Any]:
     """Replay the patients at real pace, and note when each alarm can be read."""
-    heard, standing = _Heard(), asyncio.Event()
+    heard, standing = Heard(), asyncio.Event()
     async with asyncio.TaskGroup() as group:
         listening = group.create_task(_listen(kafka, kind, heard, standing))
         await standing.wait()
@@ -134,10 +140,10 @@ async def _measure(
             await asyncio.gather(*(service.check() for service in services))
             await asyncio.sleep(0.1)
         listening.cancel()
-    return _figures(onsets, heard, start_ns) | {"replay_behind_s": round(last.behind_s, 3)}
+    return figures(onsets, heard, start_ns) | {"replay_behind_s": round(last.behind_s, 3)}
 
 
-async def _listen(kafka: KafkaSettings, kind: str, heard: _Heard, standing: asyncio.Event) -> None:
+async def _listen(kafka: KafkaSettings, kind: str, heard: Heard, standing: asyncio.Event) -> None:
     async with KafkaReader(kafka, [kafka.topic(topics.ALERTS)], start="beginning") as reader:
         standing.set()
         async for message in reader:
@@ -145,20 +151,20 @@ async def _listen(kafka: KafkaSettings, kind: str, heard: _Heard, standing: asyn
             alert = Alert.model_validate_json(message.value or b"")
             if alert.phase != "start" or alert.priority != "high":
                 continue
-            heard.starts.setdefault(alert.patient, []).append((alert.detected_ns, alert.condition))
+            heard.starts.setdefault(alert.patient, []).append(alert.detected_ns)
             if alert.condition in FATAL[kind] and alert.patient not in heard.read_s:
                 heard.read_s[alert.patient] = now_s
                 heard.detected_ns[alert.patient] = alert.detected_ns
 
 
-def _figures(onsets: Sequence[_Onset], heard: _Heard, start_ns: int) -> dict[str, Any]:
+def figures(onsets: Sequence[Onset], heard: Heard, start_ns: int) -> dict[str, Any]:
     """How long each alarm took from its onset; the replay keeps record time and wall time together."""
     seconds: list[float] = []
     missed = before = 0
     for number, onset in enumerate(onsets):
         patient = onset.patient
         onset_ns = start_ns + Replay.begins_after_ns(number) + round(onset.index / patient.record.fs_hz * 1e9)
-        before += sum(detected_ns < onset_ns for detected_ns, _ in heard.starts.get(patient.id, []))
+        before += sum(detected_ns < onset_ns for detected_ns in heard.starts.get(patient.id, []))
         if patient.id not in heard.read_s or heard.detected_ns[patient.id] < onset_ns:
             missed += 1
         else:
@@ -171,7 +177,7 @@ def _figures(onsets: Sequence[_Onset], heard: _Heard, start_ns: int) -> dict[str
     return {"onsets": len(onsets), "missed": missed, "alarms_before_onset": before, "onset_to_alarm_s": rounded}
 
 
-def _asystoles(plan: LethalPlan, draw: np.random.Generator) -> list[_Onset]:
+def asystoles(plan: LethalPlan, draw: np.random.Generator) -> list[Onset]:
     """Records in turn, each cut to its noise floor at a random place where no ventricular run is near."""
     records = load_records(plan.records, plan.folder)
     quiet = [_calm_places(record, plan.folder) for record in records]
@@ -189,7 +195,7 @@ def _asystoles(plan: LethalPlan, draw: np.random.Generator) -> list[_Onset]:
     return onsets
 
 
-def _flutters(plan: LethalPlan, draw: np.random.Generator) -> list[_Onset]:
+def flutters(plan: LethalPlan, draw: np.random.Generator) -> list[Onset]:
     """The annotated onsets of record 207 in turn, each stream begun at a random place before."""
     (record,) = load_records([FLUTTER_RECORD], plan.folder)
     begins = [
@@ -202,14 +208,16 @@ def _flutters(plan: LethalPlan, draw: np.random.Generator) -> list[_Onset]:
     for number in range(plan.phases):
         at = begins[number % len(begins)]
         since = max(end for end in ends if end <= at)
-        before = min(round(draw.uniform(*BEFORE_S) * record.fs_hz), at - since - round(draw.uniform(0, 1) * record.fs_hz))
+        before = min(
+            round(draw.uniform(*BEFORE_S) * record.fs_hz), at - since - round(draw.uniform(0, 1) * record.fs_hz)
+        )
         samples = record.samples[at - before : at + round(AFTER_S * record.fs_hz)]
         onsets.append(_onset(f"flutter-{number:03d}", record, samples, before))
     return onsets
 
 
-def _onset(name: str, record: Record, samples: Int16Array, index: int) -> _Onset:
-    return _Onset(patient=Patient(id=name, record=replace(record, name=name, samples=samples)), index=index)
+def _onset(name: str, record: Record, samples: Int16Array, index: int) -> Onset:
+    return Onset(patient=Patient(id=name, record=replace(record, name=name, samples=samples)), index=index)
 
 
 def _spans(annotations: Annotations, first: str, last: str) -> list[tuple[int, int]]:
