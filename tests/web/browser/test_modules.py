@@ -188,6 +188,21 @@ async def test_after_a_pause_of_the_device_the_pace_is_what_it_was(run: Run) -> 
     assert later > 0.85
 
 
+async def test_a_patient_of_whom_nothing_comes_is_quiet(run: Run) -> None:
+    function = f"""(frames, live, message) => {{
+      const one = new live.LiveTrace(2, 0);
+      const [past, now] = {PARSE};
+      past.sentMs = 0;
+      const quiet = [one.quiet(1000), one.quiet(6000)];
+      one.put(past, 7000); // a look back tells nothing of now
+      quiet.push(one.quiet(7001));
+      one.put(now, 8000);
+      return [...quiet, one.quiet(8001), one.quiet(13_100)];
+    }}"""
+    message = sent(frame(0, [[1024]] * 25), frame(25, [[1024]] * 25))
+    assert await run("frames live_trace", function, message) == [False, True, True, False, True]
+
+
 async def test_after_a_pause_of_the_page_the_trace_jumps_to_now(run: Run) -> None:
     function = """(playout) => {
       const one = new playout.Playout();

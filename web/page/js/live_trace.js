@@ -3,16 +3,25 @@
 import { Playout } from "./playout.js";
 import { Ring } from "./ring.js";
 
+const QUIET_MS = 5000; // a device sends a message every second or more often
+
 export class LiveTrace {
   /** Whether what was drawn is no longer right, as the stream began anew or the head has jumped. */
   jumped = false;
   #playout = new Playout();
   #takenMs = NaN; // wall time at which sample 0 was taken, by the newest message
   #chunkMs = 0;
+  #heard;
 
   /** Keep at least so many seconds. */
-  constructor(seconds) {
+  constructor(seconds, now) {
     this.ring = new Ring(seconds);
+    this.#heard = now;
+  }
+
+  /** Whether nothing has come for a while: what is shown is no longer how the patient is. */
+  quiet(now) {
+    return now - this.#heard > QUIET_MS;
   }
 
   /** A frame has come, at `now` (as of requestAnimationFrame). */
@@ -27,6 +36,7 @@ export class LiveTrace {
       this.#playout.arrived(end, fsHz, now);
     }
     if (frame.sentMs > 0) {
+      this.#heard = now;
       this.#takenMs = frame.sentMs - (end * 1000) / fsHz;
       this.#chunkMs = (frame.count * 1000) / fsHz;
     }

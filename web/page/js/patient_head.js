@@ -21,14 +21,15 @@ export class PatientHead {
     );
   }
 
-  update(summary) {
+  /** How they are now; of whom nothing comes, no heart rate is known. */
+  update(summary, quiet) {
     const { state, leads, fs_hz, device } = summary;
     if (state !== this.#state) {
       this.#state = state;
       mark(this.badge, "data-state", state);
       replace(this.badge, icon(state, 22), stateWords(state));
     }
-    say(this.rate, rate(summary.heart_rate_bpm));
+    say(this.rate, quiet ? "–" : rate(summary.heart_rate_bpm));
     const leadWords = leads.length ? ` · ${leads.join(", ")}` : "";
     say(this.device, `${device}${leadWords}${fs_hz ? ` · ${Number(fs_hz.toFixed(1))} Hz` : ""}`);
   }

@@ -9,13 +9,13 @@ import { LiveTrace } from "./live_trace.js";
 import { loop } from "./loop.js";
 import { PatientAlarms } from "./patient_alarms.js";
 import { PatientHead, VerdictCard } from "./patient_head.js";
+import { NOTES, noteOf } from "./patient_notes.js";
 import { PatientPaper } from "./patient_paper.js";
 import { PatientTools } from "./patient_tools.js";
+import { PatientTrends } from "./patient_trends.js";
 import { patientPath } from "./routes.js";
 import { Samples } from "./samples.js";
-import { empty, failure, loading } from "./states.js";
 import { themes } from "./theme.js";
-import { PatientTrends } from "./patient_trends.js";
 import { Verdicts } from "./verdicts.js";
 
 const KEPT_S = 120; // more than fits a wide screen at the slowest speed
@@ -23,7 +23,8 @@ const EXPORT_S = [5, 30];
 
 export class PatientView {
   #shell;
-  #trace = new LiveTrace(KEPT_S);
+  #trace = new LiveTrace(KEPT_S, performance.now());
+  #quiet = false;
   #ends = [];
   #samples;
   #second = NaN;
@@ -188,9 +189,12 @@ export class PatientView {
       if (age === age) loop.age.add(age);
     }
     const second = Math.floor(now / 1000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#tick();
+    if (second === this.#second) return;
+    this.#second = second;
+    this.#tick();
+    if (this.#trace.quiet(now) !== this.#quiet) {
+      this.#quiet = !this.#quiet;
+      this.#update();
     }
   }
 
@@ -215,24 +219,16 @@ export class PatientView {
     if (summary) {
       if (!this.#known) this.trends.fetch(this.#nowMs());
       this.#known = true;
-      this.head.update(summary);
+      this.head.update(summary, this.#quiet);
       this.paper.leads(summary.leads);
     }
-    const note = this.#noteOf(live, summary);
+    const note = noteOf(live, { known: summary !== undefined, quiet: this.#quiet && this.paper.live });
     if (this.note.dataset.note !== note) {
       this.note.dataset.note = note;
       replace(this.note, NOTES[note](live));
       mark(this.node, "data-note", note);
     }
     this.#describe();
-  }
-
-  #noteOf(live, summary) {
-    if (live.state === "lagging") return "kafka";
-    if (live.state === "lost") return "lost";
-    if (!live.caughtUp) return "loading";
-    if (!summary) return "unknown";
-    return summary?.state === "silent" && this.paper.live ? "silent" : "none";
   }
 
   /** What is on the paper has changed. */
@@ -242,7 +238,7 @@ export class PatientView {
     this.tools.show({ live, scale: sheet.scale, filtered, calipers: this.calipers.shown });
     const { fromMs, toMs } = this.paper.range();
     const middle = (fromMs + toMs) / 2;
-    this.card.show(live ? this.#seen : this.verdicts.at(middle));
+    this.card.show(live ? (this.#seen ?? this.verdicts.between(fromMs, toMs).at(-1) ?? null) : this.verdicts.at(middle));
     if (!live) say(this.when, `${dateTime(fromMs)} to ${exactTime(toMs).slice(0, 8)}`);
     this.trends.draw(this.#nowMs(), { fromMs, toMs });
     const path = live ? patientPath(this.patient) : patientPath(this.patient, middle);
@@ -279,21 +275,9 @@ export class PatientView {
     const summary = this.#shell.live.patients.get(this.patient);
     const { sheet, live } = this.paper;
     const scale = `${sheet.scale.mmPerS} mm/s, ${sheet.scale.mmPerMv} mm/mV`;
-    const how = summary ? `heart rate ${rate(summary.heart_rate_bpm)}, ${stateWords(summary.state)}` : "";
+    const heart = this.#quiet ? "nothing comes" : `heart rate ${rate(summary?.heart_rate_bpm)}`;
+    const how = summary ? `${heart}, ${stateWords(summary.state)}` : "";
     const what = live ? "Live ECG" : `ECG of ${dateTime(this.paper.range().fromMs)}`;
     mark(this.paper.picture, "aria-label", `${what} of ${this.patient}, leads ${sheet.leads.join(" and ")}, ${scale}; ${how}`);
   }
 }
-
-const NOTES = {
-  none: () => null,
-  loading: () => loading("Asking how the patient is"),
-  kafka: () => h("p", { class: "trouble", role: "status" }, "Kafka does not answer: what is shown is no longer live."),
-  lost: (live) => h("p", { class: "trouble", role: "status" }, `Connection lost, trying again: ${live.trouble}`),
-  silent: () => h("p", { class: "trouble", role: "status" }, "Nothing comes from this patient's device."),
-  unknown: () =>
-    empty(
-      "Nobody of this name is on the ward",
-      h("p", {}, "A patient is known from the first samples on, and for an hour after the last. ", h("a", { href: "/" }, "To the ward")),
-    ),
-};

@@ -14,7 +14,7 @@ const STEPS_MV = [2.2, 3.2, 4.5, 6.5, 10, 20];
 
 export class Tile {
   visible = false;
-  trace = new LiveTrace(SECONDS);
+  trace = new LiveTrace(SECONDS, performance.now());
   #sweep;
   #size = { width: 0, height: 0 };
   #turn = NaN;
@@ -22,6 +22,8 @@ export class Tile {
   #middle = 0.4; // mV in the middle of the tile's height
   #colour = "#4fe08f";
   #shown = "";
+  #summary = null;
+  #quiet = false;
 
   constructor(patient) {
     this.patient = patient;
@@ -43,6 +45,7 @@ export class Tile {
 
   /** What is known of the patient now. */
   update(summary) {
+    this.#summary = summary;
     const { state, alarm, verdict } = summary;
     // An abnormal window that alarms nobody is information, too.
     const abnormal = state === "information" && alarm === null;
@@ -59,12 +62,21 @@ export class Tile {
       mark(this.alarm, "title", why || null);
       say(this.more, more);
     }
-    const bpm = rate(summary.heart_rate_bpm);
+    const bpm = this.#quiet ? "–" : rate(summary.heart_rate_bpm);
     say(this.rate, bpm);
     say(this.lead, summary.lead ?? summary.leads[0] ?? "");
-    const heart = bpm === "–" ? "no heart rate" : `heart rate ${bpm}`;
+    const heart = this.#quiet ? "nothing comes" : bpm === "–" ? "no heart rate" : `heart rate ${bpm}`;
     mark(this.link, "aria-label", `${this.patient}: ${words}, ${heart}${why ? `, ${why}` : ""}`);
     mark(this.canvas, "aria-label", `Live ECG of ${this.patient}, lead ${this.lead.textContent}`);
+  }
+
+  /** Look whether anything still comes: an old heart rate must not look like a new one. */
+  look(now) {
+    const quiet = this.trace.quiet(now);
+    if (quiet === this.#quiet) return;
+    this.#quiet = quiet;
+    mark(this.link, "data-quiet", quiet ? "true" : null);
+    if (this.#summary) this.update(this.#summary);
   }
 
   resize(width, height) {

@@ -33,6 +33,7 @@ class Ward {
   #bands = new Bands();
   #seen = []; // tiles in sight
   #drawnAt = NaN;
+  #second = NaN;
   #colour = colours("trace").trace;
 
   constructor(root, shell) {
@@ -102,6 +103,11 @@ class Ward {
     this.#bands.next(now - this.#drawnAt);
     this.#drawnAt = now;
     for (const tile of this.#tiles.values()) tile.trace.step(now);
+    const second = Math.floor(now / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      for (const tile of this.#tiles.values()) tile.look(now);
+    }
     const wall = Date.now();
     const seen = this.#seen;
     let oldest = NaN;
