@@ -222,7 +222,7 @@ def _report(
         "efficiency": round(kernel.cpu_ms / cpu_ms, 3) if cpu_ms else None,
         "mean_batch": watch.mean_batch,
         "lag_messages": {"median": float(np.median(watch.lag)), "max": max(watch.lag)},
-        "loop_lag_ms": _quantiles(watch.metrics, "ecgstream_detector_loop_lag_seconds", {"p50": 0.5, "p999": 0.999}),
+        "loop_lag_ms": quantiles_ms(watch.metrics, "ecgstream_detector_loop_lag_seconds", {"p50": 0.5, "p999": 0.999}),
         "rss_mb": watch.usage.rss,
         "machine": machine(),
     }
@@ -251,7 +251,7 @@ def _value(page: str, name: str) -> float:
     return sum(s.value for f in text_string_to_metric_families(page) for s in f.samples if s.name == name)
 
 
-def _quantiles(page: str, name: str, wanted: dict[str, float]) -> dict[str, float | None]:
+def quantiles_ms(page: str, name: str, wanted: dict[str, float]) -> dict[str, float | None]:
     """Upper bounds of a histogram's quantiles, in ms: the edge of the bucket that holds each."""
     buckets = [
         (float(s.labels["le"]), s.value)

@@ -16,7 +16,7 @@ from bus.clients import KafkaReader, create_topics
 from bus.messages import Alert
 from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
-from ecgstream.bench import CapacityPlan, machine
+from ecgstream.bench import CapacityPlan, machine, quantiles_ms
 from ecgstream.children import Command
 from ecgstream.live_clients import API, AlarmMessage, LiveClient, expected
 from ecgstream.process_usage import ProcessUsage
@@ -31,6 +31,7 @@ SLOW_EVERY = 10  # of so many one is slow
 HANG_UP_EVERY, HANG_UP_S = 8, 7.0  # of so many one lets go of its event stream so often
 WARD_FS_HZ = 125.0
 LOOK_EVERY_S = 1.0
+LAG_QUANTILES = {"p50": 0.5, "p99": 0.99}  # of the server's event loop: large ones tell of a machine that is too busy
 
 
 async def run_live(plan: CapacityPlan, *, clients: int) -> dict[str, Any]:
@@ -73,7 +74,10 @@ async def run_live(plan: CapacityPlan, *, clients: int) -> dict[str, Any]:
                 usage, seconds, told = await _measure(watching, web, kafka, plan.duration_s)
                 for each in services:
                     await each.check()
-    return _report(plan, watching, usage, seconds, told)
+                lag_ms = quantiles_ms(
+                    await asyncio.to_thread(web.page, "metrics"), "ecgstream_web_loop_lag_seconds", LAG_QUANTILES
+                )
+    return _report(plan, watching, usage, seconds, told) | {"server_loop_lag_ms": lag_ms, "machine": machine()}
 
 
 def browsers(address: str, patients: Sequence[str], count: int) -> list[LiveClient]:
@@ -195,5 +199,4 @@ def _report(
         },
         "server_cpu_share": round(usage.cpu_s / seconds, 3),
         "server_rss_mb": usage.rss,
-        "machine": machine(),
     }
