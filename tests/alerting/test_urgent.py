@@ -3,6 +3,7 @@
 import pytest
 
 from alerting.policy import Event
+from ecg.findings import LethalKind
 from tests.alerting.verdicts import HOP_NS, START_NS, finding, urgent, verdict
 from tests.alerting.ward import S, Ward, after, alerts, command, with_rules
 
@@ -78,7 +79,7 @@ def test_an_old_message_does_not_bring_an_alarm_back_that_the_windows_have_seen_
 
 
 def test_rules_hold_for_looks_too() -> None:
-    flutter = "ventricular_flutter"
+    flutter: LethalKind = "ventricular_flutter"
     for rules, flags in (
         (with_rules(ventricular_flutter={"enabled": False}), ()),
         (with_rules(ventricular_flutter={"start": 2, "of": 3}), ()),

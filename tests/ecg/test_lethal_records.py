@@ -26,7 +26,8 @@ def seen(of: Record, samples: Int16Array) -> dict[int, str]:
     measured = measure(
         looks, fs_hz=of.fs_hz, gain=np.tile(of.gain, (count, 1)), baseline=np.tile(np.array(of.baseline), (count, 1))
     )
-    usual, found = UsualSwing(), {}
+    usual = UsualSwing()
+    found: dict[int, str] = {}
     for second, look in enumerate(measured, LOOK_S):
         usual, sign = judge(look, usual, None)
         if sign is not None:
