@@ -1,11 +1,11 @@
 """Multipart requests straight to disk: no file is held in memory, and names are kept apart from places."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
@@ -15,6 +15,9 @@ from starlette.requests import Request
 from web.problems import ProblemError
 from web.scoring.intake import Sent
 from web.scoring.store import room
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks  # it is there for type checkers alone
 
 MAX_FILES = 200
 MAX_FIELDS = 20
@@ -124,7 +127,7 @@ class _Form:
         self.files: list[Sent] = []
         self.fields: dict[str, str] = {}
 
-    def callbacks(self) -> dict[str, Callable[..., None]]:
+    def callbacks(self) -> "MultipartCallbacks":
         return {
             "on_part_begin": self._begin,
             "on_header_field": self._header_name,
