@@ -10,6 +10,7 @@ from alerting.history.database import address
 from alerting.history.store import AlarmStore
 from alerting.settings import AlertingSettings
 from bus.settings import KafkaSettings
+from bus.topics import TOPICS
 from detector.settings import DetectorSettings
 from ecgstream.doctor import Finding, as_json, examine
 from ecgstream.settings import ProcessSettings
@@ -39,7 +40,7 @@ async def found(
 async def test_a_whole_installation(settings: KafkaSettings, tmp_path: Path) -> None:
     findings = await found(tmp_path, kafka=settings)
     assert {name for name, finding in findings.items() if not finding.ok} == set()
-    assert findings["topics"].found == "8 topics of 4 partitions each"
+    assert findings["topics"].found == f"{len(TOPICS)} topics of 4 partitions each"
     assert as_json(list(findings.values()))["ok"] is True
 
 
