@@ -16,6 +16,7 @@ from bus.reachable import reachable
 from bus.samples import BadChunkError, decode
 from bus.settings import KafkaSettings
 from bus.topic_admin import cluster_id
+from ecg.errors import EcgStreamError
 from ops.clock import Clock
 from web.live.following import RETRY_S, Follower
 from web.live.positions import CLUSTER
@@ -208,18 +209,31 @@ class Hub:
             await self._clock.sleep(FLUSH_S)
 
     async def _see_line(self) -> None:
-        """See whether Kafka is there when nothing comes."""
+        """See whether Kafka is there when nothing comes, and whether it is the same as before."""
         while True:
             last_s = max(follower.last_message_s for follower in self._followers)
-            self._reached = self._clock.monotonic_s() - last_s < QUIET_S or await reachable(self._kafka)
-            if self._reached and not self._identified.is_set():
-                try:
-                    self.telling.positions.cluster = (await cluster_id(self._kafka))[:CLUSTER]
-                except BrokerError as error:
-                    log.warning("waiting for Kafka", error=str(error))
-                else:
-                    self._identified.set()
+            reached = self._clock.monotonic_s() - last_s < QUIET_S or await reachable(self._kafka)
+            if reached and not self._reached:
+                reached = await self._identify()
+            self._reached = reached
             await self._clock.sleep(RETRY_S if self._reached else LOOK_S)
+
+    async def _identify(self) -> bool:
+        """See which Kafka it is; whether it says so."""
+        try:
+            found = (await cluster_id(self._kafka))[:CLUSTER]
+        except BrokerError as error:
+            log.warning("waiting for Kafka", error=str(error))
+            return False
+        known = self.telling.positions.cluster
+        if known and found != known:
+            raise EcgStreamError(
+                f"another Kafka answers at {self._kafka.bootstrap_servers}: cluster {found}, before it was {known}: what "
+                "is shown would be of both: start the web service anew"
+            )
+        self.telling.positions.cluster = found
+        self._identified.set()
+        return True
 
     def _now_ms(self) -> int:
         return self._clock.now_ns() // 1_000_000

@@ -145,7 +145,8 @@ def test_a_browser_that_is_cut_off_at_any_moment_is_told_of_each_alarm_once(data
         asyncio.run(life(monkeypatch))
 
 
-async def test_who_was_away_long_is_told_from_kafka() -> None:
+async def test_who_was_away_long_is_told_from_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling, "KEPT_ALARMS", 20)
     room = Room()
     stream = room.listen()
     (hello,) = events_in(await anext(stream))
