@@ -228,8 +228,8 @@ class Hub:
         known = self.telling.positions.cluster
         if known and found != known:
             raise EcgStreamError(
-                f"another Kafka answers at {self._kafka.bootstrap_servers}: cluster {found}, before it was {known}: what "
-                "is shown would be of both: start the web service anew"
+                f"another Kafka answers at {self._kafka.bootstrap_servers}: cluster {found}, before it was {known}: "
+                "what is shown would be of both: start the web service anew"
             )
         self.telling.positions.cluster = found
         self._identified.set()

@@ -35,6 +35,6 @@ async def test_another_kafka_under_the_same_address_is_not_taken_for_the_one_bef
         assert not hub.working.done()
         cluster, there = "two", True
         await clock.advance(5)
-        with pytest.raises(EcgStreamError, match="another Kafka answers .* cluster two, before it was one"):
+        with pytest.raises(EcgStreamError, match=r"another Kafka answers .* cluster two, before it was one"):
             async with asyncio.timeout(10):
                 await hub.working
