@@ -46,11 +46,13 @@ class _Looks:
     heap_mb : JavaScript's memory after a collection, at the start and at the end, MB
     slices : the page's own figures, one every few seconds
     intervals_ms : from each frame to the next
+    browser_cpu_s : CPU of all the browser's processes at the start and at the end, s
     """
 
     heap_mb: list[float] = field(default_factory=list)
     slices: list[dict[str, Any]] = field(default_factory=list)
     intervals_ms: list[float] = field(default_factory=list)
+    browser_cpu_s: list[float] = field(default_factory=list)
 
 
 async def run_page(plan: CapacityPlan) -> dict[str, Any]:
@@ -111,6 +113,7 @@ async def _measure(page: "Page", web: Command, plan: CapacityPlan) -> tuple[_Loo
     tools = await page.context.new_cdp_session(page)
     looks, server, renderer = _Looks(), ProcessUsage(web.pid), ProcessUsage(_renderer())
     looks.heap_mb.append(await _heap_mb(tools))
+    looks.browser_cpu_s.append(_browser_cpu_s())
     await page.evaluate(_FIGURES)
     await page.evaluate(_COUNT)
     loop = asyncio.get_running_loop()
@@ -124,19 +127,27 @@ async def _measure(page: "Page", web: Command, plan: CapacityPlan) -> tuple[_Loo
         await asyncio.sleep(LOOK_EVERY_S)
     server.look()
     renderer.look()
+    looks.browser_cpu_s.append(_browser_cpu_s())
     looks.intervals_ms = await page.evaluate(_INTERVALS)
     looks.heap_mb.append(await _heap_mb(tools))
     return looks, server, renderer
 
 
+def _browser_processes() -> list[psutil.Process]:
+    """The processes of the browser; each but the first says of what type it is."""
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if "chrom" in child.name()]
+
+
+def _browser_cpu_s() -> float:
+    times = [process.cpu_times() for process in _browser_processes()]
+    return sum(each.user + each.system for each in times)
+
+
 def _renderer() -> int:
     """The process that draws the page: the one of its kind that has used most CPU."""
-    drawing = [
-        child
-        for child in psutil.Process().children(recursive=True)
-        if any(word.startswith("--type=renderer") for word in child.cmdline())
-    ]
-    return max(drawing, key=lambda child: child.cpu_times().user).pid
+    drawing = [process for process in _browser_processes() if "--type=renderer" in " ".join(process.cmdline())]
+    return max(drawing, key=lambda process: process.cpu_times().user).pid
 
 
 async def _heap_mb(tools: "CDPSession") -> float:
@@ -166,6 +177,7 @@ def _report(plan: CapacityPlan, looks: _Looks, server: ProcessUsage, renderer: P
         "heap_mb": {"start": looks.heap_mb[0], "end": looks.heap_mb[-1]},
         "renderer_rss_mb": renderer.rss,
         "renderer_cpu_share": round(renderer.cpu_s / seconds, 3),
+        "browser_cpu_share": round((looks.browser_cpu_s[-1] - looks.browser_cpu_s[0]) / seconds, 3),
         "server_cpu_share": round(server.cpu_s / seconds, 3),
         "server_rss_mb": server.rss,
         "machine": machine(),
