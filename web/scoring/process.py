@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -85,11 +86,13 @@ def _outcome(job: Job[Any], desk: Desk) -> Done | NotDone:
     except MemoryError:
         return NotDone(reason="it needs more memory than scoring may take: send less at a time", mendable=True)
     except FileNotFoundError as error:
-        return NotDone(reason=repr(error), gone=True)
+        return NotDone(reason=f"no file {error.filename}", gone=True)
     except OSError as error:
-        return NotDone(reason=repr(error), full=error.errno in DISK_FULL)
+        return NotDone(reason=f"{type(error).__name__}: {error.strerror}", full=error.errno in DISK_FULL)
     except Exception as error:  # noqa: BLE001 # told, so that the next job finds this process well
-        return NotDone(reason=repr(error))
+        # Its own words may quote a file, and a file's name may be a person's.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return NotDone(reason=f"{type(error).__name__} at {place.filename}:{place.lineno}")
 
 
 def _limit_memory() -> None:

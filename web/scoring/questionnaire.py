@@ -12,13 +12,14 @@ MAX_AGE = 130
 def _readable(text: str) -> str:
     """Text without what cannot be seen: line ends and tabs stay, other control characters are refused."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    hidden = {letter for letter in text if unicodedata.category(letter) in {"Cc", "Cs", "Cn"} and letter not in "\n\t"}
+    hidden = {letter for letter in text if unicodedata.category(letter) == "Cc" and letter not in "\n\t"}
     if hidden:
         raise ValueError("it holds characters that cannot be shown: take them out")
     return text
 
 
-Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_readable)]
+_SEEN = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]*$"  # the same for the OpenAPI document, whose words tell nobody
+Text = Annotated[str, Field(max_length=MAX_TEXT, json_schema_extra={"pattern": _SEEN}), AfterValidator(_readable)]
 Sex = Literal["female", "male", "other"]
 
 

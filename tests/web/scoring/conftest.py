@@ -1,6 +1,7 @@
-"""An application with a real scoring process, spoken to in this process; one for all tests of a file."""
+"""A server at work with a real scoring process, and a client of it; one for all tests that share it."""
 
-import os
+import asyncio
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,32 +10,54 @@ import pytest
 import pytest_asyncio
 from httpx import ASGITransport, AsyncClient
 
+from tests.support.waiting import until
 from tests.web.parts import make_parts
 from web.app import make_app
 from web.scoring.office import ScoringOffice
+from web.server import Server
 from web.settings import WebSettings
 
-LOCAL = "http://127.0.0.1:8000"
 HEADERS = {"X-Ecgstream-Request": "1"}
+UPLOAD_MB = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A client, and what works behind it."""
+    """A client, and what works behind it.
+
+    Attributes
+    ----------
+    client : over a connection
+    near : without one, for whom the service would close it on while it sends
+    office : store and processes
+    state : the folder of the store
+    """
 
     client: AsyncClient
+    near: AsyncClient
     office: ScoringOffice
     state: Path
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    """A service for all tests that share its process: to start one takes seconds."""
+    """To start a scoring process takes seconds."""
     folder = tmp_path_factory.mktemp("served")
-    data = Path(os.environ.get("ECGSTREAM_DATA_DIR", folder / "no-data"))
-    settings = WebSettings(_env_file=None, state=folder / "web", data_dir=data, upload_mb=4, scores_per_minute=10_000)
+    settings = WebSettings(
+        _env_file=None, state=folder / "web", data_dir=folder / "no-data", upload_mb=UPLOAD_MB, scores_per_minute=10_000
+    )
     parts = make_parts(folder, settings=settings)
-    transport = ASGITransport(make_app(parts), client=("127.0.0.1", 50_000))
-    async with AsyncClient(transport=transport, base_url=LOCAL, headers=HEADERS, timeout=120) as client:
-        yield Served(client=client, office=parts.office, state=folder / "web")
-    parts.office.workers.close()
+    app = make_app(parts)
+    server, transport = Server(app, settings), ASGITransport(app, client=("127.0.0.1", 50_000))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with parts.office:
+            work = asyncio.create_task(server.serve([listener]))
+            await until(lambda: server.ready or work.done())
+            address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            async with (
+                AsyncClient(base_url=address, headers=HEADERS, timeout=120) as client,
+                AsyncClient(transport=transport, base_url=address, headers=HEADERS) as near,
+            ):
+                yield Served(client=client, near=near, office=parts.office, state=folder / "web")
+            server.should_exit = True
+            await work

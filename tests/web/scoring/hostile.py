@@ -101,7 +101,7 @@ HOSTILE: list[tuple[str, Files, str]] = [
     ("a header without its samples", {"x.hea": HEADER % (b"x", b"x.dat")}, "names x.dat, which is not"),
     # CSV
     ("a formula", {"x.csv": b"II,V5\n=cmd|' /C calc'!A0,1\n" * 2}, "is no number"),
-    ("a cell without an end", {"x.csv": b"II,V5\n" + b"9," * 200_000 + b"x"}, "x.csv"),
+    ("a cell without an end", {"x.csv": b"II,V5\n" + b"9," * 20_000 + b"x"}, "x.csv"),
     ("a quoted megabyte", {"x.csv": b'II,V5\n"' + b"a" * 1_000_000 + b'",1\n'}, "is no table"),
     ("a lead with a name of a megabyte", {"x.csv": b"I" * 100_000 + b",V5\n" + b"0,0.1\n0.1,0\n" * 900}, "lead name"),
     ("terminal codes in a lead's name", {"x.csv": b"I\x1b[2J,V5\n" + b"0,0.1\n0.1,0\n" * 900}, "lead name"),

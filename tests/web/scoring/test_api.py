@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,28 @@ from ecg.wfdb_files import TOY_NAME, toy_record
 from models import SHIPPED
 from reports.scoring import score_file
 from tests.support.waiting import until
-from tests.web.scoring.conftest import Served
+from tests.web.scoring.conftest import UPLOAD_MB, Served
 from tests.web.scoring.recordings import FS_HZ, csv, edf, millivolts, npy, wfdb_files, zipped
 from web.scoring.answers import BeatsAnswer, Recording, RecordingStrip, ScoreAnswer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 EXTRA = {"recording", "report", "strip_url"}
+BOUNDARY = b"----pieces"
+
+
+def form(files: dict[str, bytes]) -> bytes:
+    parts = [
+        b'--%s\r\nContent-Disposition: form-data; name="files"; filename="%s"\r\n\r\n%s\r\n'
+        % (BOUNDARY, name.encode(), content)
+        for name, content in files.items()
+    ]
+    return b"".join([*parts, b"--%s--\r\n" % BOUNDARY])
+
+
+async def pieces(body: bytes, size: int) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), size):
+        yield body[start : start + size]
+        await asyncio.sleep(0)
 
 
 async def send(served: Served, files: dict[str, bytes], **fields: object) -> httpx.Response:
@@ -204,7 +221,8 @@ async def test_fields_that_say_nothing_are_refused(served: Served, fields: dict[
 
 
 async def test_a_request_that_is_too_large_is_refused(served: Served) -> None:
-    assert "larger than 4 MB" in problem(await send(served, {"a.npy": b"\0" * 4_100_000}), 413)
+    answer = await served.near.post("/api/v1/score", files=[("files", ("a.npy", b"\0" * 4_100_000))])
+    assert "larger than 4 MB" in problem(answer, 413)
     assert not list((served.state / "incoming").iterdir())
 
 
@@ -276,3 +294,15 @@ async def test_samples_to_try(served: Served) -> None:
     )
     for name in ("ecg5000", "100", "..%2F..%2Fetc"):
         problem(await served.client.post(f"/api/v1/samples/{name}/score"), 404)
+
+
+async def test_a_recording_in_pieces(served: Served) -> None:
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY.decode()}"}
+    answer = await served.client.post("/api/v1/score", content=pieces(form(wfdb_files()), 1000), headers=headers)
+    (result,) = answer.json()["results"]
+    assert (result["file"], len(result["windows"])) == ("r.hea", 6)
+    # Whoever says nothing of the length is counted all the same.
+    large = pieces(form({"a.csv": b"0" * (UPLOAD_MB + 1) * 1_000_000}), 50_000)
+    refused = await served.near.post("/api/v1/score", content=large, headers=headers)
+    assert f"larger than {UPLOAD_MB} MB" in problem(refused, 413)
+    await until(lambda: not list((served.state / "incoming").iterdir()))
