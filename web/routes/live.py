@@ -1,12 +1,15 @@
 """Live: traces by WebSocket, alarms and verdicts by server-sent events."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, WebSocket
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sse_starlette import EventSourceResponse
+from sse_starlette.sse import SendTimeoutError
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from ecg.errors import EcgStreamError
@@ -17,6 +20,7 @@ from web.live.stream import event_stream
 from web.live.telling import KINDS
 from web.live.traces import Leads, Variant
 from web.live.watching import LiveClient, Watch
+from web.metrics import WebMetrics
 from web.parts import Parts
 
 HEARTBEAT_S = 15.0
@@ -102,13 +106,33 @@ def routes(parts: Parts) -> APIRouter:
             raise EcgStreamError(f"kinds={kinds!r}: only {', '.join(sorted(KINDS))} are known: leave others out")
         told = last_event_id or after
         positions = positions_of(told) if told else None
-        return EventSourceResponse(
+        return EventStream(
             event_stream(hub, parts.metrics, patient=patient, kinds=wanted, after=positions),  # type: ignore[arg-type]
-            ping=HEARTBEAT_S,
-            send_timeout=SEND_S,
+            parts.metrics,
         )
 
     return router
+
+
+class EventStream(EventSourceResponse):
+    """A stream that is cut off when its client takes nothing; it comes back and goes on where it was.
+
+    Parameters
+    ----------
+    content : what is sent
+    metrics : what to count on
+    """
+
+    def __init__(self, content: AsyncIterator[bytes], metrics: WebMetrics) -> None:
+        super().__init__(content, ping=HEARTBEAT_S, send_timeout=SEND_S)
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the client leaves, takes nothing, or the service ends."""
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:  # without an end of the answer the server closes the connection
+            self._metrics.listeners_cut_off.inc()
 
 
 async def _send(socket: WebSocket, client: LiveClient) -> None:
