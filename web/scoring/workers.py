@@ -170,10 +170,11 @@ class _Worker:
             raise _LostError("the service ends")
         # Spawned, not forked: onnxruntime's threads do not survive a fork.
         context = get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, self._setup), name="ecgstream-score", daemon=True)
-        self._process.start()
+        ours, theirs = context.Pipe()
+        process = context.Process(target=serve, args=(theirs, self._setup), name="ecgstream-score", daemon=True)
+        process.start()
         theirs.close()
+        self._connection, self._process = ours, process
         return self._heard(START_S)
 
     def _heard(self, timeout_s: float) -> object:
