@@ -24,7 +24,6 @@ LIMIT = 8.0  # of evidence as log odds: no one source may outvote all others
 CNN_LIMIT = 6.0  # of the CNN's log odds of a class
 SURELY_NORMAL = 0.7  # share of class N from which a beat shapes the usual QRS
 _NO_BEAT = -4.0  # evidence of a window without beats
-_DIFFERENCE_FLOOR = 0.1  # added to a difference before its logarithm: of normal beats it is two or three times that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +35,7 @@ class BeatFeatures:
     ventricular_odds : ln(V / (N + S)) of its shares
     supraventricular_odds : ln(S / N) of its shares
     unlikeness : one minus its QRS's correlation with the usual one
-    difference : ln(0.1 + root mean square difference between the two, in normalised units)
+    difference : root mean square difference between the two
     prematurity : ln(usual RR / its RR), 0 where it is not early or that is not known
     regularity : of the rhythm before it
     """
@@ -115,9 +114,8 @@ class _Beat:
     ventricular_odds: float
     unlikeness: float
     difference: float
-    # Log odds before it is known how early the beat is: of being ventricular, and ventricular or fusion.
-    ventricular: float
-    ectopic: float
+    ventricular: float  # log odds
+    ectopic: float  # log odds of being ventricular or fusion
 
 
 def settled(times_ns: Sequence[int], *, start_ns: int, end_ns: int, last_ns: int | None) -> list[int]:
@@ -227,9 +225,8 @@ def _weigh(baseline: PersonalBaseline, score: Score, times_ns: Sequence[int], re
     narrow = np.logaddexp(log_n, log_s)
     unlike, different = baseline.unlikeness(np.stack([finding.qrs for finding in score.beats]), score.lead)
     odds = np.clip([log_v - narrow, np.logaddexp(log_v, log_f) - narrow], -CNN_LIMIT, CNN_LIMIT)
-    different = np.log(different + _DIFFERENCE_FLOOR)
     strange = reading.ventricular_per_unlikeness * unlike + reading.ventricular_per_difference * different
-    weighed = reading.ventricular_per_odds * odds + strange + reading.ventricular_bias
+    weighed = np.clip(reading.ventricular_per_odds * odds + strange + reading.ventricular_bias, -LIMIT, LIMIT)
     columns = (odds[0].tolist(), unlike.tolist(), different.tolist(), *weighed.tolist())
     return [
         _Beat(
@@ -262,10 +259,8 @@ def _class_all(
             prematurity=baseline.prematurity(rr_s),
             regularity=baseline.regularity,
         )
-        early = reading.ventricular_per_prematurity * features.prematurity
-        ventricular = _limited(beat.ventricular + early, LIMIT)
         supraventricular = _supraventricular(features, reading)
-        letter, confidence = _class_of(beat.shares, ventricular, supraventricular)
+        letter, confidence = _class_of(beat, supraventricular)
         wide = letter in {"V", "F"}
         judged.append(
             JudgedBeat(
@@ -273,7 +268,7 @@ def _class_all(
                 beat_class=letter,
                 confidence=round(confidence, 4),
                 features=features,
-                ectopic=_limited(beat.ectopic + early, LIMIT),
+                ectopic=beat.ectopic,
                 supraventricular=-LIMIT if wide else supraventricular,
             )
         )
@@ -293,18 +288,16 @@ def _supraventricular(features: BeatFeatures, reading: PersonalReading) -> float
     )
 
 
-def _class_of(
-    shares: tuple[float, float, float, float], ventricular: float, supraventricular: float
-) -> tuple[AamiClass, float]:
+def _class_of(beat: _Beat, supraventricular: float) -> tuple[AamiClass, float]:
     """The class, and its probability."""
-    n, s, v, fusion = shares
+    n, s, v, fusion = beat.shares
     if fusion > max(n, s, v):
         return "F", fusion
-    if ventricular >= 0:
-        return "V", _logistic(ventricular)
+    if beat.ventricular >= 0:
+        return "V", _logistic(beat.ventricular)
     if supraventricular >= 0:
         return "S", _logistic(supraventricular)
-    return "N", _logistic(-ventricular) * _logistic(-supraventricular)
+    return "N", _logistic(-beat.ventricular) * _logistic(-supraventricular)
 
 
 def _limited(odds: float, limit: float) -> float:

@@ -54,15 +54,14 @@ class PersonalReading(_Part):
     """How a beat is classed against what is usual for the patient; all in log odds.
 
     ventricular = per_odds * ln(V / (N + S)) + per_unlikeness * (1 - correlation with the usual QRS)
-    + per_difference * ln(0.1 + root mean square difference to it) + per_prematurity * ln(usual RR / RR) + bias.
-    Supraventricular = per_prematurity * ln(usual RR / RR) + per_odds * ln(S / N) + bias, where the rhythm's regularity is
-    ``regular_from`` or more; elsewhere an early beat tells nothing.
+    + per_difference * (root mean square difference to it) + bias. Supraventricular = per_prematurity
+    * ln(usual RR / RR) + per_odds * ln(S / N) + bias, where the rhythm's regularity is ``regular_from`` or more;
+    elsewhere an early beat tells nothing.
     """
 
     ventricular_per_odds: float
     ventricular_per_unlikeness: float
     ventricular_per_difference: float
-    ventricular_per_prematurity: float
     ventricular_bias: float
     supraventricular_per_prematurity: float
     supraventricular_per_odds: float
@@ -104,7 +103,7 @@ class Thresholds(_Part):
 class Manifest(_Part):
     """``models/manifest.json``."""
 
-    schema_version: Literal[3] = 3
+    schema_version: Literal[2] = 2
     preprocessing_version: str
     fs_hz: float
     context_s: int

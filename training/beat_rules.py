@@ -69,13 +69,11 @@ def _network_and_qrs(of: dict[str, Floats]) -> list[Floats]:
     return [of["ventricular_odds"], of["unlikeness"], of["difference"]]
 
 
-SHIPS = BeatRule(
-    beat_class="V", name="and prematurity (ships)", signs=lambda of: [*_network_and_qrs(of), of["prematurity"]]
-)
+SHIPS = BeatRule(beat_class="V", name="and the usual QRS (ships)", signs=_network_and_qrs)
 RULES = (
     BeatRule(beat_class="V", name="network alone", signs=lambda of: [of["ventricular_odds"]]),
-    BeatRule(beat_class="V", name="and the usual QRS", signs=_network_and_qrs),
     SHIPS,
+    BeatRule(beat_class="V", name="and prematurity", signs=lambda of: [*_network_and_qrs(of), of["prematurity"]]),
     BeatRule(beat_class="V", name="logistic, all signs", signs=_all),
     BeatRule(beat_class="V", name="boosted trees, all signs", signs=_all, learner="trees"),
     BeatRule(beat_class="S", name="network alone", signs=lambda of: [of["supraventricular_odds"]]),

@@ -30,20 +30,12 @@ _FIRST = PersonalReading(
     ventricular_per_odds=1.0,
     ventricular_per_unlikeness=0.0,
     ventricular_per_difference=0.0,
-    ventricular_per_prematurity=0.0,
     ventricular_bias=0.0,
     supraventricular_per_prematurity=PER_PREMATURITY,
     supraventricular_per_odds=PER_ODDS,
     supraventricular_bias=-1.4,
     regular_from=REGULAR_FROM,
 )
-# What tells a ventricular beat, and its weight.
-_SIGNS = {
-    "ventricular_odds": "ventricular_per_odds",
-    "unlikeness": "ventricular_per_unlikeness",
-    "difference": "ventricular_per_difference",
-    "prematurity": "ventricular_per_prematurity",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +108,9 @@ def _ventricular(
     beats: Sequence[JudgedBeat], classes: npt.NDArray[np.str_], names: npt.NDArray[np.str_]
 ) -> dict[str, float]:
     """Weights of the CNN's odds and of the strangeness of the QRS; none where no beat could teach them."""
-    features = np.array([[getattr(beat.features, name) for name in _SIGNS] for beat in beats], np.float64)
+    features = np.array(
+        [(b.features.ventricular_odds, b.features.unlikeness, b.features.difference) for b in beats], np.float64
+    )
     known = np.isin(classes, ["N", "S", "V"])
     is_v = classes == "V"
     if len(np.unique(is_v[known])) < 2:
@@ -128,8 +122,13 @@ def _ventricular(
     # EC57 holds F and Q called V neither right nor wrong; a beat that is none is wrong.
     counted = ~np.isin(classes, ["F", "Q"])
     threshold = best_f1_threshold(is_v[counted], odds[counted]) or 0.0
-    weights = {weight: round(float(fit), 4) for weight, fit in zip(_SIGNS.values(), fitted.coef_[0], strict=True)}
-    return weights | {"ventricular_bias": round(-threshold, 4)}
+    per_odds, per_unlikeness, per_difference = (round(float(weight), 4) for weight in fitted.coef_[0])
+    return {
+        "ventricular_per_odds": per_odds,
+        "ventricular_per_unlikeness": per_unlikeness,
+        "ventricular_per_difference": per_difference,
+        "ventricular_bias": round(-threshold, 4),
+    }
 
 
 def _supraventricular(
