@@ -207,7 +207,7 @@ async def test_after_a_pause_of_the_page_the_trace_jumps_to_now(run: Run) -> Non
     function = """(playout) => {
       const one = new playout.Playout();
       one.begin(0, 100, 0);
-      for (let at = 1; at <= 40; at++) one.arrived(at * 25, 100, at * 250);
+      for (let at = 1; at <= 40; at++) one.arrived(at * 25, 100, 10_000); // all at once, as the page wakes
       return { jumped: one.step(10_000), behind: 1000 - one.head };
     }"""
     found = await run("playout", function)

@@ -35,6 +35,8 @@ class Measured {
 class Loop {
   /** Wall time from when a sample was taken to when it is drawn, ms, less the length of the message it came in. */
   age = new Measured();
+  /** Wall time from when a message was handed to Kafka to when it is here, ms. */
+  arrival = new Measured();
   #intervals = new Measured();
   #work = new Measured();
   #drawing = new Set();
@@ -66,6 +68,7 @@ class Loop {
       frames_per_s: interval && 1000 / interval,
       frame_ms: { p50: this.#intervals.quantile(0.5), p95: this.#intervals.quantile(0.95) },
       draw_ms: { p50: this.#work.quantile(0.5), p95: this.#work.quantile(0.95) },
+      arrival_ms: { p50: this.arrival.quantile(0.5), p95: this.arrival.quantile(0.95) },
       sample_age_ms: { p50: this.age.quantile(0.5), p95: this.age.quantile(0.95) },
     };
   }
@@ -74,6 +77,7 @@ class Loop {
   clear() {
     this.#frames = 0;
     this.age.clear();
+    this.arrival.clear();
     this.#intervals.clear();
     this.#work.clear();
   }

@@ -2,6 +2,7 @@
 
 import { parse } from "./frames.js";
 import { Backoff } from "./backoff.js";
+import { loop } from "./loop.js";
 
 const PATH = "/api/v1/live";
 const QUIET_MS = 20_000; // a connection that has brought nothing for so long is looked at with suspicion
@@ -63,7 +64,7 @@ export class Samples {
     socket.addEventListener("message", ({ data }) => {
       this.#heard = performance.now();
       if (typeof data === "string") this.#told(JSON.parse(data));
-      else for (const frame of parse(data)) this.#onFrame(frame);
+      else for (const frame of parse(data)) this.#came(frame);
     });
     socket.addEventListener("close", () => {
       if (socket !== this.#socket || this.#closed) return;
@@ -71,6 +72,11 @@ export class Samples {
       if (this.#live.wanted) this.#again = setTimeout(() => this.#open(), this.#backoff.next());
     });
     this.#socket = socket;
+  }
+
+  #came(frame) {
+    if (frame.sentMs > 0) loop.arrival.add(Date.now() - frame.sentMs);
+    this.#onFrame(frame);
   }
 
   #reopen() {

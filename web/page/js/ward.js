@@ -34,6 +34,7 @@ class Ward {
   #seen = []; // tiles in sight
   #drawnAt = NaN;
   #second = NaN;
+  #measured = 0; // place of the tile whose samples' age was measured last
   #colour = colours("trace").trace;
 
   constructor(root, shell) {
@@ -108,17 +109,14 @@ class Ward {
       this.#second = second;
       for (const tile of this.#tiles.values()) tile.look(now);
     }
-    const wall = Date.now();
     const seen = this.#seen;
-    let oldest = NaN;
     for (let place = 0; place < seen.length; place++) {
-      if (!this.#bands.has(place, seen.length)) continue;
-      const { trace } = seen[place];
-      seen[place].draw();
-      const age = trace.ageMs(wall);
-      if (age > oldest || oldest !== oldest) oldest = age;
+      if (this.#bands.has(place, seen.length)) seen[place].draw();
     }
-    if (oldest === oldest) loop.age.add(oldest);
+    // One tile after the other is measured: what is told of ages holds for all.
+    this.#measured = (this.#measured + 1) % Math.max(seen.length, 1);
+    const age = seen[this.#measured]?.trace.ageMs(Date.now());
+    if (age === age && age !== undefined) loop.age.add(age);
   }
 
   /** Which tiles are in sight, from the top. */
