@@ -7,7 +7,8 @@ import { Answers } from "./answers.js";
 import { DeskFilter } from "./desk_filter.js";
 import { h, mark, replace, say } from "./dom.js";
 import { PastAlarms } from "./past_alarms.js";
-import { sound, soundDialog, soundWords } from "./sound.js";
+import { sound } from "./sound.js";
+import { soundDialog, soundWords } from "./sound_dialog.js";
 import { empty, loading } from "./states.js";
 import { Strips } from "./strips.js";
 
@@ -58,7 +59,7 @@ class Desk {
   }
 
   #build(root) {
-    this.sound = h("button", { class: "button button-small", type: "button", onclick: () => soundDialog() });
+    this.sound = h("button", { class: "button button-small", type: "button", onclick: () => soundDialog(sound()) });
     this.soundNote = h("span", { class: "quiet" });
     this.waiting = h("ul", { class: "alarms", "aria-labelledby": "desk-waiting" });
     this.answered = h("ul", { class: "alarms", "aria-labelledby": "desk-answered" });

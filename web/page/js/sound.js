@@ -5,13 +5,13 @@
 
 import { burst, every, loud } from "./bursts.js";
 import { h, mark, replace } from "./dom.js";
-import { clockTime, priorityWords } from "./format.js";
+import { priorityWords } from "./format.js";
 import { icon } from "./icons.js";
+import { soundDialog, soundWords } from "./sound_dialog.js";
 
 const KEPT = "ecgstream.sound";
 const URGENCY = ["high", "medium", "low"];
 const SOUNDING = new Set(["active", "latched"]); // neither acknowledged nor silenced
-const MUTES_MIN = [1, 2, 5, 15];
 const SHORT_MUTE_MIN = 2; // by the key
 const NOTIFIED = new Set(["high", "medium"]);
 const PARTIALS = [0, 1, 0.7, 0.5, 0.35, 0.25, 0.15]; // at least four harmonics: a pulse is found by ear, and not masked
@@ -212,21 +212,11 @@ let only = null;
 /** The page's sound, once it has a shell. */
 export const sound = () => only;
 
-/** The state of the sound in words. */
-export function soundWords(of) {
-  return {
-    off: "Sound off",
-    waits: "Sound waits for a click: the browser asks for one",
-    muted: `Muted until ${clockTime(of.mutedUntil ?? 0)}`,
-    on: "Sound on",
-  }[of.state];
-}
-
 /** The button of the bar; it opens the settings. */
 export function soundButton(shell) {
   only = new Sound(shell);
   const button = h("button", { class: "tool sound", type: "button", "aria-haspopup": "dialog" });
-  button.addEventListener("click", () => soundDialog());
+  button.addEventListener("click", () => soundDialog(only));
   const show = () => {
     replace(button, icon(only.state === "on" ? "sound" : "muted"));
     button.dataset.state = only.state;
@@ -240,82 +230,4 @@ export function soundButton(shell) {
     shell.toast(soundWords(only));
   });
   return button;
-}
-
-/** The settings of sound and notifications. */
-export function soundDialog() {
-  const state = h("p", { class: "sound-state", role: "status" });
-  const close = h("button", { class: "tool", type: "button", "aria-label": "Close" }, icon("close"));
-  const turn = h("button", { class: "button", type: "button", onclick: () => only.turn(only.state === "off") });
-  const mutes = MUTES_MIN.map((minutes) =>
-    h("button", { class: "button", type: "button", onclick: () => only.mute(minutes) }, `${minutes} min`),
-  );
-  const unmute = h("button", { class: "button", type: "button", onclick: () => only.mute(0) }, "Sound again");
-  const muting = h("div", { class: "sound-row", role: "group", "aria-label": "Mute for" }, h("span", {}, "Mute for:"), mutes, unmute);
-  const volume = h("input", { type: "range", id: "sound-volume", min: 0.1, max: 1, step: 0.05, value: only.volume });
-  volume.addEventListener("change", () => (only.volume = Number(volume.value)));
-  const tries = URGENCY.map((priority) =>
-    h("button", { class: "button", type: "button", onclick: () => only.try(priority) }, priorityWords(priority)),
-  );
-  const show = () => {
-    replace(state, icon(only.state === "on" ? "sound" : "muted"), ` ${soundWords(only)}`);
-    replace(turn, only.state === "off" ? "Turn sound on" : "Turn sound off");
-    muting.hidden = only.state === "off";
-    unmute.hidden = only.mutedUntil === null;
-  };
-  const dialog = h(
-    "dialog",
-    { class: "dialog sound-dialog", "aria-labelledby": "sound-title" },
-    h("header", {}, h("h2", { id: "sound-title" }, "Sound of alarms"), close),
-    state,
-    h("div", { class: "sound-row" }, turn),
-    muting,
-    h("label", { for: "sound-volume" }, "Volume"),
-    volume,
-    h("div", { class: "sound-row", role: "group", "aria-label": "Hear an example" }, h("span", {}, "Hear:"), tries),
-    h(
-      "p",
-      { class: "quiet" },
-      "The most urgent alarm sounds until somebody acknowledges or silences it. Muting is for this browser alone; " +
-        "silencing, on the alarm desk, is for all. A browser lets a page sound only after you have touched it: after " +
-        "loading the page anew, click or press any key once.",
-    ),
-    notifications(),
-  );
-  only.addEventListener("change", show);
-  close.addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => {
-    only.removeEventListener("change", show);
-    dialog.remove();
-  });
-  show();
-  document.body.append(dialog);
-  dialog.showModal();
-}
-
-function notifications() {
-  const { notice } = only;
-  if (!notice.possible) return h("p", { class: "quiet" }, "This browser has no notifications.");
-  const told = h("p", { class: "quiet", role: "status" });
-  const notify = h("input", { type: "checkbox", id: "sound-notify" });
-  const names = h("input", { type: "checkbox", id: "sound-names" });
-  notify.checked = notice.on;
-  names.checked = notice.names;
-  names.disabled = !notice.on;
-  notify.addEventListener("change", async () => {
-    const asked = notify.checked;
-    notify.checked = await notice.turn(asked);
-    names.disabled = !notify.checked;
-    const refused = asked && !notify.checked;
-    told.textContent = refused ? "The browser does not allow it: change that in its settings for this address." : "";
-  });
-  names.addEventListener("change", () => (notice.names = names.checked));
-  return h(
-    "fieldset",
-    {},
-    h("legend", {}, "Notifications"),
-    h("label", { class: "tick" }, notify, "Tell of high and medium alarms while I look elsewhere"),
-    h("label", { class: "tick" }, names, "Show the patient's name in them: others may see the screen"),
-    told,
-  );
 }
