@@ -25,6 +25,9 @@ LOOK_EVERY_S = 1.0  # at who is silent
 # A patient is taken for silent from two windows on: until then time passes with the verdicts alone, so that the same
 # samples give the same messages.
 SILENT_S = 10.0
+# A turn of the loop takes a fraction of a second. What a longer one took beyond it, this service did not listen: on a
+# machine that is out of breath, or just woken, patients are not silent because nobody heard them.
+TURN_S = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +74,8 @@ class AlertingTransform:
         self._clock = clock
         self._limit = DeadLetterLimit()
         self._wards: dict[int, _Ward] = {}
-        self._heard_s = self._looked_s = clock.monotonic_s()
+        self._deaf_s = 0.0
+        self._turned_s = self._heard_s = self._looked_s = clock.monotonic_s()
 
     def open(self, partition: int, progress: Mapping[bytes, bytes]) -> int | None:
         """Take a partition over; the offset to resume at, None for the beginning.
@@ -81,7 +85,7 @@ class AlertingTransform:
         BadProgressError : when a progress record is none of this version
         """
         place, patients = restore(progress)
-        now_s = self._clock.monotonic_s()
+        now_s = self._listened_s()
         ward = self._wards[partition] = _Ward(patients=patients, heard_s=dict.fromkeys(patients, now_s))
         # How long nothing has come is not known: nobody is called silent before it is.
         self._heard_s = now_s
@@ -109,7 +113,7 @@ class AlertingTransform:
         ------
         EcgStreamError : when too many messages cannot be decoded
         """
-        now_s = self._clock.monotonic_s()
+        now_s = self._listened_s()
         outputs: dict[int, list[Outgoing]] = {}
         # Who is heard by now is not silent, however long nobody looked.
         for partition, messages in batch.items():
@@ -131,6 +135,13 @@ class AlertingTransform:
                 alert = Alert.model_validate_json(message.value)
                 self._metrics.alerts.labels(kind=alert.kind, priority=alert.priority, phase=alert.phase).inc()
                 log.info("alert", **alert.as_json())
+
+    def _listened_s(self) -> float:
+        """The monotonic clock, less the time in which this service did not listen."""
+        now_s = self._clock.monotonic_s()
+        self._deaf_s += max(0.0, now_s - self._turned_s - TURN_S)
+        self._turned_s = now_s
+        return now_s - self._deaf_s
 
     def _take(self, ward: _Ward, messages: Sequence[Received], now_s: float) -> list[Outgoing]:
         out: list[Outgoing] = []

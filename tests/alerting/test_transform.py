@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import pytest
@@ -42,9 +43,12 @@ class Bench:
         return list(asyncio.run(self.transform.process({0: messages} if messages else {})).get(0, ()))
 
     def wait(self, seconds: float) -> list[Outgoing]:
-        """Let time pass in which nothing comes."""
-        asyncio.run(self.clock.advance(seconds))
-        return self.process([])
+        """Let time pass in which nothing comes, turn by turn of the loop."""
+        out = []
+        for _ in range(math.ceil(seconds)):
+            asyncio.run(self.clock.advance(seconds / math.ceil(seconds)))
+            out += self.process([])
+        return out
 
     def commit(self, out: Sequence[Outgoing]) -> None:
         self.transform.committed(out)
@@ -340,6 +344,16 @@ def test_a_restarted_service_does_not_take_its_own_absence_for_silence(bench: Be
     bench.commit(bench.process(messages(*(verdict(w, "abnormal") for w in (0, 1)))))
     asyncio.run(bench.clock.advance(3600))
     bench.open()
+    bench.commit(bench.wait(5.0))
+    assert len(bench.alerts()) == 1
+    bench.commit(bench.wait(15.0))
+    assert bench.alerts()[-1].condition == "source_stopped"
+
+
+def test_a_service_that_could_not_listen_does_not_call_its_patients_silent(bench: Bench) -> None:
+    bench.commit(bench.process(messages(*(verdict(w, "abnormal") for w in (0, 1)))))
+    asyncio.run(bench.clock.advance(3600))  # a machine out of breath, or put to sleep
+    bench.commit(bench.process([]))
     bench.commit(bench.wait(5.0))
     assert len(bench.alerts()) == 1
     bench.commit(bench.wait(15.0))
