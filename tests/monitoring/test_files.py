@@ -20,6 +20,7 @@ from tests.monitoring.queries import (
     panels,
     rule_queries,
 )
+from web.metrics import WebMetrics
 
 PROVISIONING = ROOT / "monitoring" / "grafana" / "provisioning"
 
@@ -96,6 +97,7 @@ def test_queries_name_only_metrics_that_the_services_have(title: str, expression
     AlertingMetrics(registry)
     DetectorMetrics(registry)
     ReplayMetrics(registry)
+    WebMetrics(registry)
     names = metric_names(expression)
     assert names <= declared_names(generate_latest(registry).decode()), title
     assert names or "up" in expression
