@@ -207,7 +207,7 @@ def _of_signal(verdict: Verdict, suspected: tuple[str, ...]) -> dict[Condition, 
     off = unusable and bool(flags & {"lead_off", "flat"})
     gap = verdict.continuity.gap_before_s > 0 or (unusable and "gap" in flags and not off)
     poor = bool(suspected or flags & {"noisy", "clipped"}) or (unusable and not off and not gap)
-    words = verdict.reasons or tuple(flag.replace("_", " ") for flag in verdict.quality.flags)
+    words = verdict.reasons or tuple(flag.replace("_", " ") for flag in verdict.quality.flags) or ("unusable",)
     named: tuple[tuple[Condition, bool, tuple[str, ...]], ...] = (
         ("lead_off", off, words),
         ("gap", gap, words),

@@ -144,7 +144,7 @@ async def _run(plan: AlarmBenchPlan, *, channels: bool) -> _Run:
                 await service.ready()
                 await _measure(plan, kafka, service, run)
                 if channels:
-                    run.deliveries = await _drained(database)
+                    run.deliveries = await _drained(database, due=plan.alarms)
     return run
 
 
@@ -197,12 +197,13 @@ async def _watch(usage: ProcessUsage, service: Command) -> None:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def _drained(database: str) -> dict[str, dict[str, int]]:
-    """What was delivered, once the good channel has all."""
+async def _drained(database: str, *, due: int) -> dict[str, dict[str, int]]:
+    """What was delivered, once the good channel has the start of every alarm and nothing waits for it."""
     url, until_s = address(database), time.monotonic() + DRAIN_S
     while True:
         found = await asyncio.to_thread(tally, url)
-        if not found.get("good", {}).get("waiting") or time.monotonic() > until_s:
+        good = found.get("good", {"done": 0, "waiting": 0})
+        if (good["done"] >= due and not good["waiting"]) or time.monotonic() > until_s:
             return found
         await asyncio.sleep(LOOK_EVERY_S / 5)
 

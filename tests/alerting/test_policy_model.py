@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from alerting.bedside import IN_STEP_NS
 from alerting.policy import Event, Refusal, Silence, policy
 from alerting.progress import PARTITION_KEY, PartitionProgress, dump, restore
 from alerting.rules import AlarmRules
@@ -46,6 +47,8 @@ class Alarms(RuleBasedStateMachine):
         self.ended: list[str] = []
         self.sent: list[AlertCommand] = []
         self.usable: list[bool] = []  # of the last usable windows, whether abnormal
+        self.looks: set[str] = set()  # ids of urgent messages
+        self.catching_up = False  # a look came far ahead of the windows: what falls due waits for them
 
     # --- what happens ---
 
@@ -103,7 +106,11 @@ class Alarms(RuleBasedStateMachine):
         second = (self.window + 1) * 5 + ahead
         told = urgent(second, kind, flags=flags, stream_start_ns=self.stream_start_ns)
         before = self.state
+        if before is None and told.id in self.looks:
+            return  # a topic that is read exactly once does not bring it again, once the patient is forgotten
+        self.looks.add(told.id)
         self.happen(told)
+        self.catching_up |= before is not None and told.end_ns - before.seen_ns > IN_STEP_NS
         assert self.state is not None
         answered = before is not None and told.end_ns <= before.ended.get(kind, told.start_ns)
         assert answered or kind in self.state.alarms, "what kills alarms at once"
@@ -247,8 +254,9 @@ class Alarms(RuleBasedStateMachine):
     def nothing_that_fell_due_was_left(self) -> None:
         if self.state is None:
             return
+        passed_ns = min(self.state.now_ns, self.state.seen_ns) if self.catching_up else self.state.now_ns
         for alarm in self.state.alarms.values():
-            assert alarm.silenced_until_ns is None or alarm.silenced_until_ns > self.state.now_ns
+            assert alarm.silenced_until_ns is None or alarm.silenced_until_ns > passed_ns
 
 
 _PLACE = PartitionProgress(next_offset=0).model_dump_json().encode()
