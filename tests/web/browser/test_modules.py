@@ -418,3 +418,23 @@ async def test_a_slow_machine_draws_in_bands_and_a_fast_one_in_one(run: Run) -> 
     assert await run("bands", function, [[16, 200]]) == [1, True]
     assert await run("bands", function, [[60, 200]]) == [4, True]
     assert await run("bands", function, [[60, 200], [16, 5000]]) == [1, True]
+
+
+async def test_no_line_leads_back_where_a_sweep_comes_round(run: Run) -> None:
+    drawn = await run(
+        "stroke",
+        """(stroke) => {
+            const told = [];
+            const context = {
+                beginPath() {},
+                stroke() {},
+                moveTo: (x) => told.push(["move", x]),
+                lineTo: (x) => told.push(["line", x]),
+            };
+            const leads = [{ name: "II", gain: 200, baseline: 0 }];
+            const stretch = { startMs: 0, fsHz: 100, leads, count: 6, values: new Int16Array(6) };
+            stroke.strokeLead(context, stretch, 0, { fromMs: 0, toMs: 50, x: (ms) => ms % 30, y: (mv) => mv });
+            return told;
+        }""",
+    )
+    assert drawn == [["move", 0], ["line", 10], ["line", 20], ["move", 0], ["line", 10], ["line", 20]]

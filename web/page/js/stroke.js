@@ -15,6 +15,7 @@ export function strokeLead(context, stretch, lead, { fromMs, toMs, x, y, columns
   const last = Math.min(count - 1, Math.ceil(((toMs - startMs) * fsHz) / 1000));
   context.beginPath();
   let down = false;
+  let before = -Infinity;
   let column = NaN;
   let low = 0;
   let high = 0;
@@ -32,9 +33,11 @@ export function strokeLead(context, stretch, lead, { fromMs, toMs, x, y, columns
       else if (height > high) context.lineTo(at, (high = height));
       continue;
     }
-    if (down) context.lineTo(at, height);
+    // Where a sweep comes round, the next sample lies at the left edge again: no line leads there.
+    if (down && at >= before) context.lineTo(at, height);
     else context.moveTo(at, height);
     down = true;
+    before = at;
     column = Math.floor(at);
     low = height;
     high = height;
