@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from ecg.errors import EcgStreamError
 VARIABLE = "ECGSTREAM_ALARM_DB"
 FILE = "alarms.sqlite"
 BUSY_S = 5.0  # so long one waits for another's transaction; a second one's takes milliseconds
+WAL_AGAIN_S = 0.01
 CONNECT_S = 5
 STATEMENT_MS = 30_000
 _DRIVERS = {
@@ -173,7 +175,16 @@ def _first_line(error: BaseException | None) -> str:
 
 def _prepare_writer(connection: sqlite3.Connection, _: Any) -> None:
     # Readers do not wait for the writer, nor it for them.
-    connection.execute("PRAGMA journal_mode=WAL")
+    until_s = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            break
+        except sqlite3.OperationalError as error:
+            # Of several that open a new file at once one makes the change, and SQLite does not let the others wait.
+            if "locked" not in str(error) or time.monotonic() > until_s:
+                raise
+            time.sleep(WAL_AGAIN_S)
     # What a power failure takes from the end goes with its position in Kafka, from where it is read again.
     connection.execute("PRAGMA synchronous=NORMAL")
 

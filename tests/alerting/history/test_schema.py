@@ -1,6 +1,8 @@
 """Migrations: up, down, up again, by several at once, and never over what a newer release has written."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -8,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, inspect, text
 
 from alerting.history import schema
-from alerting.history.database import make_file, open_engine
+from alerting.history.database import address, make_file, open_engine
 from alerting.history.models import metadata
 from alerting.history.reading import AlarmHistory
 from alerting.history.schema import OtherSchemaError
@@ -76,3 +78,21 @@ def test_a_reader_does_not_migrate(store: AlarmStore, url: URL) -> None:
     schema.migrate(store._engine, to="base")
     with pytest.raises(OtherSchemaError, match=r"has schema none, .* start the alert service once"), AlarmHistory(url):
         pass
+
+
+def test_many_that_open_a_new_file_at_once_all_can(tmp_path: Path) -> None:
+    """SQLite lets nobody wait for the change to its write-ahead log."""
+
+    def opened(url: URL) -> None:
+        engine = open_engine(url)
+        start.wait()
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE IF NOT EXISTS rows (number INTEGER)"))
+        engine.dispose()
+
+    start = Barrier(4)
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(50):
+            url = address(f"sqlite:///{tmp_path}/{number}.sqlite")
+            make_file(url)
+            list(threads.map(opened, [url] * 4))
