@@ -338,7 +338,10 @@ async def test_ward_is_sorted_by_urgency_and_names_as_people_count(run: Run) -> 
 async def test_trends_know_the_events_before_and_after(run: Run) -> None:
     function = """(data) => {
       const one = new data.TrendData();
-      one.putAll({ t_ns: [0, 5e9], heart_rate_bpm: [70, null], fused: [0.1, 0.9], decision: ["normal", "abnormal"] });
+      one.putAll({
+        t_ns: [0, 5e9], heart_rate_bpm: [70, null], fused: [0.1, 0.9], cnn: [0.2, null], autoencoder: [0.3, 0.8],
+        decision: ["normal", "abnormal"],
+      });
       one.put({ startMs: 10_000, heartRate: 88, fused: 0.2, decision: "normal" });
       one.put({ startMs: 10_000, heartRate: 1, fused: 0.2, decision: "normal" }); // twice
       one.putEvents([{ t_ns: 9e9, end_ns: null, label: "b" }, { t_ns: 5e9, end_ns: 6e9, label: "a" }]);

@@ -72,7 +72,7 @@ export class PatientView {
       h(
         "section",
         { class: "card trend-card", "aria-label": "Trends" },
-        h("div", { class: "card-head" }, h("h2", {}, "Heart rate and score"), h("span", { class: "quiet" }, "choose a moment to look at it")),
+        h("div", { class: "card-head" }, h("h2", {}, "Heart rate and scores"), h("span", { class: "quiet" }, "bars: fused; lines: CNN (blue), autoencoder; choose a moment to look at it")),
         this.trends.node,
       ),
       h(

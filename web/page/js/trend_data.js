@@ -3,7 +3,7 @@
 export const HOUR_MS = 3_600_000;
 
 export class TrendData {
-  points = []; // {ms, rate, fused, decision}, oldest first
+  points = []; // {ms, rate, fused, cnn, autoencoder, decision}, oldest first
   events = []; // {ms, endMs, kind, label, priority}, oldest first
 
   /** Put in what was fetched. */
@@ -11,17 +11,23 @@ export class TrendData {
     const known = new Map(this.points.map((point) => [point.ms, point]));
     trends.t_ns.forEach((ns, at) => {
       const ms = ns / 1e6;
-      const rate = trends.heart_rate_bpm[at];
-      known.set(ms, { ms, rate, fused: trends.fused[at], decision: trends.decision[at] });
+      known.set(ms, {
+        ms,
+        rate: trends.heart_rate_bpm[at],
+        fused: trends.fused[at],
+        cnn: trends.cnn[at],
+        autoencoder: trends.autoencoder[at],
+        decision: trends.decision[at],
+      });
     });
     this.points = [...known.values()].sort((one, other) => one.ms - other.ms);
   }
 
   /** Put in a verdict that has come (verdicts.js). */
-  put({ startMs, heartRate, fused, decision }) {
+  put({ startMs, heartRate, fused, cnn, autoencoder, decision }) {
     const last = this.points.at(-1);
     if (last && startMs <= last.ms) return;
-    this.points.push({ ms: startMs, rate: heartRate, fused, decision });
+    this.points.push({ ms: startMs, rate: heartRate, fused, cnn, autoencoder, decision });
     const oldest = startMs - HOUR_MS;
     if (this.points.length > 1000 || this.points[0].ms < oldest - 60_000) {
       this.points = this.points.filter((point) => point.ms >= oldest);

@@ -9,6 +9,10 @@ const HEIGHT = 148;
 const LEFT = 34; // for the numbers
 const RATES = { top: 14, bottom: 78 };
 const SCORES = { top: 90, bottom: 124 };
+const NETWORKS = [
+  ["cnn", "accent"],
+  ["autoencoder", "text"],
+];
 const STEP_MS = 60_000;
 const SPAN_STEP_MS = 300_000;
 const NAMES = ["trace", "quiet", "line", "text", "accent", "high", "medium", "low", "information", "shade-edge", "surface"];
@@ -156,6 +160,13 @@ export class Trends {
       context.fillRect(x, SCORES.bottom - fused * tall, wide, Math.max(1, fused * tall));
     }
     context.globalAlpha = 1;
+    // Over the fused score, what each network said alone.
+    context.lineWidth = 1;
+    for (const [network, colour] of NETWORKS) {
+      this.#curve((point) => (point[network] === null ? NaN : SCORES.bottom - point[network] * tall));
+      context.strokeStyle = this.#colours[colour];
+      context.stroke();
+    }
   }
 
   #curve(height) {
