@@ -11,12 +11,11 @@ from bus.log_reading import MAX_BYTES, LogReaders
 from bus.recalled import RecalledSamples, put_together
 from bus.samples import BadChunkError, Chunk, check_patient, decode
 from bus.settings import KafkaSettings
-from bus.stream_search import NoSamplesError, RecallLimitError, SamplesGoneError, find
+from bus.stream_search import NoSamplesError, RecallLimitError, SamplesGoneError, check_span, find
 
 __all__ = ["NoSamplesError", "RecallLimitError", "RecalledSamples", "SampleRecall", "SamplesGoneError"]
 
 MAX_SPAN_S = 600.0  # of one call: ten minutes of two leads at 360 Hz are 0.9 MB
-_NS = 1_000_000_000
 
 
 class SampleRecall:
@@ -56,10 +55,7 @@ class SampleRecall:
         BrokerError : when Kafka does not answer, or has no such topic
         """
         check_patient(patient)
-        if not 0 < to_ns - from_ns <= MAX_SPAN_S * _NS:
-            raise RecallLimitError(
-                f"a stretch of {(to_ns - from_ns) / _NS:g} s is outside 0 to {MAX_SPAN_S:g} s: ask for it in parts"
-            )
+        check_span(from_ns, to_ns, longest_s=MAX_SPAN_S)
         async with self._readers.log(patient) as log:
             return put_together(await find(log, from_ns, to_ns), from_ns, to_ns)
 

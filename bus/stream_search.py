@@ -32,6 +32,18 @@ class RecallLimitError(EcgStreamError):
     """Finding the samples would read too much."""
 
 
+def check_span(from_ns: int, to_ns: int, *, longest_s: float) -> None:
+    """See that a stretch of time can be read back in one call.
+
+    Raises
+    ------
+    RecallLimitError : when it is empty or too long
+    """
+    span_s = (to_ns - from_ns) / 1e9
+    if not 0 < span_s <= longest_s:
+        raise RecallLimitError(f"a stretch of {span_s:g} s is outside 0 to {longest_s:g} s: ask for it in parts")
+
+
 class Timed(Protocol):
     """What a message of a stream holds: it begins at a time of the recording."""
 

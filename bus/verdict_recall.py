@@ -10,10 +10,9 @@ from bus.log_reading import LogReaders
 from bus.messages import Verdict
 from bus.samples import check_patient
 from bus.settings import KafkaSettings
-from bus.stream_search import NoSamplesError, Pieces, RecallLimitError, search
+from bus.stream_search import NoSamplesError, Pieces, check_span, search
 
 MAX_SPAN_S = 3600.0  # of one call: 720 verdicts
-_NS = 1_000_000_000
 
 
 class _Stored(BaseModel):
@@ -64,10 +63,7 @@ class VerdictRecall:
         BrokerError : when Kafka does not answer, or has no such topic
         """
         check_patient(patient)
-        if not 0 < to_ns - from_ns <= MAX_SPAN_S * _NS:
-            raise RecallLimitError(
-                f"a stretch of {(to_ns - from_ns) / _NS:g} s is outside 0 to {MAX_SPAN_S:g} s: ask for it in parts"
-            )
+        check_span(from_ns, to_ns, longest_s=MAX_SPAN_S)
         async with self._readers.log(patient) as log:
             try:
                 found = await search(log, from_ns, to_ns, _VERDICTS)

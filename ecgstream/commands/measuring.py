@@ -30,15 +30,9 @@ def bench_capacity(
 ) -> None:
     """Replay live patients beside one detector, on a broker of its own, and measure."""
     from ecgstream.bench import CapacityPlan, run_capacity
-    from ecgstream.recordings import names_of, records_folder
     from ecgstream.running import run
-    from ecgstream.settings import ProcessSettings, load
-    from ops.logging import configure_logging
 
-    process = load(ProcessSettings)
-    configure_logging(service="bench", level="warning", form=process.log_format)
-    folder = records_folder(data, process)
-    names = names_of(record or [], folder)
+    folder, names = _prepared(data, record or [])
     plan = CapacityPlan(patients=patients, duration_s=duration, speed=speed or "1", records=names, data=folder)
     _tell(run(run_capacity(plan)), json)
 
@@ -74,15 +68,9 @@ def bench_page(
     """
     from ecgstream.bench import CapacityPlan
     from ecgstream.page_bench import run_page
-    from ecgstream.recordings import names_of, records_folder
     from ecgstream.running import run
-    from ecgstream.settings import ProcessSettings, load
-    from ops.logging import configure_logging
 
-    process = load(ProcessSettings)
-    configure_logging(service="bench", level="warning", form=process.log_format)
-    folder = records_folder(data, process)
-    names = names_of(record or ["ds1"], folder)
+    folder, names = _prepared(data, record or ["ds1"])
     plan = CapacityPlan(patients=patients, duration_s=duration, records=names, data=folder)
     _tell(run(run_page(plan)), json)
 
@@ -100,15 +88,9 @@ def bench_live(
     """Let many simulated browsers watch live patients, on a broker of its own, and measure."""
     from ecgstream.bench import CapacityPlan
     from ecgstream.live_bench import run_live
-    from ecgstream.recordings import names_of, records_folder
     from ecgstream.running import run
-    from ecgstream.settings import ProcessSettings, load
-    from ops.logging import configure_logging
 
-    process = load(ProcessSettings)
-    configure_logging(service="bench", level="warning", form=process.log_format)
-    folder = records_folder(data, process)
-    names = names_of(record or ["ds1"], folder)
+    folder, names = _prepared(data, record or ["ds1"])
     plan = CapacityPlan(patients=patients, duration_s=duration, records=names, data=folder)
     _tell(run(run_live(plan, clients=clients)), json)
 
@@ -263,6 +245,18 @@ def _alert_chaos(
     recordings = [verdicts_in(told) for told in judged_each(load(DetectorSettings), judged_here, records)]
     plan = AlertChaosPlan(kills=faults, seed=seed, patients=patients)
     return run(run_alert_chaos(plan, recordings, load_rules(load(AlertingSettings).rules)))
+
+
+def _prepared(data: Path | None, record: list[str]) -> tuple[Path, tuple[str, ...]]:
+    """A bench's quiet log, and the recordings that it replays: their folder and their names."""
+    from ecgstream.recordings import names_of, records_folder
+    from ecgstream.settings import ProcessSettings, load
+    from ops.logging import configure_logging
+
+    process = load(ProcessSettings)
+    configure_logging(service="bench", level="warning", form=process.log_format)
+    folder = records_folder(data, process)
+    return folder, names_of(record, folder)
 
 
 def _tell(report: dict[str, object], json: Json) -> None:
