@@ -107,7 +107,7 @@ def routes(parts: Parts) -> APIRouter:
         told = last_event_id or after
         positions = positions_of(told) if told else None
         return EventStream(
-            event_stream(hub, parts.metrics, patient=patient, kinds=wanted, after=positions),  # type: ignore[arg-type]
+            event_stream(hub, parts.metrics, patient=patient, kinds=wanted, after=positions),  # type: ignore[arg-type]  # seen to be kinds above
             parts.metrics,
         )
 
