@@ -36,6 +36,10 @@ class AlertingMetrics:
         self.dead_letters = counter(
             "dead_letters", "Messages that could not be decoded, and commands that were refused"
         )
+        self.refused_messages = counter("refused_messages", "Messages that were refused, by why", ("code",))
+        self.quarantined_senders = gauge(
+            "quarantined_senders", "Keys of which nothing but bad messages come: these are only counted"
+        )
         self.transactions = counter("transactions", "Transactions committed")
         self.open_alerts = gauge("open_alerts", "Alerts that have started and not ended", ("kind", "priority"))
         self.patients = gauge("patients", "Patients that are followed")

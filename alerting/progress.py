@@ -5,7 +5,7 @@ patient's state. They are written in the transaction that writes the alerts, so 
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,7 +21,10 @@ class BadProgressError(EcgStreamError):
 
 
 class PartitionProgress(BaseModel):
-    """The offsets of the first verdict, command and urgent message that are not in the state yet."""
+    """The offsets of the first verdict, command and urgent message that are not in the state yet.
+
+    ``refused`` holds the senders of bad messages, as ``bus.quarantine`` dumps them.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,6 +32,7 @@ class PartitionProgress(BaseModel):
     next_offset: int = Field(ge=0)
     next_command: int | None = Field(default=None, ge=0)
     next_urgent: int | None = Field(default=None, ge=0)  # records of the release before do not have it
+    refused: tuple[Any, ...] = ()
 
 
 class PatientProgress(BaseModel):

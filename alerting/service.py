@@ -45,7 +45,6 @@ async def run(
     ChannelsError : when a channel can never deliver
     AddressError : when the address of the alarm history is none; a database that is away is waited for
     BrokerError : when no broker answers at the start
-    DeadLetterFloodError : when most messages cannot be decoded
     """
     clock = clock or SystemClock()
     metrics = AlertingMetrics(registry)
@@ -66,6 +65,7 @@ async def run(
 
     def gauges() -> None:
         metrics.partitions.set(runner.partitions)
+        metrics.quarantined_senders.set(transform.quarantined)
         metrics.lag_messages.set(runner.lag())
 
     async with (

@@ -12,9 +12,11 @@ from alerting.progress import PARTITION_KEY, PartitionProgress, dump, restore
 from alerting.rules import AlarmRules
 from alerting.state import PatientState
 from bus import topics
-from bus.dead_letters import DeadLetterLimit, dead_letter
+from bus.dead_letters import Refusal as RefusedMessage
+from bus.dead_letters import dead_letter
 from bus.interfaces import Headers, Outgoing, Received
 from bus.messages import Alert, AlertCommand, Urgent, Verdict
+from bus.quarantine import Quarantine
 from ops.clock import Clock
 
 SERVICE = "alerting"
@@ -43,6 +45,7 @@ class _Ward:
     changed : whose state was not written since it changed
     next_offset, next_command, next_urgent : of verdicts, commands and urgent messages
     unnoted : messages since the place was last noted
+    quarantine : the senders of verdicts and urgent messages that could not be decoded
     """
 
     patients: dict[str, PatientState]
@@ -52,6 +55,7 @@ class _Ward:
     next_command: int | None = None
     next_urgent: int | None = None
     unnoted: int = 0
+    quarantine: Quarantine = field(default_factory=lambda: Quarantine(topic=topics.DEAD_LETTERS, service=SERVICE))
 
 
 class AlertingTransform:
@@ -72,10 +76,14 @@ class AlertingTransform:
         self._rules = rules
         self._metrics = metrics
         self._clock = clock
-        self._limit = DeadLetterLimit()
         self._wards: dict[int, _Ward] = {}
         self._deaf_s = 0.0
         self._turned_s = self._heard_s = self._looked_s = clock.monotonic_s()
+
+    @property
+    def quarantined(self) -> int:
+        """How many senders' messages are only counted, since nothing but bad ones come."""
+        return sum(ward.quarantine.quarantined for ward in self._wards.values())
 
     def open(self, partition: int, progress: Mapping[bytes, bytes]) -> int | None:
         """Take a partition over; the offset to resume at, None for the beginning.
@@ -94,6 +102,7 @@ class AlertingTransform:
             return None
         ward.next_offset = place.next_offset
         ward.next_command, ward.next_urgent = place.next_command, place.next_urgent
+        ward.quarantine.load(place.refused)
         return place.next_offset
 
     def side_offset(self, partition: int, topic: str) -> int | None:
@@ -107,12 +116,7 @@ class AlertingTransform:
         self._measure()
 
     async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
-        """Work verdicts, urgent messages and commands in, and look who is silent; what is to be written, by partition.
-
-        Raises
-        ------
-        EcgStreamError : when too many messages cannot be decoded
-        """
+        """Work verdicts, urgent messages and commands in, and look who is silent; what to write, by partition."""
         now_s = self._listened_s()
         outputs: dict[int, list[Outgoing]] = {}
         # Who is heard by now is not silent, however long nobody looked.
@@ -163,24 +167,22 @@ class AlertingTransform:
         try:
             verdict = decode(message, Verdict)
         except BadMessageError as error:
-            self._limit.bad(str(error))
-            return [self._bury(message, str(error))]
-        self._limit.good()
+            return self._refuse(ward, message, str(error))
+        letters = self._count_letters(ward.quarantine.good(message))
         self._metrics.verdicts.labels(decision=verdict.decision).inc()
         ward.heard_s[verdict.patient] = self._heard_s = now_s
         # The headers travel on: they tell when the samples came, so that a reader can measure the whole way.
-        return self._step(ward, verdict.patient, verdict, message, message.headers)
+        return [*letters, *self._step(ward, verdict.patient, verdict, message, message.headers)]
 
     def _take_urgent(self, ward: _Ward, message: Received, now_s: float) -> list[Outgoing]:
         try:
             urgent = decode(message, Urgent)
         except BadMessageError as error:
-            self._limit.bad(str(error))
-            return [self._bury(message, str(error))]
-        self._limit.good()
+            return self._refuse(ward, message, str(error))
+        letters = self._count_letters(ward.quarantine.good(message))
         # Who is silent is told by the windows; but whoever is followed was heard once.
         ward.heard_s.setdefault(urgent.patient, now_s)
-        return self._step(ward, urgent.patient, urgent, message, message.headers)
+        return [*letters, *self._step(ward, urgent.patient, urgent, message, message.headers)]
 
     def _take_command(self, ward: _Ward, message: Received, now_s: float) -> list[Outgoing]:
         try:
@@ -236,17 +238,42 @@ class AlertingTransform:
             out.append(self._progress(patient.encode(), dump(state) if state else None))
         ward.changed.clear()
         stand = PartitionProgress(
-            next_offset=ward.next_offset, next_command=ward.next_command, next_urgent=ward.next_urgent
+            next_offset=ward.next_offset,
+            next_command=ward.next_command,
+            next_urgent=ward.next_urgent,
+            refused=tuple(ward.quarantine.dump()),
         )
         out.append(self._progress(PARTITION_KEY, stand.model_dump_json().encode()))
         ward.unnoted = 0
 
+    def _refuse(self, ward: _Ward, message: Received, reason: str) -> list[Outgoing]:
+        """Put aside what could not be decoded; a sender of nothing else is told of now and then."""
+        refusal = RefusedMessage(code="undecodable", reason=reason)
+        self._metrics.refused_messages.labels(code=refusal.code).inc()
+        letters = ward.quarantine.bad(message, refusal)
+        if letters:
+            log.warning(
+                "message_refused",
+                topic=message.topic,
+                partition=message.partition,
+                offset=message.offset,
+                reason=reason,
+            )
+        return self._count_letters(letters)
+
+    def _count_letters(self, letters: list[Outgoing]) -> list[Outgoing]:
+        self._metrics.dead_letters.inc(len(letters))
+        return letters
+
     def _bury(self, message: Received, reason: str) -> Outgoing:
+        """Answer a command that cannot be done."""
         self._metrics.dead_letters.inc()
+        self._metrics.refused_messages.labels(code="command").inc()
         log.warning(
             "dead_letter", topic=message.topic, partition=message.partition, offset=message.offset, reason=reason
         )
-        return dead_letter(message, topic=topics.DEAD_LETTERS, service=SERVICE, reason=reason)
+        refusal = RefusedMessage(code="command", reason=reason)
+        return dead_letter(message, refusal, topic=topics.DEAD_LETTERS, service=SERVICE)
 
     def _progress(self, key: bytes, value: bytes | None) -> Outgoing:
         return Outgoing(topic=topics.ALERTING_PROGRESS, key=key, value=value)

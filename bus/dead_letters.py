@@ -1,35 +1,60 @@
-"""Messages that could not be decoded: put aside with their reason, unless there are too many of them."""
+"""Messages that were refused: put aside with their reason."""
 
 from base64 import b64encode
-from collections import deque
+from dataclasses import dataclass
 
 from bus.interfaces import Outgoing, Received
-from bus.messages import DeadLetter
-from ecg.errors import EcgStreamError
+from bus.messages import PATIENT_ID, DeadLetter, RefusalCode
+from bus.partitioning import partition_of
 
 MAX_VALUE_BYTES = 65_536  # of the original that is kept; a whole one might not fit into a message again
 MAX_REASON = 1_000  # characters; a reason may quote what was sent
 
 
-class DeadLetterFloodError(EcgStreamError):
-    """So many messages are bad that the fault is not theirs."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a message is not used.
+
+    Attributes
+    ----------
+    code : which kind of fault it is, for programs
+    reason : what is wrong and what to do, in words
+    patient : whom it names in itself, where that could be read
+    """
+
+    code: RefusalCode
+    reason: str
+    patient: str | None = None
 
 
-def dead_letter(received: Received, *, topic: str, service: str, reason: str) -> Outgoing:
-    """The dead letter for a message.
+def dead_letter(
+    received: Received,
+    refusal: Refusal,
+    *,
+    topic: str,
+    service: str,
+    partitions: int | None = None,
+    count: int = 1,
+    first_offset: int | None = None,
+) -> Outgoing:
+    """The dead letter for a message, or for several that one letter stands for.
 
     Parameters
     ----------
-    received : the message that could not be decoded
+    received : the message that was refused, the last of several
+    refusal : why
     topic : the dead-letter topic as it is named on the cluster
-    service : who could not decode it
-    reason : why not
+    service : who refused it
+    partitions : how many partitions the topics have: a letter that names a patient goes where the patient's other
+        messages are, wherever it was sent to. None leaves it beside what it is about
+    count, first_offset : how many messages it stands for and where the first of them lies
     """
     value, key = received.value, received.key
+    patient = refusal.patient or _patient_in(key)
     letter = DeadLetter(
         service=service,
         # A reason may quote bytes that are no text: none of it may keep the letter itself from being written.
-        reason=reason[:MAX_REASON].encode(errors="backslashreplace").decode(),
+        reason=refusal.reason[:MAX_REASON].encode(errors="backslashreplace").decode(),
         topic=received.topic,
         partition=received.partition,
         offset=received.offset,
@@ -37,8 +62,19 @@ def dead_letter(received: Received, *, topic: str, service: str, reason: str) ->
         key_base64=None if key is None else b64encode(key[:MAX_VALUE_BYTES]).decode(),
         value_bytes=len(value or b""),
         value_base64=None if value is None else b64encode(value[:MAX_VALUE_BYTES]).decode(),
+        code=refusal.code,
+        patient=patient,
+        count=count,
+        first_offset=first_offset,
     )
-    return Outgoing(topic=topic, key=_text_key(key), value=letter.to_bytes())
+    home = None if patient is None or partitions is None else partition_of(patient.encode(), partitions)
+    return Outgoing(topic=topic, key=_text_key(key), value=letter.to_bytes(), partition=home)
+
+
+def _patient_in(key: bytes | None) -> str | None:
+    """The patient that a key names, None when it is no patient id."""
+    text = None if key is None else key.decode("ascii", errors="replace")
+    return text if text is not None and PATIENT_ID.fullmatch(text) else None
 
 
 def _text_key(key: bytes | None) -> bytes | None:
@@ -49,52 +85,3 @@ def _text_key(key: bytes | None) -> bytes | None:
     except UnicodeDecodeError:
         return None
     return key
-
-
-class DeadLetterLimit:
-    """Watches the share of bad messages among the last ones.
-
-    A few bad messages are put aside and the stream goes on. When most are bad, the fault lies with the service or
-    its settings (a new schema, the wrong topic): going on would empty the topic into the dead letters.
-
-    Parameters
-    ----------
-    last : how many messages are looked back on
-    share : the fraction of ``last`` that may be bad, above 0 and at most 1
-    """
-
-    def __init__(self, *, last: int = 1000, share: float = 0.5) -> None:
-        if last < 1 or not 0 < share <= 1:
-            raise EcgStreamError(
-                f"last={last} and share={share}: look back on 1 message or more, and let a share above 0 and "
-                "at most 1 be bad"
-            )
-        self._last = last
-        self._share = share
-        self._bad: deque[bool] = deque(maxlen=last)
-        self._count = 0
-
-    def good(self) -> None:
-        """Count a message that could be decoded."""
-        self._add(bad=False)
-
-    def bad(self, reason: str) -> None:
-        """Count a message that could not be decoded.
-
-        Raises
-        ------
-        DeadLetterFloodError : when more than the share of the last messages could not
-        """
-        self._add(bad=True)
-        if self._count > self._share * self._last:
-            raise DeadLetterFloodError(
-                f"{self._count} of the last {len(self._bad)} messages could not be decoded, at most "
-                f"{self._share:g} of {self._last} may be bad: see what sends them and in which schema, then start "
-                f"again; the last reason was: {reason[:MAX_REASON]}"
-            )
-
-    def _add(self, *, bad: bool) -> None:
-        if len(self._bad) == self._last:
-            self._count -= self._bad[0]
-        self._bad.append(bad)
-        self._count += bad

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from bus.connection import BrokerError, connected, connection_arguments, stopped
-from bus.memory import partition_of
+from bus.partitioning import partition_of
 from bus.settings import KafkaSettings
 from bus.stream_search import Found, PatientLog, RecallLimitError, SamplesGoneError, T
 from ecg.errors import EcgStreamError

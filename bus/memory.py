@@ -5,16 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from aiokafka.partitioner import murmur2
-
 from bus.interfaces import Outgoing, Received
+from bus.partitioning import partition_of
 from bus.reader import Start
 from ops.clock import Clock, SystemClock
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition that Kafka's clients choose for a key."""
-    return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 @dataclass(slots=True)

@@ -23,6 +23,19 @@ ScoreCondition = Literal["heart_rate_low", "heart_rate_high", "abnormal_window",
 TechnicalCondition = Literal["lead_off", "gap", "poor_signal", "silent_patient", "source_stopped"]
 Condition = FindingKind | ScoreCondition | TechnicalCondition
 AlarmKind = Literal["physiological", "technical"]
+# Why a message was refused.
+RefusalCode = Literal[
+    "undecodable",  # no message of its schema, or one that contradicts itself
+    "unknown_schema",
+    "no_key",
+    "wrong_key",  # it names another patient than the message
+    "wrong_partition",  # the sender's partitioner is another than Java's client's
+    "index_jump",  # the device's clock does not bear out where the samples claim to be
+    "clock",  # the time is one that cannot be
+    "too_many_patients",
+    "too_many_devices",  # under one patient id
+    "command",  # what somebody asked for cannot be done
+]
 AlarmPhase = Literal["start", "continue", "update", "escalate", "de-escalate", "end"]
 AlarmState = Literal["inactive", "active", "latched", "acknowledged", "silenced"]
 AlarmPriority = Literal["high", "medium", "low", "information"]  # IEC 60601-1-8; information makes no sound
@@ -284,9 +297,17 @@ class AlertCommand(Message):
 
 
 class DeadLetter(Message):
-    """What could not be decoded: topic ``ecg.dead-letters``, key = the original key where it is text.
+    """What was refused: topic ``ecg.dead-letters``, key = the original key where it is text.
 
-    ``value_base64`` holds the original bytes, cut at 64 KiB; ``value_bytes`` is their full count.
+    ``value_base64`` holds the original bytes, cut at 64 KiB; ``value_bytes`` is their full count. A sender of nothing
+    but bad messages is told of in one letter every ten seconds.
+
+    Attributes
+    ----------
+    code : why, for programs; null in letters of older releases
+    patient : whom the message or its key names, where that is a patient id
+    count : how many messages the letter stands for; its place, key and reason are of the last of them
+    first_offset : where the first of several lies
     """
 
     schema_version: Literal[1] = 1
@@ -299,3 +320,7 @@ class DeadLetter(Message):
     key_base64: str | None
     value_bytes: int
     value_base64: str | None
+    code: RefusalCode | None = None
+    patient: PatientId | None = None
+    count: Annotated[int, Field(ge=1)] = 1
+    first_offset: int | None = None

@@ -31,7 +31,7 @@ class PartitionWriter:
     ----------
     settings : how to reach Kafka
     transactional_id : the same for the same partition on every instance
-    partition : the partition number that every output goes to
+    partition : the partition number that every output goes to which names no other
     """
 
     def __init__(self, settings: KafkaSettings, *, transactional_id: str, partition: int) -> None:
@@ -63,7 +63,7 @@ class PartitionWriter:
                 self._settings.topic(message.topic),
                 message.value,
                 key=message.key,
-                partition=self._partition,
+                partition=self._partition if message.partition is None else message.partition,
                 headers=list(message.headers) or None,
             )
             for message in messages

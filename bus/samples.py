@@ -10,7 +10,10 @@ from typing import Any
 import fastavro
 import numpy as np
 
-from bus.messages import MAX_PATIENT_ID, PATIENT_ID
+from bus.dead_letters import Refusal
+from bus.interfaces import Received
+from bus.messages import MAX_PATIENT_ID, PATIENT_ID, RefusalCode
+from bus.partitioning import partition_of
 from ecg.errors import EcgStreamError
 from ecg.records import MAX_GAIN, MIN_GAIN, Int16Array, check_fs
 
@@ -32,7 +35,16 @@ _read: Callable[..., Any] = fastavro.schemaless_reader
 
 
 class BadChunkError(EcgStreamError):
-    """A samples message that cannot be used."""
+    """A samples message that cannot be used.
+
+    Attributes
+    ----------
+    refusal : why, as a dead letter tells it
+    """
+
+    def __init__(self, reason: str, *, code: RefusalCode = "undecodable", patient: str | None = None) -> None:
+        super().__init__(reason)
+        self.refusal = Refusal(code=code, reason=reason, patient=patient)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +147,8 @@ def decode(value: bytes | None, *, key: bytes | None = None) -> Chunk:
     if value[:HEADER_BYTES] != _PREFIX:
         raise BadChunkError(
             f"unknown schema version: fingerprint {value[2:HEADER_BYTES].hex()}, known {_FINGERPRINT.hex()}: "
-            "use the schema ecg.samples.avsc"
+            "use the schema ecg.samples.avsc",
+            code="unknown_schema",
         )
     body = io.BytesIO(value)
     body.seek(HEADER_BYTES)
@@ -146,6 +159,37 @@ def decode(value: bytes | None, *, key: bytes | None = None) -> Chunk:
     if body.tell() != len(value):
         raise BadChunkError(f"{len(value) - body.tell()} bytes stand behind the record: the message is damaged")
     return _chunk(fields, key)
+
+
+def receive(message: Received, *, partitions: int) -> Chunk:
+    """The chunk in a samples message that lies where its patient's messages belong.
+
+    Parameters
+    ----------
+    message : as it came
+    partitions : how many partitions its topic has
+
+    Raises
+    ------
+    BadChunkError : when it is no chunk, has no key, or lies in another partition than its key's
+    """
+    chunk = decode(message.value, key=message.key)
+    if message.key is None:
+        raise BadChunkError(
+            f"the message of patient {chunk.patient!r} has no key: key each message by patient, or one patient is "
+            "torn over all partitions",
+            code="no_key",
+            patient=chunk.patient,
+        )
+    if (home := partition_of(message.key, partitions)) != message.partition:
+        raise BadChunkError(
+            f"the key {chunk.patient!r} belongs in partition {home} of {partitions} and came in "
+            f"{message.partition}: another partitioner keyed it; set partitioner=murmur2_random (librdkafka, whose "
+            "own is consistent_random), with kcat -X partitioner=murmur2_random",
+            code="wrong_partition",
+            patient=chunk.patient,
+        )
+    return chunk
 
 
 def _chunk(fields: dict[str, Any], key: bytes | None) -> Chunk:
@@ -174,7 +218,9 @@ def _chunk(fields: dict[str, Any], key: bytes | None) -> Chunk:
     _check(chunk)
     if key is not None and key != chunk.patient.encode():
         raise BadChunkError(
-            f"the key {key[:40]!r} is not the patient id {chunk.patient!r}: key each message by patient"
+            f"the key {key[:40]!r} is not the patient id {chunk.patient!r}: key each message by patient",
+            code="wrong_key",
+            patient=chunk.patient,
         )
     return chunk
 

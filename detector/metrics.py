@@ -4,6 +4,7 @@ from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from bus.messages import RefusalCode
 from ecg.findings import LethalKind
 
 _LATENCY_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -30,7 +31,10 @@ class DetectorMetrics:
         self.windows = counter("windows", "Windows judged, by decision", ("decision",))
         self.looks = counter("looks", "Looks judged: each second of each patient, at the newest four")
         self.urgent = counter("urgent", "Looks that showed what kills within minutes, by kind", ("kind",))
-        self.dead_letters = counter("dead_letters", "Messages that could not be decoded")
+        self.dead_letters = counter(
+            "dead_letters", "Dead letters written: each tells of one refused message or several"
+        )
+        self.refused_messages = counter("refused_messages", "Messages that were refused, by why", ("code",))
         self.gap_seconds = counter("gap_seconds", "Seconds of signal that never came, in and between windows")
         self.duplicate_samples = counter("duplicate_samples", "Samples that came twice and were dropped")
         self.stale_samples = counter("stale_samples", "Samples that came too late for their window")
@@ -38,6 +42,9 @@ class DetectorMetrics:
         self.clock_jumps = counter("clock_jumps", "Windows in which a device's clock jumped")
         self.transactions = counter("transactions", "Transactions committed")
         self.patients = gauge("patients", "Patients followed now")
+        self.quarantined_senders = gauge(
+            "quarantined_senders", "Keys of which nothing but bad messages come: these are only counted"
+        )
         self.partitions = gauge("partitions", "Input partitions processed now")
         self.lag_messages = gauge("lag_messages", "Messages that wait in these partitions")
         self.batch_windows = histogram("batch_windows", "Windows scored in one call", _BATCH)
@@ -51,3 +58,6 @@ class DetectorMetrics:
         # Shown as 0 from the start on, so that a rate sees the first of each.
         for kind in get_args(LethalKind):
             self.urgent.labels(kind=kind)
+        for code in get_args(RefusalCode):
+            if code != "command":
+                self.refused_messages.labels(code=code)

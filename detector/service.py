@@ -10,7 +10,8 @@ from bus.settings import KafkaSettings
 from detector.metrics import DetectorMetrics
 from detector.scorer import scorer_of
 from detector.settings import DetectorSettings
-from detector.transform import SERVICE, DetectorTransform
+from detector.transform import DetectorTransform
+from detector.ward import SERVICE
 from ops.clock import Clock, SystemClock
 from ops.probes import probing
 
@@ -37,13 +38,17 @@ async def run(
     ------
     ModelError : when the models do not fit
     BrokerError : when no broker answers at the start
-    DeadLetterFloodError : when most messages cannot be decoded
     """
     clock = clock or SystemClock()
     metrics = DetectorMetrics(registry)
     scorer = scorer_of(settings)
     transform = DetectorTransform(
-        scorer, silent_s=settings.silent_s, forget_s=settings.forget_s, metrics=metrics, clock=clock
+        scorer,
+        silent_s=settings.silent_s,
+        forget_s=settings.forget_s,
+        partitions=kafka.partitions,
+        metrics=metrics,
+        clock=clock,
     )
     runner = ExactlyOnce(
         kafka,
@@ -57,6 +62,7 @@ async def run(
 
     def gauges() -> None:
         metrics.patients.set(transform.patients)
+        metrics.quarantined_senders.set(transform.quarantined)
         metrics.partitions.set(runner.partitions)
         metrics.lag_messages.set(runner.lag())
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import structlog
 
 from bus import topics
-from bus.dead_letters import DeadLetterLimit, dead_letter
+from bus.dead_letters import Refusal
 from bus.interfaces import Headers, Outgoing, Received
 from bus.messages import Urgent, Verdict
-from bus.samples import BadChunkError, decode
+from bus.samples import BadChunkError, receive
 from detector.looks import DueLook, judge_look, measure_looks
 from detector.metrics import DetectorMetrics
 from detector.scorer import Score, Scorer
@@ -23,7 +23,6 @@ from detector.ward import PARTITION_KEY, Ward
 from ecg.lethal import Measured
 from ops.clock import Clock
 
-SERVICE = "detector"
 # On every verdict and urgent message: when the last message that it needed was handed to the broker, ms UTC.
 INGEST_HEADER = "ecgstream-ingest-ms"
 PARK_EVERY_S = 1.0
@@ -48,21 +47,29 @@ class DetectorTransform:
     scorer : judges windows; runs in a thread of its own, so that the event loop always answers heartbeats
     silent_s : after how long without anything new a patient is parked
     forget_s : how long a parked patient is remembered
+    partitions : how many partitions the input has
     """
 
     input_topic = topics.SAMPLES
     progress_topic = topics.DETECTOR_PROGRESS
 
     def __init__(
-        self, scorer: Scorer, *, silent_s: float, forget_s: float, metrics: DetectorMetrics, clock: Clock
+        self,
+        scorer: Scorer,
+        *,
+        silent_s: float,
+        forget_s: float,
+        partitions: int,
+        metrics: DetectorMetrics,
+        clock: Clock,
     ) -> None:
         self._scorer = scorer
         self._silent_s = silent_s
         self._forget_s = forget_s
+        self._partitions = partitions
         self._metrics = metrics
         self._clock = clock
         self._wards: dict[int, Ward] = {}
-        self._limit = DeadLetterLimit()
         self._parked_s = clock.monotonic_s()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scoring")
 
@@ -71,9 +78,14 @@ class DetectorTransform:
         """How many patients are followed."""
         return sum(ward.live for ward in self._wards.values())
 
+    @property
+    def quarantined(self) -> int:
+        """How many senders' messages are only counted, since nothing but bad ones come."""
+        return sum(ward.quarantine.quarantined for ward in self._wards.values())
+
     def open(self, partition: int, progress_records: Mapping[bytes, bytes]) -> int | None:
         """Take a partition over."""
-        self._wards[partition], resume = Ward.restored(progress_records)
+        self._wards[partition], resume = Ward.restored(progress_records, partitions=self._partitions)
         return resume
 
     def close(self, partition: int) -> None:
@@ -81,12 +93,7 @@ class DetectorTransform:
         self._wards.pop(partition, None)
 
     async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
-        """Step every patient, judge all due windows and looks in one call, and give out what is to be written.
-
-        Raises
-        ------
-        EcgStreamError : when too many messages cannot be decoded
-        """
+        """Step every patient, judge all due windows and looks in one call, and give out what is to be written."""
         outputs: dict[int, list[Outgoing]] = defaultdict(list)
         due: list[_Due] = []
         for partition, messages in batch.items():
@@ -115,17 +122,14 @@ class DetectorTransform:
         return outputs
 
     def _step(self, ward: Ward, message: Received, outputs: list[Outgoing]) -> list[_Due]:
-        """Take one message in; a bad one becomes a dead letter, once."""
+        """Take one message in; a bad one is refused, once."""
         try:
-            chunk = decode(message.value, key=message.key)
+            chunk = receive(message, partitions=self._partitions)
         except BadChunkError as error:
-            if message.offset >= ward.reported_before:
-                self._limit.bad(str(error))
-                self._metrics.dead_letters.inc()
-                log.warning("dead_letter", partition=message.partition, offset=message.offset, reason=str(error))
-                outputs.append(dead_letter(message, topic=topics.DEAD_LETTERS, service=SERVICE, reason=str(error)))
+            self._refuse(ward, message, error.refusal, outputs)
             return []
-        self._limit.good()
+        if message.offset >= ward.reported_before:
+            self._write_letters(ward.quarantine.good(message), outputs)
         self._metrics.chunks.inc()
         self._metrics.samples.inc(len(chunk.samples))
         switched = ward.switched
@@ -136,6 +140,26 @@ class DetectorTransform:
         if stream.stale_samples:
             self._metrics.stale_samples.inc(stream.stale_samples)
         return [_Due(partition=message.partition, due=each, ingest_ms=message.timestamp_ms) for each in due]
+
+    def _refuse(self, ward: Ward, message: Received, refusal: Refusal, outputs: list[Outgoing]) -> None:
+        """Put a message aside, unless that was done before a crash."""
+        if message.offset < ward.reported_before:
+            return
+        self._metrics.refused_messages.labels(code=refusal.code).inc()
+        letters = ward.quarantine.bad(message, refusal)
+        if letters:  # one for each message at first, and then one now and then
+            log.warning(
+                "message_refused",
+                partition=message.partition,
+                offset=message.offset,
+                code=refusal.code,
+                reason=refusal.reason,
+            )
+        self._write_letters(letters, outputs)
+
+    def _write_letters(self, letters: list[Outgoing], outputs: list[Outgoing]) -> None:
+        self._metrics.dead_letters.inc(len(letters))
+        outputs.extend(letters)
 
     async def _score(self, windows: list[DueWindow], looks: list[DueLook]) -> tuple[list[Score], list[Measured]]:
         if not windows and not looks:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 
+from bus import topics
+from bus.quarantine import Quarantine
 from bus.samples import Chunk
 from detector import progress
 from detector.progress import Dormant
@@ -12,6 +14,7 @@ from detector.stream import Due, PatientStream
 
 # Not a patient id: "/" may not stand in one.
 PARTITION_KEY = b"/partition"
+SERVICE = "detector"
 PARK_AT_ONCE = 100  # half a millisecond each
 
 
@@ -20,32 +23,39 @@ class Ward:
 
     A patient is *live* while chunks come: its stream is in memory. Before its first chunk after a restart, and once
     it has fallen silent, it is *dormant*: its progress record holds all.
+
+    Parameters
+    ----------
+    partitions : how many partitions the input has; None where dead letters need not find their patient's
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, partitions: int | None = None) -> None:
         self._live: dict[str, PatientStream] = {}
         self._dormant: dict[str, Dormant] = {}
         self._heard_s: dict[str, float] = {}
         self._changed: set[str] = set()
         self.next_offset = 0
         self.switched = 0  # how often a patient's stream gave way to another
-        self.reported_before = 0  # messages before this offset had their dead letters sent
+        # Messages before this offset had their dead letters written, or were counted in the quarantine.
+        self.reported_before = 0
+        self.quarantine = Quarantine(topic=topics.DEAD_LETTERS, service=SERVICE, partitions=partitions)
 
     @classmethod
-    def restored(cls, records: Mapping[bytes, bytes]) -> tuple["Ward", int | None]:
+    def restored(cls, records: Mapping[bytes, bytes], *, partitions: int | None = None) -> tuple["Ward", int | None]:
         """The ward as its progress records tell, and the offset to resume the input at (None: the beginning).
 
         Raises
         ------
         BadProgressError : when a record is none of this version
         """
-        ward = cls()
+        ward = cls(partitions=partitions)
         resume = None
         for key, record in records.items():
             if key == PARTITION_KEY:
                 fields = json.loads(record)
                 resume = ward.next_offset = int(fields["resume_offset"])
                 ward.reported_before = int(fields["next_offset"])
+                ward.quarantine.load(fields.get("refused", ()))
             else:
                 ward._dormant[key.decode()] = Dormant.of(record)
         return ward, resume
@@ -138,9 +148,13 @@ class Ward:
     def partition_record(self) -> bytes:
         """Where to resume the partition: to be written in every transaction."""
         resume = self._resume_offset()
-        return json.dumps(
-            {"resume_offset": resume, "next_offset": max(self.next_offset, self.reported_before)}
-        ).encode()
+        record: dict[str, object] = {
+            "resume_offset": resume,
+            "next_offset": max(self.next_offset, self.reported_before),
+        }
+        if refused := self.quarantine.dump():
+            record["refused"] = refused
+        return json.dumps(record).encode()
 
     def _resume_offset(self) -> int:
         return min([self.next_offset, *(stream.resume_offset for stream in self._live.values())])

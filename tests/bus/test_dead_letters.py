@@ -1,13 +1,12 @@
 from base64 import b64decode
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.dead_letters import MAX_VALUE_BYTES, DeadLetterFloodError, DeadLetterLimit, dead_letter
+from bus.dead_letters import MAX_VALUE_BYTES, Refusal, dead_letter
 from bus.interfaces import Outgoing, Received
 from bus.messages import DeadLetter
-from ecg.errors import EcgStreamError
+from bus.partitioning import partition_of
 
 
 def received(*, key: bytes | None = b"p1", value: bytes | None = b"bad") -> Received:
@@ -15,7 +14,8 @@ def received(*, key: bytes | None = b"p1", value: bytes | None = b"bad") -> Rece
 
 
 def letter(message: Received, *, reason: str = "no Avro") -> tuple[Outgoing, DeadLetter]:
-    out = dead_letter(message, topic="ward.ecg.dead-letters", service="detector", reason=reason)
+    refusal = Refusal(code="undecodable", reason=reason)
+    out = dead_letter(message, refusal, topic="ward.ecg.dead-letters", service="detector")
     assert out.value is not None
     return out, DeadLetter.model_validate_json(out.value)
 
@@ -55,39 +55,23 @@ def test_whatever_came_a_letter_can_be_written(key: bytes | None, value: bytes |
     assert told.offset == 7
 
 
-def test_a_few_bad_messages_are_borne_for_ever() -> None:
-    limit = DeadLetterLimit(last=10, share=0.5)
-    for _ in range(100):
-        limit.bad("bad")
-        limit.good()
+def test_a_letter_about_a_patient_goes_where_the_patient_belongs() -> None:
+    home = partition_of(b"p1", 7)
+    refusal = Refusal(code="wrong_partition", reason="elsewhere")
+    out = dead_letter(received(), refusal, topic="t", service="detector", partitions=7)
+    assert out.partition == home
+    assert DeadLetter.model_validate_json(out.value or b"").patient == "p1"
+    named = Refusal(code="no_key", reason="no key", patient="p2")
+    out = dead_letter(received(key=None), named, topic="t", service="detector", partitions=4)
+    assert out.partition == partition_of(b"p2", 4)
+    out = dead_letter(received(key=b"no patient"), refusal, topic="t", service="detector", partitions=4)
+    assert out.partition is None
 
 
-def test_a_flood_is_a_clear_error() -> None:
-    limit = DeadLetterLimit(last=10, share=0.5)
-    for _ in range(10):
-        limit.good()
-    for _ in range(5):
-        limit.bad("the schema is unknown")
-    with pytest.raises(DeadLetterFloodError, match=r"6 of the last 10 messages.*the schema is unknown"):
-        limit.bad("the schema is unknown")
-
-
-@given(st.lists(st.booleans(), max_size=60), st.integers(1, 12), st.floats(0.05, 1))
-def test_it_stops_at_the_first_message_that_crosses_the_share(bad: list[bool], last: int, share: float) -> None:
-    limit = DeadLetterLimit(last=last, share=share)
-    for number, is_bad in enumerate(bad):
-        crossed = is_bad and sum(bad[max(0, number + 1 - last) : number + 1]) > share * last
-        if not is_bad:
-            limit.good()
-        elif crossed:
-            with pytest.raises(DeadLetterFloodError):
-                limit.bad("bad")
-            return
-        else:
-            limit.bad("bad")
-
-
-@pytest.mark.parametrize(("last", "share"), [(0, 0.5), (10, 0.0), (10, 1.5), (10, float("nan"))])
-def test_a_limit_that_makes_no_sense_is_refused(last: int, share: float) -> None:
-    with pytest.raises(EcgStreamError, match="share"):
-        DeadLetterLimit(last=last, share=share)
+def test_a_letter_of_an_older_release_is_read() -> None:
+    old = (
+        b'{"schema_version":1,"service":"detector","reason":"no Avro","topic":"ecg.samples","partition":2,'
+        b'"offset":7,"timestamp_ms":1,"key_base64":null,"value_bytes":0,"value_base64":null}'
+    )
+    read = DeadLetter.model_validate_json(old)
+    assert (read.code, read.patient, read.count, read.first_offset) == (None, None, 1, None)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from bus.clients import KafkaPublisher, KafkaReader, SinceMs, Start
 from bus.interfaces import Outgoing, Publisher, Reader, Received
-from bus.memory import MemoryBus, MemoryPublisher, MemoryReader, partition_of
+from bus.memory import MemoryBus, MemoryPublisher, MemoryReader
+from bus.partitioning import partition_of
 from bus.settings import KafkaSettings
 from bus.topics import WINDOWS
 from ops.clock import FakeClock

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from bus import stream_search, topics
 from bus.clients import BrokerError, KafkaPublisher, connection_arguments
 from bus.interfaces import Outgoing
-from bus.memory import partition_of
+from bus.partitioning import partition_of
 from bus.recall import NoSamplesError, RecallLimitError, SampleRecall, SamplesGoneError
 from bus.recalled import put_together
 from bus.samples import BadChunkError, Chunk, encode

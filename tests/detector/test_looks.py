@@ -55,7 +55,12 @@ class Instance:
     def open(self) -> int:
         self.registry = CollectorRegistry()
         self._transform = DetectorTransform(
-            self._scorer, silent_s=60, forget_s=3600, metrics=DetectorMetrics(self.registry), clock=FakeClock()
+            self._scorer,
+            silent_s=60,
+            forget_s=3600,
+            partitions=1,
+            metrics=DetectorMetrics(self.registry),
+            clock=FakeClock(),
         )
         return self._transform.open(0, self.progress) or 0
 

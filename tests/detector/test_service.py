@@ -9,7 +9,6 @@ from prometheus_client import CollectorRegistry
 
 from bus import topics
 from bus.clients import KafkaPublisher, KafkaReader
-from bus.dead_letters import DeadLetterFloodError
 from bus.interfaces import Outgoing
 from bus.messages import DeadLetter, Verdict
 from bus.settings import KafkaSettings
@@ -90,13 +89,3 @@ async def test_bad_messages_go_aside_and_the_stream_goes_on(
     assert_same(found, expected)
     assert [letter.offset for letter in letters] == [0, 1, 2]
     assert "unknown schema version" in letters[2].reason
-
-
-async def test_flood_of_bad_messages_ends_the_service(settings: KafkaSettings) -> None:
-    async with KafkaPublisher(settings) as publisher:
-        for _ in range(3000):
-            await publisher.send(Outgoing(topic=settings.topic(topics.SAMPLES), key=b"p", value=b"bad"))
-    async with detecting(settings) as task:
-        with pytest.raises(DeadLetterFloodError, match="may be bad"):
-            async with asyncio.timeout(DEADLINE_S):
-                await task
