@@ -41,9 +41,12 @@ class AlertingMetrics:
             "quarantined_senders", "Keys of which nothing but bad messages come: these are only counted"
         )
         self.transactions = counter("transactions", "Transactions committed")
+        self.input_expired = counter("input_expired", "Verdicts that Kafka deleted before they were read")
         self.open_alerts = gauge("open_alerts", "Alerts that have started and not ended", ("kind", "priority"))
         self.patients = gauge("patients", "Patients that are followed")
         self.partitions = gauge("partitions", "Input partitions processed now")
+        self.partitions_assigned = gauge("partitions_assigned", "Input partitions that the group gave this instance")
+        self.partitions_existing = gauge("partitions_existing", "Partitions that the input topic has")
         self.lag_messages = gauge("lag_messages", "Verdicts that wait in these partitions")
         self.loop_lag_seconds = Histogram(
             "ecgstream_alerting_loop_lag_seconds",

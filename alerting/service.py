@@ -56,6 +56,7 @@ async def run(
         service=SERVICE,
         instance=settings.instance,
         commit_every_s=settings.commit_every_s,
+        on_expired=metrics.input_expired.inc,
         clock=clock,
     )
     named = settings.alarm_db
@@ -66,6 +67,8 @@ async def run(
     def gauges() -> None:
         metrics.partitions.set(runner.partitions)
         metrics.quarantined_senders.set(transform.quarantined)
+        metrics.partitions_assigned.set(runner.assigned)
+        metrics.partitions_existing.set(runner.existing)
         metrics.lag_messages.set(runner.lag())
 
     async with (

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -16,10 +16,36 @@ from ecg.errors import EcgStreamError
 
 RETRY_S = 0.25  # between two attempts to reach a broker that is not there yet
 STOP_S = 10.0  # a client that has not stopped by then waits for a broker that is gone
+CLOSE_S = 2.0  # closing sockets and cancelled tasks takes a moment, where it ends at all
 
 
 class BrokerError(EcgStreamError):
     """What a Kafka client could not do, in one line."""
+
+
+class LetGoError(ConnectionError):
+    """A Kafka client cancelled its own work while somebody waited for it."""
+
+
+@contextmanager
+def no_stray_cancellation() -> Iterator[None]:
+    """Turn a cancellation that nobody asked for into an error.
+
+    aiokafka cancels tasks of its own when a connection goes, and lets that out to whoever awaits one of them. Taken for
+    a cancellation of the awaiting task, it would end that task in silence.
+
+    Raises
+    ------
+    LetGoError : in place of a ``CancelledError`` while the current task was not asked to end
+    """
+    task = asyncio.current_task()
+    asked = task.cancelling() if task else 0
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        if task is None or task.cancelling() > asked:
+            raise
+        raise LetGoError("the Kafka client cancelled its own work: its connection went") from error
 
 
 class Client(Protocol):
@@ -132,7 +158,8 @@ async def connected(settings: KafkaSettings, make: Callable[[], ClientT]) -> Cli
         try:
             with _said_once():
                 async with asyncio.timeout_at(deadline):
-                    await client.start()
+                    with no_stray_cancellation():
+                        await client.start()
         except (aiokafka.errors.KafkaError, OSError, TimeoutError) as error:
             await stopped(client)
             permanent, reason = await _why(settings, error)
@@ -160,7 +187,8 @@ async def _why(settings: KafkaSettings, error: BaseException) -> tuple[bool, str
     for host, port in addresses(settings):
         try:
             async with asyncio.timeout(2):
-                connection = await create_conn(host, port, request_timeout_ms=2000, **arguments)
+                with no_stray_cancellation():
+                    connection = await create_conn(host, port, request_timeout_ms=2000, **arguments)
         except (aiokafka.errors.SaslAuthenticationFailed, aiokafka.errors.AuthenticationFailedError):
             return True, f"it refuses the user {settings.sasl_username!r} or the password"
         except aiokafka.errors.UnsupportedSaslMechanismError:
@@ -178,20 +206,15 @@ async def _why(settings: KafkaSettings, error: BaseException) -> tuple[bool, str
 
 
 async def stopped(client: object, *, patience_s: float = STOP_S) -> None:
-    """Stop an aiokafka client of any kind, whatever state it is in, in bounded time."""
+    """Stop an aiokafka client of any kind, whatever state it is in, in bounded time.
+
+    Raises
+    ------
+    CancelledError : only when the calling task itself is cancelled
+    """
     stop = getattr(client, "stop", None) or getattr(client, "close", None)
-    if stop is None:
+    if stop is None or await _ended(stop(), patience_s):
         return
-    ended: Awaitable[None] = stop()
-    task = asyncio.current_task()
-    try:
-        with suppress(aiokafka.errors.KafkaError, OSError, TimeoutError):
-            await asyncio.wait_for(ended, patience_s)
-            return
-    except asyncio.CancelledError:
-        # A consumer that stops while its broker is gone cancels its own fetches, and lets that out.
-        if task is None or task.cancelling():
-            raise
     # A producer waits for its last messages; without its broker they cannot go.
     sender = getattr(client, "_sender", None)
     if sender is not None:
@@ -199,10 +222,32 @@ async def stopped(client: object, *, patience_s: float = STOP_S) -> None:
         tasks = [task for task in asyncio.all_tasks() if _works_for(sender, task)]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_S)
     inner = getattr(client, "client", None) or getattr(client, "_client", None)
     if inner is not None:
-        await inner.close()
+        await _ended(inner.close(), CLOSE_S)
+
+
+async def _ended(closing: Awaitable[None], patience_s: float) -> bool:
+    """Whether a client's closing ended well in time.
+
+    It runs in a task of its own, since it cancels tasks that it awaits: a consumer that stops while its broker is gone
+    cancels its own fetches, a client over TLS its own connections, and both let that out.
+    """
+    task = asyncio.ensure_future(closing)
+    try:
+        await asyncio.wait({task}, timeout=patience_s)
+    finally:
+        task.cancel()  # of no effect on one that is done
+    if not task.done():
+        await asyncio.wait({task}, timeout=CLOSE_S)
+    if not task.done() or task.cancelled():
+        return False
+    error = task.exception()
+    if error is not None and not isinstance(error, aiokafka.errors.KafkaError | OSError | TimeoutError):
+        raise error
+    return error is None
 
 
 def _works_for(owner: object, task: asyncio.Task[Any]) -> bool:

@@ -9,7 +9,7 @@ says. No group offsets are committed.
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError, ProducerFenced
 
-from bus.connection import connected, connection_arguments, stopped
+from bus.connection import BrokerError, LetGoError, connected, connection_arguments, no_stray_cancellation, stopped
 from bus.interfaces import Outgoing, Received
 from bus.partition import PartitionWriter, read_compacted
 from bus.reader import received
@@ -35,9 +35,12 @@ MAX_POLL_RECORDS = 500  # taking them in must not keep the event loop from its h
 # The broker gathers messages for a moment: a commit waits for longer anyway, and fewer, larger turns cost far less.
 FETCH_BYTES = 65_536
 FETCH_MS = 40
+NEVER_S = -1e9
 FENCED_WAIT_S = 2.0  # who fenced us holds the partition: let the group settle before asking again
 RETRY_WAIT_S = 0.5
 DRAIN_S = 5.0  # a last commit that takes longer waits for a broker that is away: what it held is seen again
+STILL_S = 30.0  # a turn that takes longer does not come back
+METADATA_MS = 15_000  # how often the consumer asks how many partitions there are
 MAX_PENDING = 10_000  # messages waiting for a commit; beyond it the partition is paused
 
 log = structlog.get_logger(__name__)
@@ -45,6 +48,14 @@ log = structlog.get_logger(__name__)
 
 class ProgressError(EcgStreamError):
     """Progress that does not fit the input."""
+
+
+class PartitionsChangedError(BrokerError):
+    """The input has another number of partitions than this installation is set up for."""
+
+
+class InputExpiredError(EcgStreamError):
+    """Input was deleted before it was read."""
 
 
 class State(Enum):
@@ -66,7 +77,7 @@ class _Slot:
     next_offset: int = 0
     pending: list[Outgoing] = dataclasses.field(default_factory=list)
     work: asyncio.Task[None] | None = None  # the acquisition or the commit under way
-    began_s: float = -1e9
+    began_s: float = NEVER_S  # when the work began
     progress: Mapping[bytes, bytes] = dataclasses.field(default_factory=dict)
     beginning: int = 0  # the oldest offset that the input still has
     end: int = 0  # the one behind its newest
@@ -113,6 +124,7 @@ class ExactlyOnce:
     instance : unique and stable name of this instance for static membership, so that a restart causes no
         rebalance; None for a member that comes and goes
     commit_every_s : the least time between the starts of two transactions of a partition
+    on_expired : is told how many offsets of the input were deleted before they were read
     """
 
     def __init__(
@@ -124,6 +136,7 @@ class ExactlyOnce:
         side: Side | None = None,
         instance: str | None = None,
         commit_every_s: float = 0.1,
+        on_expired: Callable[[int], None] = lambda _: None,
         clock: Clock | None = None,
     ) -> None:
         self._settings = settings
@@ -131,9 +144,11 @@ class ExactlyOnce:
         self._service = settings.topic_prefix + service
         self._instance = instance
         self._commit_every_s = commit_every_s
+        self._on_expired = on_expired
         self._clock = clock or SystemClock()
         self._slots: dict[int, _Slot] = {}
         self._generation = 0
+        self._turned_s = self._clock.monotonic_s()
         self._consumer: Any = None
         self._side = None if side is None else SideReader(settings, side.side_topics)
         self._side_offset = None if side is None else side.side_offset
@@ -141,12 +156,25 @@ class ExactlyOnce:
     @property
     def ready(self) -> bool:
         """Whether every partition that the group gave us is being processed."""
-        return self._generation > 0 and all(slot.state is State.READY for slot in self._slots.values())
+        turning = self._clock.monotonic_s() - self._turned_s < STILL_S
+        return turning and self._generation > 0 and all(slot.state is State.READY for slot in self._slots.values())
 
     @property
     def partitions(self) -> int:
         """How many partitions are being processed."""
         return sum(slot.state is State.READY for slot in self._slots.values())
+
+    @property
+    def assigned(self) -> int:
+        """How many partitions the group gave us."""
+        return len(self._slots)
+
+    @property
+    def existing(self) -> int:
+        """How many partitions the input has; 0 while that is not known."""
+        if self._consumer is None:
+            return 0
+        return len(self._consumer.partitions_for_topic(self._settings.topic(self._transform.input_topic)) or ())
 
     def lag(self) -> int:
         """Messages that wait in the partitions being processed."""
@@ -162,6 +190,7 @@ class ExactlyOnce:
         Raises
         ------
         BrokerError : when no broker answers at the start
+        PartitionsChangedError : when the input has another number of partitions than ``settings.partitions``
         ProgressError : when the input is shorter than what was read of it: it was deleted and made anew
         Exception : whatever the transform raises; the service cannot go on
         """
@@ -193,19 +222,30 @@ class ExactlyOnce:
             partition_assignment_strategy=(StickyPartitionAssignor,),
             fetch_min_bytes=FETCH_BYTES,
             fetch_max_wait_ms=FETCH_MS,
+            metadata_max_age_ms=METADATA_MS,
             max_poll_records=MAX_POLL_RECORDS,
         )
 
     async def _turn(self, assignment: _Assignment) -> None:
         """One turn of the loop: follow the assignment, read, transform, commit what is due."""
+        self._turned_s = self._clock.monotonic_s()
+        self._refuse_other_count()
         self._reconcile(assignment)
-        found = await self._consumer.getmany(timeout_ms=self._poll_ms())
+        try:
+            with no_stray_cancellation():
+                found = await self._consumer.getmany(timeout_ms=self._poll_ms())
+        except LetGoError as error:
+            log.warning("read_cut_off", service=self._service, error=repr(error))
+            found = {}
         batch: dict[int, list[Received]] = {}
         for place, messages in found.items():
             slot = self._slots.get(place.partition)
             if slot is None or slot.state is not State.READY or slot.reseek:
                 continue
             fresh = [received(message) for message in messages if message.offset >= slot.next_offset]
+            # The mark of a transaction's end takes an offset, too; more than one at once is seldom.
+            if fresh and fresh[0].offset > slot.next_offset + 1 and await self._was_overtaken(slot):
+                continue
             if fresh:
                 slot.next_offset = fresh[-1].offset + 1
                 batch[place.partition] = fresh
@@ -216,6 +256,29 @@ class ExactlyOnce:
             if slot.state is State.READY:  # it may have failed meanwhile: then all of this will be seen again
                 slot.pending.extend(outgoing)
         self._commit_due()
+
+    async def _was_overtaken(self, slot: _Slot) -> bool:
+        """Whether messages were deleted before they were read: the slot is then restored, which counts and tells it."""
+        try:
+            with no_stray_cancellation():
+                beginning = (await self._consumer.beginning_offsets([slot.place]))[slot.place]
+        except (KafkaError, LetGoError) as error:
+            self._fail(slot, error)
+            return True
+        if beginning <= slot.next_offset:
+            return False
+        self._fail(slot, InputExpiredError(f"its input begins at offset {beginning}, {slot.next_offset} was next"))
+        return True
+
+    def _refuse_other_count(self) -> None:
+        """End before a patient is followed in a partition that holds nothing of what is known of it."""
+        found, wanted = self.existing, self._settings.partitions
+        if found not in {0, wanted}:
+            raise PartitionsChangedError(
+                f"{self._settings.topic(self._transform.input_topic)} has {found} partitions now, but "
+                f"ECGSTREAM_PARTITIONS={wanted}: patients would move away from what is known of them: stop all senders "
+                f"and services, and run 'ecgstream topics grow --partitions {found}'"
+            )
 
     async def _read_side(self) -> list[tuple[int, list[Received]]]:
         """What came on each side topic, of the partitions that are processed."""
@@ -252,6 +315,7 @@ class ExactlyOnce:
                 else:
                     slot.reseek = True
         for slot in list(self._slots.values()):
+            self._supervise(slot)
             if slot.state is State.FAILED:
                 self._close(slot)
                 if not slot.busy and self._clock.monotonic_s() >= slot.retry_at_s:
@@ -262,6 +326,23 @@ class ExactlyOnce:
                 # An eager rebalance has moved the consumer's position of the partitions that stayed, too.
                 self._continue(slot)
 
+    def _supervise(self, slot: _Slot) -> None:
+        """See that no acquisition and no commit ends unheard, or never."""
+        if slot.work is None or slot.state not in {State.ACQUIRING, State.READY}:
+            return
+        if slot.work.done():
+            if slot.state is State.ACQUIRING:
+                self._fail(slot, LetGoError("the acquisition ended without a word"))
+        elif self._clock.monotonic_s() - slot.began_s > self._settings.partition_timeout_s:
+            slot.work.cancel()
+            self._fail(
+                slot,
+                TimeoutError(
+                    f"no end within ECGSTREAM_PARTITION_TIMEOUT_S={self._settings.partition_timeout_s:g} "
+                    f"({slot.state.value})"
+                ),
+            )
+
     def _open(self, slot: _Slot) -> None:
         partition = slot.place.partition
         resume = self._transform.open(partition, slot.progress)
@@ -269,6 +350,7 @@ class ExactlyOnce:
         slot.progress = {}
         if resume is not None and resume < slot.beginning:
             log.warning("input_expired", partition=partition, resume=resume, beginning=slot.beginning)
+            self._on_expired(slot.beginning - resume)
         if resume is not None and resume > slot.end:
             # Everything up to the place where the old input ended would be taken for seen.
             raise ProgressError(
@@ -303,7 +385,7 @@ class ExactlyOnce:
         writer = PartitionWriter(
             self._settings, transactional_id=f"{self._service}-{place.partition}", partition=place.partition
         )
-        slot = _Slot(place=place, writer=writer)
+        slot = _Slot(place=place, writer=writer, began_s=self._clock.monotonic_s())
         slot.work = asyncio.create_task(self._acquire(slot), name=f"acquire-{place.partition}")
         return slot
 
@@ -311,16 +393,21 @@ class ExactlyOnce:
         """Fence the predecessor, restore the state, and let the partition run."""
         partition = slot.place.partition
         try:
-            await slot.writer.start()
-            topic = self._settings.topic(self._transform.progress_topic)
-            slot.progress = await read_compacted(self._settings, topic, partition)
-            slot.beginning = (await self._consumer.beginning_offsets([slot.place]))[slot.place]
-            slot.end = (await self._consumer.end_offsets([slot.place]))[slot.place]
-            if self._side is not None:
-                slot.side_spans = await self._side.spans(partition)
-            slot.state = State.RESTORED
-        except Exception as error:  # noqa: BLE001 # whatever it was: try again, and say so in the log
-            self._fail(slot, error)
+            with no_stray_cancellation():
+                await slot.writer.start()
+                topic = self._settings.topic(self._transform.progress_topic)
+                slot.progress = await read_compacted(self._settings, topic, partition)
+                slot.beginning = (await self._consumer.beginning_offsets([slot.place]))[slot.place]
+                slot.end = (await self._consumer.end_offsets([slot.place]))[slot.place]
+                if self._side is not None:
+                    slot.side_spans = await self._side.spans(partition)
+            if slot.state is State.ACQUIRING:
+                slot.state, slot.began_s = State.RESTORED, NEVER_S
+        except BaseException as error:  # whatever it was: try again, and say so in the log
+            if slot.state is State.ACQUIRING:  # and not given up meanwhile
+                self._fail(slot, error)
+            if isinstance(error, asyncio.CancelledError):
+                raise
 
     def _commit_due(self) -> None:
         now_s = self._clock.monotonic_s()
@@ -346,8 +433,11 @@ class ExactlyOnce:
     async def _commit(self, slot: _Slot, messages: list[Outgoing]) -> None:
         try:
             await slot.writer.commit(messages)
-        except Exception as error:  # noqa: BLE001 # whatever it was: nothing of it is visible, so do it again
-            self._fail(slot, error)
+        except BaseException as error:  # whatever it was: nothing of it is visible, so do it again
+            if slot.state is State.READY:  # and not given up meanwhile
+                self._fail(slot, error)
+            if isinstance(error, asyncio.CancelledError):
+                raise
         else:
             self._transform.committed(messages)
 
@@ -377,7 +467,7 @@ class ExactlyOnce:
                 for _ in range(2):  # what is under way, then what gathered behind it
                     await self._settle()
                     for slot in self._slots.values():
-                        slot.began_s = -1e9
+                        slot.began_s = NEVER_S
                     self._commit_due()
                 await self._settle()
         except TimeoutError:

@@ -8,7 +8,7 @@ from typing import Any, Generic, Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from bus.connection import BrokerError, connected, connection_arguments, stopped
+from bus.connection import BrokerError, LetGoError, connected, connection_arguments, no_stray_cancellation, stopped
 from bus.partitioning import partition_of
 from bus.settings import KafkaSettings
 from bus.stream_search import Found, PatientLog, RecallLimitError, SamplesGoneError, T
@@ -70,10 +70,11 @@ class LogReaders(Generic[T]):
         """
         async with self._reader() as consumer:
             try:
-                yield await self._open(consumer, patient.encode())
+                with no_stray_cancellation():
+                    yield await self._open(consumer, patient.encode())
             except OffsetOutOfRangeError as error:
                 raise SamplesGoneError("what was asked for has just left the topic") from error
-            except (KafkaError, TimeoutError) as error:
+            except (KafkaError, LetGoError, TimeoutError) as error:
                 raise BrokerError(
                     f"Kafka at {self._settings.bootstrap_servers} does not hand out {self._topic}: {error!r}: see "
                     "whether the broker runs"

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from bus.connection import connection_arguments, stopped
+from bus.connection import connection_arguments, no_stray_cancellation, stopped
 from bus.interfaces import Outgoing
 from bus.settings import KafkaSettings
 
@@ -50,13 +50,18 @@ class PartitionWriter:
             linger_ms=0,
         )
         self._producer = producer
-        await producer.start()
+        with no_stray_cancellation():
+            await producer.start()
 
     async def commit(self, messages: Sequence[Outgoing]) -> None:
         """Write messages in one transaction: all become visible to read_committed readers, or none."""
         producer = self._producer
         if producer is None:
             raise RuntimeError("commit() before start()")
+        with no_stray_cancellation():
+            await self._commit(producer, messages)
+
+    async def _commit(self, producer: AIOKafkaProducer, messages: Sequence[Outgoing]) -> None:
         await producer.begin_transaction()
         acknowledged: list[Awaitable[Any]] = [
             await producer.send(
@@ -96,8 +101,8 @@ async def read_compacted(settings: KafkaSettings, topic: str, partition: int) ->
         fetch_max_wait_ms=50,
     )
     records: dict[bytes, bytes] = {}
-    await consumer.start()
     try:
+        await consumer.start()
         consumer.assign([place])
         await consumer.seek_to_beginning(place)
         end = (await consumer.end_offsets([place]))[place]

@@ -8,7 +8,7 @@ from typing import Any, Self
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
-from bus.connection import BrokerError, connected, connection_arguments, stopped
+from bus.connection import BrokerError, LetGoError, connected, connection_arguments, no_stray_cancellation, stopped
 from bus.interfaces import Outgoing
 from bus.settings import KafkaSettings
 
@@ -87,8 +87,9 @@ class KafkaPublisher:
         BrokerError : when a message handed over since the start was not stored, or the brokers stay away
         """
         try:
-            await asyncio.wait_for(self._running().flush(), self._delivery_timeout_s)
-        except TimeoutError as error:
+            with no_stray_cancellation():
+                await asyncio.wait_for(self._running().flush(), self._delivery_timeout_s)
+        except (LetGoError, TimeoutError) as error:
             raise BrokerError(
                 f"Kafka at {self._settings.bootstrap_servers} has not acknowledged everything within "
                 f"{self._delivery_timeout_s:g} s: the last messages may be lost; see whether the broker runs"
@@ -99,8 +100,9 @@ class KafkaPublisher:
     async def _word(self, future: "asyncio.Future[Any]", message: Outgoing) -> None:
         """Wait for the broker's word; not for ever, since a message once under way is tried again for ever."""
         try:
-            await asyncio.wait_for(asyncio.shield(future), self._delivery_timeout_s)
-        except (KafkaError, TimeoutError) as error:
+            with no_stray_cancellation():
+                await asyncio.wait_for(asyncio.shield(future), self._delivery_timeout_s)
+        except (KafkaError, LetGoError, TimeoutError) as error:
             raise self._told(error, message) from error
 
     def _running(self) -> AIOKafkaProducer:

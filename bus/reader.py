@@ -8,7 +8,15 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from bus.connection import RETRY_S, BrokerError, connected, connection_arguments, stopped
+from bus.connection import (
+    RETRY_S,
+    BrokerError,
+    LetGoError,
+    connected,
+    connection_arguments,
+    no_stray_cancellation,
+    stopped,
+)
 from bus.interfaces import Received
 from bus.settings import KafkaSettings
 
@@ -50,9 +58,10 @@ class KafkaReader:
             ),
         )
         try:
-            self._consumer.assign(await self._partitions())
-            await self._seek()
-        except KafkaError as error:
+            with no_stray_cancellation():
+                self._consumer.assign(await self._partitions())
+                await self._seek()
+        except (KafkaError, LetGoError) as error:
             await self.__aexit__()
             raise self._told(error) from error
         except BaseException:
@@ -79,7 +88,10 @@ class KafkaReader:
         """
         consumer = self._running()
         try:
-            batches = await consumer.getmany(timeout_ms=timeout_ms)
+            with no_stray_cancellation():
+                batches = await consumer.getmany(timeout_ms=timeout_ms)
+        except LetGoError:
+            return []
         except OffsetOutOfRangeError as error:
             await self._overtaken(error.args[0])
             return []
@@ -96,8 +108,9 @@ class KafkaReader:
         """
         consumer = self._running()
         try:
-            ends = await consumer.end_offsets(consumer.assignment())
-        except KafkaError as error:
+            with no_stray_cancellation():
+                ends = await consumer.end_offsets(consumer.assignment())
+        except (KafkaError, LetGoError) as error:
             raise self._told(error) from error
         left = {(place.topic, place.partition): end for place, end in ends.items() if end}
         while left:
@@ -116,8 +129,11 @@ class KafkaReader:
         """
         consumer = self._running()
         try:
-            return {(place.topic, place.partition): await consumer.position(place) for place in consumer.assignment()}
-        except KafkaError as error:
+            with no_stray_cancellation():
+                return {
+                    (place.topic, place.partition): await consumer.position(place) for place in consumer.assignment()
+                }
+        except (KafkaError, LetGoError) as error:
             raise self._told(error) from error
 
     def _running(self) -> AIOKafkaConsumer:
@@ -177,7 +193,7 @@ class KafkaReader:
             )
             consumer.seek(place, first)
 
-    def _told(self, error: KafkaError) -> BrokerError:
+    def _told(self, error: Exception) -> BrokerError:
         return BrokerError(
             f"Kafka at {self._settings.bootstrap_servers} does not hand out {', '.join(self._topics)}: {error!r}"
         )

@@ -19,6 +19,8 @@ class KafkaSettings(BaseSettings):
     topic_prefix : stands before every topic's name ("ward7." gives ``ward7.ecg.samples``), so that several
         installations can share a cluster
     connect_timeout_s : how long to try to reach the brokers at start, s
+    partition_timeout_s : how long taking a partition over, or one commit, may take before it is given up and tried
+        anew, s
     security_protocol, sasl_*, ssl_* : TLS and SASL, as Kafka names them
     """
 
@@ -29,6 +31,7 @@ class KafkaSettings(BaseSettings):
     replication: int = Field(default=1, ge=1, le=9)
     topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,128}$")
     connect_timeout_s: float = Field(default=30.0, gt=0)
+    partition_timeout_s: float = Field(default=30.0, gt=0)
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-256"
     sasl_username: str | None = None

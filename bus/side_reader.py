@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from bus.connection import connected, connection_arguments, stopped
+from bus.connection import LetGoError, connected, connection_arguments, no_stray_cancellation, stopped
 from bus.interfaces import Received
 from bus.reader import received
 from bus.settings import KafkaSettings
@@ -95,7 +95,12 @@ class SideReader:
         if not places:
             return {}
         found: dict[Place, list[Received]] = {}
-        for at, messages in (await self._consumer.getmany(timeout_ms=0)).items():
+        try:
+            with no_stray_cancellation():
+                fetched = await self._consumer.getmany(timeout_ms=0)
+        except LetGoError:
+            return {}  # nothing is lost: what it would have brought comes with the next turn
+        for at, messages in fetched.items():
             place = self._names[at.topic], at.partition
             fresh = [received(message) for message in messages if message.offset >= self._next[place]]
             if fresh:

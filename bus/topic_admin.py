@@ -9,7 +9,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from bus.connection import RETRY_S, BrokerError, connected, connection_arguments, stopped
+from bus.connection import (
+    RETRY_S,
+    BrokerError,
+    LetGoError,
+    connected,
+    connection_arguments,
+    no_stray_cancellation,
+    stopped,
+)
 from bus.settings import KafkaSettings
 from bus.topics import TOPICS, Topic
 
@@ -139,8 +147,9 @@ async def _admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     arguments = connection_arguments(settings)
     admin = await connected(settings, lambda: AIOKafkaAdminClient(**arguments))
     try:
-        yield admin
-    except KafkaError as error:
+        with no_stray_cancellation():
+            yield admin
+    except (KafkaError, LetGoError) as error:
         raise BrokerError(f"Kafka at {settings.bootstrap_servers} refuses: {error!r}") from error
     finally:
         await stopped(admin)

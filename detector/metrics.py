@@ -41,11 +41,14 @@ class DetectorMetrics:
         self.switched_streams = counter("switched_streams", "Streams that gave way to another of the same patient")
         self.clock_jumps = counter("clock_jumps", "Windows in which a device's clock jumped")
         self.transactions = counter("transactions", "Transactions committed")
+        self.input_expired = counter("input_expired", "Samples messages that Kafka deleted before they were read")
         self.patients = gauge("patients", "Patients followed now")
         self.quarantined_senders = gauge(
             "quarantined_senders", "Keys of which nothing but bad messages come: these are only counted"
         )
         self.partitions = gauge("partitions", "Input partitions processed now")
+        self.partitions_assigned = gauge("partitions_assigned", "Input partitions that the group gave this instance")
+        self.partitions_existing = gauge("partitions_existing", "Partitions that the input topic has")
         self.lag_messages = gauge("lag_messages", "Messages that wait in these partitions")
         self.batch_windows = histogram("batch_windows", "Windows scored in one call", _BATCH)
         self.scoring_seconds = histogram("scoring_seconds", "Time of one scoring call, seconds", _SCORING_S)

@@ -56,6 +56,7 @@ async def run(
         service=SERVICE,
         instance=settings.instance,
         commit_every_s=settings.commit_every_s,
+        on_expired=metrics.input_expired.inc,
         clock=clock,
     )
     on_start(runner)
@@ -64,6 +65,8 @@ async def run(
         metrics.patients.set(transform.patients)
         metrics.quarantined_senders.set(transform.quarantined)
         metrics.partitions.set(runner.partitions)
+        metrics.partitions_assigned.set(runner.assigned)
+        metrics.partitions_existing.set(runner.existing)
         metrics.lag_messages.set(runner.lag())
 
     try:

@@ -73,7 +73,11 @@ async def serve(
     with stop_on_signals() as stop:
         service = Service(stop, registry)
         async with HealthServer(
-            registry=registry, ready=service.not_ready, host=process.health_host, port=process.health_port
+            registry=registry,
+            ready=service.not_ready,
+            host=process.health_host,
+            port=process.health_port,
+            unready_limit_s=process.unready_limit_s,
         ) as health:
             log.info("health", host=process.health_host, port=health.port)
             if await unless(stop, create_topics(kafka)):

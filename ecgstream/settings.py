@@ -35,6 +35,7 @@ class ProcessSettings(BaseSettings):
     ----------
     data_dir : the data directory, one folder a database; None means ``ecgstream`` in the user's cache
     health_host, health_port : where a service serves /healthz, /readyz and /metrics; port 0 takes a free one
+    unready_limit_s : how long a service may be not ready before /healthz fails, s
     log_level : the least severe level that is written
     log_format : "text" or "json"; None chooses text on a terminal
     """
@@ -44,6 +45,7 @@ class ProcessSettings(BaseSettings):
     data_dir: Path | None = None
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=0, ge=0, le=65535)
+    unready_limit_s: float = Field(default=60.0, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] | None = None
 

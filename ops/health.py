@@ -26,14 +26,16 @@ CLIENT_S = 10.0  # a client that takes longer to send its request is dropped
 class HealthServer:
     """Serves a service's metrics and health while in ``async with``.
 
-    ``/healthz`` answers 503 when the event loop stands still, ``/readyz`` as long as the service says why it is not
-    ready. The answers come from threads, since a stuck event loop could not tell that it is stuck.
+    ``/healthz`` answers 503 when the event loop stands still or the service has not been ready for long, ``/readyz`` as
+    long as the service says why it is not ready. The answers come from threads, since a stuck event loop could not tell
+    that it is stuck.
 
     Parameters
     ----------
     registry : the metrics to show
     ready : why the service is not ready, None when it is; called from another thread, so let it only look
     host, port : where to listen; port 0 takes a free one
+    unready_limit_s : how long the service may be not ready before it counts as unhealthy
     """
 
     def __init__(
@@ -43,8 +45,11 @@ class HealthServer:
         ready: Callable[[], str | None],
         host: str = "127.0.0.1",
         port: int = 0,
+        unready_limit_s: float = 60.0,
         clock: Clock | None = None,
     ) -> None:
+        self._unready_limit_s = unready_limit_s
+        self._unready_since_s: float | None = None
         self._metrics = make_wsgi_app(registry)
         self._ready = ready
         self._address = host, port
@@ -93,7 +98,11 @@ class HealthServer:
 
     async def _beat(self) -> None:
         while True:
-            self._beat_s = self._clock.monotonic_s()
+            self._beat_s = now_s = self._clock.monotonic_s()
+            if self._not_ready() is None:
+                self._unready_since_s = None
+            elif self._unready_since_s is None:
+                self._unready_since_s = now_s
             await self._clock.sleep(BEAT_S)
 
     def _answer(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -116,16 +125,24 @@ class HealthServer:
         still_s = self._clock.monotonic_s() - self._beat_s
         if still_s > STILL_S:
             return HTTPStatus.SERVICE_UNAVAILABLE, f"the event loop has stood still for {still_s:.0f} s"
+        since_s = self._unready_since_s
+        if since_s is not None and (unready_s := self._clock.monotonic_s() - since_s) >= self._unready_limit_s:
+            reason = self._not_ready() or "it was not until a moment ago"
+            return HTTPStatus.SERVICE_UNAVAILABLE, f"not ready for {unready_s:.0f} s: {reason}"
         return HTTPStatus.OK, "alive"
 
     def _readiness(self) -> tuple[HTTPStatus, str]:
-        try:
-            reason = self._ready()
-        except Exception as error:  # noqa: BLE001  # whatever it is, the service cannot say that it is ready
-            reason = repr(error)
+        reason = self._not_ready()
         if reason is None:
             return HTTPStatus.OK, "ready"
         return HTTPStatus.SERVICE_UNAVAILABLE, f"not ready: {reason}"
+
+    def _not_ready(self) -> str | None:
+        """Why the service is not ready; None when it is."""
+        try:
+            return self._ready()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the service cannot say that it is ready
+            return repr(error)
 
 
 class _Handler(WSGIRequestHandler):

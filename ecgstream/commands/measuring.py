@@ -95,6 +95,22 @@ def bench_live(
     _tell(run(run_live(plan, clients=clients)), json)
 
 
+@bench.command("starts")
+def bench_starts(
+    *,
+    starts: Annotated[int, typer.Option(min=1, metavar="N", help="Starts, each on a fresh broker.")] = 20,
+    json: Json = None,
+) -> None:
+    """Start detector, alerting and page over SASL_SSL, again and again, and count how many are ready in time."""
+    from ecgstream.running import run
+    from ecgstream.settings import ProcessSettings, load
+    from ecgstream.start_bench import run_starts
+    from ops.logging import configure_logging
+
+    configure_logging(service="bench", level="warning", form=load(ProcessSettings).log_format)
+    _tell(run(run_starts(starts)), json)
+
+
 @bench.command("lethal")
 def bench_lethal(
     *,

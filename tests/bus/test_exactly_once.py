@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from bus import topics
 from bus.broker import LocalBroker
-from bus.clients import KafkaPublisher, KafkaReader, create_topics
-from bus.exactly_once import ExactlyOnce
+from bus.clients import KafkaPublisher, KafkaReader, connection_arguments, create_topics
+from bus.exactly_once import ExactlyOnce, PartitionsChangedError
 from bus.interfaces import Outgoing, Received
+from bus.partition import PartitionWriter, read_compacted
 from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
 from tests.support.waiting import DEADLINE_S, until
@@ -254,6 +257,84 @@ async def test_a_topic_beside_the_input_that_was_made_anew_is_read_from_its_begi
     transform, stop = ThreeTopics(), asyncio.Event()
     task = asyncio.create_task(ExactlyOnce(settings, transform, side=transform, service="counter").run(stop))
     check(await collect(settings, 100), 100)
+    stop.set()
+    await task
+
+
+async def test_an_acquisition_that_dies_in_silence_or_never_ends_is_tried_again(
+    settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = [0] * settings.partitions
+
+    async def hindered(kafka: KafkaSettings, topic: str, partition: int) -> dict[bytes, bytes]:
+        tries[partition] += 1
+        if partition == 0 and tries[0] == 1:
+            raise asyncio.CancelledError
+        if partition == 1 and tries[1] == 1:
+            await asyncio.Event().wait()
+        return await read_compacted(kafka, topic, partition)
+
+    monkeypatch.setattr("bus.exactly_once.read_compacted", hindered)
+    await produce(settings, range(100))
+    stop = asyncio.Event()
+    impatient = settings.model_copy(update={"partition_timeout_s": 3.0})
+    runner = ExactlyOnce(impatient, Counter(), service="counter")
+    task = asyncio.create_task(runner.run(stop))
+    check(await collect(settings, 100), 100)
+    assert (runner.ready, runner.partitions, runner.assigned, runner.existing) == (True, 4, 4, 4)
+    assert tries[0] >= 2
+    assert tries[1] >= 2
+    stop.set()
+    await task
+
+
+async def test_a_commit_that_never_ends_is_done_again(settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = PartitionWriter.commit
+    stuck: list[PartitionWriter] = []
+
+    async def hindered(writer: PartitionWriter, messages: Sequence[Outgoing]) -> None:
+        if not stuck:
+            stuck.append(writer)
+            await asyncio.Event().wait()
+        await commit(writer, messages)
+
+    monkeypatch.setattr(PartitionWriter, "commit", hindered)
+    await produce(settings, range(100))
+    stop = asyncio.Event()
+    impatient = settings.model_copy(update={"partition_timeout_s": 3.0})
+    task = asyncio.create_task(ExactlyOnce(impatient, Counter(), service="counter").run(stop))
+    check(await collect(settings, 100), 100)
+    assert stuck
+    stop.set()
+    await task
+
+
+async def test_more_partitions_than_it_was_set_up_for_end_it(settings: KafkaSettings) -> None:
+    fewer = settings.model_copy(update={"partitions": settings.partitions - 1})
+    with pytest.raises(PartitionsChangedError, match=r"has 4 partitions now.*topics grow --partitions 4"):
+        async with asyncio.timeout(DEADLINE_S):
+            await ExactlyOnce(fewer, Counter(), service="counter").run(asyncio.Event())
+
+
+async def test_input_that_was_deleted_before_it_was_read_is_counted(settings: KafkaSettings) -> None:
+    await produce(settings, range(100))
+    places = [TopicPartition(settings.topic(topics.SAMPLES), partition) for partition in range(settings.partitions)]
+    admin = AIOKafkaAdminClient(**connection_arguments(settings))
+    await admin.start()
+    try:
+        await admin.delete_records({place: RecordsToDelete(before_offset=5) for place in places})
+    finally:
+        await admin.close()
+    async with KafkaPublisher(settings) as publisher:
+        topic = settings.topic(topics.DETECTOR_PROGRESS)
+        record = json.dumps({"seen": 0, "next": 2}).encode()
+        await publisher.send(Outgoing(topic=topic, key=b"count", value=record, partition=0))
+    expired: list[int] = []
+    stop = asyncio.Event()
+    runner = ExactlyOnce(settings, Counter(), service="counter", on_expired=expired.append)
+    task = asyncio.create_task(runner.run(stop))
+    await collect(settings, 100 - 5 * settings.partitions)
+    assert expired == [3]
     stop.set()
     await task
 

@@ -1,17 +1,32 @@
 """TLS and SASL: on a real broker, and what is said when they are set up wrong."""
 
+import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr, ValidationError
 
+import alerting.service
+import detector.service
+import web.service
+from alerting.settings import AlertingSettings
 from bus.broker import LocalBroker
 from bus.broker_config import BrokerSecurity
 from bus.clients import BrokerError, KafkaPublisher, KafkaReader, connection_arguments, create_topics
 from bus.interfaces import Outgoing
+from bus.messages import Verdict
 from bus.settings import KafkaSettings
-from bus.topics import SAMPLES
+from bus.topics import DEAD_LETTERS, WINDOWS
+from detector.settings import DetectorSettings
+from ecg.wfdb_files import toy_record
+from ecgstream.replaying import replay
+from ecgstream.services import Service
+from producer.settings import FaultSettings, ReplaySettings
+from tests.support.waiting import DEADLINE_S, until
+from web.settings import WebSettings
 
 TLS = Path(__file__).parents[1] / "support" / "tls"
 USER = {"sasl_username": "ward", "sasl_password": SecretStr("correct horse")}
@@ -21,30 +36,79 @@ def settings(**values: Any) -> KafkaSettings:
     return KafkaSettings(_env_file=None, **values)
 
 
-@pytest.mark.broker
-async def test_scram_over_tls_on_a_real_broker() -> None:
+@pytest.fixture(scope="module")
+def secured() -> Iterator[KafkaSettings]:
+    """A broker that wants a password over TLS; its topics do not exist yet."""
     security = BrokerSecurity(users={"ward": "correct horse"}, keystore=TLS / "broker.pem")
-    async with LocalBroker(security=security) as broker:
-        good = settings(
-            bootstrap_servers=broker.bootstrap, security_protocol="SASL_SSL", ssl_cafile=TLS / "ca.pem", **USER
-        )
-        await create_topics(good)
-        async with KafkaPublisher(good) as publisher:
-            await publisher.send(Outgoing(topic=SAMPLES, key=b"p1", value=b"secret"))
-        async with KafkaReader(good, [SAMPLES], start="beginning") as reader:
-            assert [message.value async for message in reader.to_end()] == [b"secret"]
+    with asyncio.Runner() as runner:  # the fixture outlives the loop of any one test
+        broker = LocalBroker(security=security)
+        runner.run(broker.__aenter__())
+        try:
+            yield settings(
+                bootstrap_servers=broker.bootstrap, security_protocol="SASL_SSL", ssl_cafile=TLS / "ca.pem", **USER
+            )
+        finally:
+            runner.run(broker.__aexit__())
 
-        wrong_password = good.model_copy(update={"sasl_password": SecretStr("wrong")})
-        with pytest.raises(BrokerError, match="refuses the user 'ward' or the password") as caught:
-            await create_topics(wrong_password)
-        assert "wrong" not in str(caught.value)
-        with pytest.raises(BrokerError, match="does not offer the SASL mechanism PLAIN"):
-            await create_topics(good.model_copy(update={"sasl_mechanism": "PLAIN"}))
-        with pytest.raises(BrokerError, match="certificate is not trusted"):
-            await create_topics(good.model_copy(update={"ssl_cafile": TLS / "other-ca.pem"}))
-        plain = good.model_copy(update={"security_protocol": "PLAINTEXT", "connect_timeout_s": 1.0})
-        with pytest.raises(BrokerError, match=f"no Kafka at {broker.bootstrap}"):
-            await create_topics(plain)
+
+@pytest.mark.broker
+async def test_all_services_work_over_scram_and_tls(secured: KafkaSettings, tmp_path: Path) -> None:
+    await create_topics(secured)
+    stop, runners = asyncio.Event(), dict[str, Any]()
+    history = AlertingSettings(_env_file=None, alarm_db=SecretStr(f"sqlite:///{tmp_path}/alarms.sqlite"))
+    models = DetectorSettings(_env_file=None)
+    page = WebSettings(_env_file=None, port=0, state=tmp_path / "web")
+    replayed = ReplaySettings(_env_file=None, speed="20", duration_s=60)
+
+    def service(name: str) -> dict[str, Any]:
+        return {"registry": CollectorRegistry(), "on_start": lambda runner: runners.update({name: runner})}
+
+    async def judged() -> list[Verdict]:
+        async with KafkaReader(secured, [WINDOWS], start="beginning") as reader:
+            found: list[Verdict] = []
+            while len(found) < 12:
+                found += [Verdict.model_validate_json(message.value or b"") for message in await reader.batch()]
+            return found
+
+    async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as group:
+        group.create_task(detector.service.run(secured, models, stop, **service("detector")))
+        group.create_task(alerting.service.run(secured, history, stop, **service("alerting")))
+        group.create_task(web.service.run(secured, page, models, history, stop, **service("web")))
+        await replay(
+            Service(asyncio.Event(), CollectorRegistry()),
+            secured,
+            replayed,
+            FaultSettings(_env_file=None),
+            records=[toy_record()],
+            noise=None,
+            progress=lambda _: None,
+        )
+        verdicts = await judged()
+        await until(lambda: len(runners) == 3 and all(runner.ready for runner in runners.values()))
+        assert runners["detector"].partitions == runners["alerting"].partitions == secured.partitions
+        stop.set()
+    assert [verdict.window for verdict in verdicts] == list(range(12))
+
+
+@pytest.mark.broker
+async def test_what_is_said_when_credentials_do_not_fit(secured: KafkaSettings) -> None:
+    await create_topics(secured)
+    async with KafkaPublisher(secured) as publisher:
+        await publisher.send(Outgoing(topic=DEAD_LETTERS, key=b"p1", value=b"secret"))
+    async with KafkaReader(secured, [DEAD_LETTERS], start="beginning") as reader:
+        assert [message.value async for message in reader.to_end()] == [b"secret"]
+
+    wrong_password = secured.model_copy(update={"sasl_password": SecretStr("wrong")})
+    with pytest.raises(BrokerError, match="refuses the user 'ward' or the password") as caught:
+        await create_topics(wrong_password)
+    assert "wrong" not in str(caught.value)
+    with pytest.raises(BrokerError, match="does not offer the SASL mechanism PLAIN"):
+        await create_topics(secured.model_copy(update={"sasl_mechanism": "PLAIN"}))
+    with pytest.raises(BrokerError, match="certificate is not trusted"):
+        await create_topics(secured.model_copy(update={"ssl_cafile": TLS / "other-ca.pem"}))
+    plain = secured.model_copy(update={"security_protocol": "PLAINTEXT", "connect_timeout_s": 1.0})
+    with pytest.raises(BrokerError, match=f"no Kafka at {secured.bootstrap_servers}"):
+        await create_topics(plain)
 
 
 def test_plain_connections_take_nothing_but_addresses() -> None:

@@ -60,6 +60,24 @@ async def test_not_alive_when_the_loop_stands_still() -> None:
     assert "stood still for 11 s" in text
 
 
+async def test_a_service_that_is_not_ready_for_long_is_not_healthy_until_it_is() -> None:
+    clock = FakeClock()
+    reasons: list[str | None] = ["partition 2 is being restored"]
+    registry = CollectorRegistry()
+    async with HealthServer(registry=registry, ready=lambda: reasons[0], unready_limit_s=30, clock=clock) as health:
+        assert await ask(health, "/healthz") == (200, "alive\n")
+        await clock.advance(29)
+        assert await ask(health, "/healthz") == (200, "alive\n")
+        await clock.advance(1)
+        assert await ask(health, "/healthz") == (503, "not ready for 30 s: partition 2 is being restored\n")
+        reasons[0] = None
+        await clock.advance(1)
+        assert await ask(health, "/healthz") == (200, "alive\n")
+        reasons[0] = "again"
+        await clock.advance(29)
+        assert await ask(health, "/healthz") == (200, "alive\n")
+
+
 async def test_ready_says_why_not() -> None:
     reasons: list[str | None] = ["2 partitions are being restored"]
     async with server(lambda: reasons[-1]) as health:
