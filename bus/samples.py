@@ -1,10 +1,8 @@
 """The samples contract: a chunk of int16 ECG samples in Avro single-object encoding."""
 
 import io
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import fastavro
@@ -14,6 +12,7 @@ from bus.dead_letters import Refusal
 from bus.interfaces import Received
 from bus.messages import MAX_PATIENT_ID, PATIENT_ID, RefusalCode
 from bus.partitioning import partition_of
+from bus.sample_schemas import FINGERPRINT, READER, WRITER_SCHEMAS
 from ecg.errors import EcgStreamError
 from ecg.records import MAX_GAIN, MIN_GAIN, Int16Array, check_fs
 
@@ -24,12 +23,7 @@ MAX_NAME = 128  # characters in the name of a lead or a device: each verdict rep
 MAX_CHUNK_S = 10.0  # a chunk is 0.1 to 1 s; ten times that is a mistake and would stall its window
 INT64_MAX = 2**63 - 1
 
-_SCHEMA_JSON: dict[str, Any] = json.loads(files("bus").joinpath("schemas/ecg.samples.avsc").read_text())
-_SCHEMA = fastavro.parse_schema(_SCHEMA_JSON)
-_FINGERPRINT = bytes.fromhex(
-    fastavro.schema.fingerprint(fastavro.schema.to_parsing_canonical_form(_SCHEMA_JSON), "CRC-64-AVRO")
-)
-_PREFIX = MARKER + _FINGERPRINT
+_PREFIX = MARKER + FINGERPRINT
 _write: Callable[..., None] = fastavro.schemaless_writer
 _read: Callable[..., Any] = fastavro.schemaless_reader
 
@@ -108,7 +102,7 @@ def encode(chunk: Chunk) -> bytes:
     out.write(_PREFIX)
     _write(
         out,
-        _SCHEMA,
+        READER,
         {
             "patient": chunk.patient,
             "device": chunk.device,
@@ -144,21 +138,28 @@ def decode(value: bytes | None, *, key: bytes | None = None) -> Chunk:
         raise BadChunkError(
             f"the message starts with {value[:2].hex()} and not {MARKER.hex()}: encode it as an Avro single object"
         )
-    if value[:HEADER_BYTES] != _PREFIX:
-        raise BadChunkError(
-            f"unknown schema version: fingerprint {value[2:HEADER_BYTES].hex()}, known {_FINGERPRINT.hex()}: "
-            "use the schema ecg.samples.avsc",
-            code="unknown_schema",
-        )
+    writer = READER if value[:HEADER_BYTES] == _PREFIX else _writer_of(value[2:HEADER_BYTES])
     body = io.BytesIO(value)
     body.seek(HEADER_BYTES)
     try:
-        fields = _read(body, _SCHEMA, None)
+        fields = _read(body, writer, None if writer is READER else READER)
     except Exception as error:  # fastavro raises many kinds on hostile bytes
         raise BadChunkError(f"the message is no Avro record of its schema: {error!r}") from error
     if body.tell() != len(value):
         raise BadChunkError(f"{len(value) - body.tell()} bytes stand behind the record: the message is damaged")
     return _chunk(fields, key)
+
+
+def _writer_of(fingerprint: bytes) -> Any:
+    """The schema that a message was written with, where it is another than the present one."""
+    writer = WRITER_SCHEMAS.get(fingerprint)
+    if writer is None:
+        raise BadChunkError(
+            f"unknown schema version: fingerprint {fingerprint.hex()}, written today {FINGERPRINT.hex()}: use the "
+            "schema ecg.samples.avsc, or put the sender's into the folder ECGSTREAM_SCHEMAS_DIR",
+            code="unknown_schema",
+        )
+    return writer
 
 
 def receive(message: Received, *, partitions: int) -> Chunk:

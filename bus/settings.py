@@ -21,6 +21,7 @@ class KafkaSettings(BaseSettings):
     connect_timeout_s : how long to try to reach the brokers at start, s
     partition_timeout_s : how long taking a partition over, or one commit, may take before it is given up and tried
         anew, s
+    schemas_dir : folder of further Avro schemas (``.avsc``) in which senders write chunks
     security_protocol, sasl_*, ssl_* : TLS and SASL, as Kafka names them
     """
 
@@ -32,6 +33,7 @@ class KafkaSettings(BaseSettings):
     topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,128}$")
     connect_timeout_s: float = Field(default=30.0, gt=0)
     partition_timeout_s: float = Field(default=30.0, gt=0)
+    schemas_dir: Path | None = None
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-256"
     sasl_username: str | None = None

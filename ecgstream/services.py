@@ -9,6 +9,7 @@ import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from bus.clients import create_topics
+from bus.sample_schemas import WRITER_SCHEMAS
 from bus.settings import KafkaSettings
 from ecgstream.running import unless
 from ecgstream.settings import ProcessSettings
@@ -69,6 +70,8 @@ async def serve(
     EcgStreamError : when the service cannot start or cannot go on
     """
     configure_logging(service=name, level=process.log_level, form=process.log_format)
+    if kafka.schemas_dir is not None:
+        WRITER_SCHEMAS.add_all(kafka.schemas_dir)
     registry = own_registry()
     with stop_on_signals() as stop:
         service = Service(stop, registry)

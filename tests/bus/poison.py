@@ -6,7 +6,8 @@ from typing import Any
 
 import fastavro
 
-from bus.samples import _FINGERPRINT, _PREFIX, _SCHEMA, HEADER_BYTES, MARKER, MAX_CHUNK_S
+from bus.sample_schemas import FINGERPRINT, READER
+from bus.samples import _PREFIX, HEADER_BYTES, MARKER, MAX_CHUNK_S
 
 INT64_MAX = 2**63 - 1
 
@@ -46,7 +47,7 @@ class Poison:
 def written(**changes: Any) -> bytes:
     """A samples message with some fields changed, whether they make sense or not."""
     out = io.BytesIO()
-    fastavro.schemaless_writer(out, _SCHEMA, GOOD | changes)
+    fastavro.schemaless_writer(out, READER, GOOD | changes)
     return _PREFIX + out.getvalue()
 
 
@@ -60,7 +61,7 @@ def _leads(count: int) -> dict[str, Any]:
 
 
 _WHOLE = written()
-_UNKNOWN = bytes(byte ^ 0xFF for byte in _FINGERPRINT)
+_UNKNOWN = bytes(byte ^ 0xFF for byte in FINGERPRINT)
 _LONG = int(MAX_CHUNK_S * GOOD["fs_hz"]) + 1
 
 POISON = (
