@@ -9,9 +9,10 @@ import numpy as np
 
 from bus.messages import Quality, Urgent
 from ecg.filters import resample
+from ecg.holes import fill
 from ecg.lethal import Measured, Sign, judge, measure
 from ecg.quality import lead_quality
-from ecg.records import Float32Array, Int16Array
+from ecg.records import MISSING, Float32Array, Int16Array
 from ecg.segments import MODEL_FS_HZ
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class DueLook:
     stream : the stream that it is of, which knows what is usual
     second : seconds from the stream's sample 0 to its end: the look's number
     start_ns, end_ns : its span by the device's clock, ns UTC
-    samples : (n, columns) int16, nothing missing; columns as ``stream.columns``, the lead to judge first
+    samples : (n, columns) int16, ``MISSING`` where nothing came; columns as ``stream.columns``, the lead to judge first
     offset : offset of the message that made it due
     """
 
@@ -107,6 +108,7 @@ def _quality(look: DueLook, judged: int) -> Quality:
     source, column = look.stream.source, look.stream.columns[judged]
     raw = look.samples[None, :, judged]
     millivolts = ((raw.astype(np.float32) - source.baseline[column]) / source.gain[column]).astype(np.float32)
+    fill(millivolts[0], raw[0] == MISSING)
     measured = lead_quality(
         raw,
         source.fs_hz,

@@ -11,9 +11,10 @@ from bus.samples import Chunk
 from detector.baseline import PersonalBaseline
 from detector.looks import DueLook
 from detector.ring import Ring, Run
+from ecg.holes import MAX_BITS
 from ecg.leads import choose_leads
 from ecg.lethal import LOOK_S, UsualSwing
-from ecg.records import Int16Array, exact_rate
+from ecg.records import MISSING, Int16Array, exact_rate
 from ecg.rhythm import RhythmState
 from ecg.segments import segment_samples
 from ecg.windows import HOP_S, Grid
@@ -285,23 +286,24 @@ class PatientStream:
             if self.ring.high < end or (received < end - start and self.ring.high < end + late):
                 return
             if received:
-                yield self._give_out(start, end, received, offset)
+                yield self._give_out(start, end, offset)
                 self._advance(self.next_window + 1)
             else:
                 following = self.ring.first_from(end)
                 self._advance(self.next_window + 1 if following is None else self.grid.window_of(following))
 
     def _looks_to(self, window_end: int, late: int, offset: int) -> Iterator[DueLook]:
-        """The looks that end with the window or before; a hole that nothing fills leaves its looks out.
+        """The looks that end with the window or before; a hole that nothing fills leaves its looks out, but for bits.
 
         None comes after its window: what a window waits for, its looks have waited for before.
         """
         while (end := self.grid.second(self.next_look)) <= window_end:
             start = self.grid.second(self.next_look - LOOK_S)
-            whole = self.ring.received(start, end) == end - start
-            if self.ring.high < end or (not whole and self.ring.high < end + late):
+            lacking = end - start - self.ring.received(start, end)
+            if self.ring.high < end or (lacking and self.ring.high < end + late):
                 return
-            if whole:
+            # Samples marked missing are among those that came: which leads can be judged is seen when it is measured.
+            if lacking <= MAX_BITS * (end - start):
                 start_ns = self._base_ns(start) + self.grid.offset_ns(start)
                 yield DueLook(
                     stream=self,
@@ -317,16 +319,16 @@ class PatientStream:
         """Give out what is left before a jump, then move the ring to where the signal goes on."""
         while self.ring.high > self.grid.start(self.next_window):
             start, end = self.grid.start(self.next_window), self.grid.end(self.next_window)
-            received = self.ring.received(start, end)
-            if received:
-                yield self._give_out(start, end, received, offset)
+            if self.ring.received(start, end):
+                yield self._give_out(start, end, offset)
             self._advance(self.next_window + 1)
         self._advance(max(self.next_window, self.grid.window_of(index)))
 
-    def _give_out(self, start: int, end: int, received: int, offset: int) -> DueWindow:
+    def _give_out(self, start: int, end: int, offset: int) -> DueWindow:
         notes = self._notes.get(self.next_window, WindowNotes())
         before = 0 if self.last_window is None else start - self.grid.end(self.last_window)
         start_ns = self._base_ns(start) + self.grid.offset_ns(start)
+        segment = self.ring.segment_to(end)
         due = DueWindow(
             stream=self,
             patient=self.patient,
@@ -336,9 +338,9 @@ class PatientStream:
             start_ns=start_ns,
             end_ns=start_ns + self.grid.offset_ns(end) - self.grid.offset_ns(start),
             columns=self._columns,
-            segment=self.ring.segment_to(end),
+            segment=segment,
             gap_before_s=round(before / self.source.fs_hz, 6),
-            missing_samples=end - start - received,
+            missing_samples=int((segment[start - end :] == MISSING).all(axis=1).sum()),
             duplicate_samples=notes.duplicate_samples,
             clock_jump_ns=notes.clock_jump_ns,
             offset=offset,

@@ -2,9 +2,12 @@
 
 A look is cheap and needs no network: all patients' looks are measured together (``measure``), and few of them are
 worth the second step (``judge``). The windows' findings stay what they are; a look only tells the same sooner.
+
+A sample that was never received is evidence of nothing. A lead that lacks more than harmless bits (``ecg.holes``) is
+not judged and teaches nothing; the other, when whole, is. What did come of the former can still speak for a beat.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,8 +17,9 @@ from scipy.ndimage import maximum_filter1d
 from ecg.fibrillation import wave_leakage
 from ecg.filters import band_pass, resample
 from ecg.findings import LethalKind
+from ecg.holes import fill, harmless, spans_of
 from ecg.quality import MAX_FLAT, flat_share
-from ecg.records import Float32Array, Int16Array
+from ecg.records import MISSING, Float32Array, Int16Array
 from ecg.rhythm import FLUTTER_LEAKAGE, VT_BEATS, VT_BPM
 from ecg.segments import MODEL_FS_HZ
 
@@ -29,6 +33,7 @@ SWING_STEP = 6  # samples: a QRS climbs within 60 ms what a T wave takes 150 for
 QUIET_SHARE = 0.2
 QUIET_MV = (0.06, 0.3)
 QUIET_UNKNOWN_MV = 0.1  # until the usual swing is known
+HOLE_REACH = 3  # samples beside a hole that the filter against aliasing still colours by it
 USUAL_LOOKS = 30  # over which the usual swing is a moving mean
 MIN_USUAL_LOOKS = 5
 USUAL_JUMP = 2.0  # an artefact counts as no more than that many usual swings
@@ -50,31 +55,40 @@ class UsualSwing:
 
     Attributes
     ----------
-    swing_mv : by column, moving mean of each look's largest swing; empty before the first look with a QRS
-    looks : over how many, ``USUAL_LOOKS`` at most
+    swing_mv : by column, moving mean of each look's largest swing; 0 before the first with a QRS in it
+    looks : by column, over how many, ``USUAL_LOOKS`` at most; both are empty before the first look with a QRS
     """
 
     swing_mv: tuple[float, ...] = ()
-    looks: int = 0
+    looks: tuple[int, ...] = ()
 
     def quiet_mv(self) -> npt.NDArray[np.float64]:
         """By column, the swing below which no QRS is there; one for all while nothing is usual."""
-        if self.looks < MIN_USUAL_LOOKS:
+        if not self.looks:
             return np.array(QUIET_UNKNOWN_MV)
         low, high = QUIET_MV
-        return np.clip(QUIET_SHARE * np.array(self.swing_mv), low, high)
+        known = np.clip(QUIET_SHARE * np.array(self.swing_mv), low, high)
+        return np.where(np.array(self.looks) < MIN_USUAL_LOOKS, QUIET_UNKNOWN_MV, known)
 
-    def with_look(self, swing_mv: npt.NDArray[np.float32]) -> "UsualSwing":
-        """After a look with a QRS in it; ``swing_mv`` (columns,), mV."""
-        swings = [float(swing) for swing in swing_mv]
-        if not self.looks:
-            return UsualSwing(swing_mv=tuple(round(swing, 6) for swing in swings), looks=1)
-        looks = min(self.looks + 1, USUAL_LOOKS)
-        moved = (
-            round(usual + (min(swing, USUAL_JUMP * usual) - usual) / looks, 6)
-            for usual, swing in zip(self.swing_mv, swings, strict=True)
-        )
-        return replace(self, swing_mv=tuple(moved), looks=looks)
+    def with_look(
+        self, swing_mv: npt.NDArray[np.float32], received: npt.NDArray[np.bool_] | None = None
+    ) -> "UsualSwing":
+        """After a look with a QRS in it.
+
+        Parameters
+        ----------
+        swing_mv : (columns,), mV
+        received : (columns,) which leads lack no sample, None where none does; the others teach nothing
+        """
+        every = len(swing_mv)
+        before = zip(self.swing_mv or (0.0,) * every, self.looks or (0,) * every, strict=True)
+        learned = [
+            _moved(usual, looks, float(swing)) if whole else (usual, looks)
+            for (usual, looks), swing, whole in zip(
+                before, swing_mv, [True] * every if received is None else received, strict=True
+            )
+        ]
+        return UsualSwing(swing_mv=tuple(usual for usual, _ in learned), looks=tuple(looks for _, looks in learned))
 
     def dump(self) -> list[Any]:
         """The state as JSON."""
@@ -84,7 +98,16 @@ class UsualSwing:
     def load(cls, fields: list[Any]) -> "UsualSwing":
         """The state that ``dump`` wrote."""
         swing_mv, looks = fields
-        return cls(swing_mv=tuple(swing_mv), looks=looks)
+        # Records before holes were told apart by lead hold one number for all leads.
+        return cls(swing_mv=tuple(swing_mv), looks=(looks,) * len(swing_mv) if isinstance(looks, int) else tuple(looks))
+
+
+def _moved(usual: float, looks: int, swing: float) -> tuple[float, int]:
+    """What is usual of a lead after one more look, and over how many."""
+    if not looks:
+        return round(swing, 6), 1
+    looks = min(looks + 1, USUAL_LOOKS)
+    return round(usual + (min(swing, USUAL_JUMP * usual) - usual) / looks, 6), looks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +117,11 @@ class Measured:
     Attributes
     ----------
     judged : column of the lead that is judged, None where every lead is off
-    usable : (columns,) whether a lead is on; a line that does not move is a lead that is off, and no asystole
-    swing_mv : (columns,) float32, the largest swing within 60 ms
+    usable : (columns,) whether a lead is on and lacks no more than harmless bits; a line that does not move is a lead
+        that is off, and no asystole
+    received : (columns,) whether a lead lacks no sample
+    off : (columns,) whether a line does not move
+    swing_mv : (columns,) float32, the largest swing within 60 ms, both of whose ends were received
     leakage : of the VF filter over the judged lead
     signal : (LOOK_SAMPLES,) float32, mV, the judged lead, band-passed
     peaks : its peaks, where some lie as close as the beats of a tachycardia; else empty
@@ -103,6 +129,8 @@ class Measured:
 
     judged: int | None
     usable: npt.NDArray[np.bool_]
+    received: npt.NDArray[np.bool_]
+    off: npt.NDArray[np.bool_]
     swing_mv: Float32Array
     leakage: float
     signal: Float32Array
@@ -137,7 +165,8 @@ def measure(
 
     Parameters
     ----------
-    raw : (N, n, columns) int16, ADC units, nothing missing; the lead to judge in column 0; n samples are ``LOOK_S``
+    raw : (N, n, columns) int16, ADC units, ``MISSING`` where nothing came; the lead to judge in column 0; n samples
+        are ``LOOK_S``
     fs_hz : sampling rate, Hz
     gain, baseline : (N, columns), ADC units per mV, and the ADC value of 0 mV
     """
@@ -146,9 +175,19 @@ def measure(
     millivolts = rows.astype(np.float32)
     millivolts -= baseline.reshape(-1, 1).astype(np.float32)
     millivolts /= gain.reshape(-1, 1).astype(np.float32)
+    missing = rows == MISSING
+    received = ~missing.any(axis=1)
+    for number in np.flatnonzero(~received):
+        fill(millivolts[number], missing[number])
     resampled = _to_length(resample(millivolts, fs_hz, to_hz=MODEL_FS_HZ))
-    swing = np.abs(resampled[:, SWING_STEP:] - resampled[:, :-SWING_STEP]).max(axis=1).reshape(count, columns)
-    usable = np.asarray(flat_share(rows, fs_hz) <= MAX_FLAT, np.bool_).reshape(count, columns)
+    swings = np.abs(resampled[:, SWING_STEP:] - resampled[:, :-SWING_STEP])
+    whole = harmless(rows, fs_hz)
+    for number in np.flatnonzero(~whole):
+        known = _known(missing[number], fs_hz)
+        swings[number] *= known[SWING_STEP:] & known[:-SWING_STEP]
+    swing = swings.max(axis=1).reshape(count, columns)
+    off = np.asarray(flat_share(rows, fs_hz) > MAX_FLAT, np.bool_).reshape(count, columns)
+    usable = whole.reshape(count, columns) & ~off
     judged = usable.argmax(axis=1)
     signal = band_pass(resampled.reshape(count, columns, LOOK_SAMPLES)[np.arange(count), judged], MODEL_FS_HZ)
     leakage = wave_leakage(signal, MODEL_FS_HZ)
@@ -157,6 +196,8 @@ def measure(
         Measured(
             judged=int(judged[row]) if usable[row].any() else None,
             usable=usable[row],
+            received=received.reshape(count, columns)[row],
+            off=off[row],
             swing_mv=swing[row],
             leakage=float(leakage[row]),
             signal=signal[row],
@@ -187,7 +228,8 @@ def judge(look: Measured, usual: UsualSwing, usual_qrs: Float32Array | None) -> 
     if look.judged is None:
         return usual, None
     quiet = np.asarray(look.swing_mv < usual.quiet_mv())
-    if bool(quiet[look.usable].all()):
+    # A beat in what was received of any lead, be it in bits, is a beat; only a line that does not move tells nothing.
+    if bool(quiet[~look.off].all()):
         return usual, Sign(
             kind="asystole",
             from_s=0.0,
@@ -197,8 +239,8 @@ def judge(look: Measured, usual: UsualSwing, usual_qrs: Float32Array | None) -> 
             unit="s",
             reason=f"no QRS in {LOOK_S} s",
         )
-    if look.usable.all():
-        usual = usual.with_look(look.swing_mv)
+    if not look.off.any():
+        usual = usual.with_look(look.swing_mv, look.received)
     if look.leakage < FLUTTER_LEAKAGE:
         return usual, Sign(
             kind="ventricular_flutter",
@@ -264,6 +306,15 @@ def _close_peaks(signal: Float32Array) -> list[npt.NDArray[np.int64]]:
         close = many and (peaks[VT_BEATS - 1 :] - peaks[: -VT_BEATS + 1]).min() <= span
         found.append(peaks if close else none)
     return found
+
+
+def _known(missing: npt.NDArray[np.bool_], fs_hz: float) -> npt.NDArray[np.bool_]:
+    """Where at the models' rate a signal with holes is what was received: (LOOK_SAMPLES,)."""
+    known = np.ones(LOOK_SAMPLES, np.bool_)
+    scale = MODEL_FS_HZ / fs_hz
+    for start, end in spans_of(missing):
+        known[max(0, int(start * scale) - HOLE_REACH) : int(np.ceil(end * scale)) + HOLE_REACH] = False
+    return known
 
 
 def _to_length(resampled: Float32Array) -> Float32Array:

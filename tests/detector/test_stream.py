@@ -230,6 +230,22 @@ def test_a_hole_leaves_out_the_looks_that_it_touches_and_no_others() -> None:
     assert looks == [*range(4, 13), *range(17, 31)]
 
 
+def test_rows_left_out_that_hide_no_beat_leave_no_looks_out() -> None:
+    samples = signal(30, 250.0, 1)
+    chunks = [c for c in cut(samples, [5], fs_hz=250.0) if c.start_index != 3100]
+    assert [each[1] for each in all_of(chunks) if each[0] == "look"] == list(range(4, 31))
+
+
+def test_samples_marked_missing_on_every_lead_are_counted_as_missing() -> None:
+    samples = signal(15, 100.0, 2)
+    samples[510:560, 0] = MISSING
+    samples[530:590, 1] = MISSING
+    chunks = cut(samples, [50], fs_hz=100.0)
+    stream = PatientStream.begin(chunks[0])
+    given = [w for n, part in enumerate(chunks) for w in windows(stream.accept(part, n))]
+    assert [w.missing_samples for w in given] == [0, 30, 0]
+
+
 def test_a_late_chunk_brings_its_looks_back() -> None:
     samples = signal(30, 100.0, 1)
     chunks = cut(samples, [25], fs_hz=100.0)

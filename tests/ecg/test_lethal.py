@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from ecg.lethal import LOOK_S, MIN_USUAL_LOOKS, Measured, Sign, UsualSwing, judge, measure
-from ecg.records import Int16Array
+from ecg.records import MISSING, Int16Array
 
 GAIN = 200.0
 RNG = np.random.default_rng(5)
@@ -44,7 +44,9 @@ def look(*leads: npt.NDArray[np.float64], fs_hz: float = 360.0) -> Measured:
 
 
 def raw(*leads: npt.NDArray[np.float64]) -> Int16Array:
-    return np.rint(np.stack(leads, axis=1)[None] * GAIN + 100).astype(np.int16)
+    together = np.stack(leads, axis=1)[None]
+    units = np.rint(np.nan_to_num(together) * GAIN + 100).astype(np.int16)
+    return np.where(np.isnan(together), np.int16(MISSING), units)
 
 
 def kind(sign: Sign | None) -> str | None:
@@ -52,7 +54,7 @@ def kind(sign: Sign | None) -> str | None:
 
 
 def used_to(*swing_mv: float) -> UsualSwing:
-    return UsualSwing(swing_mv=swing_mv, looks=30)
+    return UsualSwing(swing_mv=swing_mv, looks=(30,) * len(swing_mv))
 
 
 SINUS = np.arange(0.3, LOOK_S, 0.8)
@@ -67,7 +69,7 @@ def test_a_rhythm_shows_nothing_and_becomes_usual(fs_hz: float) -> None:
             look(ecg(SINUS, fs_hz=fs_hz), ecg(SINUS, fs_hz=fs_hz, height=0.5), fs_hz=fs_hz), usual, None
         )
         assert sign is None
-    assert usual.looks == MIN_USUAL_LOOKS
+    assert usual.looks == (MIN_USUAL_LOOKS,) * 2
     assert usual.swing_mv == pytest.approx((0.95, 0.47), rel=0.15)
     assert usual.quiet_mv() == pytest.approx((0.19, 0.095), rel=0.15)
     assert UsualSwing.load(usual.dump()) == usual
@@ -110,13 +112,71 @@ def test_a_line_that_does_not_move_is_a_lead_that_is_off() -> None:
     assert usual == used_to(1.0, 1.0)
 
 
+def marked(lead: npt.NDArray[np.float64], *spans_s: tuple[float, float]) -> npt.NDArray[np.float64]:
+    """A lead with samples that were never received, at 360 Hz."""
+    lead = lead.copy()
+    for start_s, end_s in spans_s:
+        lead[round(start_s * 360) : round(end_s * 360)] = np.nan
+    return lead
+
+
+ALL = (0.0, float(LOOK_S))
+PERIODIC = [(at, at + 0.05) for at in np.arange(0, LOOK_S, 0.25)]
+
+
+@pytest.mark.parametrize("spans", [[ALL], [(0, 3.9)], [(2.0, 2.1)], [(0, 0.03)], PERIODIC], ids=str)
+def test_a_lead_with_holes_shows_nothing(spans: list[tuple[float, float]]) -> None:
+    for lead in (ecg(NONE), 0.4 * np.sin(2 * np.pi * 4.5 * np.arange(LOOK_S * 360) / 360)):
+        holed = look(marked(lead, *spans))
+        assert holed.judged is None
+        assert judge(holed, used_to(1.0), QRS) == (used_to(1.0), None)
+
+
+def test_a_lead_with_harmless_bits_missing_is_judged_but_not_learned_from() -> None:
+    bits = [(at, at + 0.019) for at in np.arange(0.1, LOOK_S, 0.5)]
+    assert kind(judge(look(marked(ecg(NONE), *bits)), used_to(1.0), None)[1]) == "asystole"
+    usual, sign = judge(look(marked(ecg(SINUS), *bits)), used_to(1.0), None)
+    assert (usual, sign) == (used_to(1.0), None)
+    wide = [(at - 0.0095, at + 0.0095) for at in SINUS]
+    assert judge(look(marked(ecg(SINUS, width_s=0.03), *wide)), used_to(1.0), None)[1] is None, "the flanks are left"
+
+
+def test_the_lead_that_is_whole_is_judged_beside_one_that_is_not() -> None:
+    off = marked(ecg(SINUS), ALL)
+    measured = look(off, ecg(NONE))
+    assert measured.judged == 1
+    assert kind(judge(measured, used_to(1.0, 1.0), None)[1]) == "asystole"
+    usual, sign = judge(look(off, ecg(SINUS)), used_to(1.0, 0.5), None)
+    assert sign is None
+    assert usual.swing_mv[0] == 1.0, "nothing is learned of the lead that is missing"
+    assert usual.swing_mv[1] > 0.5
+
+
+def test_a_beat_in_what_was_received_of_a_lead_is_a_beat() -> None:
+    partly = marked(ecg(np.array([3.2])), (0.0, 2.0))
+    assert judge(look(partly, ecg(NONE)), used_to(1.0, 1.0), None)[1] is None
+    hidden = marked(ecg(np.array([1.0])), (0.0, 2.0))
+    assert kind(judge(look(hidden, ecg(NONE)), used_to(1.0, 1.0), None)[1]) == "asystole"
+
+
+def test_the_slope_over_a_hole_is_no_beat() -> None:
+    steps = np.where(np.arange(LOOK_S * 360) < 720, 0.0, 2.0) + RNG.normal(0, 0.01, LOOK_S * 360)
+    holed = marked(steps, (1.9, 2.1))
+    assert kind(judge(look(holed, ecg(NONE)), used_to(1.0, 1.0), None)[1]) == "asystole"
+
+
+def test_what_was_usual_before_leads_were_counted_apart_is_read() -> None:
+    assert UsualSwing.load([[1.0, 0.5], 7]) == UsualSwing(swing_mv=(1.0, 0.5), looks=(7, 7))
+    assert UsualSwing.load([[], 0]) == UsualSwing()
+
+
 def test_a_wave_without_rest_is_flutter() -> None:
     t = np.arange(LOOK_S * 360) / 360
     usual, sign = judge(look(np.sin(2 * np.pi * 4.5 * t) + RNG.normal(0, 0.01, len(t))), used_to(1.0), None)
     assert sign is not None
     assert sign.kind == "ventricular_flutter"
     assert sign.value < sign.limit
-    assert usual.looks == 30
+    assert usual.looks == (30,)
 
 
 QRS = beat(np.arange(-10, 15) / 100, 0.02, 1.0).astype(np.float32)
