@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ecg.csv_numbers import all_numbers
 from ecg.errors import EcgStreamError
 from ecg.quantise import ADC_UNIT, UNITS_MV, record_of
-from ecg.records import MAX_FS_HZ, MIN_FS_HZ, Record
+from ecg.records import MAX_FS_HZ, MAX_LEADS, MIN_FS_HZ, Record
 
 _TIME_NAMES = re.compile(r"^(elapsed )?(time|t|timestamp|date ?time|seconds|ms|milliseconds)\b", re.IGNORECASE)
 _INDEX_NAMES = re.compile(r"^(samples?|index|sample (#|no\.?|number|index))$", re.IGNORECASE)
@@ -61,8 +61,14 @@ def read_csv(
     columns, head, body = _header(lines, separator, path)
     columns = _named_columns(columns, head, leads, body)
     times, index_column = _split_time(columns, body, path)
-    values = _numbers(body, [number for number, _ in enumerate(columns) if number != index_column], path)
     signals = [column for number, column in enumerate(columns) if number != index_column]
+    if leads is None and len(signals) > MAX_LEADS:
+        raise EcgStreamError(
+            f"{path.name}: {len(signals)} columns are no leads, {MAX_LEADS} are read at most: transpose the table if "
+            "its rows are leads, or name the columns that are leads (leads); windows of their own, one a row, go into "
+            "a .npy file of shape (rows, samples, 1)"
+        )
+    values = _numbers(body, [number for number, _ in enumerate(columns) if number != index_column], path)
     numbered = index_column is not None and bool(_INDEX_NAMES.match(columns[index_column].name))
     if leads is not None:
         wanted = [_named(lead, signals, path) for lead in leads]

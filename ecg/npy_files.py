@@ -11,11 +11,10 @@ import numpy.typing as npt
 
 from ecg.errors import EcgStreamError
 from ecg.quantise import record_of
-from ecg.records import MISSING, Record, check_fs, exact_rate
+from ecg.records import MAX_LEADS, MISSING, Record, check_fs, exact_rate
 from ecg.segments import CONTEXT_S
 from ecg.windows import HOP_S, Grid
 
-MAX_LEADS = 16  # what a samples message carries
 MAX_WINDOWS = 5000  # of five seconds: seven hours
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 

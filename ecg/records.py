@@ -11,6 +11,7 @@ from ecg.errors import EcgStreamError
 MISSING = -32768  # the sample that was never taken: the WFDB mark of format 16, used for every format here
 MIN_FS_HZ = 100.0  # the models see up to 40 Hz; below 100 Hz the QRS is no longer drawn
 MAX_FS_HZ = 1000.0  # above it nothing is gained for an ECG, and every buffer grows
+MAX_LEADS = 16  # of a recording: a 12-lead ECG and four spare, as a samples message carries
 MIN_GAIN = 1e-3  # ADC units per mV: with 1 V a unit nothing of an ECG is left; far below it float32 overflows
 MAX_GAIN = 1e6  # with 1 nV a unit, 16 bits hold 0.03 mV
 MAX_LEAD_NAME = 128  # what a samples message carries

@@ -4,6 +4,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from ecgstream.failures import complain
+
 FAILED = 1
 WRONG_USAGE = 2
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
@@ -31,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BaseException as error:  # noqa: BLE001  # the last place where it can be told in one line
         if debug:
             traceback.print_exc()
-        sys.stderr.write(f"ecgstream: {told(error)}\n")
+        complain(error)
         sys.exit(_status(error))
 
 
@@ -39,23 +41,6 @@ def _status(error: BaseException) -> int:
     from ecgstream.settings import OptionError
 
     return WRONG_USAGE if isinstance(error, OptionError) else FAILED
-
-
-def told(error: BaseException) -> str:
-    """An error as one line.
-
-    Parameters
-    ----------
-    error : what went wrong; the first of an exception group stands for all
-    """
-    from ecg.errors import EcgStreamError
-
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    text = " ".join(str(error).split())
-    if isinstance(error, EcgStreamError):
-        return text
-    return f"{type(error).__name__}: {text or 'no more is known'}: run it again with --debug to see where"
 
 
 if __name__ == "__main__":

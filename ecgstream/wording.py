@@ -1,5 +1,6 @@
 """Verdicts, alerts and results as readable lines; times are UTC."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, get_args
@@ -109,17 +110,14 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
     """What a file's scoring found."""
     aggregate = result["aggregate"]
     sure = "" if aggregate["confidence"] is None else f" (confidence {aggregate['confidence']:.2f})"
-    head = (
-        f"{result['file']}: {aggregate['decision']}{sure}: {len(result['windows'])} windows, "
-        f"{len(result['beats'])} beats, {result['seconds']:.0f} s of {', '.join(result['leads'])} "
-        f"at {result['fs_hz']:g} Hz"
-    )
-    lines = [head]
-    lines += [
-        f"  {finding['start_s']:8.1f} to {finding['end_s']:8.1f} s  "
-        f"{finding['kind'].replace('_', ' ')}, {finding['priority']} priority"
-        for finding in result["findings"]
+    judged = Counter(window["lead"] for window in result["windows"] if window["lead"] is not None)
+    on = ", ".join(f"{lead} ({count})" for lead, count in judged.most_common())
+    counted = f"{len(result['windows'])} windows, {len(result['beats'])} beats, {result['seconds']:.0f} s"
+    lines = [
+        f"{result['file']}: {aggregate['decision']}{sure}: {aggregate['reason']}",
+        f"  {counted} of {', '.join(result['leads'])} at {result['fs_hz']:g} Hz; windows judged on {on or 'no lead'}",
     ]
+    lines += [_finding_line(finding) for finding in result["findings"]]
     lines += [
         f"  {window['start_s']:8.1f} s  {window['decision']}"
         + ("" if window["fused"] is None else f" {window['fused']:.2f}")
@@ -128,3 +126,12 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
         if window["decision"] != "normal"
     ]
     return lines
+
+
+def _finding_line(finding: Mapping[str, Any]) -> str:
+    rate = "" if finding["rate_bpm"] is None else f" at {finding['rate_bpm']:.0f}/min"
+    on = "" if finding["lead"] is None else f", on {finding['lead']}"
+    return (
+        f"  {finding['start_s']:8.1f} to {finding['end_s']:8.1f} s  "
+        f"{finding['kind'].replace('_', ' ')}{rate}, {finding['priority']} priority{on}"
+    )

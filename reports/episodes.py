@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from bus.messages import AlarmPriority, Verdict
+from bus.messages import AlarmPriority, Condition, Verdict
 from ecg.findings import FindingKind
 from ecg.windows import HOP_S
 
@@ -28,12 +28,16 @@ class ReportFinding:
     start_s, end_s : its span, s from the recording's start
     kind : a rhythm finding's kind, or the condition of an episode that would raise an alarm
     priority : its urgency
+    lead : the lead that it rests on; None where it rests on none
+    rate_bpm : the rate of its beats, or the heart rate that it is about, 1/min; None where it has none
     """
 
     start_s: float
     end_s: float
-    kind: str
+    kind: Condition
     priority: AlarmPriority
+    lead: str | None = None
+    rate_bpm: float | None = None
 
     @property
     def words(self) -> str:

@@ -9,7 +9,6 @@ import numpy as np
 
 from bus.messages import Verdict
 from detector.explain import Explainer
-from ecg.leads import choose_leads
 from ecg.records import MISSING, Record
 from reports.episodes import MAX_STRIPS, Episode, choose, episodes, span_s
 from reports.lanes import MARKS
@@ -98,12 +97,14 @@ def make_report(
 
 
 def _facts(record: Record, verdicts: Sequence[Verdict]) -> tuple[tuple[str, str], ...]:
-    used = choose_leads(record.leads)
+    judged = Counter(verdict.lead for verdict in verdicts if verdict.lead is not None)
+    on = ", ".join(f"{lead} ({count})" for lead, count in judged.most_common())
     missing = float((record.samples == MISSING).mean())
     models = ", ".join(verdicts[0].models.values()) if verdicts else "no window was judged"
     return (
         ("Recording", record.name),
-        ("Leads", f"{', '.join(record.leads)} (judged: {', '.join(record.leads[column] for column in used)})"),
+        ("Leads", ", ".join(record.leads)),
+        ("Windows judged on", on or "no lead"),
         ("Sampling rate", f"{record.fs_hz:g} Hz"),
         ("Length", f"{clock(record.seconds)} (h:mm:ss)"),
         ("Samples missing", f"{missing:.1%}" if missing else "none"),
@@ -118,6 +119,7 @@ def _summary(record: Record, found: Findings, start_s: float, end_s: float) -> t
     rates = [verdict.heart_rate_bpm for verdict in verdicts if verdict.heart_rate_bpm is not None]
     flags = Counter(flag for verdict in verdicts for flag in verdict.quality.flags)
     rows = [
+        *_result(found, "Result" if start_s <= 0 and end_s >= record.seconds else "Result of the whole"),
         ("Windows of 5 s", _counts({name: decisions[name] for name in ("normal", "abnormal", "unusable")})),
         ("Beats detected", _beat_counts(beats)),
     ]
@@ -137,6 +139,15 @@ def _summary(record: Record, found: Findings, start_s: float, end_s: float) -> t
     words = {flag.replace("_", " "): count for flag, count in flags.items()}
     rows.append(("Signal", f"windows flagged: {_counts(words)}" if words else "no window flagged"))
     return tuple(rows)
+
+
+def _result(found: Findings, label: str) -> list[tuple[str, str]]:
+    """The one word, how sure, and why."""
+    word = found.aggregate
+    if word is None:
+        return []
+    sure = "" if word.confidence is None else f", with a probability of {word.confidence:.2f}"
+    return [(label, f"{word.decision}{sure}"), *([("Because", word.reason)] if word.reason else [])]
 
 
 def _counts(counts: dict[str, int] | Counter[str]) -> str:

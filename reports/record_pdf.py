@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
+from reports.episodes import ReportFinding
 from reports.lettering import FONT, INK, PALE, clock, printable
 from reports.overview import HEIGHT_MM, place_overview
 from reports.paper import place_strip, size_mm
@@ -109,12 +110,17 @@ def _first_page(report: RecordReport) -> Figure:
     for found in urgent:
         _text(page, top_mm, f"{clock(found.start_s)} to {clock(found.end_s)}")
         _text(page, top_mm, found.priority, left_mm=MARGIN_MM + 36)
-        _text(page, top_mm, named(found), left_mm=MARGIN_MM + 54)
+        _text(page, top_mm, _with_lead(found), left_mm=MARGIN_MM + 54)
         top_mm += LINE_MM
     rest = len(report.found.findings) - len(urgent)
     notes = [f"{rest} findings more." if rest else "", what_is_left_out(report)]
     _text(page, top_mm, " ".join(note for note in notes if note), colour=PALE)
     return page
+
+
+def _with_lead(found: ReportFinding) -> str:
+    rate = "" if found.rate_bpm is None else f", {found.rate_bpm:.0f}/min"
+    return f"{named(found)}{rate}" + ("" if found.lead is None else f", on {found.lead}")
 
 
 def _told_page(report: RecordReport) -> Figure:
@@ -132,7 +138,7 @@ def _told_page(report: RecordReport) -> Figure:
 
 
 def _wrapped(window: WindowLine) -> list[str]:
-    text = f"{window.time}   {window.decision}   {window.scores}   {window.reasons}"
+    text = f"{window.time}   {window.lead}   {window.decision}   {window.scores}   {window.reasons}"
     if window.rests_on:
         text += f"   Rests most on: {window.rests_on}."
     return textwrap.wrap(text, LETTERS, subsequent_indent="    ", drop_whitespace=True)

@@ -13,6 +13,7 @@ from ecg.labels import BeatLabels
 from ecg.leads import choose_leads
 from ecg.records import Record, to_millivolts
 from ecg.windows import HOP_S
+from reports.aggregate import Aggregate
 from reports.episodes import STRIP_S, URGENCY, Episode, Notable, ReportFinding, span_s
 from reports.lettering import clock
 from reports.strip import Strip, StripBeat, StripEvidence, StripFinding, StripWindow
@@ -32,11 +33,13 @@ class Findings:
     verdicts : the verdicts on its windows, in order
     findings : rhythm findings and episodes, by start
     reference : its annotated beats; None where nobody annotated it
+    aggregate : the whole recording in one word; None where that is not known
     """
 
     verdicts: tuple[Verdict, ...]
     findings: tuple[ReportFinding, ...]
     reference: BeatLabels | None = None
+    aggregate: Aggregate | None = None
 
     def between(self, start_s: float, end_s: float) -> "Findings":
         """What touches a span, s from the recording's start."""
@@ -44,6 +47,7 @@ class Findings:
             verdicts=tuple(v for v in self.verdicts if span_s(v)[0] < end_s and span_s(v)[1] > start_s),
             findings=tuple(f for f in self.findings if f.start_s < end_s and f.end_s >= start_s),
             reference=self.reference,
+            aggregate=self.aggregate,
         )
 
 
@@ -52,6 +56,7 @@ class WindowLine:
     """What is said of one window below its strip."""
 
     time: str
+    lead: str
     decision: str
     scores: str
     reasons: str
@@ -188,6 +193,7 @@ def _line(verdict: Verdict, explanation: Explanation | None) -> WindowLine:
     named = (("CNN", verdict.cnn), ("autoencoder", verdict.autoencoder), ("fused", verdict.fused))
     return WindowLine(
         time=f"{clock(start_s)} to {clock(end_s)}",
+        lead=verdict.lead or "",
         decision=verdict.decision,
         scores=", ".join(f"{name} {value:.2f}" for name, value in named if value is not None),
         reasons="; ".join(verdict.reasons),

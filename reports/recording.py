@@ -1,9 +1,12 @@
 """A report on one recording: read it, judge it, explain it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alerting.rules import AlarmRules
+from bus.messages import Verdict
 from detector.explain import Explainer
 from detector.scorer import scorer_of
 from detector.settings import DetectorSettings
@@ -14,10 +17,11 @@ from ecg.labels import BeatLabels, beat_labels
 from ecg.records import Record
 from ecg.segments import Preprocessing
 from ecg.wfdb_files import load_record
+from reports.aggregate import Aggregate
 from reports.episodes import ReportFinding
 from reports.record import RecordReport, make_report
 from reports.record_strips import Findings
-from reports.scoring import Scored, scored
+from reports.scoring import scored
 
 _KINDS = {".hea", ".dat", ".edf", ".rec", ".csv", ".tsv", ".txt", ".npy"}
 
@@ -93,23 +97,30 @@ def report_on(
             f"from {start_s:g} s to {to} there is nothing of a recording of {record.seconds:g} s: "
             "choose a span inside it"
         )
-    found = findings_of(scored(record, scorer_of(settings), rules, file=record.name), recording.reference)
+    judged = scored(record, scorer_of(settings), rules, file=record.name)
+    found = findings_in(judged.result, judged.verdicts, recording.reference)
     return make_report(record, found, explainer_of(settings), start_s=start_s, end_s=end_s)
 
 
-def findings_of(found: Scored, reference: BeatLabels | None) -> Findings:
+def findings_in(result: Mapping[str, Any], verdicts: tuple[Verdict, ...], reference: BeatLabels | None) -> Findings:
     """What was found in a recording, as reports have it.
 
     Parameters
     ----------
-    found : the recording judged
+    result : its result, of this version or kept by one that told no lead, rate or reason
+    verdicts : on its windows
     reference : its annotated beats
     """
-    findings = (
-        ReportFinding(start_s=each["start_s"], end_s=each["end_s"], kind=each["kind"], priority=each["priority"])
-        for each in found.result["findings"]
+    aggregate = {"reason": "", **result["aggregate"]}
+    return Findings(
+        verdicts=verdicts,
+        findings=tuple(
+            ReportFinding(**{name: value for name, value in each.items() if name != "row"})
+            for each in result["findings"]
+        ),
+        reference=reference,
+        aggregate=Aggregate(**aggregate),
     )
-    return Findings(verdicts=found.verdicts, findings=tuple(findings), reference=reference)
 
 
 def explainer_of(settings: DetectorSettings) -> Explainer:

@@ -1,22 +1,34 @@
 """Scoring files without a broker: the detector's verdicts on a recording, told in seconds of the file."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
+from alerting.conditions import PER_MINUTE
 from alerting.policy import policy
 from alerting.rules import FINDINGS, AlarmRules
 from alerting.state import PatientState
 from bus.messages import Alert, Urgent, Verdict
 from detector.offline import EPOCH_NS, told_of, verdicts_in
 from detector.scorer import Scorer
+from ecg.errors import EcgStreamError
 from ecg.files import read_recording
 from ecg.findings import PRIORITIES, RhythmFinding, merged
 from ecg.npy_files import WindowSet
 from ecg.records import Record, exact_rate
-from ecg.windows import Grid
+from ecg.windows import HOP_S, Grid
+from reports.aggregate import Aggregate, aggregate_of, aggregate_of_rows
+from reports.episodes import ReportFinding
+
+_PATIENT = "file"
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class NotScoredError(EcgStreamError):
+    """A file of which nothing can be said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +67,40 @@ def score_file(
 
     Raises
     ------
-    EcgStreamError : when the file cannot be read
+    EcgStreamError : when the file cannot be read, or is shorter than one window
     """
-    return scored(read_recording(path, fs_hz=fs_hz, leads=leads, unit=unit), scorer, rules, file=str(path)).result
+    with failures_in_words(path.name):
+        return scored(read_recording(path, fs_hz=fs_hz, leads=leads, unit=unit), scorer, rules, file=str(path)).result
+
+
+@contextmanager
+def failures_in_words(name: str) -> Iterator[None]:
+    """Turn whatever a stranger's file breaks into one error that names the file.
+
+    Parameters
+    ----------
+    name : the file's, as whoever sent it knows it
+
+    Raises
+    ------
+    EcgStreamError : when the block fails, but for a full disk
+    """
+    try:
+        yield
+    except EcgStreamError as error:
+        file = Path(name)
+        if any(known in str(error) for known in (file.name, f"{file.stem}.hea", f"record {file.stem}")):
+            raise
+        raise NotScoredError(f"{name}: {error}") from error
+    except MemoryError as error:
+        raise NotScoredError(f"{name} needs more memory than scoring may take: split it") from error
+    except OSError as error:
+        if error.errno in _DISK_FULL:
+            raise
+        raise NotScoredError(f"{name} cannot be read ({error.strerror or type(error).__name__}): mend that") from error
+    except Exception as error:  # readers raise many kinds on hostile files
+        reason = f"{name} cannot be read ({type(error).__name__}): it is damaged, or of an unknown variety"
+        raise NotScoredError(reason) from error
 
 
 def scored(recording: Record | WindowSet, scorer: Scorer, rules: AlarmRules, *, file: str) -> Scored:
@@ -69,34 +112,45 @@ def scored(recording: Record | WindowSet, scorer: Scorer, rules: AlarmRules, *, 
     scorer : judges the windows
     rules : what alarms
     file : its name, for the result
+
+    Raises
+    ------
+    NotScoredError : when it is shorter than one window
     """
     if isinstance(recording, WindowSet):
         return _scored_set(recording, scorer, rules, file=file)
-    told = told_of(recording, scorer, patient="file")
-    result = result_of(recording, told, rules, file=file)
-    return Scored(record=recording, verdicts=tuple(verdicts_in(told)), result=result)
+    told = told_of(recording, scorer, patient=_PATIENT)
+    verdicts = verdicts_in(told)
+    if not verdicts:
+        raise NotScoredError(
+            f"{Path(file).name}: {recording.seconds:.3g} s is shorter than one window of {HOP_S} s: give a longer "
+            f"recording, or correct the sampling rate if {recording.fs_hz:g} Hz is not its own"
+        )
+    return Scored(record=recording, verdicts=tuple(verdicts), result=result_of(recording, told, rules, file=file))
 
 
 def _scored_set(windows: WindowSet, scorer: Scorer, rules: AlarmRules, *, file: str) -> Scored:
     """Each window as a recording of its own, told on the axis of all; ``row`` is its number in the file."""
-    whole = result_of(windows.record, (), rules, file=file)
+    whole = _head(windows.record, file) | {"windows": [], "beats": [], "findings": []}
     grid = Grid(exact_rate(windows.record.fs_hz))
     verdicts: list[Verdict] = []
     rows: list[dict[str, Any]] = []
+    aggregates: list[Aggregate] = []
     for row, (start, record) in enumerate(windows.each()):
         start_ns = EPOCH_NS + grid.offset_ns(start)
-        told = told_of(record, scorer, patient="file", start_ns=start_ns)
-        result = result_of(record, told, rules, file=file)
-        for part in ("windows", "beats", "findings"):
-            whole[part] += [{"row": row, **each} for each in result[part]]
+        told = told_of(record, scorer, patient=_PATIENT, start_ns=start_ns)
+        found, aggregate = _found(told, rules)
+        for part, each in found.items():
+            whole[part] += [{"row": row, **one} for one in each]
         start_s = _seconds(start_ns)
         end_s = round(start_s + record.seconds, 3)
-        rows.append({"row": row, "start_s": start_s, "end_s": end_s, **result["aggregate"]})
+        rows.append({"row": row, "start_s": start_s, "end_s": end_s, **aggregate.as_json()})
+        aggregates.append(aggregate)
         verdicts += [_on_axis(verdict, row * windows.step_windows + verdict.window) for verdict in verdicts_in(told)]
     return Scored(
         record=windows.record,
         verdicts=tuple(verdicts),
-        result=whole | {"rows": rows, "aggregate": _aggregate_of_rows(rows, verdicts)},
+        result=whole | {"rows": rows, "aggregate": aggregate_of_rows(aggregates, verdicts).as_json()},
     )
 
 
@@ -106,38 +160,31 @@ def _on_axis(verdict: Verdict, window: int) -> Verdict:
     return verdict.model_copy(update=moved)
 
 
-def _aggregate_of_rows(rows: Sequence[dict[str, Any]], verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Abnormal when one of them is; how sure is the median of those that decide."""
-    decisions = {row["decision"] for row in rows}
-    decision = next((word for word in ("abnormal", "normal") if word in decisions), "unusable")
-    sure = [row["confidence"] for row in rows if row["decision"] == decision and row["confidence"] is not None]
-    usable = [verdict for verdict in verdicts if verdict.fused is not None]
-    abnormal = sum(verdict.decision == "abnormal" for verdict in usable)
-    return {
-        "decision": decision,
-        "confidence": round(median(sure), 4) if sure else None,
-        "abnormal_fraction": round(abnormal / len(usable), 4) if usable else None,
-    }
-
-
-def result_of(record: Record, found: Sequence[Verdict | Urgent], rules: AlarmRules, *, file: str) -> dict[str, Any]:
+def result_of(record: Record, told: Sequence[Verdict | Urgent], rules: AlarmRules, *, file: str) -> dict[str, Any]:
     """What the detector tells of a recording as one result; times are seconds from the recording's start."""
-    verdicts, episodes = verdicts_in(found), _episodes(found, rules)
-    findings = sorted([*episodes, *_rhythm(verdicts)], key=lambda finding: (finding["start_s"], finding["kind"]))
-    return {
-        "file": file,
-        "fs_hz": record.fs_hz,
-        "leads": list(record.leads),
-        "seconds": round(record.seconds, 3),
+    found, aggregate = _found(told, rules)
+    return _head(record, file) | found | {"aggregate": aggregate.as_json()}
+
+
+def _head(record: Record, file: str) -> dict[str, Any]:
+    return {"file": file, "fs_hz": record.fs_hz, "leads": list(record.leads), "seconds": round(record.seconds, 3)}
+
+
+def _found(told: Sequence[Verdict | Urgent], rules: AlarmRules) -> tuple[dict[str, list[dict[str, Any]]], Aggregate]:
+    """Windows, beats and findings as JSON, and the one word of all."""
+    verdicts = verdicts_in(told)
+    findings = sorted([*_episodes(told, rules), *_rhythm(verdicts)], key=lambda found: (found.start_s, found.kind))
+    beats = [
+        {"t_s": _seconds(beat.t_ns), "class": beat.beat_class, "confidence": beat.confidence}
+        for verdict in verdicts
+        for beat in verdict.beats
+    ]
+    found = {
         "windows": [_window(verdict) for verdict in verdicts],
-        "beats": [
-            {"t_s": _seconds(beat.t_ns), "class": beat.beat_class, "confidence": beat.confidence}
-            for verdict in verdicts
-            for beat in verdict.beats
-        ],
-        "findings": findings,
-        "aggregate": _aggregate(verdicts, episodes, rules),
+        "beats": beats,
+        "findings": [asdict(finding) for finding in findings],
     }
+    return found, aggregate_of(verdicts, findings, rules.of(_PATIENT))
 
 
 def _seconds(t_ns: int) -> float:
@@ -148,6 +195,7 @@ def _window(verdict: Verdict) -> dict[str, Any]:
     return {
         "start_s": _seconds(verdict.start_ns),
         "end_s": _seconds(verdict.end_ns),
+        "lead": verdict.lead,
         "decision": verdict.decision,
         "cnn": verdict.cnn,
         "autoencoder": verdict.autoencoder,
@@ -158,32 +206,38 @@ def _window(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _rhythm(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
-    """The rhythm findings, each once."""
-    told = (
-        RhythmFinding(kind=found.kind, start_ns=found.start_ns, end_ns=found.end_ns, beats=found.beats)
-        for verdict in verdicts
-        for found in verdict.findings
-    )
+def _rhythm(verdicts: Sequence[Verdict]) -> list[ReportFinding]:
+    """The rhythm findings, each once, with the lead on which it was last seen."""
+    told: list[RhythmFinding] = []
+    leads: dict[tuple[str, int], str] = {}
+    for verdict in verdicts:
+        for each in verdict.findings:
+            found = RhythmFinding(kind=each.kind, start_ns=each.start_ns, end_ns=each.end_ns, beats=each.beats)
+            told.append(found)
+            if verdict.lead is not None:
+                leads[found.family, found.start_ns] = verdict.lead
     return [
-        {
-            "start_s": _seconds(finding.start_ns),
-            "end_s": _seconds(finding.end_ns),
-            "kind": finding.kind,
-            "priority": PRIORITIES[finding.kind],
-        }
-        for finding in merged(told)
+        ReportFinding(
+            start_s=_seconds(found.start_ns),
+            end_s=_seconds(found.end_ns),
+            kind=found.kind,
+            priority=PRIORITIES[found.kind],
+            lead=leads.get((found.family, found.start_ns)),
+            rate_bpm=found.rate_bpm,
+        )
+        for found in merged(told)
     ]
 
 
-def _episodes(found: Sequence[Verdict | Urgent], rules: AlarmRules) -> list[dict[str, Any]]:
+def _episodes(told: Sequence[Verdict | Urgent], rules: AlarmRules) -> list[ReportFinding]:
     """The alarms that the stream would raise, by the same rules, but for those about a rhythm that windows show.
 
-    Such a rhythm stands among the findings already; one that only looks between the windows have shown does not.
+    Such a rhythm stands among the findings already; one that only looks between the windows have shown does not. None
+    is escalated: nobody was called.
     """
     last: dict[str, Alert] = {}
     state: PatientState | None = None
-    for each in found:
+    for each in told:
         state, actions = policy(state, each, rules)
         last.update((action.id, action) for action in actions if isinstance(action, Alert))
     # An alarm still open at the end of the file has grown since it was last told.
@@ -191,34 +245,14 @@ def _episodes(found: Sequence[Verdict | Urgent], rules: AlarmRules) -> list[dict
     grown = {alarm.id: alarm.sight.last_ns for alarm in open_}
     windows = {alert.id: alert.windows for alert in last.values()} | {alarm.id: alarm.windows for alarm in open_}
     return [
-        {
-            "start_s": _seconds(alert.onset_ns),
-            "end_s": _seconds(grown.get(alert.id, alert.last_ns)),
-            "kind": alert.condition,
-            "priority": alert.priority,
-        }
+        ReportFinding(
+            start_s=_seconds(alert.onset_ns),
+            end_s=_seconds(grown.get(alert.id, alert.last_ns)),
+            kind=alert.condition,
+            priority=rules.of(_PATIENT)[alert.condition].priority,
+            lead=alert.lead,
+            rate_bpm=alert.value if alert.unit == PER_MINUTE else None,
+        )
         for alert in last.values()
         if alert.condition not in FINDINGS or not windows[alert.id]
     ]
-
-
-def _aggregate(verdicts: Sequence[Verdict], episodes: Sequence[dict[str, Any]], rules: AlarmRules) -> dict[str, Any]:
-    """The whole file in one word.
-
-    Abnormal when an episode is found, as the stream would alert, or, in a file too short for an episode, an abnormal
-    window. The confidence is the median fused score of the abnormal windows; of a normal file, one minus that of all.
-    """
-    usable = [verdict for verdict in verdicts if verdict.fused is not None]
-    abnormal = [verdict.fused for verdict in usable if verdict.fused is not None and verdict.decision == "abnormal"]
-    scores = [verdict.fused for verdict in usable if verdict.fused is not None]
-    if not usable:
-        return {"decision": "unusable", "confidence": None, "abnormal_fraction": None}
-    episode = any(found["kind"] == "abnormal_window" for found in episodes)
-    short = len(usable) < rules.of("file")["abnormal_window"].of and bool(abnormal)
-    decision = "abnormal" if episode or short else "normal"
-    confidence = median(abnormal) if decision == "abnormal" else 1 - median(scores)
-    return {
-        "decision": decision,
-        "confidence": round(confidence, 4),
-        "abnormal_fraction": round(len(abnormal) / len(usable), 4),
-    }

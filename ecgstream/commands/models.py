@@ -34,6 +34,8 @@ def score(
     from alerting.settings import AlertingSettings
     from detector.scorer import scorer_of
     from detector.settings import DetectorSettings
+    from ecg.errors import EcgStreamError
+    from ecgstream.failures import complain, one_line
     from ecgstream.running import STDOUT, reader_may_leave, write_json
     from ecgstream.settings import load
     from ecgstream.wording import result_lines
@@ -42,13 +44,24 @@ def score(
     scorer = scorer_of(load(DetectorSettings, models=models))
     rules = load_rules(load(AlertingSettings).rules)
     names = tuple(name.strip() for name in leads.split(",")) if leads else None
-    results = []
+    results: list[dict[str, object]] = []
+    failed: EcgStreamError | None = None
     with reader_may_leave():
         for path in files:
-            results.append(score_file(path, scorer, rules, fs_hz=fs, leads=names, unit=unit.value if unit else None))
+            try:
+                found = score_file(path, scorer, rules, fs_hz=fs, leads=names, unit=unit.value if unit else None)
+            except EcgStreamError as error:
+                results.append({"file": str(path), "error": one_line(error)})
+                if failed is not None:
+                    complain(failed)
+                failed = error
+                continue
+            results.append(found)
             if json != STDOUT:
-                typer.echo("\n".join(result_lines(results[-1])))
+                typer.echo("\n".join(result_lines(found)))
         write_json({"results": results}, json)
+    if failed is not None:
+        raise failed  # the last; those before it are told already
 
 
 def train(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ecg.errors import EcgStreamError
-from ecgstream.__main__ import told
+from ecgstream.failures import one_line
 from tests.ecgstream.commands import clean_environment, start, status_of
 
 # What other programs call: commands with the options that they use.
@@ -116,8 +116,10 @@ def test_debug_shows_where_wherever_it_stands(capsys: pytest.CaptureFixture[str]
 
 
 def test_an_unforeseen_error_is_one_line_too() -> None:
-    assert told(ValueError("a\nb")) == "ValueError: a b: run it again with --debug to see where"
-    assert told(ExceptionGroup("several", [EcgStreamError("x=1 is above 0: lower it")])) == "x=1 is above 0: lower it"
+    assert one_line(ValueError("a\nb")) == "ValueError: a b: run it again with --debug to see where"
+    assert (
+        one_line(ExceptionGroup("several", [EcgStreamError("x=1 is above 0: lower it")])) == "x=1 is above 0: lower it"
+    )
 
 
 def test_a_reader_that_closes_early_is_no_error(tmp_path: Path) -> None:

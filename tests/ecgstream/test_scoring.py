@@ -42,3 +42,49 @@ def test_the_same_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert told.startswith("excerpt.npy: abnormal (confidence ")
     assert "ventricular beat" in told
     assert len(json.loads((tmp_path / "out.json").read_text())["results"]) == 1
+
+
+def test_one_bad_file_does_not_sink_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "good.npy", toy_record().samples[: 360 * 10] / 200)
+    np.save(tmp_path / "short.npy", np.zeros(108))
+    (tmp_path / "notes.txt").write_text("1,2,N\n1,2,N\n")
+    words = ["score", "short.npy", "notes.txt", "good.npy", "none.csv", "--fs", "360", "--json", "out.json"]
+    assert status_of(words) == 1
+    told = capsys.readouterr()
+    short, notes, good, none = json.loads((tmp_path / "out.json").read_text())["results"]
+    assert short == {
+        "file": "short.npy",
+        "error": "short.npy: 0.3 s is shorter than one window of 5 s: give a longer recording, or correct the sampling "
+        "rate if 360 Hz is not its own",
+    }
+    assert "notes.txt" in notes["error"]
+    assert "there is no file none.csv" in none["error"]
+    assert good["aggregate"]["decision"] == "abnormal"
+    assert good["windows"][0]["lead"] == "signal 0"
+    assert "good.npy: abnormal (confidence " in told.out
+    assert told.err.splitlines() == [f"ecgstream: {each['error']}" for each in (short, notes, none)]
+
+
+def test_a_file_that_cannot_be_judged_prints_no_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    beats = "\n".join(",".join(["0.5"] * 188) for _ in range(40))
+    (tmp_path / "beats.csv").write_text(beats + "\n")
+    assert status_of(["score", "beats.csv", "--fs", "125"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "188 columns are no leads" in told.err
+    assert "transpose the table" in told.err
+    assert len(told.err.splitlines()) == 1
+
+
+def test_a_finding_is_told_with_rate_and_lead(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "excerpt.npy", toy_record().samples[: 360 * 60] / 200)
+    assert status_of(["score", "excerpt.npy", "--fs", "360", "--leads", "MLII", "--json", "-"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    fast = next(finding for finding in result["findings"] if finding["kind"] == "tachycardia")
+    assert fast["lead"] == "MLII"
+    assert 100 < fast["rate_bpm"] < 150
+    assert result["aggregate"]["reason"].startswith(f"tachycardia at {fast['rate_bpm']:.0f}/min from 0:05")
+    assert status_of(["score", "excerpt.npy", "--fs", "360", "--leads", "MLII"]) == 0
+    told = capsys.readouterr().out
+    assert f"tachycardia at {fast['rate_bpm']:.0f}/min, medium priority, on MLII" in told
+    assert "windows judged on MLII (12)" in told

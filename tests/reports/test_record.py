@@ -48,7 +48,7 @@ def verdicts(excerpt: Record, scorer: Scorer) -> list[Verdict]:
 def report(excerpt: Record, verdicts: list[Verdict], explainer: Explainer) -> RecordReport:
     found = (
         ReportFinding(start_s=11.0, end_s=12.5, kind="ventricular_run", priority="medium"),
-        ReportFinding(start_s=5.0, end_s=40.0, kind="physiological", priority="medium"),
+        ReportFinding(start_s=5.0, end_s=40.0, kind="abnormal_window", priority="medium"),
     )
     reference = BeatLabels(sample=np.array([360, 4000]), aami=np.array(["N", "V"]))
     return make_report(excerpt, Findings(verdicts=tuple(verdicts), findings=found, reference=reference), explainer)

@@ -20,10 +20,11 @@ class _OfRow(_Answer):
 
 
 class ScoredWindow(_OfRow):
-    """Five seconds judged; times are s from the recording's start, scores probabilities."""
+    """Five seconds judged on one lead; times are s from the recording's start, scores probabilities."""
 
     start_s: float
     end_s: float
+    lead: str | None
     decision: Decision
     cnn: float | None
     autoencoder: float | None
@@ -44,20 +45,35 @@ class ScoredBeat(_OfRow):
 
 
 class ScoredFinding(_OfRow):
-    """A rhythm that has a name, or an episode as an alarm would tell it."""
+    """A rhythm that has a name, or an episode as an alarm would tell it.
+
+    ``lead``: the one that it rests on; ``rate_bpm``: of its beats, or the heart rate that it is about. Null where there
+    is none.
+    """
 
     start_s: float
     end_s: float
     kind: str
     priority: AlarmPriority
+    lead: str | None
+    rate_bpm: float | None
 
 
 class Aggregate(_Answer):
-    """The whole recording in one word, how sure, and which share of its usable windows is abnormal."""
+    """The whole recording in one word, decided by windows and findings together.
+
+    Attributes
+    ----------
+    decision : never "normal" beside a finding of high or medium priority; "unusable" where too little could be judged
+    confidence : the probability of what was decided, 0.5 to 1; null where nothing could be
+    abnormal_fraction : which share of the usable windows is abnormal
+    reason : what decided, in words
+    """
 
     decision: Decision
     confidence: float | None
     abnormal_fraction: float | None
+    reason: str
 
 
 class ScoredRow(Aggregate):

@@ -12,13 +12,13 @@ import numpy as np
 from ecg.labels import BeatLabels
 from ecg.leads import choose_leads
 from ecg.records import MISSING, Record
-from reports.episodes import ReportFinding
 from reports.formats import to_pdf, to_png, to_svg
 from reports.paper import draw_strip
 from reports.record import make_report
 from reports.record_html import to_html
 from reports.record_pdf import to_pdf_report
 from reports.record_strips import Findings, strip_of
+from reports.recording import findings_in
 from web.scoring.answers import RecordingStrip
 from web.scoring.jobs import Desk
 from web.scoring.kept import (
@@ -134,19 +134,12 @@ def read_kept(folder: Path) -> Kept:
         gain=header.gain,
         baseline=header.baseline,
     )
-    findings = (
-        ReportFinding(start_s=each["start_s"], end_s=each["end_s"], kind=each["kind"], priority=each["priority"])
-        for each in json.loads((folder / RESULT).read_bytes())["findings"]
-    )
     reference = None
     if header.annotated is not None:
         reference = BeatLabels(
             sample=np.array([at for at, _ in header.annotated], np.int64),
             aami=np.array([letter for _, letter in header.annotated], np.str_),
         )
-    found = Findings(
-        verdicts=tuple(STORED_VERDICTS.validate_json((folder / VERDICTS).read_bytes())),
-        findings=tuple(findings),
-        reference=reference,
-    )
+    verdicts = tuple(STORED_VERDICTS.validate_json((folder / VERDICTS).read_bytes()))
+    found = findings_in(json.loads((folder / RESULT).read_bytes()), verdicts, reference)
     return Kept(record=record, found=found, questionnaire=read_questionnaire(folder))

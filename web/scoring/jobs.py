@@ -22,7 +22,7 @@ from ecg.npy_files import WindowSet
 from ecg.records import Record
 from ecg.wfdb_files import load_record
 from models import SHIPPED
-from reports.scoring import scored
+from reports.scoring import failures_in_words, scored
 from web.problems import Problem
 from web.scoring.answers import NotScored, ScoreResult
 from web.scoring.intake import Readable, Refused, Sent, take_in
@@ -139,20 +139,14 @@ class ScoreFiles:
         )
 
     def _one(self, file: Readable, desk: Desk) -> str | Refused:
+        reading = self.reading
         try:
-            reading = self.reading
-            recording = read_recording(file.path, fs_hz=reading.fs_hz, leads=reading.leads, unit=reading.unit)
-            reference = _annotated(file.path) if file.path.suffix.lower() == ".hea" else None
-            return keep_scored(desk, recording, self.keeping, work=self.work, name=file.name, reference=reference)
+            with failures_in_words(file.name):
+                recording = read_recording(file.path, fs_hz=reading.fs_hz, leads=reading.leads, unit=reading.unit)
+                reference = _annotated(file.path) if file.path.suffix.lower() == ".hea" else None
+                return keep_scored(desk, recording, self.keeping, work=self.work, name=file.name, reference=reference)
         except EcgStreamError as error:
             return Refused(name=file.name, reason=self._told(error))
-        except MemoryError:
-            return Refused(name=file.name, reason=f"{file.name} needs more memory than scoring may take: split it")
-        except Exception as error:  # a reader that a hostile file has broken breaks nothing else
-            if isinstance(error, OSError) and error.errno in DISK_FULL:
-                raise
-            reason = f"{file.name} cannot be read ({type(error).__name__}): it is damaged, or of an unknown variety"
-            return Refused(name=file.name, reason=reason)
 
     def _told(self, error: EcgStreamError) -> str:
         """A reader's complaint without the folders of this machine."""

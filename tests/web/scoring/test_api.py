@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from alerting.rules import load_rules
 from detector.scorer import Scorer
+from ecg.errors import EcgStreamError
 from ecg.files import read_file
 from ecg.wfdb_files import TOY_NAME, toy_record
 from models import SHIPPED
@@ -94,6 +96,23 @@ async def test_where_nothing_is_good_the_answer_is_a_problem(served: Served) -> 
     assert "a.csv is empty" in told
     assert "b.png" in told
     assert not list((served.state / "incoming").iterdir())
+
+
+async def test_what_cannot_be_judged_is_told_as_the_command_line_tells_it(served: Served, tmp_path: Path) -> None:
+    table = b"\n".join(b",".join([b"0.5"] * 188) for _ in range(40))
+    short = b"\n".join(csv(10).splitlines()[:50])
+    for name, content, words in (
+        ("short.csv", short, "is shorter than one window of 5 s"),
+        ("table.csv", table, "188 columns are no leads"),
+    ):
+        told = problem(await send(served, {name: content}, fs_hz=FS_HZ), 422)
+        assert words in told
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(EcgStreamError, match=re.escape(told)):
+            score_file(tmp_path / name, Scorer(SHIPPED), load_rules(None), fs_hz=float(FS_HZ))
+    good, bad = await scored(served, {"short.csv": short, "a.csv": csv(10)}, fs_hz=FS_HZ)
+    assert good["aggregate"]["reason"]
+    assert "is shorter than one window" in bad["error"]["detail"]
 
 
 async def test_windows_of_one_array_are_judged_each_on_its_own(served: Served) -> None:

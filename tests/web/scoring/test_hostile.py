@@ -70,6 +70,7 @@ def test_a_damaged_record_of_an_archive_hinders_none_of_the_others(desk: Desk, f
     assert [refused.file for refused in outcome.refused] == ["all.zip/notes/readme.md", "all.zip/set/bad.hea"]
 
 
-def test_a_recording_without_a_second_is_a_recording(desk: Desk, folder: Path) -> None:
+def test_what_is_shorter_than_a_window_is_told_so(desk: Desk, folder: Path) -> None:
     outcome = score(desk, folder, {"short.csv": b"\n".join(csv(10).splitlines()[:50])})
-    assert len(outcome.kept) == 1
+    assert outcome.kept == ()
+    assert "is shorter than one window of 5 s" in outcome.refused[0].error.detail

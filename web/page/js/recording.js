@@ -6,7 +6,7 @@ import { BEATS, dateTime, priorityWords } from "./format.js";
 import { icon } from "./icons.js";
 import { Questionnaire, answers } from "./questionnaire.js";
 import { RecordingStrip } from "./recording_strip.js";
-import { beatCounts, grouped, kindWords, place, span, sureWords, verdictWords } from "./result_words.js";
+import { beatCounts, grouped, judgedOn, kindWords, place, rateWords, span, sureWords, verdictWords } from "./result_words.js";
 import { failure, loading } from "./states.js";
 import { Timeline } from "./timeline.js";
 
@@ -75,7 +75,7 @@ export class RecordingView {
         { class: "said" },
         h("p", { class: "verdict" }, verdictWords(decision)),
         h("p", { class: "sure" }, sureWords(result.aggregate)),
-        h("p", { class: "quiet" }, `${this.told.name} · ${span(result.seconds)} · ${result.leads.join(", ")} · ${result.fs_hz} Hz · kept until ${dateTime(this.told.expires_ns / 1e6)}`),
+        h("p", { class: "quiet" }, `${this.told.name} · ${span(result.seconds)} of ${result.leads.join(", ")}, judged on ${judgedOn(result)} · ${result.fs_hz} Hz · kept until ${dateTime(this.told.expires_ns / 1e6)}`),
       ),
       h("div", { class: "recording-links" }, link(`${this.path}/report`, "Report"), link(`${this.path}/report.pdf`, "PDF", "download"), json, this.shell.may("responder") && gone),
     );
@@ -111,10 +111,12 @@ export class RecordingView {
         h("th", { scope: "row" }, kindWords(each.kind)),
         h("td", { class: "number" }, String(each.count)),
         h("td", { class: "number" }, span(each.seconds)),
+        h("td", { class: "number" }, rateWords(each.rates)),
+        h("td", {}, each.leads.join(", ")),
         h("td", {}, h("button", { class: "button button-small", type: "button", onclick: () => this.strip.go(each.places[0]) }, place(each.places[0]))),
       ),
     );
-    const head = h("tr", {}, ["Priority", "Finding", "Times", "Together", "First at"].map((words) => h("th", { scope: "col" }, words)));
+    const head = h("tr", {}, ["Priority", "Finding", "Times", "Together", "Rate, /min", "Lead", "First at"].map((words) => h("th", { scope: "col" }, words)));
     const table = h("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Findings" }, h("table", {}, h("thead", {}, head), h("tbody", {}, rows)));
     return h("section", { class: "card" }, h("h2", {}, "Findings"), rows.length ? table : h("p", { class: "quiet" }, "None."));
   }

@@ -30,13 +30,28 @@ export function span(seconds) {
   return rest ? `${minutes} min ${rest} s` : `${minutes} min`;
 }
 
-/** How sure, and how much of it. */
-export function sureWords({ decision, confidence, abnormal_fraction: share }) {
-  if (confidence === null) return "No window of it could be judged.";
-  const sure = confidence > 0.99 ? "More than 99 % confidence" : `${Math.round(confidence * 100)} % confidence`;
-  if (share === null || share === undefined) return `${sure}.`;
-  const part = share === 0 ? "no window" : share < 0.01 ? "less than 1 % of the windows" : `${Math.round(share * 100)} % of the windows`;
-  return decision === "abnormal" ? `${sure}; ${part} are abnormal.` : `${sure}; ${part} ${share === 0 ? "is" : "are"} abnormal by itself.`;
+/** What decided, and how sure; a recording kept by an earlier version tells no reason. */
+export function sureWords({ confidence, reason }) {
+  const words = reason ? `${reason[0].toUpperCase()}${reason.slice(1)}.` : "";
+  if (confidence === null) return words || "Too little of it could be judged.";
+  const sure = confidence > 0.99 ? "More than 99 % confidence." : `${Math.round(confidence * 100)} % confidence.`;
+  return words ? `${words} ${sure}` : sure;
+}
+
+/** "MLII (360 windows), V5 (1)": the leads that windows were judged on; of an earlier version's result all leads. */
+export function judgedOn({ windows, leads }) {
+  const counts = new Map();
+  for (const { lead } of windows) if (lead) counts.set(lead, (counts.get(lead) ?? 0) + 1);
+  if (counts.size === 0) return leads.join(", ");
+  if (counts.size === 1) return [...counts.keys()][0];
+  return [...counts].sort(([, one], [, other]) => other - one).map(([lead, count]) => `${lead} (${count})`).join(", ");
+}
+
+/** 140, or 140 to 180. */
+export function rateWords(rates) {
+  const [low, high] = [Math.min(...rates), Math.max(...rates)];
+  if (rates.length === 0) return "";
+  return low === high ? String(low) : `${low} to ${high}`;
 }
 
 /** How many beats of each class: `[[class, count]]`, those that occur; null stands for those that nothing classed. */
@@ -51,15 +66,17 @@ export function beatCounts(beats) {
   return without ? [...found, [null, without]] : found;
 }
 
-/** Findings of one kind together: `[{kind, priority, count, seconds, first_s, places}]`, most urgent first. */
+/** Findings of one kind together: `[{kind, priority, count, seconds, places, leads, rates}]`, most urgent first. */
 export function grouped(findings) {
   const order = ["high", "medium", "low", "information"];
   const groups = new Map();
   for (const each of findings) {
-    const one = groups.get(each.kind) ?? { kind: each.kind, priority: each.priority, count: 0, seconds: 0, places: [] };
+    const one = groups.get(each.kind) ?? { kind: each.kind, priority: each.priority, count: 0, seconds: 0, places: [], leads: [], rates: [] };
     one.count += 1;
     one.seconds += each.end_s - each.start_s;
     one.places.push(each.start_s);
+    if (each.lead && !one.leads.includes(each.lead)) one.leads.push(each.lead);
+    if (each.rate_bpm) one.rates.push(Math.round(each.rate_bpm));
     if (order.indexOf(each.priority) < order.indexOf(one.priority)) one.priority = each.priority;
     groups.set(each.kind, one);
   }

@@ -5,7 +5,7 @@ import { BeatResult } from "./beat_result.js";
 import { h, replace } from "./dom.js";
 import { dateTime } from "./format.js";
 import { RecordingView } from "./recording.js";
-import { span, sureWords, verdictWords } from "./result_words.js";
+import { judgedOn, span, sureWords, verdictWords } from "./result_words.js";
 import { failure, loading } from "./states.js";
 import { icon } from "./icons.js";
 import { UploadForm } from "./upload_form.js";
@@ -153,7 +153,7 @@ function card(result) {
     { class: "card result" },
     h("h3", {}, h("a", { href: recordingPath(result.recording) }, result.file)),
     verdictBadge(result.aggregate.decision),
-    h("p", { class: "quiet" }, sureWords(result.aggregate)),
-    h("p", { class: "quiet" }, `${span(result.seconds)}, ${result.leads.join(" and ")}, ${result.fs_hz} Hz`),
+    h("p", {}, sureWords(result.aggregate)),
+    h("p", { class: "quiet" }, `${span(result.seconds)} of ${result.leads.join(", ")}, judged on ${judgedOn(result)}, ${result.fs_hz} Hz`),
   );
 }

@@ -1,0 +1,25 @@
+"""How a failure is told to whoever called a command: in one line."""
+
+import sys
+
+
+def complain(error: BaseException) -> None:
+    """Tell an error on standard error, as one line."""
+    sys.stderr.write(f"ecgstream: {one_line(error)}\n")
+
+
+def one_line(error: BaseException) -> str:
+    """An error as one line.
+
+    Parameters
+    ----------
+    error : what went wrong; the first of an exception group stands for all
+    """
+    from ecg.errors import EcgStreamError
+
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    text = " ".join(str(error).split())
+    if isinstance(error, EcgStreamError):
+        return text
+    return f"{type(error).__name__}: {text or 'no more is known'}: run it again with --debug to see where"

@@ -1,0 +1,224 @@
+"""The one word of a recording: decided by its windows and its findings together, with a reason. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from alerting.conditions import kind_of, label_of
+from alerting.rules import Rule
+from bus.messages import BeatClass, Condition, Decision, Verdict
+from reports.episodes import URGENCY, ReportFinding, span_s
+
+EVEN = 0.5  # what was decided is at least as likely as not
+LEAST_JUDGED = 0.5  # of the windows: "normal" of a whole rests on more than this share of it
+DECIDING = frozenset({"high", "medium"})  # priorities beside which nothing is normal
+MAX_NAMED = 4  # kinds of findings in a reason: a glance
+WHOLE_FROM_S, MINUTES_FROM_S = 10.0, 120.0  # spans from which tenths are left out, and minutes are told
+_BEATS: dict[BeatClass, str] = {"V": "ventricular", "S": "supraventricular", "F": "fusion"}
+
+# Of the recordings in which a kind was found, in how many annotators saw it; one right, one wrong added (Laplace).
+# docs/scoring.md, "How sure", has the recordings. Of a kind that is not here nothing is known.
+PRECISION: dict[Condition, float] = {
+    "asystole": 10 / 16,
+    "ventricular_flutter": 13 / 24,
+    "ventricular_tachycardia": 16 / 19,
+    "ventricular_run": 18 / 24,
+    "pause": 3 / 6,
+    "bradycardia": 22 / 28,
+    "tachycardia": 60 / 63,
+    "heart_rate_high": 9 / 10,
+    "atrial_fibrillation": 18 / 24,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregate:
+    """A recording in one word.
+
+    Attributes
+    ----------
+    decision : "abnormal", "normal", or "unusable" where too little could be judged to say "normal"
+    confidence : the probability of what was decided, 0.5 to 1; None where nothing could be
+    abnormal_fraction : which share of the usable windows is abnormal; None where none is usable
+    reason : what decided, in words
+    """
+
+    decision: Decision
+    confidence: float | None
+    abnormal_fraction: float | None
+    reason: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The aggregate as a JSON object."""
+        return asdict(self)
+
+
+def aggregate_of(
+    verdicts: Sequence[Verdict], findings: Sequence[ReportFinding], rules: Mapping[Condition, Rule]
+) -> Aggregate:
+    """The one word of a recording.
+
+    Abnormal when a finding about the patient has high or medium priority, or when as many windows together are abnormal
+    as make an episode; in a recording too short for one, when any is. Else unusable when half of it or more could not
+    be judged, or when the signal itself has such a finding. Else normal.
+
+    Parameters
+    ----------
+    verdicts : on its windows, in order
+    findings : rhythms and episodes in it
+    rules : what makes an episode
+    """
+    rule = rules["abnormal_window"]
+    judged = [v for v in verdicts if v.fused is not None and not rule.gate & set(v.quality.flags)]
+    abnormal = [verdict for verdict in judged if verdict.decision == "abnormal"]
+    of_patient = [found for found in findings if kind_of(found.kind) == "physiological"]
+    of_signal = [found for found in findings if kind_of(found.kind) == "technical"]
+    deciding = [found for found in of_patient if found.priority in DECIDING or found.kind == "abnormal_window"]
+    likely = episode_probability([verdict.fused or 0.0 for verdict in judged], rule)
+    decision: Decision = "normal"
+    confidence: float | None = None
+    if deciding or _is_episode(judged, rule):
+        decision = "abnormal"
+        confidence = _not_below_even(max([likely, *(PRECISION.get(found.kind, EVEN) for found in deciding)]))
+        reasons = [*_named(of_patient), *_abnormal_windows(abnormal, judged), *_not_judged(judged, verdicts)]
+    elif len(judged) <= LEAST_JUDGED * len(verdicts) or any(found.priority in DECIDING for found in of_signal):
+        decision = "unusable"
+        reasons = [_too_little(judged, verdicts), *_named(of_signal)]
+    else:
+        confidence = _not_below_even(1 - likely)
+        reasons = [_nothing(abnormal, judged), *_named(of_patient), *_not_judged(judged, verdicts)]
+    return Aggregate(
+        decision=decision,
+        confidence=confidence,
+        abnormal_fraction=_abnormal_fraction(verdicts),
+        reason="; ".join(reasons),
+    )
+
+
+def aggregate_of_rows(rows: Sequence[Aggregate], verdicts: Sequence[Verdict]) -> Aggregate:
+    """The one word of recordings that have nothing to do with each other.
+
+    Abnormal when one is, as sure as the surest of those; normal as the least sure of them.
+
+    Parameters
+    ----------
+    rows : the one word of each, in order
+    verdicts : on the windows of all
+    """
+    of = {word: [row for row, each in enumerate(rows) if each.decision == word] for word in ("abnormal", "normal")}
+    counted = f"{len(of['abnormal'])} of {len(rows)} rows abnormal"
+    decision: Decision = "normal"
+    confidence: float | None = None
+    reason = f"{counted}; {len(rows) - len(of['normal']) - len(of['abnormal'])} could not be judged"
+    if of["abnormal"]:
+        decision = "abnormal"
+        surest = max(of["abnormal"], key=lambda row: rows[row].confidence or 0.0)
+        confidence = rows[surest].confidence
+        reason = f"{counted}; row {surest}: {rows[surest].reason}"
+    elif len(of["normal"]) <= LEAST_JUDGED * len(rows):
+        decision = "unusable"
+    else:
+        confidence = min(rows[row].confidence or EVEN for row in of["normal"])
+    return Aggregate(
+        decision=decision, confidence=confidence, abnormal_fraction=_abnormal_fraction(verdicts), reason=reason
+    )
+
+
+def episode_probability(scores: Sequence[float], rule: Rule) -> float:
+    """How likely it is that somewhere as many windows together are abnormal as make an episode.
+
+    Neighbours are alike. Taken as wholly alike, two of three windows are both abnormal as often as the less probable of
+    the two is; the likeliest stretch bounds the recording from below. Where there are too few windows for an episode it
+    is the likeliest window.
+
+    Parameters
+    ----------
+    scores : probability of each window that it is abnormal, in order
+    rule : how many windows of how many make an episode
+    """
+    if len(scores) < rule.of:
+        return max(scores, default=0.0)
+    stretches = (scores[first : first + rule.of] for first in range(len(scores) - rule.of + 1))
+    return max(sorted(stretch)[-rule.start] for stretch in stretches)
+
+
+def _abnormal_fraction(verdicts: Sequence[Verdict]) -> float | None:
+    usable = [verdict for verdict in verdicts if verdict.fused is not None]
+    return round(sum(v.decision == "abnormal" for v in usable) / len(usable), 4) if usable else None
+
+
+def _is_episode(judged: Sequence[Verdict], rule: Rule) -> bool:
+    marks = [1.0 if verdict.decision == "abnormal" else 0.0 for verdict in judged]
+    return episode_probability(marks, rule) > 0
+
+
+def _not_below_even(probability: float) -> float:
+    """A threshold near one half may decide against a score on its other side: then nothing is sure."""
+    return round(min(max(probability, EVEN), 1.0), 4)
+
+
+def _named(findings: Sequence[ReportFinding]) -> list[str]:
+    """Findings in words, kind by kind, the most urgent first."""
+    kinds: dict[Condition, list[ReportFinding]] = {}
+    for found in sorted(findings, key=lambda found: (URGENCY[found.priority], found.start_s)):
+        kinds.setdefault(found.kind, []).append(found)
+    told = [_kind_in_words(kind, found) for kind, found in kinds.items()]
+    rest = len(told) - MAX_NAMED
+    return told if rest <= 0 else [*told[:MAX_NAMED], f"{rest} more kind{'s' if rest > 1 else ''} of findings"]
+
+
+def _kind_in_words(kind: Condition, found: Sequence[ReportFinding]) -> str:
+    first = min(found, key=lambda each: each.start_s)
+    longest = max(found, key=lambda each: each.end_s - each.start_s)
+    if len(found) > 1:
+        many = f"{label_of(kind)} {len(found)} times from {place(first.start_s)}"
+        return f"{many}, the longest {span(longest.end_s - longest.start_s)}"
+    rate = "" if first.rate_bpm is None else f" at {first.rate_bpm:.0f}/min"
+    return f"{label_of(kind)}{rate} from {place(first.start_s)}, {span(first.end_s - first.start_s)}"
+
+
+def _abnormal_windows(abnormal: Sequence[Verdict], judged: Sequence[Verdict]) -> list[str]:
+    if not abnormal:
+        return []
+    counts = Counter(beat.beat_class for verdict in abnormal for beat in verdict.beats)
+    beats = [f"{counts[letter]} {name}" for letter, name in _BEATS.items() if counts[letter]]
+    with_beats = f", with {', '.join(beats)} beats" if beats else ""
+    return [f"{len(abnormal)} of {len(judged)} windows abnormal{with_beats}"]
+
+
+def _nothing(abnormal: Sequence[Verdict], judged: Sequence[Verdict]) -> str:
+    if not abnormal:
+        return f"nothing abnormal in {len(judged)} window{'s' if len(judged) > 1 else ''}"
+    return (
+        f"{len(abnormal)} of {len(judged)} windows abnormal by themselves, the first at {place(span_s(abnormal[0])[0])}"
+    )
+
+
+def _not_judged(judged: Sequence[Verdict], verdicts: Sequence[Verdict]) -> list[str]:
+    rest = len(verdicts) - len(judged)
+    return [f"{rest} of {len(verdicts)} windows could not be judged"] if rest else []
+
+
+def _too_little(judged: Sequence[Verdict], verdicts: Sequence[Verdict]) -> str:
+    believed = {verdict.id for verdict in judged}
+    why = Counter(reason for verdict in verdicts if verdict.id not in believed for reason in verdict.reasons[-1:])
+    because = f": {why.most_common(1)[0][0]}" if why else ""
+    return f"{len(judged) or 'none'} of {len(verdicts)} windows could be judged{because}"
+
+
+def place(t_s: float) -> str:
+    """A time of a recording as people say it: 1:05, or 1:02:03."""
+    minutes, seconds = divmod(int(t_s), 60)
+    hours, rest = divmod(minutes, 60)
+    return f"{hours}:{rest:02d}:{seconds:02d}" if hours else f"{rest}:{seconds:02d}"
+
+
+def span(seconds: float) -> str:
+    """A length of time as people say it: 2.4 s, 40 s, or 4 min 10 s."""
+    if seconds < WHOLE_FROM_S:
+        return f"{seconds:.1f} s"
+    if seconds < MINUTES_FROM_S:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
