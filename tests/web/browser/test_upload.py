@@ -15,7 +15,6 @@ from tests.support.live_ward import LiveWard, Stay, lay_out
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.broker,
-    pytest.mark.data,
     pytest.mark.asyncio(loop_scope="session"),
 ]
 
