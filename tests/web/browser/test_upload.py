@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
 ]
 
-RECORDING = Stay(record="208", from_s=0.0, shows="ventricular and fusion beats")
+RECORDING = Stay(record="208", excerpt="208", shows="ventricular and fusion beats")
 
 
 @pytest.fixture(scope="session")
