@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,12 +38,13 @@ class AlertLog:
     Attributes
     ----------
     alerts : the first of each
-    repeated : how many came again
+    repeated, again : how many came again, and by patient
     disordered : how many came for the first time behind a later one of their alarm
     """
 
     alerts: dict[MessageKey, Alert] = field(default_factory=dict)
     repeated: int = 0
+    again: Counter[str] = field(default_factory=Counter)
     disordered: int = 0
     _last: dict[str, int] = field(default_factory=dict)
 
@@ -51,6 +53,7 @@ class AlertLog:
         alert = Alert.model_validate_json(value)
         if key_of(alert) in self.alerts:
             self.repeated += 1
+            self.again[alert.patient] += 1
             return
         self.disordered += alert.sequence < self._last.get(alert.id, -1)
         self._last[alert.id] = max(alert.sequence, self._last.get(alert.id, -1))

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -21,13 +22,14 @@ class VerdictLog:
     Attributes
     ----------
     verdicts : by id, the first of each
-    duplicated : how many came again
+    duplicated, again : how many came again, and by patient
     latencies_ms : for each verdict in order, from its last message handed to the broker to being read here
     came_s, ingested_s : monotonic time of reading, and wall time of the last message handed over, per verdict
     """
 
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     duplicated: int = 0
+    again: Counter[str] = field(default_factory=Counter)
     latencies_ms: list[float] = field(default_factory=list)
     ingested_s: list[float] = field(default_factory=list)
     came_s: list[float] = field(default_factory=list)
@@ -37,6 +39,7 @@ class VerdictLog:
         verdict = Verdict.model_validate_json(value)
         if verdict.id in self.verdicts:
             self.duplicated += 1
+            self.again[verdict.patient] += 1
             return
         self.verdicts[verdict.id] = verdict
         self.latencies_ms.append(now_s * 1000 - ingest_ms)

@@ -209,7 +209,13 @@ def chaos(
     ] = Victim.DETECT,
     faults: Annotated[int, typer.Option(min=0, metavar="N", help="How many faults.")] = 10,
     seed: Annotated[int, typer.Option(metavar="S", help="The same seed brings the same faults.")] = 0,
-    kinds: Annotated[str | None, typer.Option(help="Kinds of fault, separated by commas; all by default.")] = None,
+    kinds: Annotated[
+        str | None,
+        typer.Option(
+            help="Kinds of fault, separated by commas; by default all but sender: hostile and broken senders beside "
+            "good patients."
+        ),
+    ] = None,
     patients: Annotated[int, typer.Option(min=1, metavar="N", help="How many patients are replayed.")] = 10,
     seconds: Annotated[
         float, typer.Option(min=10, metavar="S", help="Seconds of record time of each; of detect alone.")
@@ -222,11 +228,18 @@ def chaos(
     from ecgstream.chaos import KINDS, ChaosPlan, run_chaos
     from ecgstream.recordings import load_records, names_of, records_folder
     from ecgstream.running import run
+    from ecgstream.sender_chaos import SenderPlan, run_sender_chaos, sender_kinds
     from ecgstream.settings import OptionError, ProcessSettings, load
     from ops.logging import configure_logging
 
     process = load(ProcessSettings)
     configure_logging(service="chaos", level="warning", form=process.log_format)
+    named = kinds.split(",") if kinds else []
+    if of_senders := sender_kinds(named):
+        senders = SenderPlan(faults=faults, seed=seed, kinds=of_senders, patients=patients)
+        folder = records_folder(data, process)
+        _tell(run(run_sender_chaos(senders, load_records(names_of(record or [], folder), folder))), json)
+        return
     if service is Victim.ALERT:
         if kinds is not None:
             raise OptionError("--kinds: the alert service is killed and nothing else: leave it out")
@@ -235,7 +248,7 @@ def chaos(
     plan = ChaosPlan(
         faults=faults,
         seed=seed,
-        kinds=tuple(kinds.split(",")) if kinds else KINDS,
+        kinds=tuple(named) or KINDS,
         patients=patients,
         record_s=seconds,
     )

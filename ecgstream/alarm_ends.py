@@ -1,0 +1,44 @@
+"""Whether the alarms of a patient ended as they may: by clean windows of the device that showed them, or by people."""
+
+from collections.abc import Iterable, Sequence
+
+from alerting.conditions import look
+from alerting.rules import BY_SILENCE, AlarmRules
+from bus.messages import Alert, Verdict
+
+# What signal and system say of themselves ends by itself: heard again, alone again, nothing refused any more.
+_OF_THEMSELVES = BY_SILENCE | {"input_refused", "several_devices"}
+
+
+def ended_wrongly(alerts: Iterable[Alert], verdicts: Sequence[Verdict], rules: AlarmRules) -> list[Alert]:
+    """Return the messages that ended an alarm too soon, or by what was not about it.
+
+    Parameters
+    ----------
+    alerts : about one patient, in the order in which they came
+    verdicts : on that patient, in the order in which they came
+    rules : what alarms
+    """
+    wrong = []
+    for alert in alerts:
+        if alert.phase != "end" or alert.condition in _OF_THEMSELVES:
+            continue
+        rule = rules.of(alert.patient)[alert.condition]
+        unseen = rule.latching and alert.acknowledged_by is None
+        forgotten = any(reason.startswith("nothing came for") for reason in alert.reasons)
+        acknowledged = rule.latching and alert.acknowledged_by is not None
+        if unseen or forgotten or (not acknowledged and _clean(alert, verdicts, rules) < rule.end_clean):
+            wrong.append(alert)
+    return wrong
+
+
+def _clean(alert: Alert, verdicts: Sequence[Verdict], rules: AlarmRules) -> int:
+    """How many windows of its device, behind the last that showed the condition, rule it out."""
+    last = next((n for n, verdict in enumerate(verdicts) if verdict.id == alert.verdict), None)
+    if last is None:  # an urgent message showed it last: windows that begin behind it count
+        later = [verdict for verdict in verdicts if verdict.device == alert.device and verdict.end_ns > alert.last_ns]
+    else:
+        device = verdicts[last].device
+        later = [verdict for verdict in verdicts[last + 1 :] if verdict.device == device]
+    of_patient = dict(rules.of(alert.patient))
+    return sum(alert.condition in look(verdict, of_patient).absent for verdict in later)
