@@ -7,18 +7,20 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from alerting.conditions import Sight, kind_of, label_of, mdc_of
+from alerting.patient_time import NS, StreamKey
 from alerting.rules import Rule
 from bus.messages import AlarmPhase, AlarmPriority, AlarmState, Alert, Condition, Quality
 
 MAX_ESCALATIONS = 3  # who has not come by then is not called by a fourth
-NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where an alarm's last window came from."""
+    """Where an alarm's last window came from; ``stream`` is None where it came from none."""
 
     verdict: str
+    device: str | None = None
+    stream: StreamKey | None = None
     lead: str | None = None
     models: dict[str, str]
     quality: Quality | None = None
@@ -109,7 +111,7 @@ class Alarm:
             returned_ns=moved(self.returned_ns),
             acknowledged_ns=moved(self.acknowledged_ns),
             silenced_until_ns=moved(self.silenced_until_ns),
-            sight=replace(self.sight, onset_ns=self.sight.onset_ns + by_ns, last_ns=self.sight.last_ns + by_ns),
+            sight=self.sight.moved(by_ns),
         )
 
 

@@ -6,12 +6,15 @@ from itertools import dropwhile
 from alerting import alarm as one
 from alerting.alarm import Alarm, Origin
 from alerting.conditions import Sight, label_of, look, look_at_urgent
+from alerting.patient_time import HOP_NS, NS, PRESENT_NS, STREAMS_KEPT, BrokerTime, PatientTime, Placed, Stream
 from alerting.rules import BY_SILENCE, AlarmRules, Rule
 from alerting.state import REMEMBERED_COMMANDS, PatientState
 from bus.messages import AlarmPhase, Alert, AlertCommand, Condition, Urgent, Verdict
 
-IN_STEP_NS = 8 * one.NS  # no look is further ahead of the windows; more, and alerting is still catching up with them
-FORGET_RECENT_NS = 60 * one.NS  # windows on both sides of a longer gap do not start an alarm together
+IN_STEP_NS = 8 * NS  # no look is further ahead of the windows; more, and alerting is still catching up with them
+FORGET_RECENT_NS = 60 * NS  # windows on both sides of a longer gap do not start an alarm together
+# A device that has not been heard for so long was taken off: what it saw ends by what another one sees.
+REPLACED_NS = 600 * NS
 
 
 class Bedside:
@@ -21,20 +24,21 @@ class Bedside:
     ----------
     state : the patient's
     rules : what alarms
+    broker : when the broker took the event's message, where that is known
 
     Attributes
     ----------
     alerts : what is to be told, in order
     """
 
-    def __init__(self, state: PatientState, rules: AlarmRules) -> None:
+    def __init__(self, state: PatientState, rules: AlarmRules, broker: BrokerTime | None = None) -> None:
         self._state = state
         self._rules = dict(rules.of(state.patient))
-        self._forget_ns = round(rules.forget_s * one.NS)
+        self._forget_ns = round(rules.forget_s * NS)
         self._alarms = dict(state.alarms)
-        self._recent = dict(state.recent)
         self._ended = dict(state.ended)
         self._now_ns = state.now_ns
+        self._broker = broker
         self._gone = False
         self.alerts: list[Alert] = []
 
@@ -42,52 +46,56 @@ class Bedside:
         """The state after the event; None when the patient is no longer followed."""
         if self._gone:
             return None
-        return replace(self._state, now_ns=self._now_ns, alarms=self._alarms, recent=self._recent, ended=self._ended)
+        return replace(self._state, now_ns=self._now_ns, alarms=self._alarms, ended=self._ended)
 
     # --- events ---
 
+    def was_judged(self, verdict: Verdict) -> bool:
+        """Whether a verdict came before."""
+        return self._time().was_judged(verdict)
+
     def verdict(self, verdict: Verdict) -> None:
         """Take a window in."""
-        if verdict.start_ns < self._state.start_ns or (
-            verdict.stream_start_ns != self._state.stream_start_ns and verdict.start_ns < self._state.seen_ns
-        ):
-            self._turn_clock_back(verdict.start_ns - self._state.seen_ns)
-        if verdict.start_ns - self._state.seen_ns > FORGET_RECENT_NS:
-            self._recent.clear()
-        self._pass_time(verdict.end_ns)
-        self._gone = False  # it was, and is here again
+        placed = self._time().place(verdict)
+        self._pass_time(placed.passed_ns)
+        spent_ns = self._state.spent_ns + max(0, placed.passed_ns - self._state.seen_ns)
+        self._shift(placed.shift_ns)
+        at_ns = placed.at_ns
+        run = self._run(verdict, placed)
         self._state = replace(
             self._state,
             device=verdict.device,
-            stream_start_ns=verdict.stream_start_ns,
-            window=verdict.window,
             verdict=verdict.id,
-            start_ns=verdict.start_ns,
-            seen_ns=verdict.end_ns,
+            seen_ns=max(self._state.seen_ns, at_ns),
+            spent_ns=max(spent_ns, min(at_ns, at_ns if self._broker is None else self._broker.now_ns)),
         )
         origin = Origin(
             verdict=verdict.id,
+            device=verdict.device,
+            stream=run.key,
             lead=verdict.lead,
             models=verdict.models,
             quality=verdict.quality,
             heart_rate_bpm=verdict.heart_rate_bpm,
         )
-        sights = look(verdict, self._rules)
+        sights = look(verdict, self._rules).moved(at_ns - verdict.end_ns, latest_ns=at_ns)
+        recent = dict(run.recent)
         ready: list[Condition] = []
         for condition, rule in self._rules.items():
             sight = sights.seen.get(condition)
             if sight is None and condition not in sights.absent:
                 continue
             if condition in self._alarms:
-                self._follow(condition, rule, sight, origin)
-            elif self._awaited(condition, rule, sight):
+                self._follow(condition, rule, sight, origin, at_ns)
+            elif _awaited(recent, condition, rule, sight):
                 ready.append(condition)
         started = {condition for condition, alarm in self._alarms.items() if alarm.present}
         for condition in ready:  # in the rules' order: what covers comes before what it covers
             if not self._rules[condition].covered_by & started:
                 started.add(condition)
-                seen = [sight for sight in self._recent.pop(condition) if sight is not None]
+                seen = [sight for sight in recent.pop(condition) if sight is not None]
                 self._start(condition, seen, origin)
+        self._keep(replace(run, recent=recent))
 
     def urgent(self, urgent: Urgent) -> None:
         """Take in what was seen between the windows: it starts the alarm that the window's finding would start.
@@ -95,21 +103,31 @@ class Bedside:
         Verdicts may be ahead of it or behind. What ended an alarm has answered all that was urgent before; what is
         older than the newest window does not change an alarm that is open.
         """
-        if urgent.end_ns - self._state.seen_ns <= IN_STEP_NS:
-            self._pass_time(urgent.end_ns)
-        self._now_ns = max(self._now_ns, urgent.end_ns)
+        at_ns = self._time().place_urgent(urgent)
+        if at_ns - self._state.seen_ns <= IN_STEP_NS:
+            self._pass_time(at_ns)
+        self._now_ns = max(self._now_ns, at_ns)
         rule, sight = self._rules[urgent.kind], look_at_urgent(urgent, self._rules[urgent.kind])
         if sight is None:
             return
-        origin = Origin(verdict=urgent.id, lead=urgent.lead, models={}, quality=urgent.quality)
+        sight = sight.moved(at_ns - urgent.end_ns, latest_ns=at_ns)
+        run = next((each for each in reversed(self._state.streams) if each.is_of(urgent)), None)
+        origin = Origin(
+            verdict=urgent.id,
+            device=urgent.device,
+            stream=run.key if run else None,
+            lead=urgent.lead,
+            models={},
+            quality=urgent.quality,
+        )
         alarm = self._alarms.get(urgent.kind)
         if alarm is None:
             ended_ns = self._ended.get(urgent.kind)
             covered = any(other.present for name, other in self._alarms.items() if name in rule.covered_by)
-            if not covered and (ended_ns is None or urgent.end_ns > ended_ns):
-                self._recent.pop(urgent.kind, None)
+            if not covered and (ended_ns is None or at_ns > ended_ns):
+                self._forget_recent(urgent.kind)
                 self._start(urgent.kind, [sight], origin, windows=0)
-        elif urgent.end_ns >= self._state.seen_ns and urgent.end_ns > alarm.sight.last_ns:
+        elif at_ns >= self._state.seen_ns and at_ns > alarm.sight.last_ns:
             seen = self._alarms[urgent.kind] = replace(alarm.seen(sight, origin), windows=alarm.windows)
             if not alarm.present:
                 self._put(seen, "update")
@@ -119,12 +137,12 @@ class Bedside:
         rule = self._rules["source_stopped"]
         over_s = anybody_s - rule.after_s if rule.enabled and rule.after_s is not None else -1.0
         if over_s >= 0:
-            self._pass_time(now_ns - round(over_s * one.NS))
+            self._pass_time(now_ns - round(over_s * NS), forget=True)
             if not self._gone and not BY_SILENCE & self._alarms.keys():
                 self._start_silent("source_stopped")
         elif "source_stopped" in self._alarms:
             self._end("source_stopped", ("others are heard again",))
-        self._pass_time(now_ns)
+        self._pass_time(now_ns, forget=True)
 
     def command(self, command: AlertCommand) -> str | None:
         """Do what somebody asks for; why not, where it cannot be done."""
@@ -151,10 +169,17 @@ class Bedside:
 
     # --- time ---
 
-    def _pass_time(self, until_ns: int) -> None:
-        """Let what falls due by then happen, each at its own time, in order."""
+    def _time(self) -> PatientTime:
+        state = self._state
+        return PatientTime(streams=state.streams, seen_ns=state.seen_ns, spent_ns=state.spent_ns, broker=self._broker)
+
+    def _pass_time(self, until_ns: int, *, forget: bool = False) -> None:
+        """Let what falls due by then happen, each at its own time, in order.
+
+        Nobody is forgotten because of what a sender says, only by silence: ``forget``.
+        """
         while not self._gone:
-            due = min(self._deadlines(), default=None)
+            due = min(self._deadlines(forget=forget), default=None)
             if due is None or due[0] > until_ns:
                 break
             due_ns, phase, condition = due
@@ -170,7 +195,7 @@ class Bedside:
         if self._state.silenced_until_ns is not None and self._state.silenced_until_ns <= self._now_ns:
             self._state = replace(self._state, silenced_by=None, silenced_until_ns=None)
 
-    def _deadlines(self) -> list[tuple[int, AlarmPhase, Condition | None]]:
+    def _deadlines(self, *, forget: bool) -> list[tuple[int, AlarmPhase, Condition | None]]:
         found: list[tuple[int, AlarmPhase, Condition | None]] = []
         unheard = bool(BY_SILENCE & self._alarms.keys())
         for condition, alarm in self._alarms.items():
@@ -180,34 +205,90 @@ class Bedside:
                 found.append((due.due_ns, due.phase, condition))
         rule = self._rules["silent_patient"]
         if rule.enabled and rule.after_s is not None and not unheard:
-            found.append((self._state.seen_ns + round(rule.after_s * one.NS), "start", "silent_patient"))
-        found.append((self._state.seen_ns + self._forget_ns, "end", None))
+            found.append((self._state.seen_ns + round(rule.after_s * NS), "start", "silent_patient"))
+        if forget:
+            found.append((self._state.seen_ns + self._forget_ns, "end", None))
         return found
 
     def _forget(self) -> None:
         for condition in list(self._alarms):
-            hours = self._forget_ns / one.NS / 3600
+            hours = self._forget_ns / NS / 3600
             self._end(condition, (f"nothing came for {hours:g} h: the patient is no longer followed",))
-        self._recent.clear()
         self._gone = True
 
-    def _turn_clock_back(self, by_ns: int) -> None:
-        """The device's clock was turned back: no alarm may be lost or stuck by it."""
+    def _shift(self, by_ns: int) -> None:
+        """The device's clock was turned: all times move along, so that no alarm is lost or stuck by it."""
+        if not by_ns:
+            return
         until_ns = self._state.silenced_until_ns
         self._state = replace(
             self._state,
-            start_ns=self._state.start_ns + by_ns,
             seen_ns=self._state.seen_ns + by_ns,
             silenced_until_ns=None if until_ns is None else until_ns + by_ns,
+            streams=tuple(run.shifted(by_ns) for run in self._state.streams),
         )
         self._now_ns += by_ns
-        self._recent.clear()
         self._alarms = {condition: alarm.shifted(by_ns) for condition, alarm in self._alarms.items()}
         self._ended = {condition: ended_ns + by_ns for condition, ended_ns in self._ended.items()}
 
+    # --- streams ---
+
+    def _run(self, verdict: Verdict, placed: Placed) -> Stream:
+        """The run of a verdict, with it."""
+        broker_ns = self._broker.now_ns if self._broker else None
+        before = placed.run and placed.run.shifted(placed.shift_ns)
+        last = self._state.streams[-1] if self._state.streams else None
+        if before is None:
+            begun_ns = placed.at_ns - HOP_NS
+            heir = last is not None and last.device == verdict.device and begun_ns - last.seen_ns <= FORGET_RECENT_NS
+            return Stream(
+                device=verdict.device,
+                start_ns=verdict.stream_start_ns,
+                first=verdict.window,
+                window=verdict.window,
+                claimed_ns=verdict.end_ns,
+                seen_ns=placed.at_ns,
+                broker_ns=broker_ns,
+                recent=last.recent if last and heir else {},
+            )
+        gap_ns = placed.at_ns - HOP_NS - before.seen_ns
+        gaps = before.gaps_with(verdict.window)
+        if verdict.window > before.window:
+            before = replace(before, window=verdict.window, claimed_ns=verdict.end_ns, seen_ns=placed.at_ns)
+        return replace(
+            before,
+            gaps=gaps,
+            broker_ns=broker_ns,
+            returned=before.returned or (last is not None and last.key != before.key),
+            recent={} if gap_ns > FORGET_RECENT_NS else before.recent,
+        )
+
+    def _keep(self, run: Stream) -> None:
+        """Note that a run was heard; of too many, those that nothing continued go first."""
+        others = [each for each in self._state.streams if each.key != run.key]
+        if len(others) >= STREAMS_KEPT:
+            others.remove(next((each for each in others if each.first == each.window), others[0]))
+        self._state = replace(self._state, streams=(*others, run))
+
+    def _forget_recent(self, condition: Condition) -> None:
+        streams = tuple(run.without(condition) for run in self._state.streams)
+        self._state = replace(self._state, streams=streams)
+
+    def _tells_of(self, origin: Origin, told: Origin, at_ns: int) -> bool:
+        """Whether what a window does not show has gone from the run that had shown it.
+
+        Two devices under one name see two patients, or two sides of one: what one does not see, the other still may.
+        """
+        if told.stream is None or told.stream == origin.stream:
+            return True
+        run = next((each for each in self._state.streams if each.key == told.stream), None)
+        if run is None:
+            return True
+        return run.seen_ns <= at_ns - (PRESENT_NS if run.device == origin.device else REPLACED_NS)
+
     # --- conditions ---
 
-    def _follow(self, condition: Condition, rule: Rule, sight: Sight | None, origin: Origin) -> None:
+    def _follow(self, condition: Condition, rule: Rule, sight: Sight | None, origin: Origin, at_ns: int) -> None:
         """A window that can tell of a condition whose alarm is open."""
         alarm = self._alarms[condition]
         if sight is not None:
@@ -216,7 +297,8 @@ class Bedside:
                 self._put(self._alarms[condition], "update")
         elif condition in BY_SILENCE:
             self._end(condition, ("heard again",))
-        elif alarm.present and self._state.seen_ns > alarm.sight.last_ns:  # else it tells of a time before
+        elif alarm.present and at_ns > alarm.sight.last_ns and self._tells_of(origin, alarm.origin, at_ns):
+            # Else it tells of a time before, or of another's signal.
             alarm = self._alarms[condition] = replace(alarm, clean=alarm.clean + 1)
             if alarm.clean < rule.end_clean:
                 return
@@ -224,16 +306,6 @@ class Bedside:
                 self._put(replace(alarm, present=False), "update")
             else:
                 self._end(condition)
-
-    def _awaited(self, condition: Condition, rule: Rule, sight: Sight | None) -> bool:
-        """Whether a condition without an alarm has been there for long enough."""
-        recent = (*self._recent.get(condition, ()), sight)[-rule.of :]
-        recent = tuple(dropwhile(lambda each: each is None, recent))
-        if recent:
-            self._recent[condition] = recent
-        else:
-            self._recent.pop(condition, None)
-        return sight is not None and sum(each is not None for each in recent) >= rule.start
 
     def _start(self, condition: Condition, seen: list[Sight], origin: Origin, *, windows: int | None = None) -> None:
         best = max(seen, key=lambda sight: -1.0 if sight.score is None else sight.score)
@@ -268,7 +340,7 @@ class Bedside:
         """Silence or unsilence all of the patient's alarms; one that is high starts with its sound all the same."""
         alarms = [alarm for alarm in self._alarms.values() if alarm.acknowledged_by is None]
         if command.action == "silence":
-            until_ns = self._now_ns + round((command.duration_s or 0) * one.NS)
+            until_ns = self._now_ns + round((command.duration_s or 0) * NS)
             self._state = replace(self._state, silenced_by=command.by, silenced_until_ns=until_ns)
             for alarm in alarms:
                 self._silence(alarm, command)
@@ -282,7 +354,7 @@ class Bedside:
         return None
 
     def _silence(self, alarm: Alarm, command: AlertCommand) -> None:
-        until_ns = self._now_ns + round((command.duration_s or 0) * one.NS)
+        until_ns = self._now_ns + round((command.duration_s or 0) * NS)
         self._put(one.silenced(alarm, by=command.by, until_ns=until_ns), "update")
 
     def _acknowledge(self, alarm: Alarm, command: AlertCommand) -> None:
@@ -307,9 +379,22 @@ class Bedside:
             alarm,
             phase,
             patient=self._state.patient,
-            device=self._state.device,
+            device=alarm.origin.device or self._state.device,
             now_ns=self._now_ns,
             why=why,
         )
         self.alerts.append(alert)
         return told
+
+
+def _awaited(
+    recent: dict[Condition, tuple[Sight | None, ...]], condition: Condition, rule: Rule, sight: Sight | None
+) -> bool:
+    """Whether a condition without an alarm has been there for long enough; notes in ``recent`` what is seen."""
+    last = (*recent.get(condition, ()), sight)[-rule.of :]
+    last = tuple(dropwhile(lambda each: each is None, last))
+    if last:
+        recent[condition] = last
+    else:
+        recent.pop(condition, None)
+    return sight is not None and sum(each is not None for each in last) >= rule.start

@@ -1,6 +1,6 @@
 """Which conditions a window shows, which it rules out, and which it cannot tell of. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alerting.rules import TECHNICAL, Rule
 from bus.messages import AlarmKind, Condition, Finding, MdcCode, Urgent, Verdict
@@ -57,6 +57,13 @@ class Sight:
     unit: str | None = None
     reasons: tuple[str, ...] = ()
 
+    def moved(self, by_ns: int, *, latest_ns: int | None = None) -> "Sight":
+        """Its times on a clock that was moved; none of them later than ``latest_ns``, where that is given."""
+        onset_ns, last_ns = self.onset_ns + by_ns, self.last_ns + by_ns
+        if latest_ns is not None:
+            onset_ns, last_ns = max(0, min(onset_ns, latest_ns)), max(0, min(last_ns, latest_ns))
+        return replace(self, onset_ns=onset_ns, last_ns=last_ns)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sights:
@@ -64,6 +71,11 @@ class Sights:
 
     seen: dict[Condition, Sight]
     absent: frozenset[Condition]
+
+    def moved(self, by_ns: int, *, latest_ns: int) -> "Sights":
+        """The same in the patient's time."""
+        seen = {condition: sight.moved(by_ns, latest_ns=latest_ns) for condition, sight in self.seen.items()}
+        return replace(self, seen=seen)
 
 
 def kind_of(condition: Condition) -> AlarmKind:

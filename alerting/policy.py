@@ -2,14 +2,15 @@
 
 Events are a patient's next verdict, an urgent message, a command of somebody, and silence: time that passes without a
 verdict. Verdicts and urgent messages come on two topics, each in order, but not the one against the other. Actions are
-messages about alarms and refusals of commands. Time is the recording's own. A silence, an escalation or the end of a
-snooze falls due at a time of its own, whether a later verdict or a ``Silence`` brings the news, so that a stream that
-comes in time gives the same messages however often somebody looks.
+messages about alarms and refusals of commands. Time is the patient's (``alerting.patient_time``). A silence, an
+escalation or the end of a snooze falls due at a time of its own, whether a later verdict or a ``Silence`` brings the
+news, so that a stream that comes in time gives the same messages however often somebody looks.
 """
 
 from dataclasses import dataclass
 
 from alerting.bedside import Bedside
+from alerting.patient_time import HOP_NS, BrokerTime, begin
 from alerting.rules import AlarmRules
 from alerting.state import PatientState
 from bus.messages import Alert, AlertCommand, Urgent, Verdict
@@ -42,7 +43,7 @@ Action = Alert | Refusal
 
 
 def policy(
-    state: PatientState | None, event: Event, rules: AlarmRules
+    state: PatientState | None, event: Event, rules: AlarmRules, *, broker: BrokerTime | None = None
 ) -> tuple[PatientState | None, tuple[Action, ...]]:
     """A patient's state after an event, and what is to be done, in order.
 
@@ -51,6 +52,7 @@ def policy(
     state : what the last call for this patient returned; None for a patient who is not followed
     event : what happened
     rules : what alarms
+    broker : when the broker took the event's message; None for silence, and for recordings that are judged offline
 
     Returns
     -------
@@ -58,16 +60,15 @@ def policy(
     """
     if isinstance(event, Verdict):
         if state is None:
-            state = _newcomer(event, window=event.window, start_ns=event.start_ns, seen_ns=event.start_ns)
-        elif event.stream_start_ns == state.stream_start_ns and event.window <= state.window:
-            return state, ()  # it was judged already
-        bedside = Bedside(state, rules)
+            state = _newcomer(event, seen_ns=begin(event.end_ns, broker) - HOP_NS, broker=broker)
+        bedside = Bedside(state, rules, broker)
+        if bedside.was_judged(event):
+            return state, ()
         bedside.verdict(event)
     elif isinstance(event, Urgent):
         if state is None:
-            # Any window of the stream may follow: of none is it known that it was judged.
-            state = _newcomer(event, window=-1, start_ns=event.stream_start_ns, seen_ns=event.end_ns)
-        bedside = Bedside(state, rules)
+            state = _newcomer(event, seen_ns=begin(event.end_ns, broker), broker=broker)
+        bedside = Bedside(state, rules, broker)
         bedside.urgent(event)
     elif isinstance(event, AlertCommand):
         if state is None:
@@ -84,14 +85,13 @@ def policy(
     return bedside.state(), tuple(bedside.alerts)
 
 
-def _newcomer(event: Verdict | Urgent, *, window: int, start_ns: int, seen_ns: int) -> PatientState:
+def _newcomer(event: Verdict | Urgent, *, seen_ns: int, broker: BrokerTime | None) -> PatientState:
     return PatientState(
         patient=event.patient,
         device=event.device,
-        stream_start_ns=event.stream_start_ns,
-        window=window,
         verdict=event.id,
-        start_ns=start_ns,
         seen_ns=seen_ns,
+        # A clock that is a little ahead does not use up what it may be ahead by.
+        spent_ns=seen_ns if broker is None else min(seen_ns, broker.now_ns),
         now_ns=seen_ns,
     )

@@ -7,7 +7,7 @@ patient's state. They are written in the transaction that writes the alerts, so 
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from alerting.state import PatientState
 from ecg.errors import EcgStreamError
@@ -36,12 +36,40 @@ class PartitionProgress(BaseModel):
 
 
 class PatientProgress(BaseModel):
-    """A patient's state as it is kept."""
+    """A patient's state as it is kept. Records of version 2 are read, too."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     state: PatientState
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_any_version(cls, record: Any) -> Any:
+        if isinstance(record, dict) and record.get("schema_version") == 2 and isinstance(record.get("state"), dict):
+            return record | {"schema_version": 3, "state": _of_version_2(record["state"])}
+        return record
+
+
+def _of_version_2(state: dict[str, Any]) -> dict[str, Any]:
+    """A patient's state of version 2, which knew of one stream only."""
+    missing = {"stream_start_ns", "window", "start_ns", "recent"} - state.keys()
+    if missing:
+        return state
+    kept = {
+        name: value for name, value in state.items() if name not in {"stream_start_ns", "window", "start_ns", "recent"}
+    }
+    stream = {
+        "device": state["device"],
+        "start_ns": state["stream_start_ns"],
+        "first": 0,
+        "window": state["window"],
+        "claimed_ns": state["seen_ns"],
+        "seen_ns": state["seen_ns"],
+        "recent": state["recent"],
+    }
+    heard = state["window"] >= 0  # before its first window, an urgent message alone was heard
+    return kept | {"spent_ns": state["seen_ns"], "streams": [stream] if heard else []}
 
 
 def dump(state: PatientState) -> bytes:
@@ -54,7 +82,7 @@ def restore(records: Mapping[bytes, bytes]) -> tuple[PartitionProgress | None, d
 
     Raises
     ------
-    BadProgressError : when a record is none of this version
+    BadProgressError : when a record is neither of this version nor of the one before
     """
     progress: PartitionProgress | None = None
     states: dict[str, PatientState] = {}

@@ -48,7 +48,9 @@ async def run(
     """
     clock = clock or SystemClock()
     metrics = AlertingMetrics(registry)
-    transform = AlertingTransform(load_rules(settings.rules), metrics, clock)
+    transform = AlertingTransform(
+        load_rules(settings.rules), metrics, clock, tolerance_ns=round(settings.clock_tolerance_s * 1e9)
+    )
     runner = ExactlyOnce(
         kafka,
         transform,

@@ -15,6 +15,7 @@ class AlertingSettings(BaseSettings):
     instance : unique, stable name of this instance (``ECGSTREAM_INSTANCE``); a restarted instance of that name
         takes its partitions up again at once. Two that run under one name evict each other
     commit_every_s : the least time between two transactions of a partition, s
+    clock_tolerance_s : by how much a device's clock may be ahead of the broker's before it is not believed, s
     channels : TOML file of the channels over which alarms are delivered; None delivers none
     alarm_db : address of the alarm history (``ECGSTREAM_ALARM_DB``): ``sqlite:////path`` or
         ``postgresql://user:password@host/database``; None means a file in the user's state directory
@@ -27,5 +28,6 @@ class AlertingSettings(BaseSettings):
     rules: Path | None = None
     instance: str | None = Field(default=None, max_length=200, validation_alias="ECGSTREAM_INSTANCE")
     commit_every_s: float = Field(default=0.1, ge=0.0, le=60.0)
+    clock_tolerance_s: float = Field(default=60.0, ge=1.0, le=86_400.0)
     channels: Path | None = None
     alarm_db: SecretStr | None = Field(default=None, validation_alias="ECGSTREAM_ALARM_DB")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from alerting.alarm import Alarm
-from alerting.conditions import Sight
+from alerting.patient_time import Stream
 from bus.messages import Condition
 
 REMEMBERED_COMMANDS = 64  # ids of the newest; who sends a command again does so within moments
@@ -16,27 +16,24 @@ class PatientState:
     Attributes
     ----------
     patient, device : who, and by which device
-    stream_start_ns, window, verdict : the newest verdict's; before the first, -1 and the urgent message's id
-    start_ns, seen_ns : where its window starts and ends
+    verdict : the newest verdict's id; before the first, the urgent message's
+    streams, seen_ns, spent_ns : see ``alerting.patient_time``
     now_ns : up to where time has passed, by verdicts or by silence
     silenced_by, silenced_until_ns : the patient's alarms below high are held until then
     commands : ids of the newest commands
-    recent : by condition without an alarm, the last windows that could tell of it; None where it was absent
     alarms : by condition, those that have started and not ended
     ended : when the last alarm of a condition ended, ns: what was urgent before then is no news
     """
 
     patient: str
     device: str
-    stream_start_ns: int
-    window: int
     verdict: str
-    start_ns: int
     seen_ns: int
+    spent_ns: int
     now_ns: int
+    streams: tuple[Stream, ...] = ()
     silenced_by: str | None = None
     silenced_until_ns: int | None = None
     commands: tuple[str, ...] = ()
-    recent: dict[Condition, tuple[Sight | None, ...]] = field(default_factory=dict)
     alarms: dict[Condition, Alarm] = field(default_factory=dict)
     ended: dict[Condition, int] = field(default_factory=dict)

@@ -7,6 +7,7 @@ import structlog
 
 from alerting.decoding import BadMessageError, decode, refuse_future
 from alerting.metrics import AlertingMetrics
+from alerting.patient_time import TOLERANCE_NS, BrokerTime
 from alerting.policy import Event, Refusal, Silence, policy
 from alerting.progress import PARTITION_KEY, PartitionProgress, dump, restore
 from alerting.rules import AlarmRules
@@ -66,16 +67,20 @@ class AlertingTransform:
     rules : what alarms
     metrics : what to count on
     clock : tells how long nothing has come, and whether a command is from the future
+    tolerance_ns : by how much a device's clock may be ahead of the broker's
     """
 
     input_topic = topics.WINDOWS
     side_topics: tuple[str, ...] = (topics.ALERT_COMMANDS, topics.URGENT)
     progress_topic = topics.ALERTING_PROGRESS
 
-    def __init__(self, rules: AlarmRules, metrics: AlertingMetrics, clock: Clock) -> None:
+    def __init__(
+        self, rules: AlarmRules, metrics: AlertingMetrics, clock: Clock, *, tolerance_ns: int = TOLERANCE_NS
+    ) -> None:
         self._rules = rules
         self._metrics = metrics
         self._clock = clock
+        self._tolerance_ns = tolerance_ns
         self._wards: dict[int, _Ward] = {}
         self._deaf_s = 0.0
         self._turned_s = self._heard_s = self._looked_s = clock.monotonic_s()
@@ -90,7 +95,7 @@ class AlertingTransform:
 
         Raises
         ------
-        BadProgressError : when a progress record is none of this version
+        BadProgressError : when a progress record is neither of this version nor of the one before
         """
         place, patients = restore(progress)
         now_s = self._listened_s()
@@ -208,7 +213,8 @@ class AlertingTransform:
         self, ward: _Ward, patient: str, event: Event, message: Received | None, headers: Headers = ()
     ) -> list[Outgoing]:
         before = ward.patients.get(patient)
-        after, actions = policy(before, event, self._rules)
+        broker = None if message is None else BrokerTime(message.timestamp_ms * 1_000_000, self._tolerance_ns)
+        after, actions = policy(before, event, self._rules, broker=broker)
         if after is not before:
             # Passing time alone is known again from the clock.
             if actions or not isinstance(event, Silence):

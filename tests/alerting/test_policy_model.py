@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from alerting.bedside import IN_STEP_NS
+from alerting.patient_time import PatientTime
 from alerting.policy import Event, Refusal, Silence, policy
 from alerting.progress import PARTITION_KEY, PartitionProgress, dump, restore
 from alerting.rules import AlarmRules
@@ -48,6 +49,7 @@ class Alarms(RuleBasedStateMachine):
         self.sent: list[AlertCommand] = []
         self.usable: list[bool] = []  # of the last usable windows, whether abnormal
         self.looks: set[str] = set()  # ids of urgent messages
+        self.forgotten: set[str] = set()  # those from before the patient was forgotten
         self.catching_up = False  # a look came far ahead of the windows: what falls due waits for them
 
     # --- what happens ---
@@ -106,13 +108,16 @@ class Alarms(RuleBasedStateMachine):
         second = (self.window + 1) * 5 + ahead
         told = urgent(second, kind, flags=flags, stream_start_ns=self.stream_start_ns)
         before = self.state
-        if before is None and told.id in self.looks:
+        if before is None:
+            self.forgotten |= self.looks
+        if told.id in self.forgotten:
             return  # a topic that is read exactly once does not bring it again, once the patient is forgotten
         self.looks.add(told.id)
+        at_ns = told.end_ns if before is None else time_of(before).place_urgent(told)
         self.happen(told)
-        self.catching_up |= before is not None and told.end_ns - before.seen_ns > IN_STEP_NS
+        self.catching_up |= before is not None and at_ns - before.seen_ns > IN_STEP_NS
         assert self.state is not None
-        answered = before is not None and told.end_ns <= before.ended.get(kind, told.start_ns)
+        answered = before is not None and kind in before.ended and at_ns <= before.ended[kind]
         assert answered or kind in self.state.alarms, "what kills alarms at once"
         assert self.happen(told) == (), "what comes twice is told once"
 
@@ -257,6 +262,10 @@ class Alarms(RuleBasedStateMachine):
         passed_ns = min(self.state.now_ns, self.state.seen_ns) if self.catching_up else self.state.now_ns
         for alarm in self.state.alarms.values():
             assert alarm.silenced_until_ns is None or alarm.silenced_until_ns > passed_ns
+
+
+def time_of(state: PatientState) -> PatientTime:
+    return PatientTime(streams=state.streams, seen_ns=state.seen_ns, spent_ns=state.spent_ns, broker=None)
 
 
 _PLACE = PartitionProgress(next_offset=0).model_dump_json().encode()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from alerting.patient_time import BrokerTime
 from alerting.policy import Action, Event, Refusal, Silence, policy
 from alerting.rules import AlarmRules, load_rules
 from alerting.state import PatientState
@@ -45,11 +46,11 @@ class Ward:
         self.state: PatientState | None = None
         self.actions: list[Action] = []
 
-    def do(self, *events: Event) -> list[Action]:
+    def do(self, *events: Event, broker: BrokerTime | None = None) -> list[Action]:
         """Work events in; what is to be done now."""
         now: list[Action] = []
         for event in events:
-            self.state, actions = policy(self.state, event, self.rules)
+            self.state, actions = policy(self.state, event, self.rules, broker=broker)
             now += actions
         self.actions += now
         return now
