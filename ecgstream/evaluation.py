@@ -26,7 +26,7 @@ from detector.settings import DetectorSettings
 from ecg.annotations import Annotations, read_annotations
 from ecg.errors import EcgStreamError
 from ecg.records import Record, exact_rate
-from ecg.wfdb_files import load_record
+from ecg.wfdb_files import find_record, load_record
 from ecg.windows import Grid
 from ecgstream.recordings import names_of
 from ecgstream.replaying import replay
@@ -165,7 +165,7 @@ def annotated_records(
     every = selection.lower() == EVERY
     for name in names_of([selection], folder):
         try:
-            annotations[name] = read_annotations(folder / name, extension=annotator)
+            annotations[name] = read_annotations(find_record(name, folder).with_suffix(""), extension=annotator)
             if every:  # many databases hold a few records of another kind: what is named must be there, the rest may
                 load_record(name, folder)
         except EcgStreamError as error:

@@ -20,6 +20,7 @@ from bus.settings import KafkaSettings
 from ecg.annotations import Annotations, read_annotations
 from ecg.errors import EcgStreamError
 from ecg.records import Int16Array, Record
+from ecg.wfdb_files import find_record
 from ecgstream.bench import machine
 from ecgstream.children import Command
 from ecgstream.recordings import load_records
@@ -49,7 +50,8 @@ class LethalPlan:
     ----------
     phases : patients of each kind: so many onsets at random places of the grid of windows
     seed : the same seed, the same onsets
-    records, folder : asystoles are cut into these records, flutter is that of record 207
+    records, folder : asystoles are cut into these records
+    flutter : a record with flutter
     chunk_ms : length of a samples message, ms
     """
 
@@ -57,6 +59,7 @@ class LethalPlan:
     seed: int = 0
     records: Sequence[str]
     folder: Path
+    flutter: str = FLUTTER_RECORD
     chunk_ms: int = 250
 
 
@@ -196,14 +199,11 @@ def asystoles(plan: LethalPlan, draw: np.random.Generator) -> list[Onset]:
 
 
 def flutters(plan: LethalPlan, draw: np.random.Generator) -> list[Onset]:
-    """The annotated onsets of record 207 in turn, each stream begun at a random place before."""
-    (record,) = load_records([FLUTTER_RECORD], plan.folder)
-    begins = [
-        at
-        for at, last in _flutter_begins(read_annotations(plan.folder / FLUTTER_RECORD))
-        if last is None or at - last >= APART_S * record.fs_hz
-    ]
-    ends = [0, *(end for _, end in _spans(read_annotations(plan.folder / FLUTTER_RECORD), "[", "]"))]
+    """The annotated onsets of flutter in turn, each stream begun at a random place before."""
+    (record,) = load_records([plan.flutter], plan.folder)
+    annotations = _annotations(plan.flutter, plan.folder)
+    begins = [at for at, last in _flutter_begins(annotations) if last is None or at - last >= APART_S * record.fs_hz]
+    ends = [0, *(end for _, end in _spans(annotations, "[", "]"))]
     onsets = []
     for number in range(plan.phases):
         at = begins[number % len(begins)]
@@ -214,6 +214,10 @@ def flutters(plan: LethalPlan, draw: np.random.Generator) -> list[Onset]:
         samples = record.samples[at - before : at + round(AFTER_S * record.fs_hz)]
         onsets.append(_onset(f"flutter-{number:03d}", record, samples, before))
     return onsets
+
+
+def _annotations(name: str, folder: Path) -> Annotations:
+    return read_annotations(find_record(name, folder).with_suffix(""))
 
 
 def _onset(name: str, record: Record, samples: Int16Array, index: int) -> Onset:
@@ -237,7 +241,7 @@ def _flutter_begins(annotations: Annotations) -> Iterator[tuple[int, int | None]
 
 def _calm_places(record: Record, folder: Path) -> npt.NDArray[np.int64]:
     """Where the heart may stop: nothing that is to raise a high alarm lies in the signal before."""
-    fs_hz, annotations = record.fs_hz, read_annotations(folder / record.name)
+    fs_hz, annotations = record.fs_hz, _annotations(record.name, folder)
     deadly = _spans(annotations, "[", "]") + [
         (round(run.first_ns * fs_hz / 1e9), round(run.last_ns * fs_hz / 1e9))
         for run in ventricular_runs(annotations, fs_hz, 0)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecg.data import data_directory
+from ecg.excerpts import EXCERPTS, WARD
 from ecg.labels import records_named
 from ecg.records import Record
 from ecg.wfdb_files import TOY_NAME, load_record
@@ -14,6 +15,7 @@ from training.records import TrainingRecords
 DATABASE = "mitdb"
 FAVOURITE = "208"  # many premature ventricular beats from the first minute on
 NOISE_DATABASE = "nstdb"
+WARD_SELECTION = "ward"
 
 
 def records_folder(data: Path | None, process: ProcessSettings) -> Path:
@@ -26,7 +28,8 @@ def names_of(selections: Sequence[str], folder: Path) -> tuple[str, ...]:
 
     Parameters
     ----------
-    selections : each a name, several separated by commas, "ds1", "ds2" or "all"
+    selections : each a name, several separated by commas, "ds1", "ds2", "all", or "ward": the six excerpts that come
+        with the package
     folder : where the records are
 
     Raises
@@ -37,8 +40,13 @@ def names_of(selections: Sequence[str], folder: Path) -> tuple[str, ...]:
         return (FAVOURITE if (folder / f"{FAVOURITE}.hea").is_file() else TOY_NAME,)
     names: list[str] = []
     for selection in selections:
-        names.extend([TOY_NAME] if selection == TOY_NAME else records_named(selection, folder))
+        names.extend(WARD if selection.lower() == WARD_SELECTION else records_named(selection, folder))
     return tuple(dict.fromkeys(names))
+
+
+def what_is_shown(names: Sequence[str]) -> tuple[str, ...]:
+    """A line for each excerpt among the records: its name, and what is to be seen in it."""
+    return tuple(f"  {name:<14} {EXCERPTS[name].shows}" for name in names if name in EXCERPTS)
 
 
 def load_records(names: Sequence[str], folder: Path) -> tuple[Record, ...]:

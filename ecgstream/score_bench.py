@@ -3,10 +3,7 @@
 import time
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
-
-import numpy as np
 
 from alerting.rules import AlarmRules
 from bus.messages import Verdict
@@ -18,7 +15,7 @@ from detector.stream import DueWindow
 from detector.verdicts import make_verdict
 from detector.ward import Ward
 from ecg.records import Record, exact_rate
-from ecg.wfdb_files import TOY_NAME, find_record, load_record, toy_record
+from ecg.wfdb_files import find_record, load_record
 from ecg.windows import Grid
 from ecgstream.bench import machine
 from ecgstream.evaluation import compare
@@ -42,15 +39,14 @@ def bench_score(name: str, folder: Path, settings: DetectorSettings, rules: Alar
     EcgStreamError : when the record cannot be read, or the models cannot be used
     """
     scorer = scorer_of(settings)
-    with TemporaryDirectory() as scratch:
-        path, options = _file(name, folder, Path(scratch))
-        result = score_file(path, scorer, rules, **options)  # the first one loads what reads files
-        seconds, processor = [], []
-        for _ in range(ROUNDS):
-            began_s, began_cpu_s = time.perf_counter(), time.process_time()
-            again = score_file(path, scorer, rules, **options)
-            seconds.append(time.perf_counter() - began_s)
-            processor.append(time.process_time() - began_cpu_s)
+    path = find_record(name, folder)
+    result = score_file(path, scorer, rules)  # the first one loads what reads files
+    seconds, processor = [], []
+    for _ in range(ROUNDS):
+        began_s, began_cpu_s = time.perf_counter(), time.process_time()
+        again = score_file(path, scorer, rules)
+        seconds.append(time.perf_counter() - began_s)
+        processor.append(time.process_time() - began_cpu_s)
     record = load_record(name, folder)
     streamed = compare(
         {name: list(scored(record, scorer, rules, file=name).verdicts)}, {name: stream_verdicts(record, scorer)}
@@ -104,12 +100,3 @@ def stream_verdicts(record: Record, scorer: Scorer) -> list[Verdict]:
             for window, score in zip(windows, scorer.score(windows), strict=True)
         ]
     return verdicts
-
-
-def _file(name: str, folder: Path, scratch: Path) -> tuple[Path, dict[str, Any]]:
-    """The record's file, and what a reader must be told of it."""
-    if name != TOY_NAME:
-        return find_record(name, folder), {}
-    record = toy_record()
-    np.save(scratch / f"{name}.npy", record.samples)
-    return scratch / f"{name}.npy", {"fs_hz": record.fs_hz, "leads": record.leads, "unit": "adc"}

@@ -16,7 +16,7 @@ from ecg.files import read_file
 from ecg.labels import BeatLabels, beat_labels
 from ecg.records import Record
 from ecg.segments import Preprocessing
-from ecg.wfdb_files import load_record
+from ecg.wfdb_files import find_record, load_record
 from reports.aggregate import Aggregate
 from reports.episodes import ReportFinding
 from reports.record import RecordReport, make_report
@@ -64,7 +64,7 @@ def read_recording(
         stem = path.with_suffix("")
     else:
         record = load_record(name, folder)
-        stem = folder / name
+        stem = find_record(name, folder).with_suffix("")
     annotated = stem.with_name(f"{stem.name}.atr").is_file()
     return Recording(record=record, reference=beat_labels(read_annotations(stem)) if annotated else None)
 

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
+from ecg.data import data_directory
+from ecgstream.chromium import program
+
 pytest_plugins = [
     "tests.support.kafka",
     "tests.support.postgres",
@@ -25,3 +28,12 @@ def state_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this machine lacks, before any fixture is made: one place, so that the summary has one line for it."""
+    marker = item.get_closest_marker("data")
+    if marker is not None and not all((data_directory() / name).is_dir() for name in marker.args or ("mitdb",)):
+        pytest.skip("needs whole databases: 'ecgstream data fetch' brings them into the data directory")
+    if item.get_closest_marker("browser") is not None and program() is None:
+        pytest.skip("no Chromium here: scripts/debian.sh brings it on Debian as root, or install it")

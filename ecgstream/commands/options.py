@@ -37,5 +37,5 @@ Speed = Annotated[
 ]
 Record = Annotated[
     list[str] | None,
-    typer.Option(metavar="R", help="A record's name, several separated by commas, ds1, ds2 or all; repeatable."),
+    typer.Option(metavar="R", help="A record's name, several separated by commas, ds1, ds2, all or ward; repeatable."),
 ]

@@ -165,9 +165,9 @@ def replay(
     bootstrap_servers: BootstrapServers = None,
     health_port: HealthPort = None,
 ) -> None:
-    """Replay recordings as live patients into ecg.samples."""
+    """Replay recordings as live patients into ecg.samples; by default the six that come with the package."""
     from bus.settings import KafkaSettings
-    from ecgstream.recordings import load_records, names_of, noise_record, records_folder
+    from ecgstream.recordings import WARD_SELECTION, load_records, names_of, noise_record, records_folder
     from ecgstream.replaying import ProgressView
     from ecgstream.replaying import replay as replay_records
     from ecgstream.running import run
@@ -182,7 +182,7 @@ def replay(
     )
     faults = load(FaultSettings)
     folder = records_folder(data, process)
-    records = load_records(names_of([*(record or []), *(more or [])], folder), folder)
+    records = load_records(names_of([*(record or []), *(more or [])] or [WARD_SELECTION], folder), folder)
     noise = noise_record(faults.noise, process) if faults.noise else None
 
     async def work(service: "Service") -> None:

@@ -54,6 +54,8 @@ def data_check() -> None:
     """Say what is there, and whether it is whole."""
     from ecg.data import check, data_directory
     from ecg.errors import EcgStreamError
+    from ecg.excerpts import EXCERPTS
+    from ecgstream.recordings import what_is_shown
     from ecgstream.settings import ProcessSettings, load
 
     directory = data_directory(load(ProcessSettings).data_dir)
@@ -64,7 +66,9 @@ def data_check() -> None:
         typer.echo(f"  {state.name:<8} {state.records:3d} of {state.expected:3d}  {word:<9}  {state.title}")
         for file in state.damaged:
             typer.echo(f"           damaged: {file}")
-    typer.echo("  208-excerpt: five minutes of record 208 that are always there")
+    typer.echo("  always there, five minutes each:")
+    for line in what_is_shown(tuple(EXCERPTS)):
+        typer.echo(f"  {line}")
     if any(state.damaged for state in states):
         raise EcgStreamError(f"recordings in {directory} are damaged: run 'ecgstream data fetch'")
 

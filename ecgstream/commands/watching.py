@@ -42,12 +42,15 @@ def demo(
     ] = None,
     json: Json = None,
 ) -> None:
-    """Watch a real recording live on a real Kafka: everything in one process tree, until the recording ends."""
+    """Watch real patients live on a real Kafka: everything in one process tree, until the recordings end.
+
+    Without --record: six patients of different kinds, five minutes each, that come with the package.
+    """
     from rich.console import Console
 
     from bus.settings import KafkaSettings
     from ecgstream.local_system import LocalSystem
-    from ecgstream.recordings import names_of, records_folder
+    from ecgstream.recordings import WARD_SELECTION, names_of, records_folder, what_is_shown
     from ecgstream.running import STDOUT, run, write_json
     from ecgstream.settings import ProcessSettings, load
     from ops.logging import configure_logging
@@ -58,7 +61,7 @@ def demo(
     configure_logging(service="demo", level="warning", form=process.log_format)
     replay, faults = load(ReplaySettings, speed=speed, patients=patients), load(FaultSettings)
     folder = records_folder(data, process)
-    names = names_of(record or [], folder)
+    names = names_of(record or [WARD_SELECTION], folder)
     page = free_or(PAGE_PORT)
     system = LocalSystem(
         ("detect",),
@@ -89,6 +92,8 @@ def demo(
 
                 if not began:
                     return Ledger()
+                for line in what_is_shown(names):
+                    console.print(line)
                 console.print(f"The page is at http://127.0.0.1:{page}/")
                 console.print(f"Kafka is at {system.kafka.bootstrap_servers}: follow along in another terminal with")
                 address = f"--bootstrap-servers {system.kafka.bootstrap_servers}"

@@ -166,8 +166,6 @@ def test_cheap_map_of_a_window_is_its_own_in_any_batch(beat_map: BeatMap) -> Non
 def test_explanation_is_faithful_on_training_records(explainer: Explainer) -> None:
     """Where a window holds just one abnormal beat, the strongest part lies at it: by chance, in one of eight."""
     folder = data_directory() / "mitdb"
-    if not folder.is_dir():
-        pytest.skip("the MIT-BIH recordings are not in the data directory")
     hits = total = 0
     for name in RECORDS:
         found, of = _hits(explainer, load_record(name, folder), folder / name)

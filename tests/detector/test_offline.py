@@ -6,9 +6,8 @@ import pytest
 from bus.messages import Verdict
 from detector.offline import verdicts_of
 from detector.scorer import Scorer
-from ecg.data import data_directory
 from ecg.records import MISSING, Record
-from ecg.wfdb_files import load_record
+from tests.support.recordings import recording
 
 SAME = 1e-6
 
@@ -44,10 +43,8 @@ def test_premature_ventricular_beats_are_found_abnormal(whole: list[Verdict]) ->
     assert any("ventricular beat" in reason for v in whole for reason in v.reasons)
 
 
-@pytest.mark.data
 def test_two_couplets_of_a_window_are_one_reason(scorer: Scorer) -> None:
-    record = load_record("208", data_directory() / "mitdb")
-    verdicts = verdicts_of(replace(record, samples=record.samples[: 360 * 120]), scorer)
+    verdicts = verdicts_of(recording("208"), scorer)
     assert any([finding.kind for finding in verdict.findings].count("couplet") > 1 for verdict in verdicts)
     assert all(len(verdict.reasons) == len(set(verdict.reasons)) for verdict in verdicts)
 

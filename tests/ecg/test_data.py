@@ -211,7 +211,7 @@ def test_check_says_what_is_there_and_what_is_damaged(site: Site, tmp_path: Path
     assert (mitdb.records, mitdb.expected, mitdb.damaged) == (1, 48, ("100.dat", "101.hea"))
 
 
-@pytest.mark.data
+@pytest.mark.data("mitdb", "nstdb", "ecg5000")
 def test_the_recordings_of_this_machine_are_whole() -> None:
     states = {state.name: state for state in check(data_directory())}
     assert states["mitdb"].complete

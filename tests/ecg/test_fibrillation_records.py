@@ -23,7 +23,7 @@ from ecg.wfdb_files import read_wfdb
 from producer.noise import noise_for
 from tests.ecg.rhythms import S, follow
 
-pytestmark = pytest.mark.data
+pytestmark = pytest.mark.data("mitdb", "nstdb")
 MITDB, NSTDB = data_directory() / "mitdb", data_directory() / "nstdb"
 FS_HZ = 100
 FLUTTER = "207"

@@ -9,7 +9,7 @@ import wfdb
 from ecg.data import data_directory
 from ecg.errors import EcgStreamError
 from ecg.records import MISSING, to_millivolts
-from ecg.wfdb_files import TOY_NAME, find_record, list_records, load_record, read_wfdb, toy_record
+from ecg.wfdb_files import TOY_NAME, find_record, list_records, load_record, read_wfdb
 
 MITDB = data_directory() / "mitdb"
 
@@ -162,12 +162,6 @@ def test_the_recording_that_is_always_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.data
-def test_the_excerpt_is_record_208() -> None:
-    whole = load_record("208", MITDB)
-    np.testing.assert_array_equal(toy_record().samples[:, 0], whole.samples[422_820:530_820, 0] - whole.baseline[0])
-
-
-@pytest.mark.data
 def test_every_record_of_the_database_reads_with_its_leads() -> None:
     with (MITDB / "mitdb_summary.csv").open(encoding="utf-8") as file:
         rows = {row["record"]: row["leads"] for row in csv.DictReader(file)}
@@ -177,7 +171,7 @@ def test_every_record_of_the_database_reads_with_its_leads() -> None:
         assert ("+".join(record.leads), record.samples.shape, record.fs_hz) == (leads, (650_000, 2), 360.0)
 
 
-@pytest.mark.data
+@pytest.mark.data("nstdb")
 def test_noise_records_have_the_default_gain() -> None:
     for name in ("bw", "em", "ma"):
         assert load_record(name, data_directory() / "nstdb").gain == (200.0, 200.0)

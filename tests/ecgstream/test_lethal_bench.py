@@ -3,20 +3,19 @@
 import numpy as np
 import pytest
 
-from ecg.data import data_directory
 from ecg.quality import flat_share
 from ecgstream.lethal_bench import AFTER_S, BEFORE_S, Heard, LethalPlan, asystoles, figures, flutters
 from producer.service import Replay
+from tests.support.recordings import RECORDS
 
 S = 1_000_000_000
 
 
 @pytest.fixture
 def plan() -> LethalPlan:
-    return LethalPlan(phases=6, records=("101", "205"), folder=data_directory() / "mitdb")
+    return LethalPlan(phases=6, records=("101", "205"), folder=RECORDS, flutter="207-excerpt")
 
 
-@pytest.mark.data
 def test_a_heart_stops_at_random_and_leaves_noise_behind(plan: LethalPlan) -> None:
     onsets = asystoles(plan, np.random.default_rng(1))
     again = asystoles(plan, np.random.default_rng(1))
@@ -31,7 +30,6 @@ def test_a_heart_stops_at_random_and_leaves_noise_behind(plan: LethalPlan) -> No
         assert flat_share(silence.T.copy(), record.fs_hz).max() == 0, "a lead that is off would be another thing"
 
 
-@pytest.mark.data
 def test_flutter_begins_where_it_is_annotated(plan: LethalPlan) -> None:
     onsets = flutters(plan, np.random.default_rng(1))
     assert len({onset.index for onset in onsets}) == 6
@@ -40,7 +38,6 @@ def test_flutter_begins_where_it_is_annotated(plan: LethalPlan) -> None:
         assert onset.index >= 6 * 360
 
 
-@pytest.mark.data
 def test_alarms_are_timed_from_their_onsets(plan: LethalPlan) -> None:
     onsets = asystoles(plan, np.random.default_rng(1))
     heard = Heard()

@@ -31,7 +31,7 @@ def scores(test_beats: TestBeats) -> BeatScores:
     return SingleBeatScorer(DIRECTORY).score(test_beats.beats)
 
 
-@pytest.mark.data
+@pytest.mark.data("ecg5000")
 def test_the_figures_are_those_of_the_manifest(test_beats: TestBeats, scores: BeatScores) -> None:
     figures: dict[str, Any] = SingleBeatScorer(DIRECTORY).manifest.figures
     labels = test_beats.abnormal
@@ -47,7 +47,7 @@ def test_the_figures_are_those_of_the_manifest(test_beats: TestBeats, scores: Be
     )
 
 
-@pytest.mark.data
+@pytest.mark.data("ecg5000")
 def test_normal_and_abnormal_are_told_apart(test_beats: TestBeats, scores: BeatScores) -> None:
     labels = test_beats.abnormal
     assert np.mean((scores.cnn >= 0.5) == labels) >= 0.985

@@ -45,7 +45,7 @@ def test_silence_on_either_side_is_refused() -> None:
         noise_for(flat, hiss(), 6.0)
 
 
-@pytest.mark.data
+@pytest.mark.data("mitdb", "nstdb")
 def test_record_118_with_em_at_0_db_is_what_the_noise_stress_test_publishes() -> None:
     folder = data_directory()
     clean, published = read_wfdb(folder / "mitdb" / "118"), read_wfdb(folder / "nstdb" / "118e00")

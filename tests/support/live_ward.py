@@ -7,46 +7,46 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import pytest_asyncio
 import wfdb
 
 from bus.clients import create_topics
 from bus.settings import KafkaSettings
-from ecg.data import data_directory
-from ecg.wfdb_files import load_record
 from ecgstream.children import Command
 from ops.ports import free_ports
+from tests.support.recordings import recording
 
 LENGTH_S = 900.0  # longer than all tests that look at it take together, on the slowest machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stay:
-    """A patient of the ward: a piece of a recording of DS1.
+    """A patient of the ward: an excerpt of a recording, over and over.
 
     Attributes
     ----------
     record : the recording, and the patient's id
-    from_s : where the piece begins, so that what is to be seen comes soon, s
+    excerpt : of it, so that what is to be seen comes soon
     shows : what that is
     """
 
     record: str
-    from_s: float
+    excerpt: str
     shows: str
 
 
 STAYS = (
-    Stay(record="207", from_s=25.0, shows="ventricular flutter after 15 s: a high alarm that is latched"),
-    Stay(record="205", from_s=288.0, shows="ventricular tachycardia after 11 s"),
-    Stay(record="223", from_s=566.0, shows="ventricular tachycardia after 12 s"),
-    Stay(record="203", from_s=0.0, shows="tachycardia, atrial fibrillation, couplets: medium and low alarms"),
-    Stay(record="119", from_s=15.0, shows="ventricular bigeminy"),
-    Stay(record="106", from_s=85.0, shows="couplets"),
-    Stay(record="201", from_s=20.0, shows="atrial fibrillation"),
-    Stay(record="101", from_s=60.0, shows="sinus rhythm"),
-    Stay(record="115", from_s=60.0, shows="sinus rhythm"),
+    Stay(record="207", excerpt="207-excerpt", shows="ventricular flutter after 15 s: a high alarm that is latched"),
+    Stay(record="205", excerpt="205", shows="ventricular tachycardia after 11 s"),
+    Stay(record="223", excerpt="223", shows="ventricular tachycardia after 12 s"),
+    Stay(record="203", excerpt="203", shows="tachycardia, atrial fibrillation, couplets: medium and low alarms"),
+    Stay(record="119", excerpt="119-excerpt", shows="ventricular trigeminy"),
+    Stay(record="106", excerpt="106", shows="couplets"),
+    Stay(record="201", excerpt="201-excerpt", shows="atrial fibrillation"),
+    Stay(record="101", excerpt="101", shows="sinus rhythm"),
+    Stay(record="115", excerpt="115", shows="sinus rhythm"),
 )
 
 
@@ -100,23 +100,22 @@ async def live_ward(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Asy
 
 
 def lay_out(stays: Sequence[Stay], folder: Path, *, seconds: float) -> None:
-    """Write pieces of recordings as records of their own.
+    """Write the patients' recordings as records of their own.
 
     Parameters
     ----------
     stays : which
     folder : where to
-    seconds : how long each is
+    seconds : how long each is; what is shorter begins anew
     """
     for stay in stays:
-        record = load_record(stay.record, data_directory() / "mitdb")
-        first = round(stay.from_s * record.fs_hz)
+        record = recording(stay.excerpt)
         wfdb.wrsamp(
             stay.record,
             fs=record.fs_hz,
             units=["mV"] * len(record.leads),
             sig_name=list(record.leads),
-            d_signal=record.samples[first : first + round(seconds * record.fs_hz)],
+            d_signal=np.resize(record.samples, (round(seconds * record.fs_hz), len(record.leads))),
             fmt=["16"] * len(record.leads),
             adc_gain=list(record.gain),
             baseline=list(record.baseline),

@@ -1,10 +1,10 @@
-"""Recordings that are there to be tried: an excerpt that comes along, and what the data directory holds."""
+"""Recordings that are there to be tried: excerpts that come along, and what the data directory holds."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from ecg.excerpts import EXCERPTS
 from ecg.labels import DS2
-from ecg.wfdb_files import TOY_NAME
 from web.scoring.answers import Sample, Samples
 
 BEATS = "ecg5000"
@@ -34,23 +34,29 @@ class SampleShelf:
         return self.data / BEATS / _BEATS_FILE
 
     def names(self) -> tuple[str, ...]:
-        """The records that are there: half hours on which no network was trained, and the excerpt."""
-        held = (
+        """The records that are there: the excerpts, and half hours on which no network was trained."""
+        return (*EXCERPTS, *self._held())
+
+    def _held(self) -> tuple[str, ...]:
+        return tuple(
             name for name in DS2 if all((self.records / f"{name}{suffix}").is_file() for suffix in (".hea", ".dat"))
         )
-        return (TOY_NAME, *held)
 
     def told(self) -> Samples:
         """All that is there, and how to get what is not."""
-        records = [Sample(name=name, label=name, kind="record") for name in self.names()]
+        records = [Sample(name=name, label=_label(name), kind="record") for name in self.names()]
         beats = [Sample(name=BEATS, label="20 beats of ECG5000", kind="beats")] if self.beats.is_file() else []
         lacking = [
             words
             for words, there in (
-                ("the test records of MIT-BIH", len(records) > 1),
+                ("the test records of MIT-BIH", bool(self._held())),
                 ("the beats of ECG5000", bool(beats)),
             )
             if not there
         ]
         missing = f"{' and '.join(lacking)} are not here: run 'ecgstream data fetch'" if lacking else None
         return Samples(samples=[*records, *beats], missing=missing)
+
+
+def _label(name: str) -> str:
+    return f"{name}: {EXCERPTS[name].shows}" if name in EXCERPTS else name

@@ -16,7 +16,6 @@ from web.safety.tokens import TokenEntry, hash_of, new_token
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.broker,
-    pytest.mark.data,
     pytest.mark.asyncio(loop_scope="session"),
 ]
 

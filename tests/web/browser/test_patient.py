@@ -11,7 +11,6 @@ from tests.support.live_ward import LiveWard
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.broker,
-    pytest.mark.data,
     pytest.mark.asyncio(loop_scope="session"),
 ]
 

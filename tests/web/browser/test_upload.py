@@ -15,11 +15,10 @@ from tests.support.live_ward import LiveWard, Stay, lay_out
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.broker,
-    pytest.mark.data,
     pytest.mark.asyncio(loop_scope="session"),
 ]
 
-RECORDING = Stay(record="208", from_s=0.0, shows="ventricular and fusion beats")
+RECORDING = Stay(record="208", excerpt="208", shows="ventricular and fusion beats")
 
 
 @pytest.fixture(scope="session")

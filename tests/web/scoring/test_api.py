@@ -14,6 +14,7 @@ import pytest
 from alerting.rules import load_rules
 from detector.scorer import Scorer
 from ecg.errors import EcgStreamError
+from ecg.excerpts import EXCERPTS
 from ecg.files import read_file
 from ecg.wfdb_files import TOY_NAME, toy_record
 from models import SHIPPED
@@ -303,7 +304,8 @@ async def test_what_is_no_beat_is_refused(served: Served, name: str, content: by
 
 async def test_samples_to_try(served: Served) -> None:
     told = (await served.client.get("/api/v1/samples")).json()
-    assert told["samples"] == [{"name": TOY_NAME, "label": TOY_NAME, "kind": "record"}]
+    assert [sample["name"] for sample in told["samples"]] == list(EXCERPTS)
+    assert told["samples"][1] == {"name": "119-excerpt", "label": "119-excerpt: ventricular beats", "kind": "record"}
     assert told["missing"].endswith("run 'ecgstream data fetch'")
     answer = await served.client.post(f"/api/v1/samples/{TOY_NAME}/score", params={"start_s": 60, "seconds": 20})
     (result,) = ScoreAnswer.model_validate_json(answer.content).model_dump()["results"]
