@@ -3,7 +3,7 @@
 from bus.connection import BrokerError, connection_arguments
 from bus.publisher import KafkaPublisher
 from bus.reader import KafkaReader, SinceMs, Start
-from bus.topic_admin import create_topics
+from bus.topic_admin import await_topics, create_topics
 
 __all__ = [
     "BrokerError",
@@ -11,6 +11,7 @@ __all__ = [
     "KafkaReader",
     "SinceMs",
     "Start",
+    "await_topics",
     "connection_arguments",
     "create_topics",
 ]

@@ -9,7 +9,7 @@ Headers = Sequence[tuple[str, bytes]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A message as it came from a topic. ``timestamp_ms`` is when its producer handed it over, ms UTC."""
+    """A message as it came from a topic. ``timestamp_ms`` is when the broker took it in, ms UTC."""
 
     topic: str
     partition: int

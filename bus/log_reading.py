@@ -118,7 +118,7 @@ class LogReaders(Generic[T]):
         partitions = consumer.partitions_for_topic(self._topic)
         if not partitions:
             raise BrokerError(
-                f"no topic {self._topic}: start a service, which creates it, or see ECGSTREAM_TOPIC_PREFIX"
+                f"no topic {self._topic}: make it with 'ecgstream topics create', or see ECGSTREAM_TOPIC_PREFIX"
             )
         place = TopicPartition(self._topic, partition_of(key, len(partitions)))
         consumer.assign([place])

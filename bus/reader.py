@@ -146,7 +146,7 @@ class KafkaReader:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._settings.connect_timeout_s
         while True:
-            # Services start in any order: the one that creates the topics may come a moment later.
+            # What makes the topics may come a moment later.
             await consumer._client.force_metadata_update()  # noqa: SLF001  # aiokafka offers no public way
             known = await consumer.topics()
             missing = [topic for topic in self._topics if topic not in known]
@@ -155,7 +155,7 @@ class KafkaReader:
             if loop.time() >= deadline:
                 raise BrokerError(
                     f"no topic {', '.join(missing)} at {self._settings.bootstrap_servers}: "
-                    "start a service, which creates them, or see ECGSTREAM_TOPIC_PREFIX"
+                    "make them with 'ecgstream topics create', or see ECGSTREAM_TOPIC_PREFIX"
                 )
             await asyncio.sleep(RETRY_S)
         return [

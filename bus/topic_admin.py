@@ -1,13 +1,14 @@
 """Topics on the cluster: making them, and how they stand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 
 from bus.connection import (
     RETRY_S,
@@ -19,6 +20,7 @@ from bus.connection import (
     stopped,
 )
 from bus.settings import KafkaSettings
+from bus.topic_settings import Difference, align, differences
 from bus.topics import TOPICS, Topic
 
 
@@ -53,26 +55,15 @@ class TopicState:
 
 
 async def create_topics(settings: KafkaSettings) -> None:
-    """Make every topic that does not exist yet, and wait until all can be used.
+    """Make every topic that is missing, bring the settings of the others in line, and wait until all can be used.
 
     Raises
     ------
     BrokerError : when Kafka cannot be reached, refuses, or a topic exists with another partition count
     """
-    async with _admin(settings) as admin:
+    async with admin_of(settings) as admin:
         existing = await _partition_counts(admin)
-        wrong = {
-            name: existing[name]
-            for topic in TOPICS
-            if existing.get(name := settings.topic(topic.name), settings.partitions) != settings.partitions
-        }
-        if wrong:
-            found = ", ".join(f"{name} has {count}" for name, count in sorted(wrong.items()))
-            raise BrokerError(
-                f"ECGSTREAM_PARTITIONS={settings.partitions}, but {found} partitions: all topics need the same count "
-                "so that a patient stays in one partition: set ECGSTREAM_PARTITIONS to it, or name a fresh "
-                "ECGSTREAM_TOPIC_PREFIX"
-            )
+        _refuse_other_counts(settings, existing, [topic.name for topic in TOPICS])
         missing = [_new_topic(topic, settings) for topic in TOPICS if settings.topic(topic.name) not in existing]
         if missing:
             for name, code, *message in (await admin.create_topics(missing)).topic_errors:
@@ -82,7 +73,54 @@ async def create_topics(settings: KafkaSettings) -> None:
                     raise BrokerError(
                         f"Kafka does not make the topic {name}: {(message or [None])[0] or error.__name__}"
                     )
-        await _visible(admin, settings)
+        await visible(admin, settings, [topic.name for topic in TOPICS])
+        there = [topic for topic in TOPICS if settings.topic(topic.name) in existing]
+        if there:
+            await align(admin, settings, there)
+
+
+async def await_topics(settings: KafkaSettings, names: Sequence[str]) -> None:
+    """Wait until the topics that a service uses are there; making them is left to ``ecgstream topics create``.
+
+    Needs no more than Kafka's DESCRIBE on these topics.
+
+    Parameters
+    ----------
+    settings : how to reach Kafka, and for how long to wait
+    names : as ``bus.topics`` names them
+
+    Raises
+    ------
+    BrokerError : when they are not there in time, may not be seen, or have another partition count
+    """
+    async with admin_of(settings) as admin:
+        await visible(admin, settings, names)
+
+
+async def topic_differences(settings: KafkaSettings) -> list[Difference]:
+    """What of any topic is not as these settings want it.
+
+    Raises
+    ------
+    BrokerError : when Kafka cannot be reached, or refuses
+    """
+    async with admin_of(settings) as admin:
+        return await differences(admin, settings)
+
+
+def _refuse_other_counts(settings: KafkaSettings, counts: Mapping[str, int], names: Iterable[str]) -> None:
+    wrong = {
+        name: counts[name]
+        for topic in names
+        if counts.get(name := settings.topic(topic), settings.partitions) != settings.partitions
+    }
+    if wrong:
+        found = ", ".join(f"{name} has {count}" for name, count in sorted(wrong.items()))
+        raise BrokerError(
+            f"ECGSTREAM_PARTITIONS={settings.partitions}, but {found} partitions: all topics need the same count "
+            "so that a patient stays in one partition: set ECGSTREAM_PARTITIONS to it, grow the topics with "
+            "'ecgstream topics grow --partitions N', or name a fresh ECGSTREAM_TOPIC_PREFIX"
+        )
 
 
 async def topic_states(settings: KafkaSettings, names: Iterable[str]) -> dict[str, TopicState]:
@@ -92,7 +130,7 @@ async def topic_states(settings: KafkaSettings, names: Iterable[str]) -> dict[st
     ------
     BrokerError : when Kafka cannot be reached
     """
-    async with _admin(settings) as admin:
+    async with admin_of(settings) as admin:
         counts = await _partition_counts(admin)
     arguments = connection_arguments(settings)
     consumer = await connected(
@@ -126,7 +164,7 @@ async def list_topics(settings: KafkaSettings) -> dict[str, int]:
     ------
     BrokerError : when Kafka cannot be reached
     """
-    async with _admin(settings) as admin:
+    async with admin_of(settings) as admin:
         return await _partition_counts(admin)
 
 
@@ -137,13 +175,14 @@ async def cluster_id(settings: KafkaSettings) -> str:
     ------
     BrokerError : when Kafka cannot be reached
     """
-    async with _admin(settings) as admin:
+    async with admin_of(settings) as admin:
         found: str = (await admin.describe_cluster())["cluster_id"]
         return found
 
 
 @asynccontextmanager
-async def _admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin_of(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A connected admin client; what Kafka refuses it is a ``BrokerError``."""
     arguments = connection_arguments(settings)
     admin = await connected(settings, lambda: AIOKafkaAdminClient(**arguments))
     try:
@@ -156,36 +195,55 @@ async def _admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 def _new_topic(topic: Topic, settings: KafkaSettings) -> NewTopic:
-    configs: dict[str, str] = {"cleanup.policy": topic.cleanup}
-    if topic.retention_ms is not None:
-        configs["retention.ms"] = str(topic.retention_ms)
-    if topic.whole_ms:
-        configs["min.compaction.lag.ms"] = str(topic.whole_ms)
-    return NewTopic(settings.topic(topic.name), settings.partitions, settings.replication, topic_configs=configs)
+    return NewTopic(
+        settings.topic(topic.name),
+        settings.partitions,
+        settings.replication,
+        topic_configs=topic.configuration(settings.replication),
+    )
 
 
 async def _partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
     return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
 
 
-async def _visible(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> None:
-    """Wait until every topic has all its partitions, each with a leader."""
-    names = [settings.topic(topic.name) for topic in TOPICS]
+async def visible(admin: AIOKafkaAdminClient, settings: KafkaSettings, names: Sequence[str]) -> None:
+    """Wait until topics of ``bus.topics`` have all their partitions, each with a leader.
+
+    Raises
+    ------
+    BrokerError : when they do not in time, may not be seen, or have more partitions
+    """
+    wanted = [settings.topic(name) for name in names]
+    described: dict[str, Any] = {}
     try:
         async with asyncio.timeout(settings.connect_timeout_s):
             while True:
-                ready = {
-                    topic["topic"]
-                    for topic in await admin.describe_topics(names)
-                    if not topic["error_code"]
-                    and len(topic["partitions"]) == settings.partitions
-                    and all(partition["leader"] >= 0 for partition in topic["partitions"])
-                }
-                if ready.issuperset(names):
+                described = {topic["topic"]: topic for topic in await admin.describe_topics(wanted)}
+                hidden = [
+                    name for name in wanted if described[name]["error_code"] == TopicAuthorizationFailedError.errno
+                ]
+                if hidden:
+                    raise BrokerError(f"this user may not see {', '.join(hidden)}: let it Describe (and use) them")
+                counts = {name: len(found["partitions"]) for name, found in described.items() if _usable(found)}
+                if len(counts) == len(wanted):
+                    _refuse_other_counts(settings, counts, names)
                     return
                 await asyncio.sleep(RETRY_S)
     except TimeoutError as error:
+        missing = [name for name in wanted if name not in described or not described[name]["partitions"]]
+        if missing or not described:
+            raise BrokerError(
+                f"no topic {', '.join(missing)} at {settings.bootstrap_servers} within "
+                f"{settings.connect_timeout_s:g} s: make them with 'ecgstream topics create', or see "
+                "ECGSTREAM_TOPIC_PREFIX"
+            ) from error
         raise BrokerError(
-            f"the topics {', '.join(sorted(set(names) - ready))} have no leader after "
+            f"the topics {', '.join(name for name in wanted if not _usable(described[name]))} have no leader after "
             f"{settings.connect_timeout_s:g} s: see whether all brokers run"
         ) from error
+
+
+def _usable(described: Mapping[str, Any]) -> bool:
+    partitions = described["partitions"]
+    return not described["error_code"] and bool(partitions) and all(each["leader"] >= 0 for each in partitions)

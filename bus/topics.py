@@ -1,5 +1,6 @@
 """The topics: their names, and how each is kept."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +37,25 @@ class Topic:
     whole_ms: int = 0
     holds: str
 
+    def configuration(self, replication: int) -> dict[str, str]:
+        """The topic's settings as Kafka names them.
+
+        Parameters
+        ----------
+        replication : replicas of each partition; of three or more, all but one must have what is acknowledged
+        """
+        found = {
+            "cleanup.policy": self.cleanup,
+            # The broker's clock, which no sender can forge; the recording's time stands in the messages.
+            "message.timestamp.type": "LogAppendTime",
+            "min.insync.replicas": str(max(1, replication - 1)),
+        }
+        if self.retention_ms is not None:
+            found["retention.ms"] = str(self.retention_ms)
+        if self.whole_ms:
+            found["min.compaction.lag.ms"] = str(self.whole_ms)
+        return found
+
 
 # All have the same partition count: a patient's samples, verdicts, progress and alerts share a partition number.
 TOPICS = (
@@ -50,3 +70,11 @@ TOPICS = (
     Topic(name=DETECTOR_PROGRESS, cleanup="compact", holds="where the detector stands with each patient"),
     Topic(name=ALERTING_PROGRESS, cleanup="compact", holds="what alerting remembers of each patient"),
 )
+
+# What each service reads or writes: it needs these, and rights on no others.
+USED_BY: Mapping[str, tuple[str, ...]] = {
+    "producer": (SAMPLES,),
+    "detector": (SAMPLES, WINDOWS, ANOMALIES, URGENT, DEAD_LETTERS, DETECTOR_PROGRESS),
+    "alerting": (SAMPLES, WINDOWS, URGENT, ALERT_COMMANDS, ALERTS, DEAD_LETTERS, ALERTING_PROGRESS),
+    "web": (SAMPLES, WINDOWS, ALERTS, ALERT_COMMANDS, DEAD_LETTERS),
+}

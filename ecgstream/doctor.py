@@ -182,36 +182,31 @@ async def _alarm_channels(settings: AlertingSettings) -> Finding:
 
 
 async def _kafka(settings: KafkaSettings) -> list[Finding]:
-    from bus.topic_admin import list_topics
+    from bus.topic_admin import cluster_id, topic_differences
     from bus.topics import TOPICS
 
     quick = settings.model_copy(update={"connect_timeout_s": min(settings.connect_timeout_s, CONNECT_S)})
-    counts: dict[str, int] = {}
 
     async def broker() -> Finding:
-        counts.update(await list_topics(quick))
+        await cluster_id(quick)
         return Finding(check="broker", ok=True, found=f"Kafka answers at {settings.bootstrap_servers}")
 
     findings = [await _tried("broker", broker)]
     if not findings[0].ok:
         return findings
-    names = [settings.topic(topic.name) for topic in TOPICS]
-    missing = [name for name in names if name not in counts]
-    wrong = [f"{name} has {counts[name]}" for name in names if counts.get(name, 0) not in {0, settings.partitions}]
-    if missing:
-        topics = Finding(
-            check="topics", ok=False, found=f"missing: {', '.join(missing)}", remedy="ecgstream topics create"
-        )
-    elif wrong:
-        topics = Finding(
-            check="topics",
-            ok=False,
-            found=f"ECGSTREAM_PARTITIONS={settings.partitions}, but {', '.join(wrong)}",
-            remedy="set ECGSTREAM_PARTITIONS to what is there, or name a fresh ECGSTREAM_TOPIC_PREFIX",
-        )
-    else:
-        topics = Finding(check="topics", ok=True, found=f"{len(names)} topics of {settings.partitions} partitions each")
-    return [*findings, topics]
+
+    async def topics() -> Finding:
+        different = await topic_differences(quick)
+        if different:
+            return Finding(
+                check="topics",
+                ok=False,
+                found="; ".join(map(str, different)),
+                remedy="; ".join(dict.fromkeys(each.remedy for each in different)),
+            )
+        return Finding(check="topics", ok=True, found=f"{len(TOPICS)} topics of {settings.partitions} partitions each")
+
+    return [*findings, await _tried("topics", topics)]
 
 
 def as_json(findings: list[Finding]) -> dict[str, object]:

@@ -8,9 +8,10 @@ from typing import Protocol
 import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from bus.clients import create_topics
+from bus.clients import await_topics
 from bus.sample_schemas import WRITER_SCHEMAS
 from bus.settings import KafkaSettings
+from bus.topics import USED_BY
 from ecgstream.running import unless
 from ecgstream.settings import ProcessSettings
 from ops.health import HealthServer
@@ -60,8 +61,8 @@ async def serve(
 
     Parameters
     ----------
-    name : stands in every line of the log
-    kafka : where the topics are; those that are missing are made
+    name : stands in every line of the log, and says which topics it uses
+    kafka : where the topics are; those that are missing are waited for
     process : logs, health endpoint
     work : the service; it returns when it is done, or soon after its ``stop`` is set
 
@@ -83,7 +84,7 @@ async def serve(
             unready_limit_s=process.unready_limit_s,
         ) as health:
             log.info("health", host=process.health_host, port=health.port)
-            if await unless(stop, create_topics(kafka)):
+            if await unless(stop, await_topics(kafka, USED_BY[name])):
                 await work(service)
 
 

@@ -119,7 +119,7 @@ class Replay:
         EcgStreamError : when the bus does not take a message
         """
         self._began_s = self._clock.monotonic_s()
-        self._lay_out(self._clock.now_ns() if self._settings.start_ns is None else self._settings.start_ns)
+        self._lay_out(self._start_ns() if self._settings.start_ns is None else self._settings.start_ns)
         until_s = 0.0
         while self._due and not stop.is_set():
             elapsed_s = self._elapsed_s()
@@ -144,6 +144,23 @@ class Replay:
 
     def _elapsed_s(self) -> float:
         return self._clock.monotonic_s() - self._began_s
+
+    def _start_ns(self) -> int:
+        """Time of the first sample, ns UTC: now, or so long ago that a replay above real pace ends now.
+
+        No device's clock runs ahead of the broker's for long, and who claims so is not believed. A stream without an
+        end has no such beginning: it starts now, and above real pace runs ahead.
+        """
+        now_ns, speed = self._clock.now_ns(), self._settings.speed
+        share = 1.0 if speed == "max" else max(0.0, 1 - 1 / speed)  # of the record's time that no time passes for
+        lengths_ns = [
+            end * 1_000_000_000 / patient.record.fs_hz + self.begins_after_ns(number)
+            for number, patient in enumerate(self._patients)
+            if (end := patient.end) is not None
+        ]
+        if len(lengths_ns) < len(self._patients):
+            return now_ns
+        return now_ns - round(max(lengths_ns) * share)
 
     def _lay_out(self, start_ns: int) -> None:
         noises: Mapping[str, Float32Array] = {}

@@ -20,8 +20,8 @@ class ReplaySettings(BaseSettings):
     loop : go on from each record's start at its end, for ever
     patients : how many patients the records are dealt out to; by default one a record
     duration_s : seconds of record time after which every stream ends
-    start_ns : time of the first patient's first sample, ns UTC; by default the wall time at the start. Others begin
-        within the five seconds after it
+    start_ns : time of the first patient's first sample, ns UTC. By default the wall time at the start; above real pace
+        so long before it that the last sample is of the moment in which it is sent. Others begin within five seconds
     """
 
     model_config = SettingsConfigDict(env_prefix="ECGSTREAM_REPLAY_", env_file=".env", extra="ignore", frozen=True)

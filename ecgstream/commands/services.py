@@ -20,14 +20,18 @@ def broker(
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes a free port.")] = 9092,
 ) -> None:
-    """Run a real local Kafka in the foreground; prints its bootstrap address."""
+    """Run a real local Kafka with all topics in the foreground; prints its bootstrap address."""
+    from structlog import get_logger
+
     from bus.broker import LocalBroker
+    from bus.clients import BrokerError, create_topics
+    from bus.settings import KafkaSettings
     from ecgstream.running import run
     from ecgstream.settings import ProcessSettings, load
     from ops.logging import configure_logging
     from ops.signals import stop_on_signals
 
-    process = load(ProcessSettings)
+    process, kafka = load(ProcessSettings), load(KafkaSettings)
     configure_logging(service="broker", level=process.log_level, form=process.log_format)
 
     async def serve() -> None:
@@ -35,6 +39,11 @@ def broker(
 
         with stop_on_signals() as stop:
             async with LocalBroker(data_dir=data, port=port or None) as local:
+                here = {"bootstrap_servers": local.bootstrap, "replication": 1, "security_protocol": "PLAINTEXT"}
+                try:
+                    await create_topics(kafka.model_copy(update=here))
+                except BrokerError as error:  # what it kept from before does not fit: it still serves that
+                    get_logger(__name__).warning("topics", error=str(error))
                 typer.echo(local.bootstrap)
                 asked = asyncio.ensure_future(stop.wait())
                 ended = asyncio.ensure_future(local.wait())
@@ -59,7 +68,7 @@ def topics_create(
     partitions: Annotated[int | None, typer.Option(help="Partitions of every topic.")] = None,
     replication: Annotated[int | None, typer.Option(help="Replicas of every topic.")] = None,
 ) -> None:
-    """Make every topic that does not exist yet."""
+    """Make every topic that is missing, and bring the settings of the others in line."""
     from bus.clients import create_topics
     from bus.settings import KafkaSettings
     from bus.topics import TOPICS
@@ -70,6 +79,30 @@ def topics_create(
     run(create_topics(kafka))
     for topic in TOPICS:
         typer.echo(f"{kafka.topic(topic.name)}: {kafka.partitions} partitions, {topic.holds}")
+
+
+@topics.command("check")
+def topics_check(
+    *,
+    bootstrap_servers: BootstrapServers = None,
+    partitions: Annotated[int | None, typer.Option(help="Partitions of every topic.")] = None,
+    replication: Annotated[int | None, typer.Option(help="Replicas of every topic.")] = None,
+) -> None:
+    """Say what of the topics is not as it should be; exit 1 when anything is."""
+    from bus.settings import KafkaSettings
+    from bus.topic_admin import topic_differences
+    from bus.topics import TOPICS
+    from ecg.errors import EcgStreamError
+    from ecgstream.running import run
+    from ecgstream.settings import load
+
+    kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers, partitions=partitions, replication=replication)
+    found = run(topic_differences(kafka))
+    for difference in found:
+        typer.echo(f"{difference}: {difference.remedy}")
+    if found:
+        raise EcgStreamError(f"{len(found)} things differ: do what stands behind each")
+    typer.echo(f"{len(TOPICS)} topics of {kafka.partitions} partitions, as they should be")
 
 
 def detect(

@@ -1,15 +1,35 @@
 import asyncio
 import socket
+import time
+from collections.abc import Mapping
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from bus.clients import BrokerError, KafkaPublisher, connection_arguments, create_topics
+from bus.clients import BrokerError, KafkaPublisher, KafkaReader, await_topics, connection_arguments, create_topics
 from bus.interfaces import Outgoing
 from bus.settings import KafkaSettings
-from bus.topic_admin import TopicState, list_topics, topic_states
-from bus.topics import ALERTS, SAMPLES, TOPICS, WINDOWS
+from bus.topic_admin import TopicState, admin_of, list_topics, topic_differences, topic_states
+from bus.topics import ALERTS, SAMPLES, TOPICS, USED_BY, WINDOWS
+from tests.support.waiting import DEADLINE_S
+
+
+async def configured(settings: KafkaSettings, topic: str) -> dict[str, str]:
+    async with admin_of(settings) as admin:
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    ((*_, entries),) = answer.resources
+    return {entry[0]: entry[1] for entry in entries}
+
+
+async def altered(settings: KafkaSettings, topic: str, configs: Mapping[str, str]) -> None:
+    """Give a topic these settings and no others."""
+    async with admin_of(settings) as admin:
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=dict(configs))])
+    async with asyncio.timeout(DEADLINE_S):
+        while True:  # the broker says yes before they hold
+            if (await configured(settings, topic)).items() >= configs.items():
+                return
 
 
 @pytest.mark.broker
@@ -28,21 +48,59 @@ async def test_services_that_start_together_make_the_topics_once(settings: Kafka
 
 @pytest.mark.broker
 async def test_each_topic_is_kept_as_it_says(settings: KafkaSettings) -> None:
-    admin = AIOKafkaAdminClient(**connection_arguments(settings))
-    await admin.start()
+    assert (await configured(settings, settings.topic(ALERTS)))["cleanup.policy"] == "compact"
+    windows = await configured(settings, settings.topic(WINDOWS))
+    assert windows["cleanup.policy"] == "delete"
+    assert windows["retention.ms"] == str(7 * 24 * 3_600_000)
+    assert windows["message.timestamp.type"] == "LogAppendTime"
+    assert [TOPICS[0].configuration(n)["min.insync.replicas"] for n in (1, 2, 3, 5)] == ["1", "1", "2", "4"]
+
+
+@pytest.mark.broker
+async def test_what_differs_is_told_and_brought_in_line(settings: KafkaSettings) -> None:
+    assert await topic_differences(settings) == []
+    samples = settings.topic(SAMPLES)
+    await altered(settings, samples, {"retention.ms": "5", "max.message.bytes": "2000000"})
+    found = {(each.topic, each.what): (each.found, each.wanted) for each in await topic_differences(settings)}
+    assert found[samples, "retention.ms"] == ("5", str(24 * 3_600_000))
+    assert found[samples, "message.timestamp.type"] == ("CreateTime", "LogAppendTime")
+    assert {topic for topic, _ in found} == {samples}
+    await create_topics(settings)
+    assert await topic_differences(settings) == []
+    assert (await configured(settings, samples))["max.message.bytes"] == "2000000"  # an operator's own stays
+    other = settings.model_copy(update={"partitions": 5, "replication": 3})
+    remedies = {each.what: each.remedy for each in await topic_differences(other)}
+    assert remedies["partitions"].startswith("set ECGSTREAM_PARTITIONS=4")
+    assert remedies["replicas"].startswith("set ECGSTREAM_REPLICATION=1")
+    assert remedies["min.insync.replicas"] == "ecgstream topics create"
+
+
+@pytest.mark.broker
+async def test_topics_that_a_service_uses_are_waited_for_and_not_made(settings: KafkaSettings) -> None:
+    absent = settings.model_copy(update={"topic_prefix": settings.topic_prefix + "absent.", "connect_timeout_s": 0.1})
+    with pytest.raises(BrokerError, match=r"no topic .*absent\.ecg\.samples .*'ecgstream topics create'"):
+        await await_topics(absent, [SAMPLES])
+    fresh = absent.model_copy(update={"connect_timeout_s": 60.0})
+    waiting = asyncio.create_task(await_topics(fresh, USED_BY["detector"]))
+    await create_topics(fresh)
+    await waiting
+    with pytest.raises(BrokerError, match=r"ECGSTREAM_PARTITIONS=5, but .*ecgstream topics grow"):
+        await await_topics(fresh.model_copy(update={"partitions": 5}), [SAMPLES])
+
+
+@pytest.mark.broker
+async def test_no_sender_forges_the_time_at_which_a_message_came(settings: KafkaSettings) -> None:
+    topic = settings.topic(SAMPLES)
+    before_ms = time.time_ns() // 1_000_000
+    producer = AIOKafkaProducer(**connection_arguments(settings))
+    await producer.start()
     try:
-        names = [ConfigResource(ConfigResourceType.TOPIC, settings.topic(name)) for name in (WINDOWS, ALERTS)]
-        answers = await admin.describe_configs(names)
+        await producer.send_and_wait(topic, b"from the past", partition=0, timestamp_ms=1)
     finally:
-        await admin.close()
-    found = {
-        resource[3]: {entry[0]: entry[1] for entry in resource[4]}
-        for answer in answers
-        for resource in answer.resources
-    }
-    assert found[settings.topic(ALERTS)]["cleanup.policy"] == "compact"
-    assert found[settings.topic(WINDOWS)]["cleanup.policy"] == "delete"
-    assert found[settings.topic(WINDOWS)]["retention.ms"] == str(7 * 24 * 3_600_000)
+        await producer.stop()
+    async with KafkaReader(settings, [topic], start="beginning") as reader:
+        (message,) = [message async for message in reader.to_end()]
+    assert message.timestamp_ms >= before_ms - 1000
 
 
 @pytest.mark.broker

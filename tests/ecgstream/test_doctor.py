@@ -10,7 +10,7 @@ from alerting.history.database import address
 from alerting.history.store import AlarmStore
 from alerting.settings import AlertingSettings
 from bus.settings import KafkaSettings
-from bus.topics import TOPICS
+from bus.topics import SAMPLES, TOPICS
 from detector.settings import DetectorSettings
 from ecgstream.doctor import Finding, as_json, examine
 from ecgstream.settings import ProcessSettings
@@ -48,8 +48,8 @@ async def test_a_whole_installation(settings: KafkaSettings, tmp_path: Path) -> 
 async def test_other_partitions_than_are_set(settings: KafkaSettings, tmp_path: Path) -> None:
     finding = (await found(tmp_path, kafka=settings.model_copy(update={"partitions": 7})))["topics"]
     assert not finding.ok
-    assert "ECGSTREAM_PARTITIONS=7" in finding.found
-    assert "has 4" in finding.found
+    assert f"{settings.topic(SAMPLES)} has partitions 4, not 7" in finding.found
+    assert "set ECGSTREAM_PARTITIONS=4" in finding.remedy
 
 
 @pytest.mark.broker

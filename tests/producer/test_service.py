@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -85,7 +85,35 @@ async def test_other_paces_change_when_chunks_go_but_not_what_they_say(speed: fl
     await stage.clock.advance(5 / speed + TICK_S)
     await finished(running)
     assert joined(stage.chunks("r")).shape == (3600, 2)
-    assert stage.chunks("r")[-1].start_ns == START_NS + 9_750_000_000
+    first, *_, last = stage.chunks("r")
+    assert last.start_ns == first.start_ns + 9_750_000_000
+    assert first.start_ns == START_NS - (0 if speed < 1 else round(10**10 * (1 - 1 / speed)))
+
+
+@pytest.mark.parametrize("speed", [1.0, 7.0, 100.0, "max"])
+async def test_no_sample_is_sent_before_its_time_and_the_last_one_at_it(speed: float | Literal["max"]) -> None:
+    stage = Stage(deal([record(3600), record(1800, name="short")], 5), speed=speed)
+    running = await stage.start()
+    if speed != "max":
+        await stage.clock.advance(15 + TICK_S)
+    await finished(running)
+    ahead_ms = [
+        chunk.start_ns / 1e6 + len(chunk.samples) / chunk.fs_hz * 1e3 - message.timestamp_ms
+        for message in stage.sent()
+        for chunk in (decode(message.value),)
+    ]
+    assert len(ahead_ms) > 100
+    assert -TICK_S * 1000 - 2 <= max(ahead_ms) < 1
+
+
+async def test_a_stream_without_an_end_begins_now() -> None:
+    stage = Stage(deal([record(3600)], loop=True), speed=100.0)
+    running = await stage.start()
+    await stage.clock.advance(1)
+    stage.stop.set()
+    await stage.clock.advance(LISTEN_S)
+    await finished(running)
+    assert stage.chunks("r")[0].start_ns == START_NS
 
 
 async def test_hours_bring_no_drift() -> None:
