@@ -9,9 +9,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-chromium() {
+browser() {
+  local program
   for program in chromium chromium-browser google-chrome; do
-    ! command -v "$program" >/dev/null || return 0
+    ! type -P "$program" >/dev/null || return 0
   done
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "debian: no Chromium here, and no root or no apt to install it: tests of the page are skipped" >&2
@@ -25,7 +26,7 @@ chromium() {
   "${install[@]}" >/dev/null 2>&1 || { apt-get update -qq && "${install[@]}" >/dev/null; } >&2 ||
     echo "debian: apt does not bring chromium: tests of the page are skipped" >&2
 }
-chromium
+browser
 
 packages=(prometheus kcat librdkafka1 libyajl2)
 programs=(prometheus promtool kcat)
