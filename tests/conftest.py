@@ -37,3 +37,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("needs whole databases: 'ecgstream data fetch' brings them into the data directory")
     if item.get_closest_marker("browser") is not None and program() is None:
         pytest.skip("no Chromium here: scripts/debian.sh brings it on Debian as root, or install it")
+
+
+# What takes longest comes first, so that no worker is left with it alone at the end.
+_LONGEST = ("browser", "tests/deploy/test_services.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares what is dear: a file's tests on one worker, and all that look at the live ward."""
+    for item in items:
+        group = "browser" if item.get_closest_marker("browser") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: _LONGEST.index(name) if (name := _group(item)) in _LONGEST else len(_LONGEST))
+
+
+def _group(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("xdist_group")
+    return str(marker.args[0]) if marker is not None else ""
