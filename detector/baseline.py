@@ -46,6 +46,7 @@ class PersonalBaseline:
     lead : whose QRS it is
     qrs : the usual QRS of normal beats in normalised units, in steps of 1e-4; empty before the first
     qrs_beats : how many beats have shaped it, ``QRS_BEATS`` at most
+    other : the same three of the lead that was judged before: one that is missing for a while is not forgotten
     log_error : mean logarithm of the autoencoder's error over windows held to be normal
     error_windows : over how many, ``ERROR_WINDOWS`` at most
     """
@@ -58,6 +59,7 @@ class PersonalBaseline:
     lead: str | None = None
     qrs: tuple[int, ...] = ()
     qrs_beats: int = 0
+    other: tuple[str | None, tuple[int, ...], int] = (None, (), 0)
     log_error: float = 0.0
     error_windows: int = 0
 
@@ -74,12 +76,17 @@ class PersonalBaseline:
             self.qrs_beats,
             self.log_error,
             self.error_windows,
+            self.other,
         ]
 
     @classmethod
     def load(cls, fields: list[Any]) -> "PersonalBaseline":
         """The baseline that ``dump`` wrote."""
-        last_beat_ns, after_ventricular, rr, usual_rr, regularity, lead, qrs, qrs_beats, log_error, windows = fields
+        last_beat_ns, after_ventricular, rr, usual_rr, regularity, lead, qrs, qrs_beats, log_error, windows = fields[
+            :10
+        ]
+        # Records of earlier versions do not hold the lead before.
+        other_lead, other_qrs, other_beats = fields[10] if len(fields) > 10 else (None, (), 0)
         return cls(
             last_beat_ns=last_beat_ns,
             after_ventricular=after_ventricular,
@@ -91,6 +98,7 @@ class PersonalBaseline:
             qrs_beats=qrs_beats,
             log_error=log_error,
             error_windows=windows,
+            other=(other_lead, tuple(other_qrs), other_beats),
         )
 
     def shifted(self, jump_ns: int) -> "PersonalBaseline":
@@ -99,9 +107,15 @@ class PersonalBaseline:
 
     def usual_qrs(self, lead: str | None) -> Float32Array | None:
         """The usual QRS of a lead in normalised units, (QRS samples,); None while it is not known."""
-        if self.qrs_beats < MIN_QRS_BEATS or lead != self.lead:
-            return None
-        return np.asarray(np.array(self.qrs) * _STEP, np.float32)
+        qrs, beats = self._of(lead)
+        return np.asarray(np.array(qrs) * _STEP, np.float32) if beats >= MIN_QRS_BEATS else None
+
+    def _of(self, lead: str | None) -> tuple[tuple[int, ...], int]:
+        """What is known of the usual QRS of a lead, and by how many beats."""
+        if lead == self.lead:
+            return self.qrs, self.qrs_beats
+        other_lead, qrs, beats = self.other
+        return (qrs, beats) if lead == other_lead else ((), 0)
 
     def unlikeness(
         self, qrs: Float32Array, lead: str | None
@@ -118,9 +132,10 @@ class PersonalBaseline:
         one minus the correlation, and the root mean square difference; (n,) each, those of an ordinary beat while
         nothing is usual
         """
-        if self.qrs_beats < MIN_QRS_BEATS or lead != self.lead:
+        known, beats = self._of(lead)
+        if beats < MIN_QRS_BEATS:
             return np.full(len(qrs), 0.1), np.full(len(qrs), 0.3)
-        usual = np.array(self.qrs) * _STEP
+        usual = np.array(known) * _STEP
         difference = np.sqrt(((qrs - usual) ** 2).mean(axis=1))
         centred, about = qrs - qrs.mean(axis=1, keepdims=True), usual - usual.mean()
         norm = np.sqrt((centred**2).sum(axis=1) * (about**2).sum())
@@ -145,7 +160,9 @@ class PersonalBaseline:
     def with_qrs(self, qrs: Float32Array, lead: str | None) -> "PersonalBaseline":
         """After normal beats (n, QRS samples) of a lead."""
         if lead != self.lead:
-            return replace(self, lead=lead, qrs=(), qrs_beats=0).with_qrs(qrs, lead)
+            known, beats = self._of(lead)
+            before = self.lead, self.qrs, self.qrs_beats
+            return replace(self, lead=lead, qrs=known, qrs_beats=beats, other=before).with_qrs(qrs, lead)
         mean, beats = np.array(self.qrs or (0,) * qrs.shape[1], np.float64), self.qrs_beats
         for one in qrs:
             beats = min(beats + 1, QRS_BEATS)

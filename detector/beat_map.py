@@ -33,11 +33,13 @@ class BeatFinding:
     position : sample in the segment at the models' rate
     shares : probabilities of the classes N, S, V, F by the beat map, their sum 1
     qrs : (QRS samples,) float32, the judged lead around it, normalised
+    whole : whether all of its QRS was received; if not, its shape is no evidence of its class
     """
 
     position: int
     shares: tuple[float, float, float, float]
     qrs: Float32Array
+    whole: bool = True
 
 
 class BeatMapReader:

@@ -11,7 +11,7 @@ from math import exp, log
 import numpy as np
 
 from detector.baseline import USUAL_PREMATURITY, PersonalBaseline
-from detector.beat_map import AamiClass, BeatFinding
+from detector.beat_map import AamiClass
 from detector.manifest import Calibration, PersonalReading
 from detector.scorer import Score
 from ecg.beats import REFRACTORY_S
@@ -55,15 +55,15 @@ class JudgedBeat:
     Attributes
     ----------
     t_ns : its time, ns UTC
-    beat_class : AAMI class
+    beat_class : AAMI class; None where part of its QRS was not received, which is no evidence of any
     confidence : probability of that class
     features : what it was classed by
     ectopic, supraventricular : log odds of being ventricular or fusion, and of being supraventricular
     """
 
     t_ns: int
-    beat_class: AamiClass
-    confidence: float
+    beat_class: AamiClass | None
+    confidence: float | None
     features: BeatFeatures
     ectopic: float
     supraventricular: float
@@ -114,6 +114,7 @@ class _Beat:
     ventricular_odds: float
     unlikeness: float
     difference: float
+    whole: bool  # all of it was received
     ventricular: float  # log odds
     ectopic: float  # log odds of being ventricular or fusion
 
@@ -138,9 +139,9 @@ def settled(times_ns: Sequence[int], *, start_ns: int, end_ns: int, last_ns: int
     return chosen
 
 
-def time_of(finding: BeatFinding, end_ns: int) -> int:
-    """When a beat was, ns UTC, in the segment that ends at ``end_ns``."""
-    return end_ns - round((MODEL_SAMPLES - finding.position) / MODEL_FS_HZ * 1e9)
+def time_of(position: int, end_ns: int) -> int:
+    """When a position at the models' rate was, ns UTC, in the segment that ends at ``end_ns``."""
+    return end_ns - round((MODEL_SAMPLES - position) / MODEL_FS_HZ * 1e9)
 
 
 def judge(
@@ -167,27 +168,30 @@ def judge(
     """
     if score.logit is None or score.log_error is None:
         return baseline, Judgement()
-    times = [time_of(finding, end_ns) for finding in score.beats]
+    times = [time_of(finding.position, end_ns) for finding in score.beats]
+    breaks_ns = [time_of(end, end_ns) for _, end in score.holes]
     beats = _weigh(baseline, score, times, reading)
     new = settled(times, start_ns=start_ns, end_ns=end_ns, last_ns=baseline.last_beat_ns)
-    after, judged = _class_all(baseline, [beats[index] for index in new], reading)
+    after, judged = _class_all(baseline, [beats[index] for index in new], breaks_ns, reading)
     # What has not settled counts for the window, but nothing is learned from it yet.
-    _, unsettled = _class_all(after, [beat for beat in beats if beat.t_ns >= end_ns - SETTLE_NS], reading)
+    _, unsettled = _class_all(after, [beat for beat in beats if beat.t_ns >= end_ns - SETTLE_NS], breaks_ns, reading)
     ordinary = [
         score.beats[index].qrs
         for index, beat in zip(new, judged, strict=True)
-        if beats[index].shares[0] >= SURELY_NORMAL and beat.features.prematurity <= USUAL_PREMATURITY
+        if beats[index].whole
+        and beats[index].shares[0] >= SURELY_NORMAL
+        and beat.features.prematurity <= USUAL_PREMATURITY
     ]
     if ordinary:
         after = after.with_qrs(np.stack(ordinary), score.lead)
     after = after.with_regularity()
-    inside = [beat for beat in (*judged, *unsettled) if beat.t_ns >= start_ns]
+    inside = [beat for beat in (*judged, *unsettled) if beat.t_ns >= start_ns and beat.beat_class is not None]
 
     cnn = calibration.cnn_slope * score.logit + calibration.cnn_bias
     log_error = baseline.error_above_usual(
         score.log_error, prior=calibration.usual_log_error, share=calibration.usual_share
     )
-    if cnn < 0:
+    if cnn < 0 and score.whole:
         after = after.with_error(score.log_error)
     evidence = Evidence(
         cnn=_limited(cnn, LIMIT),
@@ -235,6 +239,7 @@ def _weigh(baseline: PersonalBaseline, score: Score, times_ns: Sequence[int], re
             ventricular_odds=v,
             unlikeness=u,
             difference=d,
+            whole=finding.whole,
             ventricular=ventricular,
             ectopic=ectopic,
         )
@@ -243,13 +248,17 @@ def _weigh(baseline: PersonalBaseline, score: Score, times_ns: Sequence[int], re
 
 
 def _class_all(
-    baseline: PersonalBaseline, beats: Sequence[_Beat], reading: PersonalReading
+    baseline: PersonalBaseline, beats: Sequence[_Beat], breaks_ns: Sequence[int], reading: PersonalReading
 ) -> tuple[PersonalBaseline, tuple[JudgedBeat, ...]]:
-    """Class beats one after the other, each against what was usual before it."""
+    """Class beats one after the other, each against what was usual before it.
+
+    Between two beats with a break between them, where a hole ended, there may have been others: that is no RR interval.
+    """
     judged = []
     for beat in beats:
         last_ns = baseline.last_beat_ns
-        rr_s = None if last_ns is None else (beat.t_ns - last_ns) / 1e9
+        broken = last_ns is None or any(last_ns < break_ns <= beat.t_ns for break_ns in breaks_ns)
+        rr_s = None if broken or last_ns is None else (beat.t_ns - last_ns) / 1e9
         n, s, _, _ = beat.shares
         features = BeatFeatures(
             ventricular_odds=beat.ventricular_odds,
@@ -265,14 +274,15 @@ def _class_all(
         judged.append(
             JudgedBeat(
                 t_ns=beat.t_ns,
-                beat_class=letter,
-                confidence=round(confidence, 4),
+                beat_class=letter if beat.whole else None,
+                confidence=round(confidence, 4) if beat.whole else None,
                 features=features,
                 ectopic=beat.ectopic,
                 supraventricular=-LIMIT if wide else supraventricular,
             )
         )
-        baseline = baseline.with_beat(beat.t_ns, rr_s, ventricular=wide, premature=letter == "S")
+        # The interval behind a beat of which nobody knows what it was tells no more than one behind a ventricular one.
+        baseline = baseline.with_beat(beat.t_ns, rr_s, ventricular=wide or not beat.whole, premature=letter == "S")
     return baseline, tuple(judged)
 
 

@@ -62,7 +62,9 @@ def judge_look(look: DueLook, measured: Measured) -> Urgent | None:
     """
     stream = look.stream
     usual_qrs: Float32Array | None = None
-    if measured.judged is not None:
+    # Which point of a QRS is its peak, and which QRS is usual, is not sure in a stand-in for a lead with holes: whether
+    # its beats are strange is left to the windows.
+    if measured.judged is not None and (measured.judged == 0 or measured.off[0]):
         usual_qrs = stream.baseline.usual_qrs(_lead(look, measured.judged))
     stream.usual_swing, sign = judge(measured, stream.usual_swing, usual_qrs)
     if sign is None or measured.judged is None:

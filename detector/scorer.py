@@ -5,23 +5,24 @@ The stream, files and the evaluation score a window by this code and no other.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from detector.baseline import QRS_AFTER, QRS_BEFORE
 from detector.beat_map import BeatFinding, BeatMapReader
 from detector.manifest import Manifest, ModelError, ModelFile, load_manifest
 from detector.parts import part_evidence
 from detector.settings import DetectorSettings
 from detector.stream import DueWindow
 from ecg.beats import find_beats, heart_rate_bpm
-from ecg.fibrillation import wave_leakage
+from ecg.fibrillation import NO_WAVE, wave_leakage
 from ecg.quality import LeadQuality
 from ecg.records import Float32Array
-from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES, WINDOW_SAMPLES, Prepared, Preprocessing, prepare
+from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES, WINDOW_SAMPLES, Holes, Prepared, Preprocessing, prepare
 
 SMALLEST_ERROR = 1e-9
 MAX_BATCH = 32  # the networks are a fifth slower a window in batches that outgrow the cache
@@ -41,6 +42,9 @@ class Score:
     quality : (fractions, flags) of the lead that was judged, or of the first where none could be
     parts : what carried it, by parts of the window: (2, PARTS) float32, beats and shape as ``PartEvidence`` has them
     leakage : of the VF filter over the window's judged lead, None where it was not measured
+    holes : positions [start, end) in the segment, at the models' rate, where missing samples may hide a beat
+    whole : whether the judged lead lacks no sample in its context and window
+    lacking : whether too little was received of the lead to judge first, or of any where none could be judged
     """
 
     lead: str | None
@@ -52,6 +56,9 @@ class Score:
     flags: tuple[str, ...]
     parts: Float32Array | None = None
     leakage: float | None = None
+    holes: Holes = ()
+    whole: bool = True
+    lacking: bool = False
 
 
 class Scorer:
@@ -146,23 +153,37 @@ class Scorer:
                 heart_rate_bpm=None,
                 quality=measured,
                 flags=quality.flags(row) or ("gap",),
+                lacking=bool(prepared.lacking[row]),
             )
-        signal = prepared.inputs[row, 0]
+        signal, holes = prepared.inputs[row, 0], prepared.holes[row]
         start = int(prepared.valid_from[row])
         candidates = find_beats(signal[start:], MODEL_FS_HZ) + start
+        if holes:
+            candidates = np.array([at for at in candidates.tolist() if not _hidden(at, holes)], np.int64)
         beats = reader.beats(row, candidates, signal)
+        if holes:
+            seen = (beat for beat in beats if not _hidden(beat.position, holes))
+            beats = tuple(replace(beat, whole=_whole(beat.position, holes)) for beat in seen)
         verified_from = MODEL_SAMPLES - self.manifest.beat_map.seconds * MODEL_FS_HZ
         positions = [*candidates[candidates < verified_from], *(beat.position for beat in beats)]
+        holed = any(end > MODEL_SAMPLES - WINDOW_SAMPLES for _, end in holes)
         return Score(
             lead=window.source.leads[window.columns[judged]],
             logit=logit,
             log_error=log_error,
             beats=beats,
-            heart_rate_bpm=heart_rate_bpm([position / MODEL_FS_HZ for position in positions]),
+            heart_rate_bpm=heart_rate_bpm(
+                [position / MODEL_FS_HZ for position in positions],
+                holes_s=[(first / MODEL_FS_HZ, end / MODEL_FS_HZ) for first, end in holes],
+            ),
             quality=measured,
             flags=quality.flags(row),
             parts=parts,
-            leakage=leakage,
+            # A line drawn over a hole may have been a QRS: what is left is no wave without one.
+            leakage=NO_WAVE if holed else leakage,
+            holes=holes,
+            whole=bool(prepared.whole[row]),
+            lacking=bool(prepared.lacking[row]),
         )
 
     @staticmethod
@@ -214,6 +235,16 @@ def open_session(directory: Path, model: ModelFile, threads: int) -> ort.Inferen
 def log_of(errors: Float32Array) -> npt.NDArray[np.float64]:
     """Natural logarithms of errors; a reconstruction without any error is none that a network gives."""
     return np.log(np.maximum(errors.astype(np.float64), SMALLEST_ERROR))
+
+
+def _hidden(position: int, holes: Holes) -> bool:
+    """Whether what looks like a beat was drawn over a hole."""
+    return any(start - 1 <= position <= end for start, end in holes)
+
+
+def _whole(position: int, holes: Holes) -> bool:
+    """Whether no hole reaches into the QRS at a position."""
+    return not any(start < position + QRS_AFTER and position - QRS_BEFORE < end for start, end in holes)
 
 
 def _fractions(quality: LeadQuality, row: int) -> tuple[float, float, float, float]:

@@ -6,7 +6,7 @@ from typing import Any, cast
 import numpy as np
 
 from bus.messages import Beat, Continuity, Decision, Evidence, Finding, Quality, Verdict
-from detector.judgement import OVERLAP_NS, SETTLE_NS, Judgement, judge
+from detector.judgement import OVERLAP_NS, SETTLE_NS, Judgement, judge, time_of
 from detector.manifest import Manifest
 from detector.parts import PART_S
 from detector.scorer import Score
@@ -90,13 +90,19 @@ def _judge(due: DueWindow, score: Score, manifest: Manifest) -> Judgement:
 
 def _rhythm(due: DueWindow, score: Score, beats: tuple[Beat, ...]) -> tuple[RhythmFinding, ...]:
     """The findings that began or grew in the window."""
-    missing, flat, _, _ = score.quality
+    _, flat, _, _ = score.quality
+    holes = [(time_of(start, due.end_ns), time_of(end, due.end_ns)) for start, end in score.holes]
+    # Those that end with or before the beats handed over; of one that goes on, the next window tells.
+    first_ns, last_ns = due.start_ns - SETTLE_NS, due.end_ns - SETTLE_NS
+    open_from_ns = min((start for start, end in holes if end > last_ns), default=due.end_ns)
     span = Span(
         start_ns=due.start_ns,
         end_ns=due.end_ns,
-        settled_ns=due.end_ns - SETTLE_NS - OVERLAP_NS,
+        settled_ns=min(due.end_ns - SETTLE_NS - OVERLAP_NS, open_from_ns),
         usable=score.lead is not None,
-        doubtful_ns=round(min(1.0, missing + flat) * (due.end_ns - due.start_ns)),
+        holes=tuple(hole for hole in holes if first_ns < hole[1] <= last_ns),
+        # Nobody knows how well beats are found in a stand-in: the rapid check, which knows its swing, tells of silence.
+        doubtful_ns=round((1.0 if score.lacking else flat) * (due.end_ns - due.start_ns)),
         leakage=NO_WAVE if score.leakage is None else score.leakage,
     )
     stream = due.stream
@@ -142,8 +148,8 @@ def _reasons(
     reasons.extend(text for text, present in noted.items() if present)
     reasons.extend(flag.replace("_", " ") for flag in score.flags if flag != "gap")
     first_lead = due.source.leads[due.columns[0]]
-    if score.lead is None and not reasons:
-        reasons.append("too little of the signal was received")
+    if score.lead is None and (score.lacking or not reasons):
+        reasons.insert(0, "too little received")
     elif score.lead not in {None, first_lead}:
         reasons.append(f"judged on lead {score.lead}: {first_lead} is unusable")
     return tuple(reasons)

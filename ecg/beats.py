@@ -31,17 +31,23 @@ def find_beats(lead_mv: Float32Array, fs_hz: float) -> npt.NDArray[np.int64]:
     return np.asarray(detect_heartbeats(lead_mv, fs_hz), np.int64)
 
 
-def heart_rate_bpm(beat_times_s: Sequence[float] | npt.NDArray[np.float64]) -> float | None:
+def heart_rate_bpm(
+    beat_times_s: Sequence[float] | npt.NDArray[np.float64], *, holes_s: Sequence[tuple[float, float]] = ()
+) -> float | None:
     """The heart rate from the median RR interval.
 
     Parameters
     ----------
     beat_times_s : beat times in seconds, ascending
+    holes_s : [start, end) in seconds in which a beat may have been missed: no interval across one counts
 
     Returns
     -------
-    beats per minute, or None with fewer than three beats
+    beats per minute, or None with fewer than two intervals
     """
-    if len(beat_times_s) < 3:
-        return None
-    return round(60.0 / float(np.median(np.diff(beat_times_s))), 1)
+    times = np.asarray(beat_times_s, np.float64)
+    intervals = np.diff(times)
+    for start, _ in holes_s:
+        intervals[(times[:-1] <= start) & (start < times[1:])] = np.nan
+    known = intervals[~np.isnan(intervals)]
+    return None if len(known) < 2 else round(60.0 / float(np.median(known)), 1)

@@ -11,6 +11,7 @@ from ecg.records import MISSING, Float32Array, Int16Array
 
 # A QRS lasts 80 to 120 ms, its steepest flank 30 or more: with 20 ms of it gone, most of its swing is still there.
 HIDES_S = 0.02
+BITS_WITHIN = 3  # times so long: of that, no more than ``HIDES_S`` may be missing in bits either
 # Of a lead that is judged by itself in such short bits; with more, what is left between them is too little of a shape.
 MAX_BITS = 0.05
 
@@ -39,6 +40,30 @@ def fill(row: Float32Array, missing: npt.NDArray[np.bool_]) -> None:
     row[missing] = np.interp(np.flatnonzero(missing), known, row[known]) if len(known) else 0
 
 
+def hiding(missing: npt.NDArray[np.bool_], fs_hz: float) -> Spans:
+    """Return the holes of one signal in which a beat may hide, each from its first missing sample to its last.
+
+    A stretch in which a third is missing in short bits is such a hole too: what is left of a QRS is no QRS.
+
+    Parameters
+    ----------
+    missing : (n,) whether a sample was never received
+    fs_hz : sampling rate, Hz
+    """
+    longest = longest_harmless(fs_hz)
+    within = BITS_WITHIN * longest
+    count = np.concatenate([[0], np.cumsum(missing)])
+    dense = np.flatnonzero(count[within:] - count[:-within] > longest) if len(missing) >= within else np.empty(0, int)
+    change = np.zeros(len(missing) + 1, np.int64)
+    np.add.at(change, dense, 1)
+    np.add.at(change, dense + within, -1)
+    spans = spans_of(np.cumsum(change[:-1]) > 0)
+    for span in spans:
+        at = np.flatnonzero(missing[span[0] : span[1]])
+        span[:] = span[0] + at[0], span[0] + at[-1] + 1
+    return spans
+
+
 def harmless(raw: Int16Array, fs_hz: float) -> npt.NDArray[np.bool_]:
     """Return which of N raw signals lack so little, in bits so short, that they can be judged: (N,) bool.
 
@@ -50,6 +75,5 @@ def harmless(raw: Int16Array, fs_hz: float) -> npt.NDArray[np.bool_]:
     missing = raw == MISSING
     whole = np.asarray(missing.mean(axis=1) <= MAX_BITS, np.bool_)
     for number in np.flatnonzero(missing.any(axis=1) & whole):
-        spans = spans_of(missing[number])
-        whole[number] = int((spans[:, 1] - spans[:, 0]).max()) <= longest_harmless(fs_hz)
+        whole[number] = len(hiding(missing[number], fs_hz)) == 0
     return whole

@@ -33,6 +33,9 @@ SWING_STEP = 6  # samples: a QRS climbs within 60 ms what a T wave takes 150 for
 QUIET_SHARE = 0.2
 QUIET_MV = (0.06, 0.3)
 QUIET_UNKNOWN_MV = 0.1  # until the usual swing is known
+# Share of the lead to judge first that must have come for it to speak against a stand-in's flutter: with a quarter of
+# a fibrillation replaced by lines the rest of it still swings without rest, and a QRS between rests is still one.
+WITNESS = 0.75
 HOLE_REACH = 3  # samples beside a hole that the filter against aliasing still colours by it
 USUAL_LOOKS = 30  # over which the usual swing is a moving mean
 MIN_USUAL_LOOKS = 5
@@ -69,6 +72,13 @@ class UsualSwing:
         low, high = QUIET_MV
         known = np.clip(QUIET_SHARE * np.array(self.swing_mv), low, high)
         return np.where(np.array(self.looks) < MIN_USUAL_LOOKS, QUIET_UNKNOWN_MV, known)
+
+    def tall(self) -> npt.NDArray[np.bool_]:
+        """By column, whether its QRS usually stands out, so that it would be missed were it gone."""
+        if not self.looks:
+            return np.zeros(1, np.bool_)
+        known = np.array(self.looks) >= MIN_USUAL_LOOKS
+        return np.asarray(known & (np.array(self.swing_mv) >= QUIET_MV[0] / QUIET_SHARE), np.bool_)
 
     def with_look(
         self, swing_mv: npt.NDArray[np.float32], received: npt.NDArray[np.bool_] | None = None
@@ -122,7 +132,7 @@ class Measured:
     received : (columns,) whether a lead lacks no sample
     off : (columns,) whether a line does not move
     swing_mv : (columns,) float32, the largest swing within 60 ms, both of whose ends were received
-    leakage : of the VF filter over the judged lead
+    leakage : of the VF filter over the judged lead; where it stands in for one that lacks a little, the higher of both
     signal : (LOOK_SAMPLES,) float32, mV, the judged lead, band-passed
     peaks : its peaks, where some lie as close as the beats of a tachycardia; else empty
     """
@@ -191,6 +201,10 @@ def measure(
     judged = usable.argmax(axis=1)
     signal = band_pass(resampled.reshape(count, columns, LOOK_SAMPLES)[np.arange(count), judged], MODEL_FS_HZ)
     leakage = wave_leakage(signal, MODEL_FS_HZ)
+    first_share = 1 - missing.reshape(count, columns, length)[:, 0].mean(axis=1)
+    for number in np.flatnonzero((judged > 0) & ~off[:, 0] & (first_share >= WITNESS) & (leakage < FLUTTER_LEAKAGE)):
+        first = band_pass(resampled[None, number * columns], MODEL_FS_HZ)
+        leakage[number] = max(leakage[number], *wave_leakage(first, MODEL_FS_HZ))
     peaks = _close_peaks(signal)
     return [
         Measured(
@@ -230,6 +244,10 @@ def judge(look: Measured, usual: UsualSwing, usual_qrs: Float32Array | None) -> 
     quiet = np.asarray(look.swing_mv < usual.quiet_mv())
     # A beat in what was received of any lead, be it in bits, is a beat; only a line that does not move tells nothing.
     if bool(quiet[~look.off].all()):
+        # What one with holes may have shown, another must have been seen to show: in V1 a QRS may be below 0.1 mV.
+        lacking = ~look.usable & ~look.off
+        if bool(lacking.any()) and not bool((usual.tall() & look.usable).any()):
+            return usual, None
         return usual, Sign(
             kind="asystole",
             from_s=0.0,

@@ -1,7 +1,8 @@
 """From classed beats to rhythm findings, window by window. Pure: no clock, no signal, no model.
 
 What is found in beats depends on them alone, never on how they were cut into windows: each beat is one transition, and
-each window adds how far silence is known to reach. Where signal was lost, all starts anew: unknown is not silence.
+each window adds how far silence is known to reach. Where signal was lost, all starts anew: unknown is not silence. Over
+a hole short enough to leave its window usable, a rhythm goes on, but no interval, silence or pattern reaches across it.
 
 Ventricular flutter and fibrillation have no beats: they are told by what was measured of each window's signal. What the
 beat detector finds in them are waves, so no rate, pause or pattern is told of it, and all starts anew behind. One thing
@@ -18,8 +19,9 @@ from ecg.fibrillation import NO_WAVE
 from ecg.findings import FindingKind, RhythmFinding, family_of
 from ecg.irregularity import sample_entropy_coefficient
 
-BeatLetter = Literal["N", "S", "V", "F", "Q"]
-Beat = tuple[int, BeatLetter]  # time, ns, and AAMI class; Q where it is not known
+# AAMI classes, Q where it is not known; and "-", which is no beat but where a hole ended that may have hidden some.
+BeatLetter = Literal["N", "S", "V", "F", "Q", "-"]
+Beat = tuple[int, BeatLetter]  # time, ns, and letter
 
 # Three ventricular beats in a row are a run (ANSI/AAMI EC57). Ventricular tachycardia is five or more of them at
 # 100/min or faster, and asystole 4 s without QRS, as the PhysioNet/CinC Challenge 2015 judged bedside monitors by:
@@ -62,7 +64,8 @@ class Span:
     start_ns, end_ns : the window
     settled_ns : no beat before this time will be handed over any more
     usable : whether its beats can be trusted
-    doubtful_ns : how much of it was not received or lies on a flat line
+    holes : (start, end) of those, ns, in which missing samples may hide a beat, and that ended since the window before
+    doubtful_ns : how much of it lies on a flat line
     leakage : of the VF filter, ``ecg.fibrillation.wave_leakage``
     """
 
@@ -70,6 +73,7 @@ class Span:
     end_ns: int
     settled_ns: int
     usable: bool
+    holes: tuple[tuple[int, int], ...] = ()
     doubtful_ns: int = 0
     leakage: float = NO_WAVE
 
@@ -142,8 +146,13 @@ def step(state: RhythmState, beats: Iterable[Beat], span: Span) -> tuple[RhythmS
     if not span.usable:
         return RhythmState(end_ns=span.end_ns), ()
     follower = _Follower(state, span)
+    holes = list(span.holes)
     for t_ns, letter in beats:
+        while holes and holes[0][1] <= t_ns:
+            follower.hole(*holes.pop(0))
         follower.beat(t_ns, letter)
+    for start_ns, end_ns in holes:
+        follower.hole(start_ns, end_ns)
     follower.silence(span.settled_ns)
     return follower.state(), follower.told()
 
@@ -197,6 +206,19 @@ class _Follower:
         if self._count % AF_EVERY == 0 and self._count >= HISTORY:
             self._fibrillation()
 
+    def hole(self, start_ns: int, end_ns: int) -> None:
+        """What was known ends at a hole, and begins anew behind it."""
+        self.silence(start_ns)
+        self._end_flutter(end_ns)
+        if start_ns - self._silent_since_ns() >= ASYSTOLE_NS:
+            self._count = 0
+            self._beats.clear()
+        self._doubtful_ns = self._span.doubtful_ns
+        if self._beats and self._beats[-1][1] == "-":
+            self._beats.pop()
+        self._beats.append((end_ns, "-"))
+        del self._beats[:-HISTORY]
+
     def silence(self, until_ns: int) -> None:
         """Nothing came since the last beat, and until this time nothing will."""
         self._end_flutter(until_ns)
@@ -242,7 +264,7 @@ class _Follower:
             self._note("asystole", since_ns, t_ns, beats=None)
         elif told is not None and told.start_ns == since_ns:
             pass  # told already; how long it was is doubtful
-        elif self._beats and silent_ns > PAUSE_NS and silent_ns > self._compensation_ns():
+        elif self._beats and self._beats[-1][1] != "-" and silent_ns > PAUSE_NS and silent_ns > self._compensation_ns():
             self._note("pause", since_ns, t_ns, beats=None)
         if t_ns - since_ns >= ASYSTOLE_NS:  # no rhythm goes on over so long a silence
             self._count = 0
@@ -251,7 +273,7 @@ class _Follower:
     def _compensation_ns(self) -> float:
         """How long the heart may rest after the last beat because that one came too early; 0 after any other."""
         last_ns, letter = self._beats[-1]
-        if letter not in {"V", "S"} or len(self._beats) < 3:
+        if letter not in {"V", "S"} or len(self._beats) < 3 or self._beats[-2][1] == "-":
             return 0
         usual = [after - before for (before, a), (after, b) in pairwise(self._beats) if a == b == "N"]
         if not usual:
@@ -283,16 +305,22 @@ class _Follower:
     def _cycle(self, kind: FindingKind, period: int) -> None:
         """Every second or third beat ventricular, for some cycles."""
         newest = self._beats[-CYCLES * period :]
-        if len(newest) < CYCLES * period:
+        if len(newest) < CYCLES * period or any(letter == "-" for _, letter in newest):
             return
         if all((letter == "V") == (place % period == period - 1) for place, (_, letter) in enumerate(newest)):
             self._hold(kind, newest[0][0])
 
     def _rate(self) -> None:
-        newest = self._beats[-RATE_INTERVALS - 1 :]
-        if len(newest) <= RATE_INTERVALS:
+        if self._count <= RATE_INTERVALS:
             return
-        rr = sorted(after - before for (before, _), (after, _) in pairwise(newest))
+        newest = [
+            (before, after)
+            for (before, a), (after, b) in pairwise(self._beats[-2 * RATE_INTERVALS :])
+            if a != "-" and b != "-"
+        ][-RATE_INTERVALS:]
+        if len(newest) < RATE_INTERVALS:
+            return
+        rr = sorted(after - before for before, after in newest)
         median_ns = (rr[RATE_INTERVALS // 2 - 1] + rr[RATE_INTERVALS // 2]) / 2
         if median_ns * (BRADYCARDIA_BPM + RATE_BAND_BPM * self._lasts("bradycardia")) > 60e9:
             self._hold("bradycardia", newest[0][0])
@@ -320,10 +348,11 @@ class _Follower:
 
     def _back_to(self, start_ns: int) -> Iterator[int]:
         """The times of the beats from the last one back to ``start_ns``."""
-        for t_ns, _ in reversed(self._beats):
+        for t_ns, letter in reversed(self._beats):
             if t_ns < start_ns:
                 return
-            yield t_ns
+            if letter != "-":
+                yield t_ns
 
     def _note(self, kind: FindingKind, start_ns: int, end_ns: int, *, beats: int | None) -> None:
         finding = RhythmFinding(kind=kind, start_ns=start_ns, end_ns=end_ns, beats=beats)
@@ -333,5 +362,5 @@ class _Follower:
 
 def _irregular(beats: list[Beat]) -> bool:
     """Whether the RR intervals between beats that are not ventricular are as irregular as in atrial fibrillation."""
-    rr_s = [(after - before) / 1e9 for (before, a), (after, b) in pairwise(beats) if a != "V" and b != "V"]
+    rr_s = [(after - before) / 1e9 for (before, a), (after, b) in pairwise(beats) if a not in "V-" and b not in "V-"]
     return len(rr_s) >= AF_MIN_INTERVALS and sample_entropy_coefficient(rr_s[-AF_INTERVALS:]) >= AF_COSEN

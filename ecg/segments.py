@@ -5,14 +5,16 @@ has one shape; what was never received, or lies before the stream's start, is ``
 """
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
 
 from ecg.filters import band_pass, notch, resample
+from ecg.holes import fill, hiding, spans_of
 from ecg.leads import MODEL_LEADS
 from ecg.quality import MAX_MISSING, LeadQuality, lead_quality
-from ecg.records import Float32Array, Int16Array, exact_rate, to_millivolts
+from ecg.records import MISSING, Float32Array, Int16Array, exact_rate, to_millivolts
 from ecg.windows import HOP_S
 
 PREPROCESSING_VERSION = "1"  # goes up when the same samples would give the models another input
@@ -24,6 +26,8 @@ CLIP = 8.0  # standard deviations; a pacing spike or an artefact must not drown 
 
 MODEL_SAMPLES = int(CONTEXT_S * MODEL_FS_HZ)
 WINDOW_SAMPLES = int(HOP_S * MODEL_FS_HZ)
+
+Holes = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +52,19 @@ class Prepared:
     judged : (N,) int8, column of the judged lead in the raw segment; -1 where no lead can be judged
     valid_from : (N,) int, first position in ``inputs`` where the judged lead is known
     quality : per raw column, the quality of its window
+    holes : per row, positions [start, end) in ``inputs`` where a beat of the judged lead may hide in missing samples;
+        what lies before the stream's start, or reaches over all of the context, is none
+    whole : (N,) whether the judged lead lacks no sample from ``valid_from`` on
+    lacking : (N,) whether too little was received of the lead to judge first, or of any where none can be judged
     """
 
     inputs: Float32Array
     judged: npt.NDArray[np.int8]
     valid_from: npt.NDArray[np.int64]
     quality: tuple[LeadQuality, ...]
+    holes: tuple[Holes, ...]
+    whole: npt.NDArray[np.bool_]
+    lacking: npt.NDArray[np.bool_]
 
 
 def segment_samples(fs_hz: float) -> int:
@@ -87,7 +98,8 @@ def prepare(
     millivolts = to_millivolts(rows[:, :, None], (1.0,), (0,))[:, :, 0]
     millivolts -= baseline.reshape(-1, 1).astype(np.float32)
     millivolts /= gain.reshape(-1, 1).astype(np.float32)
-    known_from = _bridge(millivolts, fs_hz)
+    missing = rows == MISSING
+    known_from = _bridge(millivolts, missing, fs_hz)
 
     if settings.mains_hz is not None and settings.mains_hz < fs_hz / 2:
         millivolts = notch(millivolts, fs_hz, mains_hz=settings.mains_hz)
@@ -110,40 +122,60 @@ def prepare(
     inputs = np.zeros((count, MODEL_LEADS, MODEL_SAMPLES), np.float32)
     every = np.arange(count)
     first = np.maximum(judged, 0)
+    lead_row = every * columns + first
+    too_little = np.stack([lead.missing > MAX_MISSING for lead in quality], axis=1) | ~known
     inputs[:, 0] = normalised[every, first]
     if columns > 1:
         other_usable = usable[every, 1 - first]
         inputs[:, 1] = np.where(other_usable[:, None], normalised[every, 1 - first], 0)
     inputs[judged < 0] = 0
     return Prepared(
-        inputs=inputs, judged=judged, valid_from=valid_from.reshape(count, columns)[every, first], quality=quality
+        inputs=inputs,
+        judged=judged,
+        valid_from=valid_from[lead_row],
+        quality=quality,
+        holes=tuple(_holes(missing[row], fs_hz) for row in lead_row),
+        whole=np.array([not missing[row, known_from[row] :].any() for row in lead_row], np.bool_),
+        lacking=np.where(judged < 0, too_little.any(axis=1), too_little[:, 0]),
     )
 
 
-def _bridge(rows: Float32Array, fs_hz: float) -> npt.NDArray[np.int64]:
+def _holes(missing: npt.NDArray[np.bool_], fs_hz: float) -> Holes:
+    """Where a beat may hide, at the models' rate; a beginning that is missing counts where it reaches the window."""
+    if not missing.any():
+        return ()
+    scale = MODEL_FS_HZ / fs_hz
+    spans = [(int(start * scale), ceil(end * scale)) for start, end in hiding(missing, fs_hz).tolist()]
+    return tuple(span for span in spans if span[0] > 0 or span[1] > MODEL_SAMPLES - WINDOW_SAMPLES)
+
+
+def _bridge(rows: Float32Array, missing: npt.NDArray[np.bool_], fs_hz: float) -> npt.NDArray[np.int64]:
     """Fill short holes by a straight line, hold the first known value before the last long one; in place.
 
     Returns (rows,) where the known signal starts: the row's length where nothing is known.
     """
     known_from = np.zeros(len(rows), np.int64)
-    missing = np.isnan(rows)
-    max_hole = int(MAX_HOLE_S * fs_hz)
     for number in np.flatnonzero(missing.any(axis=1)):
         row, hole = rows[number], missing[number]
-        edges = np.flatnonzero(np.diff(hole, prepend=False, append=False))
-        starts, ends = edges[::2], edges[1::2]
-        cut = 0
-        for start, end in zip(starts, ends, strict=True):
-            if start == 0 or end - start > max_hole:
-                cut = int(end)
-        known_from[number] = cut
-        if cut == len(row):
-            row[:] = 0
-            continue
-        positions = np.flatnonzero(~hole)
-        row[hole] = np.interp(np.flatnonzero(hole), positions, row[positions])
-        row[:cut] = row[cut]
+        known_from[number] = cut = _known_from(hole, fs_hz)
+        fill(row, hole)
+        if cut < len(row):
+            row[:cut] = row[cut]
     return known_from
+
+
+def _known_from(missing: npt.NDArray[np.bool_], fs_hz: float) -> int:
+    """Where the signal is known from: behind the last hole that is too long, or too many of them in the context."""
+    spans = spans_of(missing)
+    longest, window = int(MAX_HOLE_S * fs_hz), round(HOP_S * fs_hz)
+    count = np.concatenate([[0], np.cumsum(missing)])
+    cut = 0
+    for start, end in spans.tolist():
+        # The context is to be as good as a window: what lacks more than a tenth in 5 s is no context.
+        crowded = end <= len(missing) - window and count[end] - count[max(0, end - window)] > MAX_MISSING * window
+        if start == 0 or end - start > longest or crowded:
+            cut = end
+    return cut
 
 
 def _to_length(resampled: Float32Array) -> Float32Array:

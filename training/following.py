@@ -55,7 +55,7 @@ def times_of(record: OutOfFold, scores: Sequence[Score]) -> npt.NDArray[np.float
     times: list[int] = []
     for end_s, score in zip(record.windows.end_s, scores, strict=True):
         end_ns = round(end_s * 1e9)
-        found = [time_of(beat, end_ns) for beat in score.beats]
+        found = [time_of(beat.position, end_ns) for beat in score.beats]
         new = settled(found, start_ns=end_ns - _HOP_NS, end_ns=end_ns, last_ns=last_ns)
         times.extend(found[index] for index in new)
         last_ns = times[-1] if times else None

@@ -65,7 +65,7 @@ class Reference:
             self.annotations[name],
             self.rates_hz[name],
             times_s(beats),
-            [beat.beat_class for beat in beats],
+            [beat.beat_class or "Q" for beat in beats],
             span_s=(0.0, last_beat_s(record)),
         )
 

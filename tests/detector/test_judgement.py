@@ -67,7 +67,7 @@ def steady(windows: int) -> list[Score]:
 
 
 def classes(judgement: Judgement) -> str:
-    return "".join(beat.beat_class for beat in judgement.beats)
+    return "".join(beat.beat_class or "?" for beat in judgement.beats)
 
 
 def test_every_beat_is_reported_once() -> None:

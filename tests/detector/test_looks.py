@@ -1,7 +1,7 @@
 """Looks through the detector: told once, whatever crashes, however the stream was cut."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from bus import topics
 from bus.interfaces import Outgoing, Received
 from bus.messages import Urgent
-from bus.samples import encode
+from bus.samples import Chunk, encode
 from detector.metrics import DetectorMetrics
 from detector.offline import EPOCH_NS, told_of
 from detector.scorer import Scorer
@@ -28,7 +28,10 @@ HEART = stopped(CUT_S, 24)
 
 
 def messages(record: Record, *, chunk_ms: int = 250) -> list[Received]:
-    chunks = cut(Patient(id="p", record=record), chunk_ms=chunk_ms, start_ns=EPOCH_NS)
+    return sent(cut(Patient(id="p", record=record), chunk_ms=chunk_ms, start_ns=EPOCH_NS))
+
+
+def sent(chunks: Iterable[Chunk]) -> list[Received]:
     return [
         Received(
             topic=topics.SAMPLES,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bus.messages import Verdict
-from detector.offline import verdicts_of
+from detector.offline import EPOCH_NS, verdicts_of
 from detector.scorer import Scorer
 from ecg.records import MISSING, Record
 from tests.support.recordings import recording
@@ -94,6 +94,8 @@ def test_samples_never_taken_are_flagged_and_what_is_good_is_judged(
     verdicts = verdicts_of(replace(excerpt, samples=samples), scorer)
     assert [v.window for v in verdicts if v.decision == "unusable"] == [6]
     assert verdicts[6].quality.missing == pytest.approx(0.4)
+    assert verdicts[6].reasons == ("too little received", "720 samples missing")
+    assert verdicts[6].continuity.missing_samples == 720
     assert_same(verdicts[:6], whole[:6])
     # The networks see what they saw; what is usual for the patient was learned from fewer beats.
     assert [v.cnn for v in verdicts[9:]] == pytest.approx([v.cnn for v in whole[9:12]], abs=SAME)
@@ -113,3 +115,22 @@ def test_second_lead_stands_in_for_a_dead_first(excerpt: Record, scorer: Scorer)
     verdicts = verdicts_of(both, scorer)
     assert {v.lead for v in verdicts} == {"V5"}
     assert all("judged on lead V5: MLII is unusable" in v.reasons for v in verdicts)
+
+
+def test_a_beat_beside_a_hole_has_no_class_and_one_in_a_hole_is_none(
+    excerpt: Record, scorer: Scorer, whole: list[Verdict]
+) -> None:
+    beats = [(b.t_ns - EPOCH_NS) / 1e9 for v in whole[:8] for b in v.beats]
+    beside, inside = beats[30], beats[34]
+    samples = excerpt.samples[: 360 * 40].copy()
+    samples[round((beside + 0.05) * 360) : round((beside + 0.1) * 360)] = MISSING
+    samples[round((inside - 0.06) * 360) : round((inside + 0.06) * 360)] = MISSING
+    told = {
+        round((b.t_ns - EPOCH_NS) / 1e9, 2): b
+        for v in verdicts_of(replace(excerpt, samples=samples), scorer)
+        for b in v.beats
+    }
+    (next_to,) = [b for t_s, b in told.items() if abs(t_s - beside) < 0.05]
+    assert (next_to.beat_class, next_to.confidence) == (None, None)
+    assert not [b for t_s, b in told.items() if abs(t_s - inside) < 0.1]
+    assert sum(b.beat_class is None for b in told.values()) == 1

@@ -28,21 +28,26 @@ def follow(
     unusable: frozenset[int] = frozenset(),
     doubtful_ns: dict[int, int] | None = None,
     leakage: dict[int, float] | None = None,
+    holes: Sequence[tuple[int, int]] = (),
     saved_before: frozenset[int] = frozenset(),
 ) -> list[tuple[RhythmFinding, ...]]:
     """What each window tells; windows start at 0 and end at ``ends_ns``, and lose their beats when unusable."""
-    state, told, start_ns, given = RhythmState(), [], 0, 0
+    state, told, start_ns, given, over = RhythmState(), [], 0, 0, 0
     for number, end_ns in enumerate(ends_ns):
         if number in saved_before:
             state = RhythmState.load(json.loads(json.dumps(state.dump())))
         due = [beat for beat in beats[given:] if beat[0] < end_ns - SETTLE_NS]
         given += len(due)
+        ended = [hole for hole in holes[over:] if hole[1] <= end_ns - SETTLE_NS]
+        over += len(ended)
+        open_from_ns = min((start for start, _ in holes[over:]), default=end_ns)
         usable = number not in unusable
         span = Span(
             start_ns=start_ns,
             end_ns=end_ns,
-            settled_ns=end_ns - SURE_NS,
+            settled_ns=min(end_ns - SURE_NS, open_from_ns),
             usable=usable,
+            holes=tuple(ended),
             doubtful_ns=(doubtful_ns or {}).get(number, 0),
             leakage=(leakage or {}).get(number, NO_WAVE),
         )

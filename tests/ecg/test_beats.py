@@ -26,3 +26,10 @@ def test_flat_or_short_signal_has_no_beats(signal: np.ndarray) -> None:
 @pytest.mark.parametrize(("times_s", "rate"), [([], None), ([1.0, 2.0], None), ([0.0, 0.8, 1.6, 2.4, 5.0], 75.0)])
 def test_heart_rate_is_the_median(times_s: list[float], rate: float | None) -> None:
     assert heart_rate_bpm(times_s) == rate
+
+
+def test_no_interval_across_a_hole_is_a_heartbeat() -> None:
+    times_s = [0.0, 0.8, 1.6, 3.2, 4.8, 6.4]
+    assert heart_rate_bpm(times_s) == 37.5
+    assert heart_rate_bpm(times_s, holes_s=[(2.3, 2.4), (4.0, 4.1), (5.6, 5.7)]) == 75.0
+    assert heart_rate_bpm(times_s, holes_s=[(0.7, 0.75), (2.3, 2.4), (4.0, 4.1), (5.6, 5.7)]) is None

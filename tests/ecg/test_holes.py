@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecg.holes import MAX_BITS, fill, harmless, longest_harmless, spans_of
+from ecg.holes import MAX_BITS, fill, harmless, hiding, longest_harmless, spans_of
 from ecg.records import MISSING, Int16Array
 
 
@@ -37,3 +37,15 @@ def test_many_harmless_holes_are_not_harmless() -> None:
     raw[0, ::some] = MISSING
     raw[1, :: some - 1] = MISSING
     assert harmless(raw, 250.0).tolist() == [True, False]
+
+
+def test_a_hole_reaches_from_its_first_missing_sample_to_its_last() -> None:
+    missing = np.zeros(1000, np.bool_)
+    missing[100:120] = missing[300:306] = True
+    missing[500:510:2] = True  # bits that leave half of a short stretch
+    missing[990:] = True
+    assert hiding(missing, 200.0).tolist() == [[100, 120], [300, 306], [500, 509], [990, 1000]]
+    missing[:] = False
+    missing[300:304] = missing[350:354] = True
+    assert hiding(missing, 200.0).tolist() == []
+    assert hiding(np.ones(5, np.bool_), 1000.0).tolist() == []

@@ -213,6 +213,41 @@ def test_flat_or_missing_signal_is_not_silence() -> None:
     assert follow(beats, ends, doubtful_ns={0: S, 1: 2 * S})[:2] == [(), ()]
 
 
+def with_holes(beats: list[Beat], *holes_s: tuple[float, float]) -> list[str]:
+    told = follow(beats, grid(beats[-1][0] / S), holes=[(round(start * S), round(end * S)) for start, end in holes_s])
+    return [finding.kind for finding in merged(f for found in told for f in found) if finding.start_ns < beats[-1][0]]
+
+
+def test_no_silence_reaches_across_a_hole() -> None:
+    beats = [*beats_of("NNNN"), (round(7.5 * S), "N"), (round(8.3 * S), "N")]
+    assert with_holes(beats) == ["asystole"]
+    assert with_holes(beats, (5.0, 5.1)) == []
+    assert with_holes([*beats_of("NNNN"), (6 * S, "N")]) == ["pause"]
+    assert with_holes([*beats_of("NNNN"), (6 * S, "N")], (4.0, 4.03)) == []
+
+
+@pytest.mark.parametrize("hole_s", [(3.0, 3.1), (11.9, 12.0), (14.4, 14.6), (15.0, 15.1)])
+def test_four_seconds_of_silence_before_or_behind_a_hole_are_asystole(hole_s: tuple[float, float]) -> None:
+    beats = [*beats_of("NNN"), (20 * S, "N"), (21 * S, "N")]  # the last at 2 s
+    assert set(with_holes(beats, hole_s)) == {"asystole"}
+
+
+def test_no_run_and_no_pattern_reaches_across_a_hole() -> None:
+    run = beats_of("NNVVVVVN", 0.5)
+    assert with_holes(run) == ["ventricular_tachycardia"]
+    assert with_holes(run, (2.1, 2.2)) == ["couplet", "ventricular_run"]
+    bigeminy = beats_of("NNNVNVNVNN")
+    assert with_holes(bigeminy) == ["bigeminy"]
+    assert with_holes(bigeminy, (4.9, 5.0)) == []
+
+
+def test_a_rate_and_an_irregular_rhythm_go_on_over_holes_without_the_intervals_across() -> None:
+    assert with_holes(beats_of("N" * 30, 0.45), (3.3, 3.4)) == ["tachycardia"]
+    slow = beats_of("N" * 7 + "N" * 7, [0.8] * 6 + [1.6] + [0.8] * 6)
+    assert with_holes(slow, (5.9, 6.0)) == []
+    assert "atrial_fibrillation" in with_holes(irregular("N" * 90), (10.05, 10.1), (20.0, 20.05), (31.0, 31.05))
+
+
 def test_flutter_begins_below_its_limit_and_lasts_below_a_higher_one() -> None:
     wavering = {1: FLUTTER_LEAKAGE, 2: FLUTTER_LEAKAGE - 0.01, 3: FLUTTER_LEAKAGE_ON - 0.01, 4: FLUTTER_LEAKAGE_ON}
     told = follow([], grid(28), leakage=wavering | {5: FLUTTER_LEAKAGE_ON - 0.01})
@@ -289,15 +324,22 @@ def rhythms(draw: st.DrawFn) -> list[Beat]:
 
 
 @settings(max_examples=200)
-@given(beats=rhythms(), cuts_s=st.sets(st.integers(1, 300), max_size=60), tail_s=st.integers(2, 9), data=st.data())
+@given(
+    beats=rhythms(),
+    cuts_s=st.sets(st.integers(1, 300), max_size=60),
+    tail_s=st.integers(2, 9),
+    holes_ms=st.sets(st.integers(1, 200_000), max_size=6),
+    data=st.data(),
+)
 def test_any_split_into_windows_gives_the_same_findings(
-    beats: list[Beat], cuts_s: set[int], tail_s: int, data: st.DataObject
+    beats: list[Beat], cuts_s: set[int], tail_s: int, holes_ms: set[int], data: st.DataObject
 ) -> None:
     end_ns = beats[-1][0] + tail_s * S
     ends = [*(cut * S for cut in sorted(cuts_s) if cut * S < end_ns), end_ns]
     saved = data.draw(st.frozensets(st.integers(0, len(ends) - 1)))
-    in_parts = follow(beats, ends, saved_before=saved)
-    (whole,) = follow(beats, [end_ns])
+    holes = [(start * 1_000_000, start * 1_000_000 + 1) for start in sorted(holes_ms)]
+    in_parts = follow(beats, ends, holes=holes, saved_before=saved)
+    (whole,) = follow(beats, [end_ns], holes=holes)
     assert merged(finding for found in in_parts for finding in found) == merged(whole)
 
 

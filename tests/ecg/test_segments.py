@@ -87,6 +87,36 @@ def test_short_hole_is_bridged_and_flagged_long_one_cuts() -> None:
     assert result.valid_from[2] == MODEL_SAMPLES - round(3000 / 3.6)
 
 
+def test_holes_are_told_where_a_beat_may_hide_in_them() -> None:
+    raw = segments(1)
+    assert (prepared(raw).holes, prepared(raw).whole.tolist()) == (((),), [True])
+    raw[0, 3600:3604, 0] = MISSING  # 11 ms
+    raw[0, 5000:5036, 1] = MISSING
+    assert (prepared(raw).holes, prepared(raw).whole.tolist()) == (((),), [False])
+    raw[0, 4500:4536, 0] = MISSING
+    assert prepared(raw).holes == (((1250, 1260),),)
+
+
+def test_a_context_that_lacks_much_is_no_context() -> None:
+    raw = segments(1)
+    for start in range(0, 3500, 90):
+        raw[0, start : start + 18, 0] = MISSING  # 50 ms of every 250
+    result = prepared(raw)
+    assert result.judged.tolist() == [0]
+    assert 950 < result.valid_from[0] <= 1000
+    assert not result.inputs[0, 0, : result.valid_from[0]].any()
+
+
+def test_what_lacks_too_much_is_told_from_what_is_flat() -> None:
+    raw = np.concatenate([segments(1)] * 3)
+    raw[0] = 5
+    raw[1] = MISSING
+    raw[2, -1800:, 0] = 5
+    raw[2, -900:, 1] = MISSING
+    assert prepared(raw).judged.tolist() == [-1, -1, -1]
+    assert prepared(raw).lacking.tolist() == [False, True, True]
+
+
 def test_dead_first_lead_gives_way_to_the_second() -> None:
     raw = segments(1)
     raw[0, -1800:, 0] = 3
