@@ -24,6 +24,7 @@ SERVICE = "alerting"
 # Verdicts that raise no alarm need no transaction; after so many in a row the place is noted all the same, so that a
 # restart rereads a bounded stretch.
 NOTE_EVERY = 500
+IDLE_S = 20.0  # when nothing has come for so long, it is noted, too: then all that was read stands in the progress
 LOOK_EVERY_S = 1.0  # at who is silent
 # A patient is taken for silent from two windows on: until then time passes with the verdicts alone, so that the same
 # samples give the same messages.
@@ -46,6 +47,7 @@ class _Ward:
     changed : whose state was not written since it changed
     next_offset, next_command, next_urgent : of verdicts, commands and urgent messages
     unnoted : messages since the place was last noted
+    took_s : when the last of them came, on the monotonic clock
     quarantine : the senders of verdicts and urgent messages that could not be decoded
     """
 
@@ -56,6 +58,7 @@ class _Ward:
     next_command: int | None = None
     next_urgent: int | None = None
     unnoted: int = 0
+    took_s: float = 0.0
     quarantine: Quarantine = field(default_factory=lambda: Quarantine(topic=topics.DEAD_LETTERS, service=SERVICE))
 
 
@@ -133,7 +136,7 @@ class AlertingTransform:
             for partition, ward in self._wards.items():
                 outputs.setdefault(partition, []).extend(self._look_for_silent(ward, now_s))
         for partition, out in outputs.items():
-            self._note(self._wards[partition], out)
+            self._note(self._wards[partition], out, now_s)
         return {partition: out for partition, out in outputs.items() if out}
 
     def committed(self, messages: Sequence[Outgoing]) -> None:
@@ -166,6 +169,7 @@ class AlertingTransform:
                 ward.next_offset = message.offset + 1
                 out += self._take_verdict(ward, message, now_s)
         ward.unnoted += len(messages)
+        ward.took_s = now_s
         return out
 
     def _take_verdict(self, ward: _Ward, message: Received, now_s: float) -> list[Outgoing]:
@@ -235,9 +239,10 @@ class AlertingTransform:
                 )
         return out
 
-    def _note(self, ward: _Ward, out: list[Outgoing]) -> None:
+    def _note(self, ward: _Ward, out: list[Outgoing], now_s: float) -> None:
         """Write with what is told, or after a while without, where the partition stands."""
-        if not out and ward.unnoted < NOTE_EVERY:
+        idle = ward.unnoted and now_s - ward.took_s >= IDLE_S
+        if not out and ward.unnoted < NOTE_EVERY and not idle:
             return
         for patient in sorted(ward.changed):
             state = ward.patients.get(patient)

@@ -121,6 +121,18 @@ def load(patient: str, record: bytes) -> PatientStream:
     return stream
 
 
+def moved(record: bytes) -> bytes:
+    """A patient's record for another partition, in which no message of the patient lies yet.
+
+    Of a patient that was followed, what would have been reread is missing there: it shows as a gap.
+
+    Raises
+    ------
+    BadProgressError : when the bytes are no progress record of this version
+    """
+    return json.dumps(_parse(record) | {"resume_offset": 0, "seen": 0}, separators=(",", ":")).encode()
+
+
 def _parse(record: bytes) -> dict[str, Any]:
     try:
         fields: dict[str, Any] = json.loads(record)

@@ -23,6 +23,7 @@ CONNECT_S = 3.0  # a broker that is there answers within a tenth of it
 BUILT_NS = 1_750_000_000_000_000_000  # June 2025: no machine that runs this can be older
 STEP_S = 0.2  # how long the two clocks are held against each other
 CLOCK_ERROR_S = 0.05
+APART_S = 5.0  # between the broker's clock and this machine's, the way of a message included
 FREE_BYTES = 2 * 2**30  # a day of one patient's samples takes 0.1 GB on the broker
 MEMORY_BYTES = 2**30  # Kafka 0.5 GB, each service 0.2 GB
 
@@ -206,7 +207,46 @@ async def _kafka(settings: KafkaSettings) -> list[Finding]:
             )
         return Finding(check="topics", ok=True, found=f"{len(TOPICS)} topics of {settings.partitions} partitions each")
 
-    return [*findings, await _tried("topics", topics)]
+    findings.append(await _tried("topics", topics))
+    if not findings[-1].ok and "is missing" in findings[-1].found:
+        return findings
+    return findings + await _samples(quick)
+
+
+async def _samples(settings: KafkaSettings) -> list[Finding]:
+    """What the newest samples show: the senders' partitioner, and the broker's clock."""
+    from bus.samples_probe import probe_samples
+
+    try:
+        probe = await probe_samples(settings)
+    except EcgStreamError as error:
+        return [Finding(check="senders", ok=False, found=str(error), remedy="see whether the broker runs")]
+    wrong = [f"{probe.keyless} without a key"] * bool(probe.keyless)
+    wrong += [f"in the wrong partition: {', '.join(probe.misplaced[:5])}"] * bool(probe.misplaced)
+    senders = Finding(
+        check="senders",
+        ok=not wrong,
+        found="; ".join(wrong) or f"the newest {probe.messages} messages lie where their keys belong",
+        remedy="key each message with its patient id, and set partitioner=murmur2_random (librdkafka, kcat -X); the "
+        "detector refuses what lies elsewhere"
+        if wrong
+        else "",
+    )
+    ahead_s = probe.broker_ahead_s
+    if ahead_s is None:
+        told, ok = "not known while nobody sends", True
+    else:
+        told, ok = (
+            f"{abs(ahead_s):.1f} s {'ahead of' if ahead_s > 0 else 'behind'} this machine's",
+            abs(ahead_s) <= APART_S,
+        )
+    clock = Finding(
+        check="broker's clock",
+        ok=ok,
+        found=told,
+        remedy="" if ok else "set both clocks by NTP: the broker's time counts",
+    )
+    return [senders, clock]
 
 
 def as_json(findings: list[Finding]) -> dict[str, object]:

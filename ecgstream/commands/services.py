@@ -105,6 +105,28 @@ def topics_check(
     typer.echo(f"{len(TOPICS)} topics of {kafka.partitions} partitions, as they should be")
 
 
+@topics.command("grow")
+def topics_grow(
+    *,
+    partitions: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Partitions of every topic then.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Also when not everything was read: some seconds of a patient are lost.")
+    ] = False,
+    bootstrap_servers: BootstrapServers = None,
+) -> None:
+    """Give all topics more partitions, and move what is known of the patients along; no service may run."""
+    from bus.settings import KafkaSettings
+    from bus.topic_growth import grow_topics
+    from ecgstream.growth import keepers
+    from ecgstream.running import run
+    from ecgstream.settings import load
+
+    kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
+    moved = run(grow_topics(kafka, partitions, keepers(), force=force))
+    typer.echo(f"all topics have {partitions} partitions; {moved} records moved")
+    typer.echo(f"set ECGSTREAM_PARTITIONS={partitions} for every service before it starts")
+
+
 def detect(
     *,
     bootstrap_servers: BootstrapServers = None,

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from alerting.metrics import AlertingMetrics
 from alerting.progress import PARTITION_KEY, BadProgressError
 from alerting.rules import load_rules
-from alerting.transform import NOTE_EVERY, AlertingTransform
+from alerting.transform import IDLE_S, NOTE_EVERY, AlertingTransform
 from bus import topics
 from bus.interfaces import Headers, Outgoing, Received
 from bus.messages import Alert, AlertCommand, DeadLetter, Decision, Urgent, Verdict
@@ -164,6 +164,12 @@ def test_verdicts_that_change_nothing_cost_no_transaction_but_are_noted_in_time(
     assert [note.key for note in notes] == [b"p1", PARTITION_KEY]
     bench.commit(notes)
     assert bench.open() == NOTE_EVERY
+
+
+def test_a_partition_in_which_nothing_comes_is_noted_whole(bench: Bench) -> None:
+    assert bench.process(messages(*(verdict(w, "normal") for w in range(3)))) == []
+    bench.commit([out for _ in range(5) for out in bench.wait(IDLE_S / 4)])
+    assert bench.open() == 3  # so all of its patients can move to another partition
 
 
 def test_metrics_count_what_is_told(bench: Bench) -> None:

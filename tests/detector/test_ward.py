@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from detector.progress import BadProgressError, dump, load
+from detector.progress import BadProgressError, dump, load, moved
 from detector.stream import PatientStream
 from detector.ward import PARK_AT_ONCE, PARTITION_KEY, Ward
 from tests.detector.streams import chunk, cut, signal, windows
@@ -20,6 +20,52 @@ def test_silent_patient_is_parked_and_comes_back_clean() -> None:
             assert [patient for patient, _ in parked.park_silent(now_s=offset + 60, now_ns=0, silent_s=60)] == ["p"]
             assert parked.live == 0
     assert found == expected
+
+
+def test_a_parked_patient_goes_on_in_another_partition_as_if_nothing_were() -> None:
+    samples = signal(60, 100.0, 2)
+    chunks = cut(samples, [25], fs_hz=100.0)
+    steady, first = Ward(), Ward()
+    expected = [
+        (d.window, d.segment.tobytes())
+        for offset, part in enumerate(chunks)
+        for d in windows(steady.accept(part, offset, now_s=offset)[1])
+    ]
+    found = [
+        (d.window, d.segment.tobytes())
+        for offset, part in enumerate(chunks[:101])
+        for d in windows(first.accept(part, 1000 + offset, now_s=offset)[1])
+    ]
+    ((name, record),) = first.park_silent(now_s=1000, now_ns=0, silent_s=60)
+    second, _ = Ward.restored({name.encode(): moved(record)})
+    found += [
+        (d.window, d.segment.tobytes())
+        for offset, part in enumerate(chunks[101:])  # the other partition's offsets begin anew
+        for d in windows(second.accept(part, offset, now_s=offset)[1])
+    ]
+    assert found == expected
+
+
+@pytest.mark.parametrize("away", ["expired", "moved"])
+def test_what_was_deleted_before_it_was_read_shows_as_the_gap_it_is(away: str) -> None:
+    chunks = cut(signal(120, 100.0, 2), [25], fs_hz=100.0)
+    ward = Ward()
+    before = [
+        d for offset, part in enumerate(chunks[:130]) for d in windows(ward.accept(part, offset, now_s=offset)[1])
+    ]
+    judged = before[-1].window  # after 32.5 s
+    ((name, record),) = ward.changed()  # followed, not parked: its last seconds would have to be read again
+    restarted, _ = Ward.restored({name.encode(): moved(record) if away == "moved" else record})
+    found = [
+        due
+        for offset, part in enumerate(chunks[300:])  # from 75 s on
+        for due in windows(restarted.accept(part, offset if away == "moved" else 300 + offset, now_s=offset)[1])
+    ]
+    told_s = sum(due.gap_before_s + due.missing_samples / 100.0 for due in found)
+    # All but what was read, and the windows that were given out before, up to the last window's end.
+    unread_s = (found[-1].window - judged) * 5.0 - sum(len(part.samples) for part in chunks[300:]) / 100.0
+    assert found[0].gap_before_s > 0
+    assert told_s == pytest.approx(unread_s, abs=5.0)
 
 
 def test_who_talks_is_not_parked() -> None:

@@ -1,7 +1,9 @@
 """The doctor finds what is wrong, and says how to mend it."""
 
+import asyncio
 import shutil
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,10 @@ import pytest
 from alerting.history.database import address
 from alerting.history.store import AlarmStore
 from alerting.settings import AlertingSettings
+from bus.clients import KafkaPublisher
+from bus.interfaces import Outgoing
+from bus.partitioning import partition_of
+from bus.samples_probe import probe_samples
 from bus.settings import KafkaSettings
 from bus.topics import SAMPLES, TOPICS
 from detector.settings import DetectorSettings
@@ -56,6 +62,40 @@ async def test_other_partitions_than_are_set(settings: KafkaSettings, tmp_path: 
 async def test_missing_topics(settings: KafkaSettings, tmp_path: Path) -> None:
     finding = (await found(tmp_path, kafka=settings.model_copy(update={"topic_prefix": "absent."})))["topics"]
     assert (finding.ok, finding.remedy) == (False, "ecgstream topics create")
+
+
+@pytest.mark.broker
+async def test_senders_with_another_partitioner_or_without_a_key(settings: KafkaSettings, tmp_path: Path) -> None:
+    samples, right = settings.topic(SAMPLES), partition_of(b"right", 4)
+    async with KafkaPublisher(settings) as publisher:
+        await publisher.send(Outgoing(topic=samples, key=b"right", value=b"", partition=right))
+        await publisher.flush()
+        assert (await found(tmp_path, kafka=settings))["senders"].ok
+        await publisher.send(
+            Outgoing(topic=samples, key=b"kcat", value=b"", partition=(partition_of(b"kcat", 4) + 1) % 4)
+        )
+        await publisher.send(Outgoing(topic=samples, key=None, value=b"", partition=0))
+    finding = (await found(tmp_path, kafka=settings))["senders"]
+    assert (finding.ok, finding.found) == (False, "1 without a key; in the wrong partition: kcat")
+    assert "partitioner=murmur2_random" in finding.remedy
+
+
+@pytest.mark.broker
+async def test_the_brokers_clock_against_this_one(settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def send() -> None:
+        async with KafkaPublisher(settings) as publisher:
+            while True:
+                await publisher.send(Outgoing(topic=settings.topic(SAMPLES), key=b"p1", value=b""))
+                await publisher.flush()
+
+    assert (await probe_samples(settings)).broker_ahead_s is None
+    now_s = time.time
+    monkeypatch.setattr("bus.samples_probe.time.time", lambda: now_s() - 100)
+    sending = asyncio.create_task(send())
+    ahead_s = (await probe_samples(settings)).broker_ahead_s
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    assert ahead_s == pytest.approx(100, abs=30)
 
 
 async def test_no_broker(tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""What grows with the topics: the progress of detector and alerting."""
+
+import json
+from collections.abc import Mapping
+
+from alerting import progress as alerting_progress
+from alerting.transform import SERVICE as ALERTING
+from bus import topics
+from bus.topic_growth import Keeper
+from detector import progress as detector_progress
+from detector.progress import Dormant
+from detector.ward import PARTITION_KEY as DETECTOR_PARTITION_KEY
+from detector.ward import SERVICE as DETECTOR
+
+
+def keepers() -> tuple[Keeper, ...]:
+    """Every service that keeps progress."""
+    return (
+        Keeper(
+            service=DETECTOR,
+            progress_topic=topics.DETECTOR_PROGRESS,
+            partition_key=DETECTOR_PARTITION_KEY,
+            next_offsets=_detector_offsets,
+            at_rest=lambda record: Dormant.of(record).parked_ns is not None,
+            moved=detector_progress.moved,
+        ),
+        Keeper(
+            service=ALERTING,
+            progress_topic=topics.ALERTING_PROGRESS,
+            partition_key=alerting_progress.PARTITION_KEY,
+            next_offsets=_alerting_offsets,
+            at_rest=lambda _: True,
+            moved=lambda record: record,  # it names no offset
+        ),
+    )
+
+
+def _detector_offsets(record: bytes | None) -> Mapping[str, int]:
+    return {topics.SAMPLES: int(json.loads(record)["next_offset"]) if record else 0}
+
+
+def _alerting_offsets(record: bytes | None) -> Mapping[str, int]:
+    place = None if record is None else alerting_progress.PartitionProgress.model_validate_json(record)
+    return {
+        topics.WINDOWS: place.next_offset if place else 0,
+        topics.ALERT_COMMANDS: (place.next_command or 0) if place else 0,
+        topics.URGENT: (place.next_urgent or 0) if place else 0,
+    }
