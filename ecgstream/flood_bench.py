@@ -121,8 +121,8 @@ async def run_flood(plan: FloodPlan) -> dict[str, Any]:
                 command = Command(service, *words.get(service, (service,)), kafka=kafka, logs=Path(name))
                 await stack.enter_async_context(command)
                 limit.add(command.pid)
+                await command.ready()  # one by one: all at once they would load their libraries for too long
                 run.services[service] = _Service(command=command, limit=limit, limit_mb=limit_mb)
-            await asyncio.gather(*(each.command.ready() for each in run.services.values()))
             publisher = await stack.enter_async_context(KafkaPublisher(kafka))
             await _work(plan, run, kafka, publisher)
             letters = await _letters(kafka)
