@@ -61,4 +61,5 @@ def test_chromium_that_is_there_is_left_alone(machine: Path) -> None:
 def test_without_root_nothing_is_installed_and_the_reason_is_told(machine: Path) -> None:
     asked, told = ran(machine, user=1000)
     assert "install" not in asked
-    assert "no Chromium here, and no root" in told
+    assert "no chromium fonts-dejavu-core" in told
+    assert "no root or no apt" in told
