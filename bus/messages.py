@@ -34,6 +34,7 @@ RefusalCode = Literal[
     "clock",  # the time is one that cannot be
     "too_many_patients",
     "too_many_devices",  # under one patient id
+    "other_device",  # a chunk or two of another device than those that send
     "command",  # what somebody asked for cannot be done
 ]
 AlarmPhase = Literal["start", "continue", "update", "escalate", "de-escalate", "end"]
@@ -105,13 +106,15 @@ class Continuity(Message):
 
     ``gap_before_s`` is signal that never came between the previous verdict and this window; ``missing_samples``
     counts within the window; ``duplicate_samples`` came twice and were dropped; ``clock_jump_ns`` is how far the
-    device's clock jumped against its sample count.
+    device's clock jumped against its sample count, and ``clock_jumps_abs_ns`` the sum of its jumps in either
+    direction: a clock that jumps and returns has not moved, and still it jumped.
     """
 
     gap_before_s: float = 0.0
     missing_samples: int = 0
     duplicate_samples: int = 0
     clock_jump_ns: int = 0
+    clock_jumps_abs_ns: int = 0
 
 
 class Evidence(Message):

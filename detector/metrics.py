@@ -38,7 +38,9 @@ class DetectorMetrics:
         self.gap_seconds = counter("gap_seconds", "Seconds of signal that never came, in and between windows")
         self.duplicate_samples = counter("duplicate_samples", "Samples that came twice and were dropped")
         self.stale_samples = counter("stale_samples", "Samples that came too late for their window")
-        self.switched_streams = counter("switched_streams", "Streams that gave way to another of the same patient")
+        self.further_streams = counter(
+            "further_streams", "Streams that began beside or after another of the same patient"
+        )
         self.clock_jumps = counter("clock_jumps", "Windows in which a device's clock jumped")
         self.transactions = counter("transactions", "Transactions committed")
         self.input_expired = counter("input_expired", "Samples messages that Kafka deleted before they were read")

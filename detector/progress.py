@@ -1,21 +1,29 @@
-"""Where the detector stands with a patient: the record on the compacted progress topic, and the way back from it."""
+"""Where the detector stands with a patient: the record on the compacted progress topic, and the way back from it.
+
+Records of this release's version are written; those of the one before are read, too.
+"""
 
 import base64
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from detector.baseline import PersonalBaseline
+from detector.candidate import Candidate
+from detector.patient_streams import PatientStreams
+from detector.rereading import Rereading, Target
 from detector.stream import PatientStream, Source, WindowNotes
 from ecg.errors import EcgStreamError
 from ecg.lethal import UsualSwing
 from ecg.records import Int16Array
 from ecg.rhythm import RhythmState
 
-VERSION = 4
+VERSION = 5
+READ_VERSIONS = (4, 5)
 
 
 class BadProgressError(EcgStreamError):
@@ -44,7 +52,7 @@ class Dormant:
 
         Raises
         ------
-        BadProgressError : when the bytes are no progress record of this version
+        BadProgressError : when the bytes are no progress record of this version or the one before
         """
         fields = _parse(record)
         return cls(
@@ -55,67 +63,99 @@ class Dormant:
         )
 
 
-def dump(stream: PatientStream, *, parked_ns: int | None = None) -> bytes:
-    """What of a stream's state cannot be reread, as JSON.
+def dump(patient: PatientStreams, *, parked_ns: int | None = None) -> bytes:
+    """What of a patient's state cannot be reread, as JSON.
 
     ``parked_ns`` is when the patient fell silent by the detector's clock, ns UTC; None while it is followed.
-    Samples stand in it only after ``PatientStream.park``, and until the ring has moved on from them.
+    Samples stand in it only after ``PatientStreams.park``, and until the ring has moved on from them.
     """
-    snapshot = stream.snapshot()
-    source = stream.source
     record: dict[str, Any] = {
         "version": VERSION,
-        "source": [source.device, source.fs_hz, source.leads, source.gain, source.baseline],
+        "resume_offset": patient.resume_offset,
+        "seen": patient.seen,
+        "parked_ns": parked_ns,
+        "given_out": list(patient.given_out.items()),
+        "strayed": patient.strayed,
+        "streams": [_dump_stream(stream) for stream in patient.streams],
+    }
+    if not patient.plain:
+        record["held"] = [stream.held() for stream in patient.streams]
+        record["candidates"] = [candidate.dump(patient.signal_ns) for candidate in patient.candidates]
+    return json.dumps(record, separators=(",", ":")).encode()
+
+
+def load(patient: str, record: bytes) -> PatientStreams:
+    """A patient's streams as they stood when ``dump`` wrote the record, rings empty but for what cannot be reread.
+
+    Raises
+    ------
+    BadProgressError : when the bytes are no progress record of this version or the one before
+    """
+    fields = _parse(record)
+    streams = PatientStreams([_load_stream(patient, each) for each in fields["streams"]])
+    streams.seen = fields["seen"]
+    streams.strayed = fields["strayed"]
+    streams.given_out = dict(fields["given_out"])
+    loaded = [Candidate.load(each) for each in fields.get("candidates", ())]
+    streams.candidates = [candidate for candidate, _ in loaded]
+    if "held" in fields:
+        awaited: list[tuple[Target, Sequence[int]]] = [*zip(streams.streams, fields["held"], strict=True), *loaded]
+        streams.rereading = Rereading(awaited, resume_offset=fields["resume_offset"])
+    else:
+        streams.rereading = Rereading((), resume_offset=fields["resume_offset"], rest_into=streams.streams[0])
+    return streams
+
+
+def _dump_stream(stream: PatientStream) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "source": stream.source.dump(),
         "stream_start_ns": stream.stream_start_ns,
         "next_window": stream.next_window,
         "last_window": stream.last_window,
+        "first_window": stream.first_window,
+        "lacking": stream.lacking,
         "next_look": stream.next_look,
         # Later anchors are found again when their chunks are reread.
         "anchors": [a for n, a in enumerate(stream.anchors) if n == 0 or a[0] < stream.restored_end],
         "baseline": stream.baseline.dump(),
         "rhythm": stream.rhythm.dump(),
         "usual_swing": stream.usual_swing.dump(),
-        "resume_offset": stream.resume_offset,
-        "seen": stream.seen,
-        "parked_ns": parked_ns,
-        "given_out": list(stream.given_out.items()),
+        "taken": stream.taken,
+        "heard_ms": stream.heard_ms,
     }
+    snapshot = stream.snapshot()
     if snapshot is not None:
         samples, record["runs"] = snapshot
         record["samples"] = base64.b64encode(zlib.compress(samples.tobytes(), level=1)).decode()
-        record["notes"] = {n: (w.duplicate_samples, w.clock_jump_ns) for n, w in stream.restored_notes().items()}
-    return json.dumps(record, separators=(",", ":")).encode()
+        record["notes"] = {
+            n: (w.duplicate_samples, w.clock_jump_ns, w.clock_jumps_abs_ns) for n, w in stream.restored_notes().items()
+        }
+    return record
 
 
-def load(patient: str, record: bytes) -> PatientStream:
-    """A stream as it stood when ``dump`` wrote the record, its ring empty but for what cannot be reread.
-
-    Raises
-    ------
-    BadProgressError : when the bytes are no progress record of this version
-    """
-    fields = _parse(record)
-    device, fs_hz, leads, gain, baseline = fields["source"]
+def _load_stream(patient: str, fields: dict[str, Any]) -> PatientStream:
     stream = PatientStream.before(
         patient=patient,
-        source=Source(device=device, fs_hz=fs_hz, leads=tuple(leads), gain=tuple(gain), baseline=tuple(baseline)),
+        source=Source.load(fields["source"]),
         stream_start_ns=fields["stream_start_ns"],
         next_window=fields["next_window"],
         anchors=[(index, base_ns) for index, base_ns in fields["anchors"]],
     )
     stream.last_window = fields["last_window"]
+    stream.first_window = fields["first_window"]
+    stream.lacking = [(start, end) for start, end in fields["lacking"]]
     stream.next_look = fields["next_look"]
     stream.baseline = PersonalBaseline.load(fields["baseline"])
     stream.rhythm = RhythmState.load(fields["rhythm"])
     stream.usual_swing = UsualSwing.load(fields["usual_swing"])
-    stream.given_out = dict(fields["given_out"])
-    stream.start_reading(fields["resume_offset"], seen=fields["seen"])
+    stream.taken = fields["taken"]
+    stream.heard_ms = fields["heard_ms"]
     if "samples" in fields:
         raw = zlib.decompress(base64.b64decode(fields["samples"]))
         samples: Int16Array = np.frombuffer(raw, np.int16).reshape(-1, len(stream.columns))
         notes = {
-            int(window): WindowNotes(duplicate_samples=duplicates, clock_jump_ns=jump_ns)
-            for window, (duplicates, jump_ns) in fields["notes"].items()
+            int(window): WindowNotes(duplicate_samples=duplicates, clock_jump_ns=jump_ns, clock_jumps_abs_ns=abs_ns)
+            for window, (duplicates, jump_ns, abs_ns) in fields["notes"].items()
         }
         stream.restore(samples, [(a, b) for a, b in fields["runs"]], notes)
     return stream
@@ -130,7 +170,11 @@ def moved(record: bytes) -> bytes:
     ------
     BadProgressError : when the bytes are no progress record of this version
     """
-    return json.dumps(_parse(record) | {"resume_offset": 0, "seen": 0}, separators=(",", ":")).encode()
+    fields = _parse(record) | {"resume_offset": 0, "seen": 0, "strayed": -1}
+    streams = [stream | {"taken": -1} for stream in fields["streams"]]
+    candidates = [candidate | {"held": []} for candidate in fields.get("candidates", ()) if candidate["kept"]]
+    fields |= {"version": VERSION, "streams": streams, "candidates": candidates, "held": [[] for _ in streams]}
+    return json.dumps(fields, separators=(",", ":")).encode()
 
 
 def _parse(record: bytes) -> dict[str, Any]:
@@ -139,9 +183,26 @@ def _parse(record: bytes) -> dict[str, Any]:
         version = fields["version"]
     except (ValueError, KeyError, TypeError) as error:
         raise BadProgressError(f"progress record {record[:60]!r} cannot be read: delete the progress topic") from error
-    if version != VERSION:
+    if version not in READ_VERSIONS:
         raise BadProgressError(
-            f"progress record of version {version}, this program reads {VERSION}: "
+            f"progress record of version {version}, this program reads {READ_VERSIONS[0]} and {READ_VERSIONS[-1]}: "
             "drain with the release that wrote it, then delete the progress topic"
         )
-    return fields
+    return _of_version_4(fields) if version == READ_VERSIONS[0] else fields
+
+
+def _of_version_4(fields: dict[str, Any]) -> dict[str, Any]:
+    """A record of the release before, which knew one stream of a patient, as one of this release."""
+    of_patient = ("version", "resume_offset", "seen", "parked_ns", "given_out")
+    stream = {name: value for name, value in fields.items() if name not in of_patient}
+    # Which windows were lacking is not known; what lies before is taken for judged.
+    stream |= {"first_window": 0, "lacking": [], "taken": fields["seen"] - 1, "heard_ms": 0}
+    if "notes" in stream:
+        stream["notes"] = {window: (*noted, abs(noted[1])) for window, noted in stream["notes"].items()}
+    start = stream["stream_start_ns"]
+    return {
+        **{name: fields[name] for name in of_patient},
+        "given_out": [each for each in fields["given_out"] if each[0] != start],
+        "strayed": -1,
+        "streams": [stream],
+    }

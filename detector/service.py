@@ -47,6 +47,7 @@ async def run(
         silent_s=settings.silent_s,
         forget_s=settings.forget_s,
         partitions=kafka.partitions,
+        max_patients=settings.max_patients,
         metrics=metrics,
         clock=clock,
     )

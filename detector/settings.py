@@ -22,10 +22,14 @@ class DetectorSettings(BaseSettings):
     commit_every_s : the least time between two transactions of a partition, s: longer costs the broker less and
         the verdicts that much delay
     silent_s : a patient from whom nothing new came for that long leaves the memory until it comes back, s
+    max_patients : patients of a partition that may be known at a time (``ECGSTREAM_DETECTOR_MAX_PATIENTS``): the
+        messages of further ids are refused
     forget_s : a patient silent for that long is forgotten: it begins a new stream when it comes back, s
     """
 
-    model_config = SettingsConfigDict(env_prefix="ECGSTREAM_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ECGSTREAM_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
 
     models: Path = SHIPPED
     instance: str | None = Field(default=None, max_length=200)
@@ -37,3 +41,4 @@ class DetectorSettings(BaseSettings):
     commit_every_s: float = Field(default=0.1, ge=0.0, le=60.0)
     silent_s: float = Field(default=60.0, ge=1.0, le=86_400.0)
     forget_s: float = Field(default=86_400.0, ge=60.0)
+    max_patients: int = Field(default=2500, ge=1, validation_alias="ECGSTREAM_DETECTOR_MAX_PATIENTS")

@@ -1,4 +1,4 @@
-"""One patient's stream: chunks in, due windows out. No clock, no network, no model.
+"""One stream of a patient's: chunks in, due windows out. No clock, no network, no model.
 
 What a window holds depends on the samples and their order alone, never on how they were cut into chunks.
 """
@@ -6,6 +6,7 @@ What a window holds depends on the samples and their order alone, never on how t
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from bus.samples import Chunk
 from detector.baseline import PersonalBaseline
@@ -21,12 +22,13 @@ from ecg.windows import HOP_S, Grid
 
 LATE_S = 1.0  # a window with a hole waits that much newer signal for late chunks to fill it
 CLOCK_TOLERANCE_NS = 100_000_000  # a device clock that strays further from its sample count has jumped
-STREAMS_KEPT = 8  # of a patient, so that no window is given out twice; more than devices that take turns
+MAX_HELD = 2048  # messages to reread; a sender of one chunk over and over must not fill the memory
+MAX_LACKING = 16  # stretches of windows that are remembered as never received
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What a stream's chunks have in common; a chunk that differs starts a new stream."""
+    """What a stream's chunks have in common; a chunk that differs is another stream's."""
 
     device: str
     fs_hz: float
@@ -38,6 +40,26 @@ class Source:
     def of(cls, chunk: Chunk) -> "Source":
         """The source of a chunk."""
         return cls(device=chunk.device, fs_hz=chunk.fs_hz, leads=chunk.leads, gain=chunk.gain, baseline=chunk.baseline)
+
+    def sends(self, chunk: Chunk) -> bool:
+        """Whether a chunk is of this source."""
+        return (
+            chunk.device == self.device
+            and chunk.fs_hz == self.fs_hz
+            and chunk.leads == self.leads
+            and chunk.gain == self.gain
+            and chunk.baseline == self.baseline
+        )
+
+    def dump(self) -> list[Any]:
+        """The source as JSON."""
+        return [self.device, self.fs_hz, self.leads, self.gain, self.baseline]
+
+    @classmethod
+    def load(cls, dumped: Sequence[Any]) -> "Source":
+        """The source that ``dump`` gave."""
+        device, fs_hz, leads, gain, baseline = dumped
+        return cls(device=device, fs_hz=fs_hz, leads=tuple(leads), gain=tuple(gain), baseline=tuple(baseline))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +74,8 @@ class DueWindow:
     start_ns, end_ns : its span by the device's clock, ns UTC
     columns : columns of ``source.leads`` in ``segment``, the one to judge first
     segment : (segment_samples, len(columns)) int16, ``MISSING`` where nothing was received
-    gap_before_s, missing_samples, duplicate_samples, clock_jump_ns : see ``bus.messages.Continuity``
+    gap_before_s, missing_samples, duplicate_samples, clock_jump_ns, clock_jumps_abs_ns : see
+        ``bus.messages.Continuity``
     offset : offset of the message that made the window due
     """
 
@@ -69,6 +92,7 @@ class DueWindow:
     missing_samples: int
     duplicate_samples: int
     clock_jump_ns: int
+    clock_jumps_abs_ns: int
     offset: int
 
 
@@ -82,16 +106,18 @@ class WindowNotes:
 
     duplicate_samples: int = 0
     clock_jump_ns: int = 0
+    clock_jumps_abs_ns: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
 class PatientStream:
-    """The state of one patient's stream: what ``accept`` needs of the past.
+    """The state of one stream of a patient's: what ``accept`` needs of the past.
 
     Attributes
     ----------
     patient, source : whose stream, and what its chunks have in common
-    stream_start_ns : time of sample 0 when the stream was first seen; part of every window's id
+    stream_start_ns : time of sample 0 when the stream was first seen, or some nanoseconds later where another stream
+        has that already; part of every window's id
     next_window : the first window not yet given out
     last_window : the last window given out, None before the first
     next_look : the first second not yet looked at; the look ends with it
@@ -100,8 +126,11 @@ class PatientStream:
     rhythm : what the findings of the next verdict need of the beats reported
     usual_swing : what the next look needs of those before
     restored_end : samples before this index came from a snapshot and cannot be reread
-    seen : offset behind the last chunk taken in, be it before a crash
-    given_out : by start of the patient's last streams, the window that would come next: none is given out twice
+    first_window : the first that the stream could give out
+    lacking : runs of windows since then of which nothing was received
+    taken : offset of the last chunk taken in, be it before a crash
+    heard_ms : when that came, by the broker's clock
+    stale_samples : of the last chunk, how many came too late for their window
     """
 
     patient: str
@@ -117,39 +146,39 @@ class PatientStream:
     rhythm: RhythmState = field(default_factory=RhythmState)
     usual_swing: UsualSwing = field(default_factory=UsualSwing)
     restored_end: int = 0
-    seen: int = 0
-    given_out: dict[int, int] = field(default_factory=dict)
+    first_window: int
+    lacking: list[Run] = field(default_factory=list)
+    taken: int = -1
+    heard_ms: int = 0
     stale_samples: int = 0
     _notes: dict[int, WindowNotes] = field(default_factory=dict)
     _held: deque[tuple[int, int]] = field(default_factory=deque)  # (offset, end index) of chunks the ring needs
-    _next_offset: int = 0
+    _held_from: int | None = None
     _columns: tuple[int, ...] = ()
     _restored_notes: dict[int, WindowNotes] = field(default_factory=dict)
     _restored_runs: tuple[Run, ...] = ()
 
     @classmethod
-    def begin(cls, chunk: Chunk, *, after: "PatientStream | None" = None) -> "PatientStream":
+    def begin(cls, chunk: Chunk, *, stream_start_ns: int | None = None, not_before: int = 0) -> "PatientStream":
         """The state before the first chunk of a stream.
 
         Parameters
         ----------
         chunk : its first chunk
-        after : the patient's stream until now
+        stream_start_ns : what tells its windows from those of the patient's other streams; None for the time of
+            sample 0
+        not_before : the first window that may be given out
         """
         grid = Grid(exact_rate(chunk.fs_hz))
-        base_ns = chunk.start_ns - grid.offset_ns(chunk.start_index)
-        given_out = after.all_given_out() if after else {}
-        # A device that comes back under the same clock would give its windows their numbers once more.
-        window = max(grid.window_of(chunk.start_index), given_out.get(base_ns, 0))
-        stream = cls.before(
+        base_ns = base_of(chunk)
+        window = max(grid.window_of(chunk.start_index), not_before)
+        return cls.before(
             patient=chunk.patient,
             source=Source.of(chunk),
-            stream_start_ns=base_ns,
+            stream_start_ns=base_ns if stream_start_ns is None else stream_start_ns,
             next_window=window,
             anchors=[(_floor(grid, chunk.fs_hz, window), base_ns)],
         )
-        stream.given_out = given_out
-        return stream
 
     @classmethod
     def before(
@@ -172,6 +201,7 @@ class PatientStream:
             source=source,
             stream_start_ns=stream_start_ns,
             next_window=next_window,
+            first_window=next_window,
             next_look=_first_look(next_window),
             ring=ring,
             grid=grid,
@@ -180,24 +210,23 @@ class PatientStream:
         )
 
     @property
-    def resume_offset(self) -> int:
-        """The first message to reread so that the ring comes back as it is."""
-        return min((offset for offset, _ in self._held), default=self._next_offset)
+    def held_from(self) -> int | None:
+        """The first message to reread so that the ring comes back as it is; None when it would be empty."""
+        return self._held_from
 
-    def all_given_out(self) -> dict[int, int]:
-        """By start of the patient's last streams, this one among them, the window that would come next."""
-        others = {start: window for start, window in self.given_out.items() if start != self.stream_start_ns}
-        return dict([*others.items(), (self.stream_start_ns, self.next_window)][-STREAMS_KEPT:])
+    def held(self) -> list[int]:
+        """The messages to reread, in the order in which they were taken in."""
+        return [offset for offset, _ in self._held]
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was taken in yet."""
+        return self.taken < 0 and self.last_window is None
 
     @property
     def columns(self) -> tuple[int, ...]:
         """Columns of the source's leads that the ring holds."""
         return self._columns
-
-    def start_reading(self, offset: int, *, seen: int) -> None:
-        """Say where the input will be read from, and which of it was taken in before."""
-        self._next_offset = offset
-        self.seen = seen
 
     def restore(self, samples: Int16Array, runs: Sequence[Run], notes: dict[int, WindowNotes]) -> None:
         """Put back what will not be reread: samples from the ring's floor on, and what was noted with them."""
@@ -207,30 +236,37 @@ class PatientStream:
         self._restored_notes = dict(notes)
         self._notes = {number: replace(note) for number, note in notes.items()}
 
-    def continues(self, chunk: Chunk, offset: int) -> bool:
-        """Whether a chunk belongs to this stream.
+    def continued_by(self, chunk: Chunk) -> bool:
+        """Whether a chunk goes on where this stream stands, or lies among what it still holds, by its clock."""
+        ring = self.ring
+        return (
+            ring.floor < chunk.end_index
+            and chunk.start_index <= ring.high
+            and self.source.sends(chunk)
+            and self.clock_fits(chunk.start_index, chunk.start_ns - self.grid.offset_ns(chunk.start_index))
+        )
 
-        It does not when its source differs, or when its index goes back although its time does not: a device that
-        was restarted.
-        """
-        # What is reread was found to belong to it when more of the past was at hand.
-        if offset < self.seen or chunk.start_index >= self.ring.high:
-            return Source.of(chunk) == self.source
+    def clock_fits(self, index: int, base_ns: int) -> bool:
+        """Whether a clock whose sample 0 lies at ``base_ns`` may be this stream's at a sample."""
+        if abs(base_ns - self.clock_at(index)) <= CLOCK_TOLERANCE_NS:
+            return True
         # A late chunk may bear the clock from before a jump.
-        start_ns = chunk.start_ns - self.grid.offset_ns(chunk.start_index)
-        clocks = (self.stream_start_ns, *(base_ns for _, base_ns in self.anchors))
-        return Source.of(chunk) == self.source and any(abs(start_ns - c) <= CLOCK_TOLERANCE_NS for c in clocks)
+        return index < self.ring.high and any(abs(base_ns - c) <= CLOCK_TOLERANCE_NS for _, c in self.anchors)
+
+    def has_given_out(self, window: int) -> bool:
+        """Whether a window was judged, or will be: false for one of which nothing was received."""
+        if window < self.first_window:
+            return False
+        return not any(start <= window < end for start, end in self.lacking)
 
     def accept(self, chunk: Chunk, offset: int) -> list[Due]:
         """Take a chunk in and give the windows and looks out that are due now, in order.
 
         Parameters
         ----------
-        chunk : a chunk of this stream (``continues`` says so)
+        chunk : a chunk of this stream
         offset : its offset in its partition
         """
-        self._next_offset = max(self._next_offset, offset + 1)
-        self.seen = max(self.seen, offset + 1)
         self._follow_clock(chunk)
         samples = chunk.samples[:, self._columns]
         start, end = max(chunk.start_index, self.ring.floor), chunk.end_index
@@ -261,13 +297,18 @@ class PatientStream:
         return list(self._skip_to(self.ring.high, offset)) if self.ring.runs else []
 
     def _write(self, start: int, samples: Int16Array, offset: int) -> None:
-        for duplicate_start, duplicate_end in self.ring.write(start, samples):
+        end = start + len(samples)
+        known = self.ring.write(start, samples)
+        for duplicate_start, duplicate_end in known:
             for window, count in self._per_window(duplicate_start, duplicate_end):
                 self._notes.setdefault(window, WindowNotes()).duplicate_samples += count
-        end = start + len(samples)
+        if len(self._held) >= MAX_HELD and known == [(start, end)]:
+            return  # after a crash, its duplicates are not counted again
         if self._held and self._held[-1][0] == offset:
             self._held.pop()
         self._held.append((offset, end))
+        if self._held_from is None or offset < self._held_from:
+            self._held_from = offset
 
     def _per_window(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         window = max(self.grid.window_of(start), self.next_window)
@@ -304,7 +345,7 @@ class PatientStream:
                 return
             # Samples marked missing are among those that came: which leads can be judged is seen when it is measured.
             if lacking <= MAX_BITS * (end - start):
-                start_ns = self._base_ns(start) + self.grid.offset_ns(start)
+                start_ns = self.clock_at(start) + self.grid.offset_ns(start)
                 yield DueLook(
                     stream=self,
                     second=self.next_look,
@@ -327,7 +368,7 @@ class PatientStream:
     def _give_out(self, start: int, end: int, offset: int) -> DueWindow:
         notes = self._notes.get(self.next_window, WindowNotes())
         before = 0 if self.last_window is None else start - self.grid.end(self.last_window)
-        start_ns = self._base_ns(start) + self.grid.offset_ns(start)
+        start_ns = self.clock_at(start) + self.grid.offset_ns(start)
         segment = self.ring.segment_to(end)
         due = DueWindow(
             stream=self,
@@ -343,12 +384,16 @@ class PatientStream:
             missing_samples=int((segment[start - end :] == MISSING).all(axis=1).sum()),
             duplicate_samples=notes.duplicate_samples,
             clock_jump_ns=notes.clock_jump_ns,
+            clock_jumps_abs_ns=notes.clock_jumps_abs_ns,
             offset=offset,
         )
         self.last_window = self.next_window
         return due
 
     def _advance(self, window: int) -> None:
+        lacking = self.next_window if self.last_window is None else max(self.next_window, self.last_window + 1)
+        if lacking < window:
+            self._note_lacking(lacking, window)
         self.next_window = window
         self.next_look = max(self.next_look, _first_look(window))
         self._notes = {number: notes for number, notes in self._notes.items() if number >= window}
@@ -356,22 +401,31 @@ class PatientStream:
         self.ring.move_floor(floor)
         if any(end <= floor for _, end in self._held):
             self._held = deque(entry for entry in self._held if entry[1] > floor)
+            self._held_from = min((offset for offset, _ in self._held), default=None)
         while len(self.anchors) > 1 and self.anchors[1][0] <= floor:
             del self.anchors[0]
 
-    def _base_ns(self, index: int) -> int:
+    def _note_lacking(self, start: int, end: int) -> None:
+        if self.lacking and self.lacking[-1][1] == start:
+            self.lacking[-1] = (self.lacking[-1][0], end)
+        else:
+            self.lacking = [*self.lacking, (start, end)][-MAX_LACKING:]
+
+    def clock_at(self, index: int) -> int:
         """The time of sample 0 by the clock as it went at sample ``index``."""
         return next((base for start, base in reversed(self.anchors) if start <= index), self.anchors[0][1])
 
     def _follow_clock(self, chunk: Chunk) -> None:
-        error_ns = chunk.start_ns - self._base_ns(chunk.start_index) - self.grid.offset_ns(chunk.start_index)
+        error_ns = chunk.start_ns - self.clock_at(chunk.start_index) - self.grid.offset_ns(chunk.start_index)
         # A chunk that is late tells nothing new about the clock.
         if abs(error_ns) <= CLOCK_TOLERANCE_NS or chunk.start_index < self.ring.high:
             return
-        self.anchors.append((chunk.start_index, self._base_ns(chunk.start_index) + error_ns))
+        self.anchors.append((chunk.start_index, self.clock_at(chunk.start_index) + error_ns))
         window = self.grid.window_of(chunk.start_index)
         if window >= self.next_window:
-            self._notes.setdefault(window, WindowNotes()).clock_jump_ns += error_ns
+            notes = self._notes.setdefault(window, WindowNotes())
+            notes.clock_jump_ns += error_ns
+            notes.clock_jumps_abs_ns += abs(error_ns)
 
     def park(self) -> None:
         """Make all of the state something that need not be reread: ``snapshot`` then holds the whole ring."""
@@ -379,6 +433,7 @@ class PatientStream:
         self._restored_runs = self.ring.runs
         self._restored_notes = {number: replace(note) for number, note in self._notes.items()}
         self._held.clear()
+        self._held_from = None
 
     def snapshot(self) -> tuple[Int16Array, list[Run]] | None:
         """What of the ring cannot be reread, None when all can be.
@@ -396,6 +451,11 @@ class PatientStream:
     def restored_notes(self) -> dict[int, WindowNotes]:
         """What was noted with the samples of ``snapshot``, by window."""
         return {number: notes for number, notes in self._restored_notes.items() if number >= self.next_window}
+
+
+def base_of(chunk: Chunk) -> int:
+    """The time of a stream's sample 0 by the clock of one of its chunks, ns UTC."""
+    return chunk.start_ns - Grid(exact_rate(chunk.fs_hz)).offset_ns(chunk.start_index)
 
 
 def _first_look(window: int) -> int:

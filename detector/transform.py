@@ -19,7 +19,7 @@ from detector.metrics import DetectorMetrics
 from detector.scorer import Score, Scorer
 from detector.stream import Due, DueWindow
 from detector.verdicts import make_verdict
-from detector.ward import PARTITION_KEY, Ward
+from detector.ward import MAX_PATIENTS, PARTITION_KEY, Ward
 from ecg.lethal import Measured
 from ops.clock import Clock
 
@@ -48,6 +48,7 @@ class DetectorTransform:
     silent_s : after how long without anything new a patient is parked
     forget_s : how long a parked patient is remembered
     partitions : how many partitions the input has
+    max_patients : how many patients a partition may know at a time
     """
 
     input_topic = topics.SAMPLES
@@ -60,6 +61,7 @@ class DetectorTransform:
         silent_s: float,
         forget_s: float,
         partitions: int,
+        max_patients: int = MAX_PATIENTS,
         metrics: DetectorMetrics,
         clock: Clock,
     ) -> None:
@@ -67,6 +69,7 @@ class DetectorTransform:
         self._silent_s = silent_s
         self._forget_s = forget_s
         self._partitions = partitions
+        self._max_patients = max_patients
         self._metrics = metrics
         self._clock = clock
         self._wards: dict[int, Ward] = {}
@@ -85,7 +88,9 @@ class DetectorTransform:
 
     def open(self, partition: int, progress_records: Mapping[bytes, bytes]) -> int | None:
         """Take a partition over."""
-        self._wards[partition], resume = Ward.restored(progress_records, partitions=self._partitions)
+        self._wards[partition], resume = Ward.restored(
+            progress_records, partitions=self._partitions, max_patients=self._max_patients
+        )
         return resume
 
     def close(self, partition: int) -> None:
@@ -126,25 +131,28 @@ class DetectorTransform:
         try:
             chunk = receive(message, partitions=self._partitions)
         except BadChunkError as error:
-            self._refuse(ward, message, error.refusal, outputs)
+            if message.offset >= ward.reported_before:
+                self._refuse(ward, message, error.refusal, outputs)
             return []
-        if message.offset >= ward.reported_before:
-            self._write_letters(ward.quarantine.good(message), outputs)
         self._metrics.chunks.inc()
         self._metrics.samples.inc(len(chunk.samples))
-        switched = ward.switched
-        stream, due = ward.accept(chunk, message.offset, now_s=self._clock.monotonic_s())
-        self._metrics.switched_streams.inc(ward.switched - switched)
-        if stream is None:
-            return []
-        if stream.stale_samples:
-            self._metrics.stale_samples.inc(stream.stale_samples)
-        return [_Due(partition=message.partition, due=each, ingest_ms=message.timestamp_ms) for each in due]
+        accepted = ward.accept(
+            chunk, message.offset, now_s=self._clock.monotonic_s(), at_ms=message.timestamp_ms, message=message
+        )
+        if accepted.begun:
+            self._metrics.further_streams.inc(accepted.begun)
+        if accepted.stale_samples:
+            self._metrics.stale_samples.inc(accepted.stale_samples)
+        # What a message that is read again brought about was done before; what it refuses may be older than itself.
+        if message.offset >= ward.reported_before:
+            for refused, refusal in accepted.refused:
+                self._refuse(ward, refused, refusal, outputs)
+            if not accepted.refused:
+                self._write_letters(ward.quarantine.good(message), outputs)
+        return [_Due(partition=message.partition, due=each, ingest_ms=message.timestamp_ms) for each in accepted.due]
 
     def _refuse(self, ward: Ward, message: Received, refusal: Refusal, outputs: list[Outgoing]) -> None:
-        """Put a message aside, unless that was done before a crash."""
-        if message.offset < ward.reported_before:
-            return
+        """Put a message aside."""
         self._metrics.refused_messages.labels(code=refusal.code).inc()
         letters = ward.quarantine.bad(message, refusal)
         if letters:  # one for each message at first, and then one now and then
@@ -184,7 +192,7 @@ class DetectorTransform:
         gap_s = continuity.gap_before_s + continuity.missing_samples / verdict.fs_hz
         self._metrics.gap_seconds.inc(gap_s)
         self._metrics.duplicate_samples.inc(continuity.duplicate_samples)
-        if continuity.clock_jump_ns:
+        if continuity.clock_jumps_abs_ns:
             self._metrics.clock_jumps.inc()
         names = [topics.WINDOWS] + [topics.ANOMALIES] * (verdict.decision == "abnormal")
         value, key = verdict.to_bytes(), verdict.patient.encode()

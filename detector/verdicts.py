@@ -62,6 +62,7 @@ def make_verdict(due: DueWindow, score: Score, *, manifest: Manifest) -> Verdict
             missing_samples=due.missing_samples,
             duplicate_samples=due.duplicate_samples,
             clock_jump_ns=due.clock_jump_ns,
+            clock_jumps_abs_ns=due.clock_jumps_abs_ns,
         ),
         reasons=_reasons(due, score, judgement, findings, manifest, abnormal=decision == "abnormal"),
         evidence=_evidence(score) if decision == "abnormal" else None,
@@ -143,7 +144,7 @@ def _reasons(
         f"gap of {due.gap_before_s:g} s before": due.gap_before_s,
         f"{due.missing_samples} samples missing": due.missing_samples,
         f"{due.duplicate_samples} samples came twice": due.duplicate_samples,
-        f"device clock jumped by {due.clock_jump_ns / 1e9:+.3f} s": due.clock_jump_ns,
+        _clock_jumps(due): due.clock_jumps_abs_ns,
     }
     reasons.extend(text for text, present in noted.items() if present)
     reasons.extend(flag.replace("_", " ") for flag in score.flags if flag != "gap")
@@ -153,6 +154,15 @@ def _reasons(
     elif score.lead not in {None, first_lead}:
         reasons.append(f"judged on lead {score.lead}: {first_lead} is unusable")
     return tuple(reasons)
+
+
+def _clock_jumps(due: DueWindow) -> str:
+    if due.clock_jumps_abs_ns == abs(due.clock_jump_ns):
+        return f"device clock jumped by {due.clock_jump_ns / 1e9:+.3f} s"
+    return (
+        f"device clock jumped to and fro by {due.clock_jumps_abs_ns / 1e9:.3f} s in all, "
+        f"{due.clock_jump_ns / 1e9:+.3f} s in the end"
+    )
 
 
 def _beats_and_scores(judgement: Judgement, manifest: Manifest) -> list[str]:

@@ -1,54 +1,65 @@
 """The patients of one input partition: who is followed, who is parked, and where to resume."""
 
+import heapq
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 
 from bus import topics
+from bus.dead_letters import Refusal
+from bus.interfaces import Received
 from bus.quarantine import Quarantine
 from bus.samples import Chunk
 from detector import progress
+from detector.patient_streams import Accepted, PatientStreams
 from detector.progress import Dormant
-from detector.stream import Due, PatientStream
+from detector.stream import PatientStream
 
 # Not a patient id: "/" may not stand in one.
 PARTITION_KEY = b"/partition"
 SERVICE = "detector"
 PARK_AT_ONCE = 100  # half a millisecond each
+MAX_PATIENTS = 2500  # of a partition
 
 
 class Ward:
     """The state of one input partition.
 
-    A patient is *live* while chunks come: its stream is in memory. Before its first chunk after a restart, and once
+    A patient is *live* while chunks come: its streams are in memory. Before its first chunk after a restart, and once
     it has fallen silent, it is *dormant*: its progress record holds all.
 
     Parameters
     ----------
     partitions : how many partitions the input has; None where dead letters need not find their patient's
+    max_patients : how many patients may be known at a time, live and dormant
     """
 
-    def __init__(self, *, partitions: int | None = None) -> None:
-        self._live: dict[str, PatientStream] = {}
+    def __init__(self, *, partitions: int | None = None, max_patients: int = MAX_PATIENTS) -> None:
+        self._max_patients = max_patients
+        self._live: dict[str, PatientStreams] = {}
         self._dormant: dict[str, Dormant] = {}
         self._heard_s: dict[str, float] = {}
         self._changed: set[str] = set()
+        # The first message that each live patient needs, each once: the smallest first, and never one too large.
+        self._resumes: list[tuple[int, str]] = []
+        self._placed: set[str] = set()
         self.next_offset = 0
-        self.switched = 0  # how often a patient's stream gave way to another
         # Messages before this offset had their dead letters written, or were counted in the quarantine.
         self.reported_before = 0
         self.quarantine = Quarantine(topic=topics.DEAD_LETTERS, service=SERVICE, partitions=partitions)
 
     @classmethod
-    def restored(cls, records: Mapping[bytes, bytes], *, partitions: int | None = None) -> tuple["Ward", int | None]:
+    def restored(
+        cls, records: Mapping[bytes, bytes], *, partitions: int | None = None, max_patients: int = MAX_PATIENTS
+    ) -> tuple["Ward", int | None]:
         """The ward as its progress records tell, and the offset to resume the input at (None: the beginning).
 
         Raises
         ------
-        BadProgressError : when a record is none of this version
+        BadProgressError : when a record is none of this version or the one before
         """
-        ward = cls(partitions=partitions)
+        ward = cls(partitions=partitions, max_patients=max_patients)
         resume = None
         for key, record in records.items():
             if key == PARTITION_KEY:
@@ -65,43 +76,53 @@ class Ward:
         """How many patients are followed."""
         return len(self._live)
 
-    def accept(self, chunk: Chunk, offset: int, *, now_s: float) -> tuple[PatientStream | None, list[Due]]:
-        """Take a chunk in; the stream it belongs to now, and the windows and looks it made due.
-
-        A chunk that the patient's progress record holds already belongs to no stream: it is None.
+    def accept(
+        self, chunk: Chunk, offset: int, *, now_s: float, at_ms: int = 0, message: Received | None = None
+    ) -> Accepted:
+        """Take a chunk in.
 
         Parameters
         ----------
         chunk, offset : the chunk and its offset in the partition; the caller raises ``next_offset``
         now_s : monotonic seconds, to know later from whom nothing new came
+        at_ms : when the broker got it, ms UTC
+        message : what it came in, for a dead letter
         """
-        stream = self._live.get(chunk.patient)
-        if stream is None:
+        patient = self._live.get(chunk.patient)
+        if patient is None:
             dormant = self._dormant.get(chunk.patient)
-            if dormant is not None:
-                if offset < dormant.resume_offset:
-                    return None, []
-                del self._dormant[chunk.patient]
-                stream = progress.load(chunk.patient, dormant.record)
-            else:
-                stream = PatientStream.begin(chunk)
+            if dormant is None:
+                if len(self._live) + len(self._dormant) >= self._max_patients:
+                    return self._turned_away(chunk, message)
+                patient = PatientStreams([PatientStream.begin(chunk)])
                 self._changed.add(chunk.patient)
-            self._live[chunk.patient] = stream
+            elif offset < dormant.resume_offset:  # its record holds it
+                return Accepted()
+            else:
+                del self._dormant[chunk.patient]
+                patient = progress.load(chunk.patient, dormant.record)
+            self._live[chunk.patient] = patient
             self._heard_s[chunk.patient] = now_s
-        due: list[Due] = []
-        if not stream.continues(chunk, offset):
-            due += stream.end(offset)
-            stream = self._live[chunk.patient] = PatientStream.begin(chunk, after=stream)
+        signal_ns = patient.signal_ns
+        accepted = patient.accept(chunk, offset, at_ms=at_ms, message=message)
+        if accepted.changed:
             self._changed.add(chunk.patient)
-            self.switched += 1
-        window, high = stream.next_window, stream.ring.high
-        due += stream.accept(chunk, offset)
-        if stream.next_window != window:
-            self._changed.add(chunk.patient)
-        if stream.ring.high > high:
+        if patient.signal_ns > signal_ns:
             # A device that sends nothing but what it has sent is silent: all it sends would have to be reread.
             self._heard_s[chunk.patient] = now_s
-        return stream, due
+        if chunk.patient not in self._placed:
+            self._placed.add(chunk.patient)
+            heapq.heappush(self._resumes, (patient.resume_offset, chunk.patient))
+        return accepted
+
+    def _turned_away(self, chunk: Chunk, message: Received | None) -> Accepted:
+        refusal = Refusal(
+            code="too_many_patients",
+            reason=f"{self._max_patients} patients are known in this partition, no more are followed: delete ids that "
+            "nobody uses, wait until they are forgotten, or raise ECGSTREAM_DETECTOR_MAX_PATIENTS",
+            patient=chunk.patient,
+        )
+        return Accepted(refused=[] if message is None else [(message, refusal)])
 
     def told(self, patient: str) -> None:
         """Note that something was told of a look at the patient: it must not be told again after a crash."""
@@ -125,10 +146,10 @@ class Ward:
         silent = (p for p, heard_s in self._heard_s.items() if now_s - heard_s >= silent_s)
         for patient in list(islice(silent, PARK_AT_ONCE)):
             del self._heard_s[patient]
-            stream = self._live.pop(patient)
+            streams = self._live.pop(patient)
             self._changed.discard(patient)
-            stream.park()
-            dormant = self._dormant[patient] = Dormant.of(progress.dump(stream, parked_ns=now_ns))
+            streams.park()
+            dormant = self._dormant[patient] = Dormant.of(progress.dump(streams, parked_ns=now_ns))
             yield patient, dormant.record
 
     def forget(self, *, now_ns: int, forget_s: float) -> Iterator[str]:
@@ -157,4 +178,15 @@ class Ward:
         return json.dumps(record).encode()
 
     def _resume_offset(self) -> int:
-        return min([self.next_offset, *(stream.resume_offset for stream in self._live.values())])
+        """The first message that somebody still needs; it looks at few patients, however many there are."""
+        while self._resumes:
+            offset, name = self._resumes[0]
+            patient = self._live.get(name)
+            if patient is None:
+                heapq.heappop(self._resumes)
+                self._placed.discard(name)
+            elif patient.resume_offset != offset:  # it has gone on since, and never goes back
+                heapq.heapreplace(self._resumes, (patient.resume_offset, name))
+            else:
+                return min(offset, self.next_offset)
+        return self.next_offset

@@ -182,7 +182,7 @@ async def _bare(kafka: KafkaSettings, *, batch: int) -> _Kernel:
         async for message in reader.to_end():
             began_s = time.process_time()
             chunk = decode(message.value, key=message.key)
-            _, found = wards[message.partition].accept(chunk, message.offset, now_s=0.0)
+            found = wards[message.partition].accept(chunk, message.offset, now_s=0.0).due
             due = [each for each in found if isinstance(each, DueWindow)]
             step_s += time.process_time() - began_s
             due_ids.update(f"{w.patient}/{w.stream_start_ns}/{w.window}" for w in due)

@@ -1,5 +1,6 @@
 """What was sent against what was judged: which verdicts are due, which came, and how late."""
 
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -34,13 +35,13 @@ class Ledger:
     _anomalies: Counter[WindowKey] = field(default_factory=Counter)
     _alerts: set[str] = field(default_factory=set)
     _patients: set[str] = field(default_factory=set)
-    _ward: Ward = field(default_factory=Ward)
+    _ward: Ward = field(default_factory=lambda: Ward(max_patients=sys.maxsize))
 
     def sent(self, chunk: Chunk, offset: int) -> None:
         """Note a chunk that lies on the samples topic."""
         self.samples += len(chunk.samples)
         self._patients.add(chunk.patient)
-        _, due = self._ward.accept(chunk, offset, now_s=0.0)
+        due = self._ward.accept(chunk, offset, now_s=0.0).due
         windows = (each for each in due if isinstance(each, DueWindow))
         self._due.update((window.patient, window.stream_start_ns, window.window) for window in windows)
 

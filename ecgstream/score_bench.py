@@ -93,7 +93,7 @@ def stream_verdicts(record: Record, scorer: Scorer) -> list[Verdict]:
             baseline=record.baseline,
             samples=record.samples[start : start + step],
         )
-        _, due = ward.accept(chunk, offset, now_s=0.0)
+        due = ward.accept(chunk, offset, now_s=0.0).due
         windows = [each for each in due if isinstance(each, DueWindow)]
         verdicts += [
             make_verdict(window, score, manifest=scorer.manifest)

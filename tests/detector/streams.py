@@ -69,6 +69,7 @@ def facts(due: Due) -> tuple[object, ...]:
         due.missing_samples,
         due.duplicate_samples,
         due.clock_jump_ns,
+        due.clock_jumps_abs_ns,
     )
 
 

@@ -86,7 +86,7 @@ def interleaved(first: list[Fault], second: list[Fault], *, joins_at: int, size:
     return mixed
 
 
-def run(chunks: list[Chunk], events: list[Event]) -> list[tuple[str, tuple[object, ...]]]:
+def run(chunks: list[Chunk], events: list[Event], *, pace_ms: int = 0) -> list[tuple[str, tuple[object, ...]]]:
     """What a reader of committed messages sees, by patient in order."""
     committed: dict[bytes, bytes] = {}
     read: list[Due] = []
@@ -95,7 +95,7 @@ def run(chunks: list[Chunk], events: list[Event]) -> list[tuple[str, tuple[objec
     ward, offset = Ward(), 0
     to_come = list(events)
     while offset < len(chunks):
-        due = ward.accept(chunks[offset], offset, now_s=0)[1]
+        due = ward.accept(chunks[offset], offset, now_s=0, at_ms=offset * pace_ms).due
         pending += due
         for each in due:
             if isinstance(each, DueLook):  # as if every look found something
@@ -177,7 +177,7 @@ def test_no_window_or_look_is_given_out_twice(faults: list[Fault]) -> None:
         if isinstance(due, DueLook)
         else (due.stream_start_ns, "window", due.window)
         for offset, part in enumerate(device("p", faults, size=100))
-        for due in ward.accept(part, offset, now_s=0)[1]
+        for due in ward.accept(part, offset, now_s=0).due
     ]
     assert len(names) == len(set(names))
 

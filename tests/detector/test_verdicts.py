@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from bus.messages import Verdict
 from bus.samples import Chunk
-from detector import progress
 from detector.baseline import QRS_AFTER, QRS_BEFORE
 from detector.beat_map import AamiClass, BeatFinding
 from detector.manifest import Manifest, load_manifest
@@ -84,7 +83,7 @@ def verdicts_on(chunks: list[Chunk], waves: Mapping[int, float] | None = None) -
     ward = Ward()
     verdicts: list[Verdict] = []
     for offset, part in enumerate(chunks):
-        verdicts += judged(windows(ward.accept(part, offset, now_s=0)[1]), waves)
+        verdicts += judged(windows(ward.accept(part, offset, now_s=0).due), waves)
     return verdicts
 
 
@@ -113,11 +112,12 @@ def test_beats_and_findings_survive_crash_and_park(
     given_out: list[Verdict] = []
     ward, offset = Ward(), 0
     while offset < len(chunks):
-        stream, due = ward.accept(chunks[offset], offset, now_s=0)
+        due = ward.accept(chunks[offset], offset, now_s=0).due
         ward.next_offset = offset + 1
-        if due and stream is not None:
+        if due:
             given_out += judged(windows(due), WAVES)
-            committed |= {b"p": progress.dump(stream), PARTITION_KEY: ward.partition_record()}
+            committed |= {name.encode(): record for name, record in ward.changed()}
+            committed[PARTITION_KEY] = ward.partition_record()
         if offset in parks:
             for patient, record in ward.park_silent(now_s=1e6, now_ns=0, silent_s=1):
                 committed |= {patient.encode(): record, PARTITION_KEY: ward.partition_record()}
@@ -165,7 +165,7 @@ def test_each_beat_is_told_once_however_the_clock_jumps() -> None:
 def test_what_may_kill_at_once_is_abnormal_whatever_the_networks_say() -> None:
     ward, verdicts = Ward(), []
     for offset, part in enumerate(seconds(20)):
-        for due in windows(ward.accept(part, offset, now_s=0)[1]):
+        for due in windows(ward.accept(part, offset, now_s=0).due):
             calm = score(due, logit=-9.0, leakage=WAVES.get(due.window))
             verdicts.append(make_verdict(due, calm, manifest=manifest()))
     assert [verdict.decision for verdict in verdicts] == ["normal", "normal", "normal", "abnormal"]

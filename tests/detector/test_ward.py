@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from detector.patient_streams import PatientStreams
 from detector.progress import BadProgressError, dump, load, moved
 from detector.stream import PatientStream
 from detector.ward import PARK_AT_ONCE, PARTITION_KEY, Ward
@@ -14,8 +15,8 @@ def test_silent_patient_is_parked_and_comes_back_clean() -> None:
     steady, parked = Ward(), Ward()
     expected, found = [], []
     for offset, part in enumerate(chunks):
-        expected += [(d.window, d.segment.tobytes()) for d in windows(steady.accept(part, offset, now_s=offset)[1])]
-        found += [(d.window, d.segment.tobytes()) for d in windows(parked.accept(part, offset, now_s=offset)[1])]
+        expected += [(d.window, d.segment.tobytes()) for d in windows(steady.accept(part, offset, now_s=offset).due)]
+        found += [(d.window, d.segment.tobytes()) for d in windows(parked.accept(part, offset, now_s=offset).due)]
         if offset % 37 == 0:
             assert [patient for patient, _ in parked.park_silent(now_s=offset + 60, now_ns=0, silent_s=60)] == ["p"]
             assert parked.live == 0
@@ -29,19 +30,19 @@ def test_a_parked_patient_goes_on_in_another_partition_as_if_nothing_were() -> N
     expected = [
         (d.window, d.segment.tobytes())
         for offset, part in enumerate(chunks)
-        for d in windows(steady.accept(part, offset, now_s=offset)[1])
+        for d in windows(steady.accept(part, offset, now_s=offset).due)
     ]
     found = [
         (d.window, d.segment.tobytes())
         for offset, part in enumerate(chunks[:101])
-        for d in windows(first.accept(part, 1000 + offset, now_s=offset)[1])
+        for d in windows(first.accept(part, 1000 + offset, now_s=offset).due)
     ]
     ((name, record),) = first.park_silent(now_s=1000, now_ns=0, silent_s=60)
     second, _ = Ward.restored({name.encode(): moved(record)})
     found += [
         (d.window, d.segment.tobytes())
         for offset, part in enumerate(chunks[101:])  # the other partition's offsets begin anew
-        for d in windows(second.accept(part, offset, now_s=offset)[1])
+        for d in windows(second.accept(part, offset, now_s=offset).due)
     ]
     assert found == expected
 
@@ -51,7 +52,7 @@ def test_what_was_deleted_before_it_was_read_shows_as_the_gap_it_is(away: str) -
     chunks = cut(signal(120, 100.0, 2), [25], fs_hz=100.0)
     ward = Ward()
     before = [
-        d for offset, part in enumerate(chunks[:130]) for d in windows(ward.accept(part, offset, now_s=offset)[1])
+        d for offset, part in enumerate(chunks[:130]) for d in windows(ward.accept(part, offset, now_s=offset).due)
     ]
     judged = before[-1].window  # after 32.5 s
     ((name, record),) = ward.changed()  # followed, not parked: its last seconds would have to be read again
@@ -59,7 +60,7 @@ def test_what_was_deleted_before_it_was_read_shows_as_the_gap_it_is(away: str) -
     found = [
         due
         for offset, part in enumerate(chunks[300:])  # from 75 s on
-        for due in windows(restarted.accept(part, offset if away == "moved" else 300 + offset, now_s=offset)[1])
+        for due in windows(restarted.accept(part, offset if away == "moved" else 300 + offset, now_s=offset).due)
     ]
     told_s = sum(due.gap_before_s + due.missing_samples / 100.0 for due in found)
     # All but what was read, and the windows that were given out before, up to the last window's end.
@@ -123,8 +124,9 @@ def test_parked_record_is_small() -> None:
     stream = PatientStream.begin(chunk(signal(20, 1000.0, 2), 0, 1000, fs_hz=1000.0))
     for offset, part in enumerate(cut(signal(20, 1000.0, 2), [1000], fs_hz=1000.0)):
         stream.accept(part, offset)
-    stream.park()
-    assert len(dump(stream)) < 120_000
+    patient = PatientStreams([stream])
+    patient.park()
+    assert len(dump(patient)) < 120_000
 
 
 @pytest.mark.parametrize("record", [b"", b"no json", b"[]", b"{}", b'{"version": 99}'])

@@ -1,0 +1,48 @@
+"""Progress records of each version that was ever written, as they lay on the topic, are read."""
+
+from pathlib import Path
+
+import pytest
+
+from bus.samples import Chunk
+from detector.progress import READ_VERSIONS, VERSION, dump, load
+from detector.ward import PARTITION_KEY, Ward
+from tests.detector.streams import chunk, facts, signal
+
+RECORDS = Path(__file__).parent / "progress_records"
+OF_VERSION_4 = 48  # messages before the parked record
+
+
+def device() -> list[Chunk]:
+    """What was sent when the records were written: a chunk came twice, the clock jumped at 18 s."""
+    samples = signal(40, 100.0, 2)
+    chunks = [
+        chunk(samples, start, start + 50, fs_hz=100.0, jump_ns=3_000_000_000 if start >= 1800 else 0)
+        for start in range(0, 4000, 50)
+    ]
+    chunks.insert(30, chunks[29])
+    return chunks
+
+
+def test_there_is_a_record_of_each_version_that_is_read() -> None:
+    kept = {int(path.name.partition("-")[0]) for path in RECORDS.iterdir()}
+    assert kept == set(READ_VERSIONS), f"keep a real record of version {VERSION}: see the others"
+
+
+@pytest.mark.parametrize("path", sorted(RECORDS.iterdir()), ids=lambda path: path.stem)
+def test_a_patient_goes_on_from_a_record_as_if_nothing_were(path: Path) -> None:
+    chunks = device()
+    straight = Ward()
+    expected = [
+        (offset, facts(due)) for offset, part in enumerate(chunks) for due in straight.accept(part, offset, now_s=0).due
+    ]
+    seen = load("p", path.read_bytes()).seen
+    partition = b'{"resume_offset": 20, "next_offset": 48}'
+    ward, resume = Ward.restored({b"p": path.read_bytes(), PARTITION_KEY: partition})
+    found = [
+        (offset, facts(due))
+        for offset in range(resume or 0, len(chunks))
+        for due in ward.accept(chunks[offset], offset, now_s=0).due
+    ]
+    assert found == [(offset, fact) for offset, fact in expected if offset >= seen]
+    assert dump(load("p", path.read_bytes())).startswith(b'{"version":5,')
