@@ -56,6 +56,10 @@ def read_recording(
     suffix = path.suffix.lower()
     if suffix == ".dat":
         path, suffix = path.with_suffix(".hea"), ".hea"
+    if not path.is_file() and path.name and (header := path.with_name(f"{path.name}.hea")).is_file():
+        path, suffix = header, ".hea"  # a record's name, as WFDB's own programs take it
+    if path.is_dir():
+        raise EcgStreamError(f"{path} is a folder: name the files in it")
     if not path.is_file():
         raise EcgStreamError(f"there is no file {path}: give a .hea, .edf, .csv or .npy file")
     if suffix == ".hea":

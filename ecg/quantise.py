@@ -12,6 +12,7 @@ UNITS_MV = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6, "v": 1e
 ADC_UNIT = "adc"
 ADC_GAIN = 200.0  # ADC units per mV where nobody says: WFDB's default, and the MIT-BIH databases' gain
 MAX_SPAN_MV = 50.0  # the widest ECG is a tenth of it; wider values are not in mV
+MAX_OFFSET_MV = 1e6  # a kilovolt: what no amplifier survives is another quantity
 _FINEST_GAIN = 1000.0  # 1 uV a step: below the noise of every recorder
 _COARSEST_GAIN = 32.0  # int16 then spans 2 V; what lies beyond is no ECG and is clipped
 _INT16_ROOM = 32000
@@ -51,6 +52,12 @@ def record_of(
                 )
         else:
             scale = _millivolts_per_unit(unit, finite, lead)
+            if abs(middle) * scale > MAX_OFFSET_MV:
+                limit = MAX_OFFSET_MV / scale
+                raise EcgStreamError(
+                    f"lead {lead}: the values lie around {middle:g}, above {limit:g}: no electrode gives "
+                    "that: give their unit (mV, uV, V or adc), or leave the column out (leads)"
+                )
             widest = float(np.abs(finite - middle).max()) * scale if finite.size else 0.0
             gain = float(np.clip(_INT16_ROOM / widest, _COARSEST_GAIN, _FINEST_GAIN)) if widest else _FINEST_GAIN
             zero = round(middle * scale * gain)

@@ -8,6 +8,11 @@ def complain(error: BaseException) -> None:
     sys.stderr.write(f"ecgstream: {one_line(error)}\n")
 
 
+def shown(text: str) -> str:
+    """Text that a terminal only shows: what is no letter to it, as a file's name may hold, stands as its code."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
 def one_line(error: BaseException) -> str:
     """An error as one line.
 
@@ -19,7 +24,7 @@ def one_line(error: BaseException) -> str:
 
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    text = " ".join(str(error).split())
+    text = shown(" ".join(str(error).split()))
     if isinstance(error, EcgStreamError):
         return text
     return f"{type(error).__name__}: {text or 'no more is known'}: run it again with --debug to see where"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from bus.messages import AlarmPhase, Alert, Urgent, Verdict
+from ecgstream.failures import shown
 
 if TYPE_CHECKING:
     from alerting.delivery.channels import AnyChannel
@@ -114,7 +115,7 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
     on = ", ".join(f"{lead} ({count})" for lead, count in judged.most_common())
     counted = f"{len(result['windows'])} windows, {len(result['beats'])} beats, {result['seconds']:.0f} s"
     lines = [
-        f"{result['file']}: {aggregate['decision']}{sure}: {aggregate['reason']}",
+        f"{shown(result['file'])}: {aggregate['decision']}{sure}: {aggregate['reason']}",
         f"  {counted} of {', '.join(result['leads'])} at {result['fs_hz']:g} Hz; windows judged on {on or 'no lead'}",
     ]
     lines += [_finding_line(finding) for finding in result["findings"]]

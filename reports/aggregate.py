@@ -110,7 +110,9 @@ def aggregate_of_rows(rows: Sequence[Aggregate], verdicts: Sequence[Verdict]) ->
     counted = f"{len(of['abnormal'])} of {len(rows)} rows abnormal"
     decision: Decision = "normal"
     confidence: float | None = None
-    reason = f"{counted}; {len(rows) - len(of['normal']) - len(of['abnormal'])} could not be judged"
+    unjudged = [row for row, each in enumerate(rows) if each.decision == "unusable"]
+    because = f" (row {unjudged[0]}: {rows[unjudged[0]].reason})" if unjudged else ""
+    reason = f"{counted}; {len(unjudged)} could not be judged{because}"
     if of["abnormal"]:
         decision = "abnormal"
         surest = max(of["abnormal"], key=lambda row: rows[row].confidence or 0.0)
@@ -182,8 +184,8 @@ def _abnormal_windows(abnormal: Sequence[Verdict], judged: Sequence[Verdict]) ->
     if not abnormal:
         return []
     counts = Counter(beat.beat_class for verdict in abnormal for beat in verdict.beats)
-    beats = [f"{counts[letter]} {name}" for letter, name in _BEATS.items() if counts[letter]]
-    with_beats = f", with {', '.join(beats)} beats" if beats else ""
+    beats = [f"{n} {name} beat{'s' if n > 1 else ''}" for letter, name in _BEATS.items() if (n := counts[letter])]
+    with_beats = f", with {', '.join(beats)}" if beats else ""
     return [f"{len(abnormal)} of {len(judged)} windows abnormal{with_beats}"]
 
 
@@ -202,7 +204,7 @@ def _not_judged(judged: Sequence[Verdict], verdicts: Sequence[Verdict]) -> list[
 
 def _too_little(judged: Sequence[Verdict], verdicts: Sequence[Verdict]) -> str:
     believed = {verdict.id for verdict in judged}
-    why = Counter(reason for verdict in verdicts if verdict.id not in believed for reason in verdict.reasons[-1:])
+    why = Counter(reason for verdict in verdicts if verdict.id not in believed for reason in verdict.reasons[:1])
     because = f": {why.most_common(1)[0][0]}" if why else ""
     return f"{len(judged) or 'none'} of {len(verdicts)} windows could be judged{because}"
 

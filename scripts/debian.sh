@@ -10,21 +10,25 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 browser() {
-  local program
+  local program found= lacking=()
   for program in chromium chromium-browser google-chrome; do
-    ! type -P "$program" >/dev/null || return 0
+    ! type -P "$program" >/dev/null || found=yes
   done
+  # A font with it: without any, every letter is an empty box.
+  [ -n "$found" ] || lacking+=(chromium fonts-dejavu-core)
+  # The program that drives it, Playwright's Node, loads this library, which a bare Debian has not.
+  [[ $(PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null) == *libatomic.so.1* ]] || lacking+=(libatomic1)
+  [ ${#lacking[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "debian: no Chromium here, and no root or no apt to install it: tests of the page are skipped" >&2
+    echo "debian: no ${lacking[*]} here, and no root or no apt to install it: tests of the page are skipped" >&2
     return 0
   fi
-  echo "debian: installing chromium" >&2
-  # A font with it: without any, every letter is an empty box.
-  install=(apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core)
+  echo "debian: installing ${lacking[*]}" >&2
+  install=(apt-get install -y -qq --no-install-recommends "${lacking[@]}")
   export DEBIAN_FRONTEND=noninteractive
   # The lists may be missing, or tell of versions that are no longer there.
   "${install[@]}" >/dev/null 2>&1 || { apt-get update -qq && "${install[@]}" >/dev/null; } >&2 ||
-    echo "debian: apt does not bring chromium: tests of the page are skipped" >&2
+    echo "debian: apt does not bring ${lacking[*]}: tests of the page are skipped" >&2
 }
 browser
 

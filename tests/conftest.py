@@ -43,6 +43,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 _LONGEST = ("browser", "tests/deploy/test_services.py")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what shares what is dear: a file's tests on one worker, and all that look at the live ward."""
     for item in items:

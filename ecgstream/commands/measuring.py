@@ -171,6 +171,26 @@ def bench_models(
     write_json(report, json)
 
 
+@bench.command("flood")
+def bench_flood(
+    *,
+    ids: Annotated[int, typer.Option(min=1, metavar="N", help="Patient ids that nobody has heard of.")] = 20_000,
+    record: Record = None,
+    data: Data = None,
+    json: Json = None,
+) -> None:
+    """Send patient ids without end past good patients, and see what each service carries and refuses, in what memory.
+
+    Each runs within its container's limit where this user may make control groups; elsewhere it is only measured.
+    """
+    from ecgstream.flood_bench import FloodPlan, run_flood
+    from ecgstream.recordings import load_records
+    from ecgstream.running import run
+
+    folder, names = _prepared(data, record or [])
+    _tell(run(run_flood(FloodPlan(ids=ids, records=load_records(names, folder)))), json)
+
+
 class Victim(StrEnum):
     """Services that can be made to die."""
 

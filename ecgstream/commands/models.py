@@ -43,7 +43,7 @@ def score(
 
     scorer = scorer_of(load(DetectorSettings, models=models))
     rules = load_rules(load(AlertingSettings).rules)
-    names = tuple(name.strip() for name in leads.split(",")) if leads else None
+    names = tuple(name for part in (leads or "").split(",") if (name := part.strip())) or None
     results: list[dict[str, object]] = []
     failed: EcgStreamError | None = None
     with reader_may_leave():

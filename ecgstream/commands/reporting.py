@@ -44,7 +44,7 @@ def report_record(
     from reports.recording import SpanError, read_recording, report_on
 
     folder = records_folder(data, load(ProcessSettings))
-    names = tuple(name.strip() for name in leads.split(",")) if leads else None
+    names = tuple(name for part in (leads or "").split(",") if (name := part.strip())) or None
     recording = read_recording(record, folder, fs_hz=fs, leads=names, unit=unit.value if unit else None)
     rules = load_rules(load(AlertingSettings).rules)
     try:

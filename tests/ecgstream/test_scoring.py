@@ -88,3 +88,42 @@ def test_a_finding_is_told_with_rate_and_lead(tmp_path: Path, capsys: pytest.Cap
     told = capsys.readouterr().out
     assert f"tachycardia at {fast['rate_bpm']:.0f}/min, medium priority, on MLII" in told
     assert "windows judged on MLII (12)" in told
+
+
+def test_a_record_may_be_named_without_its_suffix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "r.hea").write_text("r 1 360 3600\nr.dat 16 200 16 0 0 0 0 II\n")
+    toy_record().samples[:3600, :1].astype("<i2").tofile(tmp_path / "r.dat")
+    assert status_of(["score", "r", "--leads", " ,II,"]) == 0
+    assert capsys.readouterr().out.startswith("r: abnormal")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("\x1b[31mred.csv", b"a,b\n", r"\x1b[31mred.csv has no row of numbers"),
+        ("two\nlines.csv", b"", r"two lines.csv is empty"),
+        ("not\udcffutf8.csv", b"", r"not\udcffutf8.csv is empty"),
+        ("huge.csv", b"1e300\n" * 3600, "huge.csv: lead signal 0: the values lie around 1e+300, above 1e+06"),
+        ("folder.csv", None, "folder.csv is a folder: name the files in it"),
+    ],
+)
+def test_what_strangers_send_is_one_line_that_can_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes | None, words: str
+) -> None:
+    if content is None:
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_bytes(content)
+    assert status_of(["score", name, "--fs", "360", "--json", "out.json"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"ecgstream: {words}")
+    assert told.removesuffix("\n").isprintable()
+    (result,) = json.loads((tmp_path / "out.json").read_text())["results"]
+    assert result["error"] in told
+
+
+def test_a_name_that_is_no_utf8_is_scored_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "ex.npy", toy_record().samples[: 360 * 10] / 200)
+    (tmp_path / "ex.npy").rename(tmp_path / "a\udcff\n.npy")
+    assert status_of(["score", "a\udcff\n.npy", "--fs", "360"]) == 0
+    assert capsys.readouterr().out.startswith(r"a\udcff\n.npy: ")

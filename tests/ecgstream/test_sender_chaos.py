@@ -130,12 +130,12 @@ def test_an_alarm_that_nobody_acknowledged_may_not_end() -> None:
 
 def test_the_windows_of_another_device_end_no_alarm() -> None:
     verdicts = stream("victim", 12)
-    normal = (verdict(window, "normal", patient="victim") for window in range(12, 60))
+    normal = [verdict(window, "normal", patient="victim") for window in range(12, 60)]
     others = [each.model_copy(update={"device": "other"}) for each in normal]
-    messages = alarms([*verdicts, *others])
-    ends = [each for each in messages if each.phase == "end" and each.condition == "abnormal_window"]
-    assert ended_wrongly(messages, [*verdicts, *others], load_rules()) == ends
-    assert ends
+    started = next(each for each in alarms(verdicts) if each.condition == "abnormal_window")
+    ended = started.model_copy(update={"phase": "end", "state": "inactive", "sequence": 1})
+    assert ended_wrongly([started, ended], [*verdicts, *normal], load_rules()) == []
+    assert ended_wrongly([started, ended], [*verdicts, *others], load_rules()) == [ended]
 
 
 @pytest.mark.broker

@@ -16,11 +16,13 @@ from bus.clients import connection_arguments, create_topics
 from bus.settings import KafkaSettings
 from bus.topics import TOPICS
 
+NAMED = "ECGSTREAM_TEST_BOOTSTRAP_SERVERS"
+
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[str]:
     """The bootstrap address of a broker that all tests share."""
-    if named := os.environ.get("ECGSTREAM_TEST_BOOTSTRAP_SERVERS"):
+    if named := os.environ.get(NAMED):
         yield named
     elif _docker_answers():
         with _container() as bootstrap:
@@ -42,6 +44,8 @@ async def settings(kafka: str) -> AsyncIterator[KafkaSettings]:
     fresh = KafkaSettings(_env_file=None, bootstrap_servers=kafka, topic_prefix=f"test-{uuid.uuid4().hex[:12]}.")
     await create_topics(fresh)
     yield fresh
+    if NAMED not in os.environ:
+        return  # with the broker, its topics are thrown away
     admin = AIOKafkaAdminClient(**connection_arguments(fresh))
     await admin.start()
     try:

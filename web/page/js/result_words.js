@@ -34,7 +34,7 @@ export function span(seconds) {
 export function sureWords({ confidence, reason }) {
   const words = reason ? `${reason[0].toUpperCase()}${reason.slice(1)}.` : "";
   if (confidence === null) return words || "Too little of it could be judged.";
-  const sure = confidence > 0.99 ? "More than 99 % confidence." : `${Math.round(confidence * 100)} % confidence.`;
+  const sure = confidence > 0.99 ? "More than 99\u00a0% confidence." : `${Math.round(confidence * 100)}\u00a0% confidence.`;
   return words ? `${words} ${sure}` : sure;
 }
 
