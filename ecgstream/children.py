@@ -52,6 +52,7 @@ class Command:
             "ECGSTREAM_PARTITIONS": str(kafka.partitions),
             "ECGSTREAM_REPLICATION": str(kafka.replication),
             "ECGSTREAM_SECURITY_PROTOCOL": kafka.security_protocol,
+            "ECGSTREAM_CONNECT_TIMEOUT_S": str(kafka.connect_timeout_s),
             "ECGSTREAM_INSTANCE": f"{name}-{os.getpid()}",
             "ECGSTREAM_HEALTH_HOST": "127.0.0.1",
             "ECGSTREAM_LOG_FORMAT": "json",

@@ -5,11 +5,14 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bus.broker import LocalBroker
+from bus.broker import START_S, LocalBroker
+from bus.broker_jars import class_path
 from bus.clients import create_topics
 from bus.settings import KafkaSettings
 from ecgstream.children import Command
 from ops.ports import free_ports
+
+STARTED_S = START_S + 30.0  # services start beside the broker, and wait for it and its topics longer than it may take
 
 
 class LocalSystem:
@@ -37,6 +40,8 @@ class LocalSystem:
         ------
         EcgStreamError : when the broker or a service does not start
         """
+        # First: a slow network takes minutes for Kafka's jars where they are missing, and no service waits so long.
+        await class_path()
         logs = Path(self._stack.enter_context(TemporaryDirectory(prefix="ecgstream-logs-")))
         self.services = tuple(Command(words[0], *words, kafka=self.kafka, logs=logs) for words in self._commands)
         self._stack.push_async_callback(self._stop_services)
@@ -82,4 +87,5 @@ def local_settings(port: int, *, partitions: int) -> KafkaSettings:
         replication=1,
         topic_prefix="",
         security_protocol="PLAINTEXT",
+        connect_timeout_s=STARTED_S,
     )
