@@ -9,12 +9,17 @@ from alerting.conditions import Sight, label_of, look, look_at_urgent
 from alerting.patient_time import HOP_NS, NS, PRESENT_NS, STREAMS_KEPT, BrokerTime, PatientTime, Placed, Stream
 from alerting.rules import BY_SILENCE, AlarmRules, Rule
 from alerting.state import REMEMBERED_COMMANDS, PatientState
-from bus.messages import AlarmPhase, Alert, AlertCommand, Condition, Urgent, Verdict
+from bus.messages import AlarmPhase, Alert, AlertCommand, Condition, DeadLetter, Urgent, Verdict
 
 IN_STEP_NS = 8 * NS  # no look is further ahead of the windows; more, and alerting is still catching up with them
 FORGET_RECENT_NS = 60 * NS  # windows on both sides of a longer gap do not start an alarm together
 # A device that has not been heard for so long was taken off: what it saw ends by what another one sees.
 REPLACED_NS = 600 * NS
+TOGETHER_NS = 30 * NS  # streams of which both went on are live together while both were heard within
+UNHEARD_NS = 600 * NS  # a patient of whom only refused messages are known is followed for so long after the last
+# What every stream's windows tell of: it is about all that comes under the patient's id.
+OF_ALL_STREAMS = frozenset({"several_devices", "input_refused"})
+MAX_REASON = 300  # characters of a letter's reason
 
 
 class Bedside:
@@ -34,7 +39,7 @@ class Bedside:
     def __init__(self, state: PatientState, rules: AlarmRules, broker: BrokerTime | None = None) -> None:
         self._state = state
         self._rules = dict(rules.of(state.patient))
-        self._forget_ns = round(rules.forget_s * NS)
+        self._forget_ns = round(rules.forget_s * NS) if state.heard else UNHEARD_NS
         self._alarms = dict(state.alarms)
         self._ended = dict(state.ended)
         self._now_ns = state.now_ns
@@ -47,6 +52,10 @@ class Bedside:
         if self._gone:
             return None
         return replace(self._state, now_ns=self._now_ns, alarms=self._alarms, ended=self._ended)
+
+    def next_due_ns(self) -> int:
+        """When next something falls due in a patient of whom nothing comes."""
+        return min(due_ns for due_ns, _, _ in self._deadlines(forget=True))
 
     # --- events ---
 
@@ -79,11 +88,13 @@ class Bedside:
             heart_rate_bpm=verdict.heart_rate_bpm,
         )
         sights = look(verdict, self._rules).moved(at_ns - verdict.end_ns, latest_ns=at_ns)
+        sights = sights.and_seen("several_devices", self._several(run))
         recent = dict(run.recent)
+        self._no_refusal()
         ready: list[Condition] = []
         for condition, rule in self._rules.items():
             sight = sights.seen.get(condition)
-            if sight is None and condition not in sights.absent:
+            if condition == "input_refused" or (sight is None and condition not in sights.absent):
                 continue
             if condition in self._alarms:
                 self._follow(condition, rule, sight, origin, at_ns)
@@ -132,10 +143,38 @@ class Bedside:
             if not alarm.present:
                 self._put(seen, "update")
 
+    def letter(self, letter: DeadLetter) -> None:
+        """Take note of a message of the patient that was refused."""
+        if not self._state.heard and self._broker is not None:
+            self._pass_time(self._broker.now_ns)
+            now_ns = max(self._state.seen_ns, self._broker.now_ns)
+            self._state = replace(self._state, seen_ns=now_ns, spent_ns=now_ns)
+        rule = self._rules["input_refused"]
+        if not rule.enabled:
+            return
+        sight = Sight(onset_ns=self._now_ns, last_ns=self._now_ns, reasons=(letter.reason[:MAX_REASON],))
+        origin = Origin(
+            verdict=f"{letter.service}/{letter.topic}/{letter.partition}/{letter.offset}/{self._state.patient}",
+            models={},
+        )
+        alarm = self._alarms.get("input_refused")
+        if alarm is not None:
+            self._alarms["input_refused"] = replace(alarm.seen(sight, origin), windows=alarm.windows)
+            self._state = replace(self._state, refused=True)
+            return
+        refusals = (*self._state.refusals, *([sight] * min(letter.count, rule.of)))[-rule.of :]
+        seen = [each for each in refusals if each is not None]
+        started = len(seen) >= rule.start
+        self._state = replace(self._state, refused=True, refusals=() if started else refusals)
+        if started:
+            self._start("input_refused", seen, origin, windows=0)
+
     def silence(self, now_ns: int, *, anybody_s: float) -> None:
         """Let time pass in which nothing came from the patient."""
         rule = self._rules["source_stopped"]
         over_s = anybody_s - rule.after_s if rule.enabled and rule.after_s is not None else -1.0
+        if not self._state.heard:
+            over_s = -1.0  # nothing but refused messages came: that is an alarm of its own
         if over_s >= 0:
             self._pass_time(now_ns - round(over_s * NS), forget=True)
             if not self._gone and not BY_SILENCE & self._alarms.keys():
@@ -204,7 +243,7 @@ class Bedside:
             if due is not None and not (unheard and due.phase == "continue" and condition not in BY_SILENCE):
                 found.append((due.due_ns, due.phase, condition))
         rule = self._rules["silent_patient"]
-        if rule.enabled and rule.after_s is not None and not unheard:
+        if rule.enabled and rule.after_s is not None and not unheard and self._state.heard:
             found.append((self._state.seen_ns + round(rule.after_s * NS), "start", "silent_patient"))
         if forget:
             found.append((self._state.seen_ns + self._forget_ns, "end", None))
@@ -213,7 +252,8 @@ class Bedside:
     def _forget(self) -> None:
         for condition in list(self._alarms):
             hours = self._forget_ns / NS / 3600
-            self._end(condition, (f"nothing came for {hours:g} h: the patient is no longer followed",))
+            lasted = f"nothing came for {hours:g} h" if self._state.heard else "no message was refused for 10 min"
+            self._end(condition, (f"{lasted}: the patient is no longer followed",))
         self._gone = True
 
     def _shift(self, by_ns: int) -> None:
@@ -274,12 +314,40 @@ class Bedside:
         streams = tuple(run.without(condition) for run in self._state.streams)
         self._state = replace(self._state, streams=streams)
 
-    def _tells_of(self, origin: Origin, told: Origin, at_ns: int) -> bool:
+    def _several(self, run: Stream) -> Sight | None:
+        """Whether a run is live together with another one."""
+        if not run.returned:
+            return None
+        others = [each for each in self._state.streams if each.key != run.key and each.returned]
+        other = next((each for each in reversed(others) if each.seen_ns > run.seen_ns - TOGETHER_NS), None)
+        if other is None:
+            return None
+        names = sorted({run.device, other.device})
+        who = f"{names[0]!r} and {names[1]!r}" if len(names) > 1 else f"two that both call themselves {names[0]!r}"
+        return Sight(
+            onset_ns=run.seen_ns - HOP_NS,
+            last_ns=run.seen_ns,
+            reasons=(f"{who} send under this patient id: give each patient an id of its own",),
+        )
+
+    def _no_refusal(self) -> None:
+        """A window came: if nothing was refused since the one before, that counts towards the end."""
+        if self._state.refused:
+            self._state = replace(self._state, refused=False)
+            return
+        alarm, rule = self._alarms.get("input_refused"), self._rules["input_refused"]
+        if alarm is not None:
+            self._clean(alarm, rule)
+        elif self._state.refusals:
+            refusals = (*self._state.refusals, None)[-rule.of :]
+            self._state = replace(self._state, refusals=refusals if any(refusals) else ())
+
+    def _tells_of(self, condition: Condition, origin: Origin, told: Origin, at_ns: int) -> bool:
         """Whether what a window does not show has gone from the run that had shown it.
 
         Two devices under one name see two patients, or two sides of one: what one does not see, the other still may.
         """
-        if told.stream is None or told.stream == origin.stream:
+        if told.stream is None or told.stream == origin.stream or condition in OF_ALL_STREAMS:
             return True
         run = next((each for each in self._state.streams if each.key == told.stream), None)
         if run is None:
@@ -297,15 +365,19 @@ class Bedside:
                 self._put(self._alarms[condition], "update")
         elif condition in BY_SILENCE:
             self._end(condition, ("heard again",))
-        elif alarm.present and at_ns > alarm.sight.last_ns and self._tells_of(origin, alarm.origin, at_ns):
+        elif alarm.present and at_ns > alarm.sight.last_ns and self._tells_of(condition, origin, alarm.origin, at_ns):
             # Else it tells of a time before, or of another's signal.
-            alarm = self._alarms[condition] = replace(alarm, clean=alarm.clean + 1)
-            if alarm.clean < rule.end_clean:
-                return
-            if rule.latching and alarm.acknowledged_by is None:
-                self._put(replace(alarm, present=False), "update")
-            else:
-                self._end(condition)
+            self._clean(alarm, rule)
+
+    def _clean(self, alarm: Alarm, rule: Rule) -> None:
+        """A window without the condition of an alarm: enough in a row end it, or leave it latched."""
+        alarm = self._alarms[alarm.condition] = replace(alarm, clean=alarm.clean + 1)
+        if not alarm.present or alarm.clean < rule.end_clean:
+            return
+        if rule.latching and alarm.acknowledged_by is None:
+            self._put(replace(alarm, present=False), "update")
+        else:
+            self._end(alarm.condition)
 
     def _start(self, condition: Condition, seen: list[Sight], origin: Origin, *, windows: int | None = None) -> None:
         best = max(seen, key=lambda sight: -1.0 if sight.score is None else sight.score)

@@ -19,6 +19,8 @@ _LABELS: dict[Condition, str] = {
     "gap": "samples missing",
     "poor_signal": "poor signal",
     "silent_patient": "nothing received from the patient",
+    "several_devices": "several devices under one patient id",
+    "input_refused": "messages refused",
     "source_stopped": "nothing received from any patient: detector or producer stopped",
 }
 # Only terms that say the same: what is found here is not known to be of sinus origin. Source: ISO/IEEE 11073-10101 as
@@ -71,6 +73,12 @@ class Sights:
 
     seen: dict[Condition, Sight]
     absent: frozenset[Condition]
+
+    def and_seen(self, condition: Condition, sight: Sight | None) -> "Sights":
+        """The same with what the window alone does not show."""
+        if sight is None:
+            return self
+        return Sights(seen=self.seen | {condition: sight}, absent=self.absent - {condition})
 
     def moved(self, by_ns: int, *, latest_ns: int) -> "Sights":
         """The same in the patient's time."""

@@ -1,14 +1,11 @@
 """Every metric of alerting. No patient id is a label: there is no end to them."""
 
 from collections import Counter as Tally
-from collections.abc import Iterable
 from itertools import product
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from alerting.alarm import Alarm
-from alerting.conditions import kind_of
 from bus.messages import AlarmKind, AlarmPriority
 
 _LOOP_LAG_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
@@ -44,6 +41,9 @@ class AlertingMetrics:
         self.input_expired = counter("input_expired", "Verdicts that Kafka deleted before they were read")
         self.open_alerts = gauge("open_alerts", "Alerts that have started and not ended", ("kind", "priority"))
         self.patients = gauge("patients", "Patients that are followed")
+        self.patients_limit = gauge("patients_limit", "Patients that these partitions may follow; more are refused")
+        self.ended_alerts = gauge("ended_alerts", "Alerts that have ended and are still on the topic")
+        self.removed_alerts = counter("removed_alerts", "Alerts that have ended and were taken off the topic")
         self.partitions = gauge("partitions", "Input partitions processed now")
         self.partitions_assigned = gauge("partitions_assigned", "Input partitions that the group gave this instance")
         self.partitions_existing = gauge("partitions_existing", "Partitions that the input topic has")
@@ -96,7 +96,9 @@ class AlertingMetrics:
         # Shown as 0 from the start on, so that a rate sees the first of each.
         for outcome in ("kept", "none"):
             self.strips.labels(outcome=outcome)
-        self.count_open(())
+        self.set_open(Tally())
+        for code in ("undecodable", "no_key", "wrong_key", "wrong_partition", "too_many_patients", "command"):
+            self.refused_messages.labels(code=code)
         for decision in ("normal", "abnormal", "unusable"):
             self.verdicts.labels(decision=decision)
 
@@ -105,8 +107,7 @@ class AlertingMetrics:
         for outcome in ("done", "failed", "dead"):
             self.deliveries.labels(channel=channel, outcome=outcome)
 
-    def count_open(self, alarms: Iterable[Alarm]) -> None:
+    def set_open(self, counts: Tally[tuple[AlarmKind, AlarmPriority]]) -> None:
         """Set how many alarms are open, by kind and priority."""
-        counts = Tally((kind_of(alarm.condition), alarm.priority) for alarm in alarms)
         for kind, priority in product(get_args(AlarmKind), get_args(AlarmPriority)):
             self.open_alerts.labels(kind=kind, priority=priority).set(counts[kind, priority])

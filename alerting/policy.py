@@ -1,10 +1,11 @@
 """The core of alerting: ``policy(state, event) -> (state, actions)``. Pure: no clock, no network.
 
-Events are a patient's next verdict, an urgent message, a command of somebody, and silence: time that passes without a
-verdict. Verdicts and urgent messages come on two topics, each in order, but not the one against the other. Actions are
-messages about alarms and refusals of commands. Time is the patient's (``alerting.patient_time``). A silence, an
-escalation or the end of a snooze falls due at a time of its own, whether a later verdict or a ``Silence`` brings the
-news, so that a stream that comes in time gives the same messages however often somebody looks.
+Events are a patient's next verdict, an urgent message, a command of somebody, the dead letter of a message that was
+refused, and silence: time that passes without a verdict. They come on several topics, each in order, but not the one
+against the other. Actions are messages about alarms and refusals of commands. Time is the patient's
+(``alerting.patient_time``). A silence, an escalation or the end of a snooze falls due at a time of its own, whether a
+later verdict or a ``Silence`` brings the news, so that a stream that comes in time gives the same messages however
+often somebody looks.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from alerting.bedside import Bedside
 from alerting.patient_time import HOP_NS, BrokerTime, begin
 from alerting.rules import AlarmRules
 from alerting.state import PatientState
-from bus.messages import Alert, AlertCommand, Urgent, Verdict
+from bus.messages import Alert, AlertCommand, DeadLetter, Urgent, Verdict
+
+UNKNOWN = "unknown"  # the device of a patient of whom no message could be used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,7 @@ class Refusal:
     reason: str
 
 
-Event = Verdict | Urgent | AlertCommand | Silence
+Event = Verdict | Urgent | AlertCommand | DeadLetter | Silence
 Action = Alert | Refusal
 
 
@@ -58,31 +61,43 @@ def policy(
     -------
     the state, None when the patient is no longer followed; and messages about alarms, and refused commands
     """
+    known = state or _beginning(event, broker)
+    if known is None:
+        if isinstance(event, AlertCommand):
+            return None, (Refusal(command=event, reason=f"nothing is known of patient {event.patient!r}"),)
+        return None, ()
+    bedside = Bedside(known, rules, broker)
+    refused: tuple[Refusal, ...] = ()
     if isinstance(event, Verdict):
-        if state is None:
-            state = _newcomer(event, seen_ns=begin(event.end_ns, broker) - HOP_NS, broker=broker)
-        bedside = Bedside(state, rules, broker)
         if bedside.was_judged(event):
             return state, ()
         bedside.verdict(event)
     elif isinstance(event, Urgent):
-        if state is None:
-            state = _newcomer(event, seen_ns=begin(event.end_ns, broker), broker=broker)
-        bedside = Bedside(state, rules, broker)
         bedside.urgent(event)
+    elif isinstance(event, DeadLetter):
+        bedside.letter(event)
     elif isinstance(event, AlertCommand):
-        if state is None:
-            return None, (Refusal(command=event, reason=f"nothing is known of patient {event.patient!r}"),)
-        bedside = Bedside(state, rules)
         reason = bedside.command(event)
-        if reason is not None:
-            return bedside.state(), (*bedside.alerts, Refusal(command=event, reason=reason))
+        refused = () if reason is None else (Refusal(command=event, reason=reason),)
     else:
-        if state is None:
-            return None, ()
-        bedside = Bedside(state, rules)
         bedside.silence(event.now_ns, anybody_s=event.anybody_s)
-    return bedside.state(), tuple(bedside.alerts)
+    return bedside.state(), (*bedside.alerts, *refused)
+
+
+def _beginning(event: Event, broker: BrokerTime | None) -> PatientState | None:
+    """The state of a patient who is not followed, before the first message; None where that begins nothing."""
+    if isinstance(event, Verdict):
+        return _newcomer(event, seen_ns=begin(event.end_ns, broker) - HOP_NS, broker=broker)
+    if isinstance(event, Urgent):
+        return _newcomer(event, seen_ns=begin(event.end_ns, broker), broker=broker)
+    if isinstance(event, DeadLetter) and event.patient is not None:
+        return _unheard(event.patient, event.timestamp_ms * 1_000_000 if broker is None else broker.now_ns)
+    return None
+
+
+def next_due_ns(state: PatientState, rules: AlarmRules) -> int:
+    """When next something falls due in a patient of whom nothing comes."""
+    return Bedside(state, rules).next_due_ns()
 
 
 def _newcomer(event: Verdict | Urgent, *, seen_ns: int, broker: BrokerTime | None) -> PatientState:
@@ -95,3 +110,8 @@ def _newcomer(event: Verdict | Urgent, *, seen_ns: int, broker: BrokerTime | Non
         spent_ns=seen_ns if broker is None else min(seen_ns, broker.now_ns),
         now_ns=seen_ns,
     )
+
+
+def _unheard(patient: str, now_ns: int) -> PatientState:
+    """A patient of whom only refused messages are known."""
+    return PatientState(patient=patient, device=UNKNOWN, verdict="", seen_ns=now_ns, spent_ns=now_ns, now_ns=now_ns)

@@ -1,11 +1,12 @@
 """Where alerting stands: the records of the compacted topic ``ecg.alerting-progress``.
 
-One record per partition holds the next offsets of verdicts, commands and urgent messages; one per patient holds the
-patient's state. They are written in the transaction that writes the alerts, so they always fit each other.
+One record per partition holds the next offsets of verdicts, commands, urgent messages and dead letters; one per patient
+holds the patient's state; some hold the alarms that have ended and are still on the topic. They are written in the
+transaction that writes the alerts, so they always fit each other.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,6 +15,7 @@ from ecg.errors import EcgStreamError
 
 # Not a patient id: "/" may not stand in one.
 PARTITION_KEY = b"/partition"
+ENDED_PREFIX = b"/ended/"  # and a number: alarms that have ended, see ``alerting.ended_alarms``
 
 
 class BadProgressError(EcgStreamError):
@@ -32,6 +34,7 @@ class PartitionProgress(BaseModel):
     next_offset: int = Field(ge=0)
     next_command: int | None = Field(default=None, ge=0)
     next_urgent: int | None = Field(default=None, ge=0)  # records of the release before do not have it
+    next_letter: int | None = Field(default=None, ge=0)  # nor this
     refused: tuple[Any, ...] = ()
 
 
@@ -77,8 +80,23 @@ def dump(state: PatientState) -> bytes:
     return PatientProgress(state=state).model_dump_json().encode()
 
 
-def restore(records: Mapping[bytes, bytes]) -> tuple[PartitionProgress | None, dict[str, PatientState]]:
-    """Where to resume, None for the beginning, and the patients' states by patient.
+class Restored(NamedTuple):
+    """What the records of a partition hold.
+
+    Attributes
+    ----------
+    place : where to resume, None for the beginning
+    patients : the patients' states by patient
+    ended : the records of alarms that have ended, by key
+    """
+
+    place: PartitionProgress | None
+    patients: dict[str, PatientState]
+    ended: dict[bytes, bytes]
+
+
+def restore(records: Mapping[bytes, bytes]) -> Restored:
+    """Read the records of a partition.
 
     Raises
     ------
@@ -86,10 +104,13 @@ def restore(records: Mapping[bytes, bytes]) -> tuple[PartitionProgress | None, d
     """
     progress: PartitionProgress | None = None
     states: dict[str, PatientState] = {}
+    ended: dict[bytes, bytes] = {}
     for key, value in records.items():
         try:
             if key == PARTITION_KEY:
                 progress = PartitionProgress.model_validate_json(value)
+            elif key.startswith(ENDED_PREFIX):
+                ended[key] = value
             else:
                 state = PatientProgress.model_validate_json(value).state
                 states[state.patient] = state
@@ -98,4 +119,4 @@ def restore(records: Mapping[bytes, bytes]) -> tuple[PartitionProgress | None, d
                 f"progress record {value[:60]!r} of {key[:40]!r} cannot be read by this release: "
                 "run the release that wrote it, or delete the topic ecg.alerting-progress and judge all verdicts anew"
             ) from error
-    return progress, states
+    return Restored(progress, states, ended)

@@ -13,7 +13,7 @@ from alerting.history.strip_keeper import keeping_strips
 from alerting.metrics import AlertingMetrics
 from alerting.rules import load_rules
 from alerting.settings import AlertingSettings
-from alerting.transform import SERVICE, AlertingTransform
+from alerting.transform import SERVICE, AlertingTransform, Limits
 from bus.exactly_once import ExactlyOnce
 from bus.settings import KafkaSettings
 from ops.clock import Clock, SystemClock
@@ -49,7 +49,15 @@ async def run(
     clock = clock or SystemClock()
     metrics = AlertingMetrics(registry)
     transform = AlertingTransform(
-        load_rules(settings.rules), metrics, clock, tolerance_ns=round(settings.clock_tolerance_s * 1e9)
+        load_rules(settings.rules),
+        metrics,
+        clock,
+        limits=Limits(
+            tolerance_ns=round(settings.clock_tolerance_s * 1e9),
+            max_patients=settings.max_patients,
+            ended_retention_ms=round(settings.ended_retention_s * 1e3),
+            partitions=kafka.partitions,
+        ),
     )
     runner = ExactlyOnce(
         kafka,

@@ -1,22 +1,27 @@
 """Verdicts, urgent messages, commands in; alerts, dead letters, progress out: what the exactly-once runner drives."""
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 
 import structlog
+from pydantic import ValidationError
 
 from alerting.decoding import BadMessageError, decode, refuse_future
+from alerting.ended_alarms import EndedAlarms
 from alerting.metrics import AlertingMetrics
+from alerting.partition_state import PartitionState
 from alerting.patient_time import TOLERANCE_NS, BrokerTime
-from alerting.policy import Event, Refusal, Silence, policy
+from alerting.policy import Event, Refusal, Silence, next_due_ns, policy
 from alerting.progress import PARTITION_KEY, PartitionProgress, dump, restore
-from alerting.rules import AlarmRules
-from alerting.state import PatientState
+from alerting.rules import BY_SILENCE, AlarmRules
 from bus import topics
 from bus.dead_letters import Refusal as RefusedMessage
 from bus.dead_letters import dead_letter
 from bus.interfaces import Headers, Outgoing, Received
-from bus.messages import Alert, AlertCommand, Urgent, Verdict
+from bus.messages import Alert, AlertCommand, DeadLetter, RefusalCode, Urgent, Verdict
 from bus.quarantine import Quarantine
 from ops.clock import Clock
 
@@ -26,6 +31,7 @@ SERVICE = "alerting"
 NOTE_EVERY = 500
 IDLE_S = 20.0  # when nothing has come for so long, it is noted, too: then all that was read stands in the progress
 LOOK_EVERY_S = 1.0  # at who is silent
+LOOKS_AT_ONCE = 500  # in a partition: a source of thousands that has stopped must not keep the loop from Kafka
 # A patient is taken for silent from two windows on: until then time passes with the verdicts alone, so that the same
 # samples give the same messages.
 SILENT_S = 10.0
@@ -33,60 +39,58 @@ SILENT_S = 10.0
 # machine that is out of breath, or just woken, patients are not silent because nobody heard them.
 TURN_S = 2.0
 
+REFUSER = "detector"  # whose dead letters are about patients' signals
+LETTER_NEWS_NS = 600_000_000_000  # what was refused longer ago does not alarm
+MAX_UNHEARD = 200  # patients in a partition of whom only refused messages are known: anybody can name them
+
 log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Ward:
-    """The patients of one partition.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What alerting is held to.
 
     Attributes
     ----------
-    patients : their states
-    heard_s : when each was heard last, on the monotonic clock
-    changed : whose state was not written since it changed
-    next_offset, next_command, next_urgent : of verdicts, commands and urgent messages
-    unnoted : messages since the place was last noted
-    took_s : when the last of them came, on the monotonic clock
-    quarantine : the senders of verdicts and urgent messages that could not be decoded
+    tolerance_ns : by how much a device's clock may be ahead of the broker's
+    max_patients : that are followed in a partition
+    ended_retention_ms : how long an alarm that has ended stays on the topic
+    partitions : how many the topics have; None does not look where a message lies
     """
 
-    patients: dict[str, PatientState]
-    heard_s: dict[str, float]
-    changed: set[str] = field(default_factory=set)
-    next_offset: int = 0
-    next_command: int | None = None
-    next_urgent: int | None = None
-    unnoted: int = 0
-    took_s: float = 0.0
-    quarantine: Quarantine = field(default_factory=lambda: Quarantine(topic=topics.DEAD_LETTERS, service=SERVICE))
+    tolerance_ns: int = TOLERANCE_NS
+    max_patients: int = 2500
+    ended_retention_ms: int = 7 * 86_400_000
+    partitions: int | None = None
 
 
 class AlertingTransform:
-    """Exactly-once processing of ``ecg.windows``, ``ecg.urgent`` and ``ecg.alert-commands`` (see ``bus.transforms``).
+    """Exactly-once processing of ``ecg.windows``, ``ecg.urgent``, ``ecg.alert-commands`` and ``ecg.dead-letters``.
+
+    See ``bus.transforms``.
 
     Parameters
     ----------
     rules : what alarms
     metrics : what to count on
     clock : tells how long nothing has come, and whether a command is from the future
-    tolerance_ns : by how much a device's clock may be ahead of the broker's
+    limits : what it is held to
     """
 
     input_topic = topics.WINDOWS
-    side_topics: tuple[str, ...] = (topics.ALERT_COMMANDS, topics.URGENT)
+    side_topics: tuple[str, ...] = (topics.ALERT_COMMANDS, topics.URGENT, topics.DEAD_LETTERS)
     progress_topic = topics.ALERTING_PROGRESS
 
     def __init__(
-        self, rules: AlarmRules, metrics: AlertingMetrics, clock: Clock, *, tolerance_ns: int = TOLERANCE_NS
+        self, rules: AlarmRules, metrics: AlertingMetrics, clock: Clock, *, limits: Limits | None = None
     ) -> None:
         self._rules = rules
         self._metrics = metrics
         self._clock = clock
-        self._tolerance_ns = tolerance_ns
-        self._wards: dict[int, _Ward] = {}
+        self._limits = limits or Limits()
+        self._wards: dict[int, PartitionState] = {}
         self._deaf_s = 0.0
-        self._turned_s = self._heard_s = self._looked_s = clock.monotonic_s()
+        self._turned_s = self._heard_s = self._looked_s = self._looked_heard_s = clock.monotonic_s()
 
     @property
     def quarantined(self) -> int:
@@ -100,9 +104,18 @@ class AlertingTransform:
         ------
         BadProgressError : when a progress record is neither of this version nor of the one before
         """
-        place, patients = restore(progress)
+        place, patients, records = restore(progress)
         now_s = self._listened_s()
-        ward = self._wards[partition] = _Ward(patients=patients, heard_s=dict.fromkeys(patients, now_s))
+        ended = EndedAlarms(self._limits.ended_retention_ms)
+        ended.load(records)
+        ward = self._wards[partition] = PartitionState(
+            patients=patients,
+            heard_s=dict.fromkeys(patients, now_s),
+            ended=ended,
+            quarantine=Quarantine(topic=topics.DEAD_LETTERS, service=SERVICE, partitions=self._limits.partitions),
+        )
+        for patient in patients:
+            ward.look_at(patient, now_s + SILENT_S)
         # How long nothing has come is not known: nobody is called silent before it is.
         self._heard_s = now_s
         self._measure()
@@ -110,12 +123,15 @@ class AlertingTransform:
             return None
         ward.next_offset = place.next_offset
         ward.next_command, ward.next_urgent = place.next_command, place.next_urgent
+        ward.next_letter = place.next_letter
         ward.quarantine.load(place.refused)
         return place.next_offset
 
     def side_offset(self, partition: int, topic: str) -> int | None:
-        """The offset of the first command or urgent message to read; None for the beginning."""
+        """The offset of the first command, urgent message or dead letter to read; None for the beginning."""
         ward = self._wards[partition]
+        if topic == topics.DEAD_LETTERS:
+            return ward.next_letter
         return ward.next_urgent if topic == topics.URGENT else ward.next_command
 
     def close(self, partition: int) -> None:
@@ -135,6 +151,8 @@ class AlertingTransform:
             self._measure()
             for partition, ward in self._wards.items():
                 outputs.setdefault(partition, []).extend(self._look_for_silent(ward, now_s))
+                outputs[partition].extend(self._remove_ended(ward))
+            self._looked_heard_s = self._heard_s
         for partition, out in outputs.items():
             self._note(self._wards[partition], out, now_s)
         return {partition: out for partition, out in outputs.items() if out}
@@ -143,7 +161,9 @@ class AlertingTransform:
         """Count and log the alerts of a transaction: now they have been told, and they are told once."""
         self._metrics.transactions.inc()
         for message in messages:
-            if message.topic == topics.ALERTS and message.value is not None:
+            if message.topic == topics.ALERTS and message.value is None:
+                self._metrics.removed_alerts.inc()
+            elif message.topic == topics.ALERTS and message.value is not None:
                 alert = Alert.model_validate_json(message.value)
                 self._metrics.alerts.labels(kind=alert.kind, priority=alert.priority, phase=alert.phase).inc()
                 log.info("alert", **alert.as_json())
@@ -155,7 +175,7 @@ class AlertingTransform:
         self._turned_s = now_s
         return now_s - self._deaf_s
 
-    def _take(self, ward: _Ward, messages: Sequence[Received], now_s: float) -> list[Outgoing]:
+    def _take(self, ward: PartitionState, messages: Sequence[Received], now_s: float) -> list[Outgoing]:
         out: list[Outgoing] = []
         for message in messages:
             # The runner puts the installation's prefix before a topic's name.
@@ -165,6 +185,9 @@ class AlertingTransform:
             elif message.topic.endswith(topics.URGENT):
                 ward.next_urgent = message.offset + 1
                 out += self._take_urgent(ward, message, now_s)
+            elif message.topic.endswith(topics.DEAD_LETTERS):
+                ward.next_letter = message.offset + 1
+                out += self._take_letter(ward, message, now_s)
             else:
                 ward.next_offset = message.offset + 1
                 out += self._take_verdict(ward, message, now_s)
@@ -172,40 +195,97 @@ class AlertingTransform:
         ward.took_s = now_s
         return out
 
-    def _take_verdict(self, ward: _Ward, message: Received, now_s: float) -> list[Outgoing]:
+    def _take_verdict(self, ward: PartitionState, message: Received, now_s: float) -> list[Outgoing]:
         try:
-            verdict = decode(message, Verdict)
+            verdict = decode(message, Verdict, partitions=self._limits.partitions)
+            self._refuse_newcomer(ward, verdict.patient)
         except BadMessageError as error:
-            return self._refuse(ward, message, str(error))
+            return self._refuse(ward, message, error)
         letters = self._count_letters(ward.quarantine.good(message))
         self._metrics.verdicts.labels(decision=verdict.decision).inc()
         ward.heard_s[verdict.patient] = self._heard_s = now_s
+        ward.look_at(verdict.patient, now_s + SILENT_S)
         # The headers travel on: they tell when the samples came, so that a reader can measure the whole way.
         return [*letters, *self._step(ward, verdict.patient, verdict, message, message.headers)]
 
-    def _take_urgent(self, ward: _Ward, message: Received, now_s: float) -> list[Outgoing]:
+    def _take_urgent(self, ward: PartitionState, message: Received, now_s: float) -> list[Outgoing]:
         try:
-            urgent = decode(message, Urgent)
+            urgent = decode(message, Urgent, partitions=self._limits.partitions)
+            self._refuse_newcomer(ward, urgent.patient)
         except BadMessageError as error:
-            return self._refuse(ward, message, str(error))
+            return self._refuse(ward, message, error)
         letters = self._count_letters(ward.quarantine.good(message))
         # Who is silent is told by the windows; but whoever is followed was heard once.
         ward.heard_s.setdefault(urgent.patient, now_s)
+        ward.look_at(urgent.patient, now_s + SILENT_S)
         return [*letters, *self._step(ward, urgent.patient, urgent, message, message.headers)]
 
-    def _take_command(self, ward: _Ward, message: Received, now_s: float) -> list[Outgoing]:
+    def _take_command(self, ward: PartitionState, message: Received, now_s: float) -> list[Outgoing]:
         try:
-            command = decode(message, AlertCommand)
+            command = decode(message, AlertCommand, partitions=self._limits.partitions)
             refuse_future(command, self._clock.now_ns())
         except BadMessageError as error:
-            return [self._bury(message, str(error))]
+            return [self._bury(message, str(error), code="command" if error.code == "undecodable" else error.code)]
         passed = self._silence(ward, command.patient, now_s)
-        return [*passed, *self._step(ward, command.patient, command, message)]
+        done = self._step(ward, command.patient, command, message)
+        if command.patient in ward.patients:
+            ward.look_at(command.patient, now_s)  # what falls due has changed
+        return [*passed, *done]
 
-    def _look_for_silent(self, ward: _Ward, now_s: float) -> list[Outgoing]:
-        return [out for patient in list(ward.patients) for out in self._silence(ward, patient, now_s)]
+    def _take_letter(self, ward: PartitionState, message: Received, now_s: float) -> list[Outgoing]:
+        """Take in what the detector refused; our own letters lie on that topic too, and nothing answers a letter."""
+        if self._clock.now_ns() - message.timestamp_ms * 1_000_000 > LETTER_NEWS_NS:
+            return []
+        try:
+            letter = DeadLetter.model_validate_json(message.value or b"")
+        except ValidationError:
+            return []
+        if letter.service != REFUSER or letter.patient is None:
+            return []
+        known = letter.patient in ward.patients
+        if not known and len(ward.unheard) >= MAX_UNHEARD:
+            return []
+        if not known or letter.patient in ward.unheard:
+            ward.heard_s[letter.patient] = now_s
+        out = self._step(ward, letter.patient, letter, message)
+        ward.look_at(letter.patient, now_s + SILENT_S)
+        return out
 
-    def _silence(self, ward: _Ward, patient: str, now_s: float) -> list[Outgoing]:
+    def _refuse_newcomer(self, ward: PartitionState, patient: str) -> None:
+        followed = len(ward.patients) - len(ward.unheard)
+        if followed >= self._limits.max_patients and (patient not in ward.patients or patient in ward.unheard):
+            raise BadMessageError(
+                f"patient {patient!r} would be one more than the {self._limits.max_patients} that are followed in a "
+                "partition: raise ECGSTREAM_ALERTING_MAX_PATIENTS and the memory, or stop who sends ids without end",
+                code="too_many_patients",
+                patient=patient,
+            )
+
+    def _look_for_silent(self, ward: PartitionState, now_s: float) -> list[Outgoing]:
+        out: list[Outgoing] = []
+        if self._heard_s > self._looked_heard_s:  # the source has not stopped, then
+            for patient in sorted(ward.stopped):
+                out += self._silence(ward, patient, now_s)
+                ward.look_at(patient, now_s)
+        for patient in list(islice(ward.due(now_s), LOOKS_AT_ONCE)):
+            if self._due_s(ward, patient) <= now_s:
+                out += self._silence(ward, patient, now_s)
+            if patient in ward.patients:
+                ward.look_at(patient, max(self._due_s(ward, patient), now_s + LOOK_EVERY_S / 2))
+        return out
+
+    def _due_s(self, ward: PartitionState, patient: str) -> float:
+        """When something falls due of a patient if nothing comes any more, on the monotonic clock."""
+        state, since_s = ward.patients.get(patient), ward.heard_s.get(patient, 0.0)
+        if state is None:
+            return math.inf
+        due_s = since_s + (next_due_ns(state, self._rules) - state.seen_ns) / 1e9
+        source = self._rules.of(patient)["source_stopped"]
+        if source.enabled and source.after_s is not None and not BY_SILENCE & state.alarms.keys():
+            due_s = min(due_s, self._heard_s + source.after_s)
+        return max(since_s + SILENT_S, due_s)
+
+    def _silence(self, ward: PartitionState, patient: str, now_s: float) -> list[Outgoing]:
         """Let time pass for a patient of whom nothing came for a while."""
         state, since_s = ward.patients.get(patient), ward.heard_s.get(patient, now_s)
         if state is None or now_s - since_s < SILENT_S:
@@ -213,33 +293,36 @@ class AlertingTransform:
         silence = Silence(now_ns=state.seen_ns + round((now_s - since_s) * 1e9), anybody_s=now_s - self._heard_s)
         return self._step(ward, patient, silence, None)
 
+    def _remove_ended(self, ward: PartitionState) -> list[Outgoing]:
+        """Take alarms that ended long ago off the topic."""
+        due = ward.ended.due(self._clock.now_ns() // 1_000_000)
+        return [Outgoing(topic=topics.ALERTS, key=alarm.encode(), value=None) for alarm in due]
+
     def _step(
-        self, ward: _Ward, patient: str, event: Event, message: Received | None, headers: Headers = ()
+        self, ward: PartitionState, patient: str, event: Event, message: Received | None, headers: Headers = ()
     ) -> list[Outgoing]:
         before = ward.patients.get(patient)
-        broker = None if message is None else BrokerTime(message.timestamp_ms * 1_000_000, self._tolerance_ns)
+        broker = None if message is None else BrokerTime(message.timestamp_ms * 1_000_000, self._limits.tolerance_ns)
         after, actions = policy(before, event, self._rules, broker=broker)
         if after is not before:
             # Passing time alone is known again from the clock.
             if actions or not isinstance(event, Silence):
                 ward.changed.add(patient)
-            if after is None:
-                ward.patients.pop(patient, None)
-                ward.heard_s.pop(patient, None)
-            else:
-                ward.patients[patient] = after
+            ward.replace(patient, after)
         out = []
         for action in actions:
             if isinstance(action, Refusal):
                 assert message is not None  # noqa: S101 # a refusal answers a command, and that came in a message
                 out.append(self._bury(message, action.reason))
             else:
+                if action.phase == "end":
+                    ward.ended.add(action.id, self._clock.now_ns() // 1_000_000)
                 out.append(
                     Outgoing(topic=topics.ALERTS, key=action.id.encode(), value=action.to_bytes(), headers=headers)
                 )
         return out
 
-    def _note(self, ward: _Ward, out: list[Outgoing], now_s: float) -> None:
+    def _note(self, ward: PartitionState, out: list[Outgoing], now_s: float) -> None:
         """Write with what is told, or after a while without, where the partition stands."""
         idle = ward.unnoted and now_s - ward.took_s >= IDLE_S
         if not out and ward.unnoted < NOTE_EVERY and not idle:
@@ -248,18 +331,20 @@ class AlertingTransform:
             state = ward.patients.get(patient)
             out.append(self._progress(patient.encode(), dump(state) if state else None))
         ward.changed.clear()
+        out.extend(self._progress(key, value) for key, value in ward.ended.changes())
         stand = PartitionProgress(
             next_offset=ward.next_offset,
             next_command=ward.next_command,
             next_urgent=ward.next_urgent,
+            next_letter=ward.next_letter,
             refused=tuple(ward.quarantine.dump()),
         )
         out.append(self._progress(PARTITION_KEY, stand.model_dump_json().encode()))
         ward.unnoted = 0
 
-    def _refuse(self, ward: _Ward, message: Received, reason: str) -> list[Outgoing]:
-        """Put aside what could not be decoded; a sender of nothing else is told of now and then."""
-        refusal = RefusedMessage(code="undecodable", reason=reason)
+    def _refuse(self, ward: PartitionState, message: Received, error: BadMessageError) -> list[Outgoing]:
+        """Put aside what cannot be used; a sender of nothing else is told of now and then."""
+        refusal = RefusedMessage(code=error.code, reason=str(error), patient=error.patient)
         self._metrics.refused_messages.labels(code=refusal.code).inc()
         letters = ward.quarantine.bad(message, refusal)
         if letters:
@@ -268,7 +353,7 @@ class AlertingTransform:
                 topic=message.topic,
                 partition=message.partition,
                 offset=message.offset,
-                reason=reason,
+                reason=refusal.reason,
             )
         return self._count_letters(letters)
 
@@ -276,20 +361,24 @@ class AlertingTransform:
         self._metrics.dead_letters.inc(len(letters))
         return letters
 
-    def _bury(self, message: Received, reason: str) -> Outgoing:
+    def _bury(self, message: Received, reason: str, *, code: RefusalCode = "command") -> Outgoing:
         """Answer a command that cannot be done."""
         self._metrics.dead_letters.inc()
-        self._metrics.refused_messages.labels(code="command").inc()
+        self._metrics.refused_messages.labels(code=code).inc()
         log.warning(
             "dead_letter", topic=message.topic, partition=message.partition, offset=message.offset, reason=reason
         )
-        refusal = RefusedMessage(code="command", reason=reason)
-        return dead_letter(message, refusal, topic=topics.DEAD_LETTERS, service=SERVICE)
+        refusal = RefusedMessage(code=code, reason=reason)
+        return dead_letter(
+            message, refusal, topic=topics.DEAD_LETTERS, service=SERVICE, partitions=self._limits.partitions
+        )
 
     def _progress(self, key: bytes, value: bytes | None) -> Outgoing:
         return Outgoing(topic=topics.ALERTING_PROGRESS, key=key, value=value)
 
     def _measure(self) -> None:
-        states = [state for ward in self._wards.values() for state in ward.patients.values()]
-        self._metrics.patients.set(len(states))
-        self._metrics.count_open(alarm for state in states for alarm in state.alarms.values())
+        wards = self._wards.values()
+        self._metrics.patients.set(sum(len(ward.patients) for ward in wards))
+        self._metrics.patients_limit.set(self._limits.max_patients * len(wards))
+        self._metrics.ended_alerts.set(sum(len(ward.ended) for ward in wards))
+        self._metrics.set_open(sum((ward.open_alarms for ward in wards), Counter()))

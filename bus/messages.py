@@ -20,7 +20,9 @@ BeatClass = Literal["N", "S", "V", "F", "Q"]
 Probability = Annotated[float, Field(ge=0, le=1)]
 # What an alarm may be about, beside the rhythm findings.
 ScoreCondition = Literal["heart_rate_low", "heart_rate_high", "abnormal_window", "unusual_window"]
-TechnicalCondition = Literal["lead_off", "gap", "poor_signal", "silent_patient", "source_stopped"]
+TechnicalCondition = Literal[
+    "lead_off", "gap", "poor_signal", "silent_patient", "source_stopped", "several_devices", "input_refused"
+]
 Condition = FindingKind | ScoreCondition | TechnicalCondition
 AlarmKind = Literal["physiological", "technical"]
 # Why a message was refused.

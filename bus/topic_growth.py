@@ -38,7 +38,7 @@ class Keeper:
     Attributes
     ----------
     service : its name, as its consumer group has it
-    progress_topic : as ``bus.topics`` names it; keys are patients
+    progress_topic : as ``bus.topics`` names it; keys are patients, but those with a "/"
     partition_key : the key of the record about the partition itself
     next_offsets : from that record, by topic, the first message that is not in the progress
     at_rest : whether a patient's record holds all, so that no message has to be read again for it
@@ -144,6 +144,8 @@ async def _planned(
                 if place < counts[full] and (count := await _leaving(settings, full, place, offset, partitions)):
                     unread.append(f"{count} messages of {full} in partition {place} (by {keeper.service})")
             for key, value in records.items():
+                if key.startswith(b"/"):  # no patient: it is about what lies in this partition
+                    continue
                 target = partition_of(key, partitions)
                 if target != place:
                     restless += not keeper.at_rest(value)

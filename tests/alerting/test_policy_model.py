@@ -198,9 +198,9 @@ class Alarms(RuleBasedStateMachine):
     @rule()
     def the_service_crashes(self) -> None:
         if self.crashed is not None:
-            place, states = restore({b"p1": dump(self.crashed), PARTITION_KEY: _PLACE})
-            assert place is not None
-            self.crashed = states["p1"]
+            restored = restore({b"p1": dump(self.crashed), PARTITION_KEY: _PLACE})
+            assert restored.place is not None
+            self.crashed = restored.patients["p1"]
 
     # --- what must hold ---
 

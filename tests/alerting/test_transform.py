@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from alerting.metrics import AlertingMetrics
 from alerting.progress import PARTITION_KEY, BadProgressError
 from alerting.rules import load_rules
-from alerting.transform import IDLE_S, NOTE_EVERY, AlertingTransform
+from alerting.transform import IDLE_S, NOTE_EVERY, AlertingTransform, Limits
 from bus import topics
 from bus.interfaces import Headers, Outgoing, Received
 from bus.messages import Alert, AlertCommand, DeadLetter, Decision, Urgent, Verdict
@@ -27,7 +27,8 @@ NOW_MS = START_NS // 10**6 + 3600_000  # whatever comes, the broker took it with
 class Bench:
     """A transform, its registry, and what a runner would have committed."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits
         self.committed: list[Outgoing] = []
         self.progress: dict[bytes, bytes] = {}
         self.clock = FakeClock()
@@ -36,7 +37,7 @@ class Bench:
     def open(self) -> int:
         """Start anew with what is committed; the offset to read from."""
         self.registry = CollectorRegistry()
-        self.transform = AlertingTransform(RULES, AlertingMetrics(self.registry), self.clock)
+        self.transform = AlertingTransform(RULES, AlertingMetrics(self.registry), self.clock, limits=self.limits)
         return self.transform.open(0, self.progress) or 0
 
     def process(self, messages: Sequence[Received]) -> list[Outgoing]:
@@ -65,7 +66,7 @@ class Bench:
         return [message for message in self.committed if message.topic == topic]
 
     def alerts(self) -> list[Alert]:
-        return [Alert.model_validate_json(message.value or b"") for message in self.sent(topics.ALERTS)]
+        return [Alert.model_validate_json(message.value) for message in self.sent(topics.ALERTS) if message.value]
 
     def reasons(self) -> list[str]:
         letters = self.sent(topics.DEAD_LETTERS)
