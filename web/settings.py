@@ -69,7 +69,8 @@ class WebSettings(BaseSettings):
     upload_mb : the largest request that brings recordings, MB
     keep_days : how long an uploaded recording is kept, days
     keep_mb : how much all of them may take, MB; the oldest go first
-    score_processes : recordings that are scored side by side, each in a process
+    score_processes : recordings that are scored side by side, each in a process; fewer where memory is small
+    memory_mb : what page and scoring processes may take together, MiB; None means the container's limit
     data_dir : the data directory (``ECGSTREAM_DATA_DIR``), for samples to try
     """
 
@@ -104,6 +105,7 @@ class WebSettings(BaseSettings):
     keep_days: float = Field(default=30.0, gt=0.0, le=36_500.0)
     keep_mb: int = Field(default=2000, ge=100)
     score_processes: int = Field(default=1, ge=1, le=64)
+    memory_mb: int | None = Field(default=None, ge=256)
     data_dir: Path | None = Field(default=None, validation_alias="ECGSTREAM_DATA_DIR")
 
     @model_validator(mode="after")

@@ -1,12 +1,13 @@
 """Recordings that were scored: what was found, reports, strips, and what was told of the person."""
 
 import asyncio
+from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path as File
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, StreamingResponse
 
 from web.access import Caller, Responder, Viewer
 from web.parts import Parts
@@ -18,6 +19,7 @@ from web.scoring.drawing import DrawStrip, MakeReport, ReportForm, strip_samples
 from web.scoring.kept import RESULT, read_questionnaire
 from web.scoring.office import ScoringOffice
 from web.scoring.questionnaire import Questionnaire
+from web.scoring.streaming import content, sent
 
 # A report carries its styles with it, runs no script, fetches nothing, and belongs to no page.
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
@@ -41,7 +43,8 @@ def routes(parts: Parts) -> APIRouter:
     async def recording(number: Id, caller: Viewer) -> Any:
         """A recording with all that was found in it."""
         folder, summary = await _find(office, number, caller)
-        return Response(await asyncio.to_thread(_whole, folder, summary), media_type="application/json")
+        head = await asyncio.to_thread(_head, folder, summary)
+        return StreamingResponse(sent(_whole(head, folder / RESULT)), media_type="application/json")
 
     @router.get("/{number}/report", responses=_MADE | {200: {"content": {"text/html": {}}, "description": "HTML."}})
     async def report(number: Id, caller: Viewer) -> Response:
@@ -101,9 +104,15 @@ async def _report(office: ScoringOffice, number: str, caller: Caller, form: Repo
     return await office.workers.do(MakeReport(folder=folder, form=form))
 
 
-def _whole(folder: File, summary: RecordingSummary) -> bytes:
+def _whole(head: bytes, result: File) -> Iterator[bytes]:
     """Summary, questionnaire and result as one object; the result as it lies on the disk."""
+    yield head + b',"result":'
+    yield from content(result)
+    yield b"}"
+
+
+def _head(folder: File, summary: RecordingSummary) -> bytes:
     questionnaire = read_questionnaire(folder)
     told = b"null" if questionnaire is None else questionnaire.model_dump_json(exclude_none=True).encode()
     head = summary.model_dump_json().encode().removesuffix(b"}")
-    return head + b',"questionnaire":' + told + b',"result":' + (folder / RESULT).read_bytes() + b"}"
+    return head + b',"questionnaire":' + told

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Json, ValidationError
 
 from ecg.data import data_directory
@@ -21,6 +22,7 @@ from web.scoring.office import ScoringOffice
 from web.scoring.questionnaire import Questionnaire
 from web.scoring.receiving import FILES, receive, receive_body
 from web.scoring.samples import BEATS, SampleShelf
+from web.scoring.streaming import joined, sent
 
 SAMPLE_BEATS = 20
 _REFUSALS = responses(
@@ -124,7 +126,7 @@ def routes(parts: Parts) -> APIRouter:
                 keeping=_keeping(office, caller, fields.questionnaire),
             )
             outcome = await office.workers.do(job)
-        return await _answer(office, outcome)
+        return _answer(office, outcome)
 
     @router.post("/score/beats", responses=_REFUSALS, openapi_extra=_BEATS_FORM)
     async def beats(request: Request, _: Responder) -> BeatsAnswer:
@@ -169,7 +171,7 @@ def routes(parts: Parts) -> APIRouter:
                 seconds=seconds,
             )
             outcome = await office.workers.do(job)
-        return await _answer(office, outcome)
+        return _answer(office, outcome)
 
     return router
 
@@ -200,7 +202,7 @@ def _keeping(office: ScoringOffice, caller: Caller, questionnaire: Questionnaire
     )
 
 
-async def _answer(office: ScoringOffice, outcome: Outcome) -> Response:
+def _answer(office: ScoringOffice, outcome: Outcome) -> Response:
     """What became of all files; results as they lie on the disk, for those of a day have megabytes."""
     office.metrics.recordings.labels("scored").inc(len(outcome.kept))
     office.metrics.recordings.labels("refused").inc(len(outcome.refused))
@@ -212,10 +214,5 @@ async def _answer(office: ScoringOffice, outcome: Outcome) -> Response:
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"{told or 'the files hold no recording'}" + (f"; and {rest} more" if rest > 0 else ""),
         )
-    return Response(await asyncio.to_thread(_joined, office, outcome), media_type="application/json")
-
-
-def _joined(office: ScoringOffice, outcome: Outcome) -> bytes:
-    results = [(office.store.recordings / number / RESULT).read_bytes() for number in outcome.kept]
-    results += [refused.model_dump_json().encode() for refused in outcome.refused]
-    return b'{"results":[' + b",".join(results) + b"]}"
+    results = [office.store.recordings / number / RESULT for number in outcome.kept]
+    return StreamingResponse(sent(joined(results, outcome.refused)), media_type="application/json")

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import re
 import secrets
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -30,7 +31,9 @@ from web.scoring.kept import About, keep
 from web.scoring.questionnaire import Questionnaire
 
 API = "/api/v1"
+TOO_MUCH = "needs more memory than scoring may take here: send less at a time (ECGSTREAM_WEB_MEMORY_MB)"
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_MEMORY = re.compile(r"bad_alloc|failed to allocate|cannot allocate memory", re.IGNORECASE)  # of libraries in C++
 Answer_co = TypeVar("Answer_co", covariant=True)
 
 
@@ -41,11 +44,16 @@ class Desk:
     ----------
     detector : models and preprocessing, the stream's
     rules : what alarms
+
+    Attributes
+    ----------
+    spent : whether memory ran out once: what was loaded meanwhile may be there by half
     """
 
     def __init__(self, detector: DetectorSettings, rules: AlarmRules) -> None:
         self._detector = detector
         self.rules = rules
+        self.spent = False
         self.scorer: Scorer = scorer_of(detector)
 
     @cached_property
@@ -146,6 +154,9 @@ class ScoreFiles:
                 reference = _annotated(file.path) if file.path.suffix.lower() == ".hea" else None
                 return keep_scored(desk, recording, self.keeping, work=self.work, name=file.name, reference=reference)
         except EcgStreamError as error:
+            if _is_for_memory(error):
+                desk.spent = True
+                return Refused(name=file.name, reason=f"{file.name} {TOO_MUCH}")
             return Refused(name=file.name, reason=self._told(error))
 
     def _told(self, error: EcgStreamError) -> str:
@@ -243,6 +254,16 @@ def not_scored(refused: Refused) -> NotScored:
     """What is told of a file that was not scored."""
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     return NotScored(file=refused.name, error=Problem(title=status.phrase, status=status.value, detail=refused.reason))
+
+
+def _is_for_memory(error: BaseException) -> bool:
+    """Whether memory ran out, whatever the reader or the runtime made of it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MemoryError) or _NO_MEMORY.search(str(cause)):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _annotated(header: Path) -> BeatLabels | None:

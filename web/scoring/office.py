@@ -14,9 +14,10 @@ from detector.settings import DetectorSettings
 from ops.clock import Clock
 from web.metrics import WebMetrics
 from web.problems import ProblemError
+from web.scoring.memory import MIB, all_memory, memory_limit, scoring_memory
 from web.scoring.process import Setup
 from web.scoring.store import Store, state_folder
-from web.scoring.workers import Workers
+from web.scoring.workers import MOST_WAITING, Workers, busy
 from web.settings import WebSettings
 
 SWEEP_S = 3600.0
@@ -47,9 +48,16 @@ class ScoringOffice:
         self.clock = clock
         self.metrics = metrics
         self.store = Store(state_folder(settings), keep_days=settings.keep_days, keep_mb=settings.keep_mb, clock=clock)
+        memory = scoring_memory(wanted=settings.score_processes, total_bytes=_total_bytes(settings))
+        log.info("scoring_memory", processes=memory.processes, mb_each=memory.bytes_each // MIB)
         self.workers = Workers(
-            Setup(detector=detector, rules=rules), count=settings.score_processes, metrics=metrics, clock=clock
+            Setup(detector=detector, rules=rules, memory_bytes=memory.bytes_each),
+            count=memory.processes,
+            metrics=metrics,
+            clock=clock,
         )
+        self._most_inside = MOST_WAITING + memory.processes
+        self._inside = 0
         self._chores: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -76,11 +84,17 @@ class ScoringOffice:
         ProblemError : when too many wait already, or there is no room on the disk
         """
         self.workers.check_room()
-        folder = await asyncio.to_thread(self.store.begin)
+        if self._inside >= self._most_inside:  # each holds a piece of what it receives
+            raise busy(f"{self._inside} requests with recordings are being received or scored", self._most_inside)
+        self._inside += 1
         try:
-            yield folder
+            folder = await asyncio.to_thread(self.store.begin)
+            try:
+                yield folder
+            finally:
+                await asyncio.to_thread(self.store.end, folder)
         finally:
-            await asyncio.to_thread(self.store.end, folder)
+            self._inside -= 1
 
     async def _do_chores(self) -> None:
         with contextlib.suppress(ProblemError):  # it is told in the log, and to whoever sends a recording
@@ -92,3 +106,10 @@ class ScoringOffice:
                 await asyncio.to_thread(self.store.sweep)
             except OSError:
                 log.exception("recordings_not_swept")
+
+
+def _total_bytes(settings: WebSettings) -> int | None:
+    """What page and scoring processes may take together: the setting, else the container's limit or the machine's."""
+    if settings.memory_mb is not None:
+        return settings.memory_mb * MIB
+    return min((limit for limit in (memory_limit(), all_memory()) if limit is not None), default=None)

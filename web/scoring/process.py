@@ -4,16 +4,16 @@ import contextlib
 import os
 import signal
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
 from alerting.rules import AlarmRules
 from detector.settings import DetectorSettings
 from ecg.errors import EcgStreamError
-from web.scoring.jobs import DISK_FULL, Desk, Job
+from web.scoring.jobs import DISK_FULL, TOO_MUCH, Desk, Job
+from web.scoring.memory import MOST_BYTES, bound, go_first, held_bytes
 
-MEMORY_BYTES = 4 << 30  # a day of two leads takes a quarter; what takes more is a trick
 NICENESS = 5  # live traces come before files
 
 
@@ -25,17 +25,26 @@ class Setup:
     ----------
     detector : models and preprocessing, the stream's
     rules : what alarms
+    memory_bytes : what it may take, with its models
     """
 
     detector: DetectorSettings
     rules: AlarmRules
+    memory_bytes: int = MOST_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """A job's answer."""
+    """A job's answer.
+
+    Attributes
+    ----------
+    answer : it
+    spent : whether the process is to be replaced
+    """
 
     answer: Any
+    spent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +57,14 @@ class NotDone:
     mendable : whether the sender can mend it
     full : whether the disk is
     gone : whether the recording has been deleted meanwhile
+    spent : whether the process is to be replaced
     """
 
     reason: str
     mendable: bool = False
     full: bool = False
     gone: bool = False
+    spent: bool = False
 
 
 def serve(connection: Connection, setup: Setup) -> None:
@@ -66,16 +77,18 @@ def serve(connection: Connection, setup: Setup) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the service, which ends this
     os.nice(NICENESS)
-    _limit_memory()
+    go_first()
     try:
         desk = Desk(setup.detector, setup.rules)
     except EcgStreamError as error:
         connection.send(NotDone(reason=str(error)))
         return
+    bound(setup.memory_bytes)
     connection.send(Done(answer=None))
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
-            connection.send(_outcome(connection.recv(), desk))
+            outcome = _outcome(connection.recv(), desk)
+            connection.send(replace(outcome, spent=desk.spent or held_bytes() > setup.memory_bytes // 2))
 
 
 def _outcome(job: Job[Any], desk: Desk) -> Done | NotDone:
@@ -84,7 +97,8 @@ def _outcome(job: Job[Any], desk: Desk) -> Done | NotDone:
     except EcgStreamError as error:
         return NotDone(reason=str(error), mendable=True)
     except MemoryError:
-        return NotDone(reason="it needs more memory than scoring may take: send less at a time", mendable=True)
+        desk.spent = True
+        return NotDone(reason=f"it {TOO_MUCH}", mendable=True)
     except FileNotFoundError as error:
         return NotDone(reason=f"no file {error.filename}", gone=True)
     except OSError as error:
@@ -93,10 +107,3 @@ def _outcome(job: Job[Any], desk: Desk) -> Done | NotDone:
         # Its own words may quote a file, and a file's name may be a person's.
         place = traceback.extract_tb(error.__traceback__)[-1]
         return NotDone(reason=f"{type(error).__name__} at {place.filename}:{place.lineno}")
-
-
-def _limit_memory() -> None:
-    with contextlib.suppress(ImportError, ValueError, OSError):  # where the system knows no such limit
-        import resource  # noqa: PLC0415 - there is none on Windows
-
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))

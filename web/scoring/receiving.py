@@ -23,7 +23,7 @@ MAX_FILES = 200
 MAX_FIELDS = 20
 MAX_FIELD_BYTES = 64_000  # a questionnaire's longest answers, several times over
 MAX_HEADER_BYTES = 4096
-_PIECE = 1 << 20
+_PIECE = 1 << 18  # of each upload that comes in, so much is held
 FILES = "files"
 
 

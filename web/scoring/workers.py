@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -23,9 +24,19 @@ START_S = 120.0  # to load the models, on a machine that has other things to do
 TIMEOUT_S = 120.0  # of a job: a day's recording takes half of it
 MOST_WAITING = 8  # jobs; whoever comes then had better come back than wait for minutes
 RETRY_S = 10
+_REAP_S = 5.0  # for a process that has hung up to be gone
 AnswerT = TypeVar("AnswerT")
 
 log = structlog.get_logger(__name__)
+
+
+def busy(told: str, most: int) -> ProblemError:
+    """What is told when so many are there that one more had better come back."""
+    return ProblemError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        f"{told} already, at most {most} may: try again in {RETRY_S} s",
+        headers={"Retry-After": str(RETRY_S)},
+    )
 
 
 class _LostError(Exception):
@@ -75,12 +86,7 @@ class Workers:
         ProblemError : when as many wait as may
         """
         if self._waiting >= self._most_waiting:
-            raise ProblemError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f"{self._waiting} requests wait to be scored already, at most {self._most_waiting} may: try again in "
-                f"{RETRY_S} s",
-                headers={"Retry-After": str(RETRY_S)},
-            )
+            raise busy(f"{self._waiting} requests wait to be scored", self._most_waiting)
 
     async def do(self, job: Job[AnswerT]) -> AnswerT:
         """Have a job done.
@@ -155,15 +161,23 @@ class _Worker:
                     return started
             assert self._connection is not None  # noqa: S101 - it was started
             self._connection.send(job)
-            return self._heard(timeout_s)
+            heard = self._heard(timeout_s)
         except (EOFError, OSError) as error:
+            killed = self._killed()
             self.end_process()
             self._lost()
-            raise _LostError("the process that scored it ended") from error
+            raise _LostError(
+                "the system ended the process that scored it, which as a rule is for lack of memory"
+                if killed
+                else "the process that scored it ended"
+            ) from error
         except _LostError:
             self.end_process()
             self._lost()
             raise
+        if isinstance(heard, Done | NotDone) and heard.spent:
+            self.end_process()
+        return heard
 
     def _start(self) -> object:
         if self._ended:
@@ -182,6 +196,13 @@ class _Worker:
         if not self._connection.poll(timeout_s):
             raise _LostError(f"it took longer than {timeout_s:g} s")
         return self._connection.recv()
+
+    def _killed(self) -> bool:
+        """Whether somebody else has killed it."""
+        if self._process is None:
+            return False
+        self._process.join(_REAP_S)
+        return self._process.exitcode == -signal.SIGKILL
 
     def end(self) -> None:
         """End it for good."""
