@@ -6,6 +6,7 @@ from web import document, problems
 from web.parts import Parts
 from web.routes import alarms, live, oidc, page, patients, recordings, scoring, session, signals, system
 from web.safety.doors import Doors
+from web.safety.failures import FailedSignIns
 from web.safety.paths import API
 from web.safety.protect import protect
 from web.safety.rates import Rates
@@ -34,10 +35,11 @@ def make_app(parts: Parts) -> FastAPI:
     )
     problems.install(app)
     doors, rates = Doors(parts.settings, clock=parts.clock), Rates(parts.settings)
+    failures = FailedSignIns(rates, parts.clock)
     for router in (
         system.routes(parts),
-        session.routes(doors, rates),
-        oidc.routes(doors),
+        session.routes(doors, failures),
+        oidc.routes(doors, failures),
         patients.routes(parts),
         signals.routes(parts),
         alarms.routes(parts),
@@ -48,5 +50,5 @@ def make_app(parts: Parts) -> FastAPI:
         app.include_router(router, prefix=API)
     app.include_router(page.routes())
     document.complete(app)
-    protect(app, parts.settings, doors=doors, rates=rates, metrics=parts.metrics, clock=parts.clock)
+    protect(app, parts.settings, doors=doors, rates=rates, failures=failures, metrics=parts.metrics, clock=parts.clock)
     return app

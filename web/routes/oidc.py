@@ -11,6 +11,8 @@ from starlette.responses import RedirectResponse
 from web import problems
 from web.problems import ProblemError
 from web.safety.doors import Doors
+from web.safety.failures import FailedSignIns
+from web.safety.gate import address_of
 from web.safety.oidc import NoRoleError, ProviderError, RefusedError
 from web.safety.paths import API
 from web.safety.sessions import ERRAND_S
@@ -23,12 +25,13 @@ _OWN_PATH = re.compile(r"/(?![/\\])[^\s\\\x00-\x1f]{0,500}")
 log = structlog.get_logger(__name__)
 
 
-def routes(doors: Doors) -> APIRouter:
+def routes(doors: Doors, failures: FailedSignIns) -> APIRouter:
     """The routes of this subject.
 
     Parameters
     ----------
     doors : how people come in
+    failures : counts those whom the provider does not vouch for
     """
     router = APIRouter(prefix="/session/oidc", tags=["session"])
 
@@ -79,6 +82,7 @@ def routes(doors: Doors) -> APIRouter:
             caller = await doors.provider.receive(request)
         except (ProviderError, RefusedError, NoRoleError) as error:
             log.warning("sign_in_failed", reason=str(error))
+            await failures.count(address_of(request.scope))
             return RedirectResponse(f"/signin?failed={_FAILURES[type(error)]}", status_code=HTTPStatus.SEE_OTHER)
         response = RedirectResponse(carried["next"], status_code=HTTPStatus.SEE_OTHER)
         doors.remember(response, doors.sessions.begin(name=caller.name, role=caller.role))

@@ -10,8 +10,8 @@ from web import problems
 from web.problems import ProblemError
 from web.roles import Role
 from web.safety.doors import Auth, Doors, UnknownTokenError
-from web.safety.gate import address_of, entrance_of, too_many
-from web.safety.rates import Budget, Rates
+from web.safety.failures import FailedSignIns
+from web.safety.gate import address_of, entrance_of
 from web.safety.tokens import LONGEST
 
 
@@ -31,13 +31,13 @@ class SignIn(BaseModel):
     token: Annotated[SecretStr, Field(min_length=1, max_length=LONGEST)]
 
 
-def routes(doors: Doors, rates: Rates) -> APIRouter:
+def routes(doors: Doors, failures: FailedSignIns) -> APIRouter:
     """The routes of this subject.
 
     Parameters
     ----------
     doors : how people come in
-    rates : counts wrong tokens
+    failures : counts wrong tokens
     """
     router = APIRouter(prefix="/session", tags=["session"])
 
@@ -57,14 +57,11 @@ def routes(doors: Doors, rates: Rates) -> APIRouter:
         """Exchange a token for a session of the page: a cookie that no script can read."""
         if doors.auth not in {"token", "both"}:
             raise ProblemError(HTTPStatus.CONFLICT, "nobody signs in with a token here: see auth in GET /session")
-        address = address_of(request.scope)
-        if not rates.left(Budget.FAILED_SIGN_INS, address):
-            raise too_many(rates, Budget.FAILED_SIGN_INS, address)
         try:
             caller, token = doors.caller_by(asked.token.get_secret_value())
         except UnknownTokenError:
-            rates.take(Budget.FAILED_SIGN_INS, address)
-            raise ProblemError(
+            refusal = await failures.count(address_of(request.scope))
+            raise refusal or ProblemError(
                 HTTPStatus.UNAUTHORIZED,
                 "the token is not known, or has expired: ask for a new one",
                 headers={"WWW-Authenticate": "Bearer"},

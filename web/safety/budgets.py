@@ -6,13 +6,16 @@ from http import HTTPStatus
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web import problems
-from web.safety.gate import address_of, too_many, who
-from web.safety.paths import is_live, is_scoring
-from web.safety.rates import Budget, Rates
+from web.safety.gate import address_of, entrance_of, who
+from web.safety.paths import is_for_anybody, is_live, is_scoring
+from web.safety.rates import Budget, Rates, too_many
 
 
 class Budgets:
     """Answers no more than a caller's budgets allow.
+
+    What brings somebody in (the page's files, signing in) is not counted for those who are not in yet: they share the
+    budget of their address, and one of them could lock out the others.
 
     Parameters
     ----------
@@ -26,7 +29,7 @@ class Budgets:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or refuse a request."""
-        if scope["type"] in {"http", "websocket"}:
+        if scope["type"] in {"http", "websocket"} and not (entrance_of(scope).caller is None and is_for_anybody(scope)):
             budget, key = _budget_of(scope), who(scope)
             if not self._rates.take(budget, key):
                 await problems.answer(too_many(self._rates, budget, key))(scope, receive, send)

@@ -19,6 +19,12 @@ def is_live(scope: Scope) -> bool:
     return scope["type"] == "websocket" or (scope["type"] == "http" and bool(scope["path"] == f"{API}/events"))
 
 
+def is_for_anybody(scope: Scope) -> bool:
+    """Whether it is of the page's files, or of signing in."""
+    path = scope["path"]
+    return not is_api(scope) or path == f"{API}/session" or path.startswith(f"{API}/session/")
+
+
 def is_scoring(scope: Scope) -> bool:
     """Whether it has recordings or beats scored."""
     return scope["method"] == "POST" and _SCORING.fullmatch(scope["path"]) is not None

@@ -9,6 +9,7 @@ from web.metrics import WebMetrics
 from web.safety.bodies import Bodies
 from web.safety.budgets import Budgets, Streams
 from web.safety.doors import Doors
+from web.safety.failures import FailedSignIns
 from web.safety.gate import Gate
 from web.safety.headers import SafetyHeaders
 from web.safety.hosts import KnownHosts
@@ -19,7 +20,14 @@ from web.settings import WebSettings
 
 
 def protect(
-    app: FastAPI, settings: WebSettings, *, doors: Doors, rates: Rates, metrics: WebMetrics, clock: Clock
+    app: FastAPI,
+    settings: WebSettings,
+    *,
+    doors: Doors,
+    rates: Rates,
+    failures: FailedSignIns,
+    metrics: WebMetrics,
+    clock: Clock,
 ) -> None:
     """Let an application answer only whom it may, and no more than it can.
 
@@ -29,6 +37,7 @@ def protect(
     settings : how the web service runs
     doors : how people come in
     rates : counts what they ask for
+    failures : counts who fails to come in
     metrics : counts what is answered
     clock : what to time by
     """
@@ -38,7 +47,7 @@ def protect(
     app.add_middleware(Streams, most=settings.streams_per_caller)
     app.add_middleware(Budgets, rates=rates)
     app.add_middleware(Origins, settings=settings)
-    app.add_middleware(Gate, doors=doors, rates=rates)
+    app.add_middleware(Gate, doors=doors, failures=failures)
     if settings.friendly_origins:
         # Without credentials: a browser adds no session to what these pages send, only the token that they hold.
         app.add_middleware(

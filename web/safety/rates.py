@@ -3,12 +3,14 @@
 import math
 import time
 from enum import StrEnum
+from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from web.problems import ProblemError
 from web.settings import WebSettings
 
 MOST_KEYS = 20_000  # who came; beyond that all budgets begin anew, so that memory has an end
@@ -52,14 +54,26 @@ class Rates:
             self._storage.reset()
         return self._limiter.hit(self._limits[budget], budget, who)
 
-    def left(self, budget: Budget, who: str) -> bool:
-        """Whether there is one left."""
-        return self._limiter.test(self._limits[budget], budget, who)
-
     def wait_s(self, budget: Budget, who: str) -> int:
         """When the next one is, in s; at least one."""
         stats = self._limiter.get_window_stats(self._limits[budget], budget, who)
         return max(1, math.ceil(stats.reset_time - time.time()))
+
+
+def too_many(rates: Rates, budget: Budget, key: str) -> ProblemError:
+    """What is told when a budget is used up.
+
+    Parameters
+    ----------
+    rates, budget : which
+    key : whose
+    """
+    wait_s = rates.wait_s(budget, key)
+    return ProblemError(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        f"more than {rates.limit(budget)} {budget} in a minute: wait {wait_s} s",
+        headers={"Retry-After": str(wait_s)},
+    )
 
 
 def network_of(host: str | None) -> str:

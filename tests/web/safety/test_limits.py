@@ -37,8 +37,12 @@ async def test_each_caller_has_a_budget_of_their_own(serve: Serve, tokens: Path)
 
 async def test_who_is_not_signed_in_shares_an_address(serve: Serve, tokens: Path) -> None:
     async with serve(tokens=tokens, reads_per_minute=1) as client:
-        assert (await client.get("/")).status_code == 200
-        assert (await client.get("/alarms")).status_code == 429
+        assert (await client.get(ME)).status_code == 401
+        assert (await client.get(ME)).status_code == 429
+        # What brings people in is there for all of them, however often one has asked.
+        for path in ("/", "/alarms", "/assets/js/app.js", SESSION):
+            assert (await client.get(path)).status_code == 200
+        assert (await client.get(ME, headers=bearer("viewer"))).status_code == 200
 
 
 async def test_scores_are_counted_apart(serve: Serve) -> None:

@@ -1,13 +1,18 @@
 """Signing in with tokens: programs by header, people by a session."""
 
+import asyncio
+from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
+from httpx import Response
 
 from ops.clock import FakeClock
+from tests.support.waiting import until
 from tests.web.safety.conftest import Serve
 from tests.web.safety.keys import TOKENS, bearer, write_tokens
 from web.roles import ROLES, Role
+from web.safety.failures import MOST_SLOWED, SLOW_S
 
 ME = "/api/v1/me"
 SESSION = "/api/v1/session"
@@ -131,15 +136,33 @@ async def test_no_other_page_signs_somebody_in(serve: Serve, tokens: Path) -> No
     assert "set-cookie" not in answer.headers
 
 
-async def test_wrong_tokens_are_tried_only_so_often(serve: Serve, tokens: Path) -> None:
-    async with serve(url=URL, tokens=tokens, failed_sign_ins_per_minute=3) as client:
-        for _ in range(2):
-            assert (await client.post(SESSION, json={"token": "wrong"}, headers=PAGE)).status_code == 401
-        assert (await client.get(ME, headers={"Authorization": "Bearer wrong"})).status_code == 401
-        answer = await client.post(SESSION, json={"token": TOKENS["viewer"]}, headers=PAGE)
-        assert (answer.status_code, answer.json()["status"]) == (429, 429)
-        assert 1 <= int(answer.headers["retry-after"]) <= 60
-        assert (await client.get(ME, headers=bearer("viewer"))).status_code == 429
+async def test_wrong_tokens_are_slowed_and_right_ones_are_not(serve: Serve, tokens: Path, clock: FakeClock) -> None:
+    async with serve(
+        url=URL, tokens=tokens, failed_sign_ins_per_minute=3, commands_per_minute=2, reads_per_minute=5
+    ) as client:
+
+        def wrong(number: int) -> Awaitable[Response]:
+            if number % 2:
+                return client.get(ME, headers={"Authorization": "Bearer wrong"})
+            return client.post(SESSION, json={"token": "wrong"}, headers=PAGE)
+
+        for number in range(3):
+            assert (await wrong(number)).status_code == 401
+        kept_back = [asyncio.create_task(wrong(number)) for number in range(MOST_SLOWED)]
+        await until(lambda: len(clock._sleepers) == MOST_SLOWED)
+        assert (await wrong(0)).status_code == 429, "more than that hold no connection"
+        # Somebody behind the same address: with a token, with the form, with a session, at the page itself.
+        for _ in range(4):
+            assert (await client.get(ME, headers=bearer("admin"))).status_code == 200
+        assert (await client.get("/signin")).status_code == 200
+        assert (await client.get(SESSION)).json()["auth"] == "token"
+        assert (await client.post(SESSION, json={"token": TOKENS["viewer"]}, headers=PAGE)).status_code == 200
+        assert (await client.get(ME)).json()["name"] == "the viewer"
+        assert not any(task.done() for task in kept_back)
+        await clock.advance(SLOW_S)
+        for answer in await asyncio.gather(*kept_back):
+            assert (answer.status_code, answer.json()["status"]) == (429, 429)
+            assert 1 <= int(answer.headers["retry-after"]) <= 60
 
 
 async def test_right_ones_as_often_as_one_likes(serve: Serve, tokens: Path) -> None:
