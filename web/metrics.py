@@ -64,6 +64,17 @@ class WebMetrics:
         self.scoring_processes_lost = Counter(
             "ecgstream_web_scoring_processes_lost", "Scoring processes that broke or hung", registry=registry
         )
+        self.patients = Gauge("ecgstream_web_patients", "Patients that are followed", registry=registry)
+        self.refused_patients = Counter(
+            "ecgstream_web_refused_patient_messages",
+            "Messages of patients for whom there was no room (ECGSTREAM_WEB_MAX_PATIENTS)",
+            registry=registry,
+        )
+        self.misplaced = Counter(
+            "ecgstream_web_misplaced_messages",
+            "Messages of samples in another partition than their key's: the detector refuses them",
+            registry=registry,
+        )
         self.unreadable = Counter(
             "ecgstream_web_unreadable_messages", "Messages of the topics that could not be read", registry=registry
         )

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from web.addresses import is_loopback
+from web.live.ward import MOST_PATIENTS
 from web.roles import ROLES, Role
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+", re.IGNORECASE)
@@ -71,6 +72,7 @@ class WebSettings(BaseSettings):
     keep_mb : how much all of them may take, MB; the oldest go first
     score_processes : recordings that are scored side by side, each in a process; fewer where memory is small
     memory_mb : what page and scoring processes may take together, MiB; None means the container's limit
+    max_patients : how many are followed; whoever comes then takes the place of one who is dormant, or is refused
     data_dir : the data directory (``ECGSTREAM_DATA_DIR``), for samples to try
     """
 
@@ -106,6 +108,7 @@ class WebSettings(BaseSettings):
     keep_mb: int = Field(default=2000, ge=100)
     score_processes: int = Field(default=1, ge=1, le=64)
     memory_mb: int | None = Field(default=None, ge=256)
+    max_patients: int = Field(default=MOST_PATIENTS, ge=1, le=1_000_000)
     data_dir: Path | None = Field(default=None, validation_alias="ECGSTREAM_DATA_DIR")
 
     @model_validator(mode="after")

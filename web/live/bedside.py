@@ -8,11 +8,11 @@ from bus.messages import Alert
 from bus.samples import Chunk
 from ecg.leads import choose_leads
 from web.live.frames import ANEW, HOLE
-from web.live.summary import PatientSummary, VerdictBrief, brief_of, state_of, urgency_of
-from web.live.verdicts import VerdictHead, VerdictLog
+from web.live.share import RECENT_S, Share, bytes_of
+from web.live.streams import AHEAD_S, BACK_S, CLOCK_TOLERANCE_NS, Streams, base_ns_of, source_of
+from web.live.summary import PatientSummary, Place, VerdictBrief, brief_of, state_of, urgency_of
+from web.live.verdicts import ALL, VerdictHead, VerdictLog
 
-RECENT_S = 12.0  # of samples are kept: a trace is whole as soon as somebody looks
-CLOCK_TOLERANCE_NS = 100_000_000  # a clock that strays further from its sample count has been set
 _NS = 1_000_000_000
 
 
@@ -38,46 +38,101 @@ class Bedside:
     Attributes
     ----------
     patient : the id
-    latest : the newest samples
+    streams : what its devices send, and which of it is shown
+    devices : of the streams that send, the shown one first
+    latest : the newest samples that are shown
     recent : those of the last seconds
     verdicts : what was judged
     alarms : those that are open, by id
     """
 
     patient: str
+    streams: Streams
+    devices: tuple[str, ...]
     latest: Arrived | None
-    recent: deque[Arrived]
+    recent: deque[Arrived] | None
+    recent_bytes: int
     verdicts: VerdictLog
     alarms: dict[str, Alert]
 
     @classmethod
     def empty(cls, patient: str) -> "Bedside":
         """A patient of whom nothing is known yet."""
-        return cls(patient, None, deque(), VerdictLog(), {})
+        return cls(patient, Streams(), (), None, None, 0, VerdictLog(), {})
 
-    def take_chunk(self, chunk: Chunk, sent_ms: int) -> Arrived | None:
-        """Take samples in; None when they were there already, or come too late to be shown."""
+    def take_chunk(self, chunk: Chunk, sent_ms: int, share: Share = ALL) -> Arrived | None:
+        """Take samples in; None when they are not shown: they were there already, come too late, or are another's.
+
+        Parameters
+        ----------
+        chunk : the samples
+        sent_ms : when they were handed to Kafka, ms UTC
+        share : how much is kept
+        """
+        shown = self.streams.take(chunk, sent_ms, wanted=self._alarmed_device())
+        if not shown or self.streams.others:
+            self.devices = self.streams.devices(sent_ms)
+        if not shown:
+            return None
         flags = 0
         if self.latest is not None:
             before = self.latest.chunk
-            if _source(before) != _source(chunk) or abs(_base_ns(before) - _base_ns(chunk)) > CLOCK_TOLERANCE_NS:
+            if _begins_anew(before, chunk):
                 flags = ANEW | HOLE
-                self.recent.clear()
             elif chunk.end_index <= before.end_index:
                 return None
             elif chunk.start_index > before.end_index:
                 flags = HOLE
             elif chunk.start_index < before.end_index:
                 chunk = _behind(chunk, before.end_index)
-        arrived = self.latest = Arrived(chunk, flags, sent_ms)
+        if flags & ANEW or self.latest is None:
+            self.forget_samples()
+            self.devices = self.streams.devices(sent_ms)
+        return self._keep(Arrived(chunk, flags, sent_ms), share)
+
+    def forget_samples(self) -> None:
+        """Keep no samples but the newest message: nothing comes, or something else."""
+        self.recent, self.recent_bytes = None, 0
+
+    def _keep(self, arrived: Arrived, share: Share) -> Arrived:
+        chunk = arrived.chunk
+        self.latest = arrived
+        if self.recent is None:
+            self.recent = deque()
         self.recent.append(arrived)
-        while self.recent[0].chunk.end_index < chunk.end_index - RECENT_S * chunk.fs_hz:
-            self.recent.popleft()
+        self.recent_bytes += bytes_of(chunk.samples.nbytes)
+        oldest = chunk.end_index - RECENT_S * chunk.fs_hz
+        while len(self.recent) > 1 and (
+            self.recent[0].chunk.end_index < oldest or self.recent_bytes > share.recent_bytes
+        ):
+            self.recent_bytes -= bytes_of(self.recent.popleft().chunk.samples.nbytes)
         return arrived
+
+    def _alarmed_device(self) -> str | None:
+        """The device that the most urgent open alarm rests on."""
+        return min(self.alarms.values(), key=urgency_of).device if self.alarms and self.streams.others else None
 
     def open_alarms(self) -> list[Alert]:
         """Those that are open, the most urgent first."""
         return sorted(self.alarms.values(), key=urgency_of)
+
+    def place(self, *, silent: bool) -> Place:
+        """Where the patient stands among all, without the cost of a summary.
+
+        Parameters
+        ----------
+        silent : whether nothing has come for too long
+        """
+        alert = min(self.alarms.values(), key=urgency_of) if self.alarms else None
+        newest = self._newest()
+        state = state_of(alert, newest.decision if newest else None, silent=silent)
+        return Place.of(self.patient, state, alert)
+
+    def _newest(self) -> VerdictHead | None:
+        """The newest verdict, where several devices send the one on what is shown."""
+        if self.latest is not None and len(self.devices) > 1:
+            return self.verdicts.newest_of(self.latest.chunk.device)
+        return self.verdicts.newest
 
     def summary(self, *, silent: bool) -> PatientSummary:
         """The patient in one line.
@@ -87,13 +142,14 @@ class Bedside:
         silent : whether nothing has come for too long
         """
         chunk = self.latest.chunk if self.latest else None
-        newest = self.verdicts.newest
+        newest = self._newest()
         alert = next(iter(self.open_alarms()), None)
         alarm = brief_of(alert) if alert else None
         leads = chunk.leads if chunk else ()
         return PatientSummary(
             patient=self.patient,
             device=chunk.device if chunk else newest.device if newest else alert.device if alert else "",
+            devices=self.devices if len(self.devices) > 1 else (),
             leads=leads,
             fs_hz=chunk.fs_hz if chunk else None,
             lead=newest.lead if newest and newest.lead in leads else _first_lead(leads),
@@ -105,6 +161,16 @@ class Bedside:
             open_alarms=len(self.alarms),
             verdict=_brief(newest) if newest else None,
         )
+
+
+def _begins_anew(before: Chunk, chunk: Chunk) -> bool:
+    """Whether samples that are shown do not go on from those shown before: another source, clock or place."""
+    step = chunk.start_index - before.end_index
+    return (
+        source_of(before) != source_of(chunk)
+        or abs(base_ns_of(before) - base_ns_of(chunk)) > CLOCK_TOLERANCE_NS
+        or not -BACK_S * chunk.fs_hz <= step <= AHEAD_S * chunk.fs_hz
+    )
 
 
 def _brief(head: VerdictHead) -> VerdictBrief:
@@ -121,15 +187,6 @@ def _brief(head: VerdictHead) -> VerdictBrief:
 
 def _first_lead(leads: tuple[str, ...]) -> str | None:
     return leads[choose_leads(leads)[0]] if leads else None
-
-
-def _source(chunk: Chunk) -> tuple[object, ...]:
-    return chunk.device, chunk.fs_hz, chunk.leads, chunk.gain, chunk.baseline
-
-
-def _base_ns(chunk: Chunk) -> int:
-    """The time of the stream's sample 0, ns UTC."""
-    return chunk.start_ns - round(chunk.start_index * _NS / chunk.fs_hz)
 
 
 def _end_ns(chunk: Chunk) -> int:

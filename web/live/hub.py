@@ -12,6 +12,7 @@ from bus import topics
 from bus.clients import BrokerError, KafkaReader, SinceMs
 from bus.interfaces import Received
 from bus.messages import Alert
+from bus.partitioning import partition_of
 from bus.reachable import reachable
 from bus.samples import BadChunkError, decode
 from bus.settings import KafkaSettings
@@ -22,13 +23,14 @@ from web.live.following import RETRY_S, Follower
 from web.live.positions import CLUSTER
 from web.live.telling import Telling, ToldAlarm
 from web.live.verdicts import VerdictHead
-from web.live.ward import Ward
+from web.live.ward import TooManyPatientsError, Ward
 from web.live.watching import Watchers
 from web.metrics import WebMetrics
 
 TICK_S = 0.08  # a turn of the hub: what has come in it goes out as one message
 LOOK_S = 1.0
 FLUSH_S = 0.25
+REFUSED_S = 60.0  # between two words in the log about patients for whom there is no room
 QUIET_S = 3.0  # nothing came for so long: see whether Kafka is there
 SAMPLES_BACK_MS = 20_000
 VERDICTS_BACK_MS = 3_600_000
@@ -46,6 +48,7 @@ class Hub:
     ----------
     kafka : how to reach Kafka
     metrics, clock : what to count on, and the wall clock
+    ward : what is kept of the patients
 
     Attributes
     ----------
@@ -58,8 +61,8 @@ class Hub:
 
     working: "asyncio.Future[list[None]]"
 
-    def __init__(self, kafka: KafkaSettings, metrics: WebMetrics, clock: Clock) -> None:
-        self.ward = Ward()
+    def __init__(self, kafka: KafkaSettings, metrics: WebMetrics, clock: Clock, *, ward: Ward | None = None) -> None:
+        self.ward = ward or Ward()
         self.watchers = Watchers(metrics)
         self.telling = Telling(metrics)
         self.closed = asyncio.Event()
@@ -70,6 +73,7 @@ class Hub:
         self._reached = False
         self._identified = asyncio.Event()
         self._told_line: Line = "waiting"
+        self._told_refused_s = float("-inf")
         self._samples = Follower(
             kafka,
             topics.SAMPLES,
@@ -157,8 +161,15 @@ class Hub:
         except BadChunkError:  # the detector puts it aside and says why
             self._metrics.unreadable.inc()
             return
+        if message.partition != partition_of(chunk.patient.encode(), len(self._samples.positions)):
+            self._metrics.misplaced.inc()
+            return
         self._metrics.hub_lag_seconds.set(max(0.0, (self._now_ms() - message.timestamp_ms) / 1000))
-        arrived = self.ward.take_chunk(chunk, message.timestamp_ms)
+        try:
+            arrived = self.ward.take_chunk(chunk, message.timestamp_ms)
+        except TooManyPatientsError:
+            self._refused()
+            return
         if arrived is not None:
             self.watchers.arrived(arrived)
 
@@ -169,15 +180,42 @@ class Hub:
         except ValidationError:
             self._metrics.unreadable.inc()
             return
-        self.ward.take_verdict(head, value, offset=message.offset, sent_ms=message.timestamp_ms)
+        try:
+            self.ward.take_verdict(head, value, offset=message.offset, sent_ms=message.timestamp_ms)
+        except TooManyPatientsError:
+            self._refused()
+            return
         if self._verdicts.caught_up.is_set():
             self.telling.verdict(head.patient, value)
 
     def _take_alert(self, message: Received) -> None:
-        alert = self._alert(message)
-        if alert is not None:
+        alert = self._gone(message) if message.value is None else self._alert(message)
+        if alert is None:
+            return
+        try:
             self.ward.take_alert(alert, sent_ms=message.timestamp_ms)
-            self.telling.alarm(_told(alert, message))
+        except TooManyPatientsError:
+            self._refused()
+        self.telling.alarm(_told(alert, message))
+
+    def _gone(self, message: Received) -> Alert | None:
+        """The end of an alarm that the topic holds no more: only who has it open still need hear of it."""
+        before = self.ward.alarm_gone((message.key or b"").decode(errors="replace"))
+        if before is None:
+            return None
+        end = {"phase": "end", "state": "inactive", "sequence": before.sequence + 1, "end_ns": before.told_ns}
+        return before.model_copy(update=end)
+
+    def _refused(self) -> None:
+        self._metrics.refused_patients.inc()
+        now_s = self._clock.monotonic_s()
+        if now_s - self._told_refused_s >= REFUSED_S:
+            self._told_refused_s = now_s
+            log.warning(
+                "too_many_patients",
+                reason=f"{len(self.ward.bedsides)} patients are followed, and none of them is dormant: raise "
+                "ECGSTREAM_WEB_MAX_PATIENTS, or find out who sends so many ids",
+            )
 
     def _alert(self, message: Received) -> Alert | None:
         if message.value is None:  # the mark that a key is gone
@@ -197,6 +235,7 @@ class Hub:
             if self.line != self._told_line:
                 self._told_line = self.line
                 self.telling.say("status", {"kafka": self.line})
+            self._metrics.patients.set(len(self.ward.bedsides))
             self._metrics.live_clients.set(self.watchers.clients)
             self._metrics.listeners.set(len(self.telling.listeners))
             self._metrics.event_queue_depth.set(max((one.depth for one in self.telling.listeners), default=0))

@@ -1,14 +1,16 @@
 """One event stream from its first event to its end."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from bus.clients import BrokerError
 from web.live.hub import Hub
 from web.live.positions import Positions
-from web.live.summary import by_urgency, urgency_of
+from web.live.summary import urgency_of
 from web.live.telling import Kind, Listener, encode_event, summaries_json
 from web.metrics import WebMetrics
+
+AT_ONCE = 500  # patients that are told of in one event: some 300 kB
 
 
 async def event_stream(
@@ -33,7 +35,8 @@ async def event_stream(
     missed = listener.positions.behind(reached.offsets)
     hub.telling.listeners.add(listener)
     try:
-        yield hello(hub, listener, resumed=resumed)
+        there = [place.patient for place in hub.ward.places()] if patient is None else [patient]
+        yield hello(hub, listener, there[:AT_ONCE], resumed=resumed)
         kept = hub.telling.kept_since(missed)
         if kept is not None:
             yield b"".join(listener.told(kept))
@@ -43,27 +46,35 @@ async def event_stream(
                     yield b"".join(listener.told([alarm]))
             except BrokerError:  # the client comes again, with the id that it has
                 return
+        if "patients" in kinds:  # in lots: between two of them others get their turn
+            for begin in range(AT_ONCE, len(there), AT_ONCE):
+                yield encode_event("patients", _summaries(hub, there[begin : begin + AT_ONCE]))
         while (told := await listener.next()) is not None:
             yield told
     finally:
         hub.telling.listeners.discard(listener)
 
 
-def hello(hub: Hub, listener: Listener, *, resumed: bool) -> bytes:
-    """How everything stands: all open alarms and all patients, the most urgent first.
+def hello(hub: Hub, listener: Listener, patients: Sequence[str], *, resumed: bool) -> bytes:
+    """How everything stands: all open alarms and the most urgent patients; the others follow.
 
     Parameters
     ----------
     hub : what to tell of
     listener : who is told
+    patients : the most urgent ones
     resumed : whether the stream goes on where it broke off; then what was missed follows
     """
     wanted = listener.patient
     alarms = sorted((alert for alert in hub.ward.open_alarms() if wanted in {None, alert.patient}), key=urgency_of)
-    patients = by_urgency(one for one in hub.ward.summaries() if wanted in {None, one.patient})
     data = (
         f'{{"kafka":"{hub.line}","resumed":{json.dumps(resumed)},'
         f'"alarms":[{",".join(alert.model_dump_json() for alert in alarms)}],'
-        f'"patients":{summaries_json(patients)}}}'
+        f'"patients":{_summaries(hub, patients)}}}'
     )
     return encode_event("hello", data, None if resumed else listener.positions)
+
+
+def _summaries(hub: Hub, patients: Sequence[str]) -> str:
+    """Those of them who are there still."""
+    return summaries_json(hub.ward.summary(patient) for patient in patients if patient in hub.ward.bedsides)

@@ -1,7 +1,7 @@
 """What a patient looks like from across the room: one line for the ward, sorted by urgency."""
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -47,6 +47,7 @@ class PatientSummary(BaseModel):
     Attributes
     ----------
     patient, device : who, and what records
+    devices : where several send under this id, those that do; the first is the one that is shown
     leads, fs_hz : what the device sends; empty and null before the first samples
     lead : the lead that was judged last, or will be
     last_sample_ns : time after the newest sample by the device's clock, ns UTC
@@ -61,6 +62,7 @@ class PatientSummary(BaseModel):
 
     patient: str
     device: str
+    devices: tuple[str, ...] = ()
     leads: tuple[str, ...]
     fs_hz: float | None
     lead: str | None
@@ -91,7 +93,7 @@ def brief_of(alert: Alert) -> AlarmBrief:
     )
 
 
-def state_of(alarm: AlarmBrief | None, decision: Decision | None, *, silent: bool) -> PatientState:
+def state_of(alarm: Alert | AlarmBrief | None, decision: Decision | None, *, silent: bool) -> PatientState:
     """The one state that a tile is coloured by."""
     if alarm is not None and (alarm.priority in {"high", "medium"} or not silent):
         return alarm.priority
@@ -102,14 +104,36 @@ def state_of(alarm: AlarmBrief | None, decision: Decision | None, *, silent: boo
     return "unusable" if decision == "unusable" else "normal"
 
 
+class Place(NamedTuple):
+    """Where a patient stands among all: the most urgent first; of those alike whose alarm came last, then by id.
+
+    Attributes
+    ----------
+    rank : of the state
+    answered : whether the alarm has been acknowledged
+    before_ns : minus its onset, ns UTC; 0 where none is open
+    patient : the id
+    """
+
+    rank: int
+    answered: bool
+    before_ns: int
+    patient: str
+
+    @classmethod
+    def of(cls, patient: str, state: PatientState, alarm: Alert | AlarmBrief | None) -> "Place":
+        """Return the place of a patient.
+
+        Parameters
+        ----------
+        patient : the id
+        state : as the tile shows it
+        alarm : the most urgent open alarm
+        """
+        answered = alarm is not None and alarm.state == "acknowledged"
+        return cls(URGENCY.index(state), answered, -alarm.onset_ns if alarm else 0, patient)
+
+
 def by_urgency(summaries: Iterable[PatientSummary]) -> list[PatientSummary]:
-    """The most urgent patient first; of those alike the one whose alarm came last, then by id."""
-    return sorted(
-        summaries,
-        key=lambda one: (
-            URGENCY.index(one.state),
-            one.alarm is not None and one.alarm.state == "acknowledged",
-            -(one.alarm.onset_ns if one.alarm else 0),
-            one.patient,
-        ),
-    )
+    """The most urgent patient first."""
+    return sorted(summaries, key=lambda one: Place.of(one.patient, one.state, one.alarm))

@@ -140,13 +140,13 @@ def factor_of(variant: Variant, fs_hz: float) -> int:
     return 1 if variant.fs_hz is None else min(MAX_THINNING, max(1, int(fs_hz // variant.fs_hz)))
 
 
-def caught_up(recent: Iterable[Arrived], variant: Variant) -> tuple[Trace, list[Encoded]]:
+def caught_up(recent: Iterable[Arrived] | None, variant: Variant) -> tuple[Trace, list[Encoded]]:
     """The last seconds of a patient for who has just begun to look, and the trace that goes on from there.
 
     One frame for each unbroken stretch; its samples count as past, without a time at which they were sent.
     """
     trace = Trace(variant)
-    frames = (trace.frame(stretch) for stretch in _joined(recent))
+    frames = (trace.frame(stretch) for stretch in _joined(recent or ()))
     return trace, [frame for frame in frames if frame is not None]
 
 

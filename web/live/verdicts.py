@@ -1,6 +1,5 @@
 """Verdicts as the live view keeps them: an hour of figures in little room, and the newest as they came."""
 
-from collections import deque
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,9 +8,11 @@ from pydantic import BaseModel, ConfigDict
 
 from bus.messages import Decision, Finding, PatientId
 from ecg.windows import HOP_S
+from web.live.share import DEFAULT_BYTES, Share
 
 HOUR = 3600 // HOP_S  # windows
-WHOLE = 24  # of the newest verdicts are kept as they came: two minutes, 60 kB of a patient
+WHOLE = 24  # of the newest verdicts are kept as they came where there is room: two minutes, 60 kB of a patient
+_MOST_DEVICES = 16  # of a patient are told apart
 DECISIONS: tuple[Decision, ...] = ("normal", "abnormal", "unusable")
 _FIGURES = np.dtype(
     [
@@ -23,10 +24,13 @@ _FIGURES = np.dtype(
         ("autoencoder", "f4"),
         ("fused", "f4"),
         ("decision", "i1"),
+        ("device", "i1"),
     ]
 )
 
 Figures = npt.NDArray[np.void]
+_NONE = np.zeros(0, _FIGURES)  # of all of whom nothing was judged yet
+ALL = Share.of(DEFAULT_BYTES, 0)
 
 
 class VerdictHead(BaseModel):
@@ -67,16 +71,29 @@ class WholeVerdict(NamedTuple):
 class VerdictLog:
     """The verdicts on one patient in the order in which they came."""
 
-    def __init__(self) -> None:
-        self._figures = np.zeros(0, _FIGURES)
-        self._count = 0
-        self.newest: VerdictHead | None = None
-        self.whole: deque[WholeVerdict] = deque(maxlen=WHOLE)
-        self.findings: deque[Finding] = deque(maxlen=HOUR)
+    __slots__ = ("_count", "_figures", "_newest", "_whole_bytes", "_windows", "findings", "newest", "whole")
 
-    def add(self, head: VerdictHead, value: bytes, offset: int) -> None:
-        """Take the next verdict in."""
-        if self._count == len(self._figures):
+    def __init__(self) -> None:
+        self._figures = _NONE
+        self._count = 0
+        self._windows = HOUR
+        self._whole_bytes = 0
+        self._newest: dict[str, VerdictHead] = {}  # by device
+        self.newest: VerdictHead | None = None
+        self.whole: list[WholeVerdict] = []
+        self.findings: list[Finding] = []
+
+    def add(self, head: VerdictHead, value: bytes, offset: int, share: Share = ALL) -> None:
+        """Take the next verdict in.
+
+        Parameters
+        ----------
+        head, value : what is looked at, and its whole JSON
+        offset : where it lies in its partition
+        share : how much is kept
+        """
+        self._windows = share.windows
+        if self._count >= len(self._figures):
             self._make_room()
         self._figures[self._count] = (
             head.start_ns,
@@ -87,15 +104,33 @@ class VerdictLog:
             _or_nan(head.autoencoder),
             _or_nan(head.fused),
             DECISIONS.index(head.decision),
+            self._number_of(head.device),
         )
         self._count += 1
-        self.newest = head
-        self.findings.extend(head.findings)
+        self.newest = self._newest[head.device] = head
+        self.findings = [*self.findings, *head.findings][-share.findings :]
         self.whole.append(WholeVerdict(head.start_ns, head.end_ns, value))
+        self._whole_bytes += len(value)
+        while len(self.whole) > WHOLE or self._whole_bytes > share.whole_bytes:
+            self._whole_bytes -= len(self.whole.pop(0).value)
+            if not self.whole:
+                break
 
-    def figures(self, from_ns: int | None = None, to_ns: int | None = None) -> Figures:
-        """The last hour's figures whose windows end behind ``from_ns`` and begin before ``to_ns``, oldest first."""
-        found = self._figures[max(0, self._count - HOUR) : self._count]
+    def newest_of(self, device: str) -> VerdictHead | None:
+        """Return the newest verdict on what a device has sent."""
+        return self._newest.get(device)
+
+    def figures(self, from_ns: int | None = None, to_ns: int | None = None, *, device: str | None = None) -> Figures:
+        """Return the last hour's figures, oldest first, or those of as many windows as there is room for.
+
+        Parameters
+        ----------
+        from_ns, to_ns : whose windows end behind the one and begin before the other, ns UTC
+        device : whose; None for all
+        """
+        found = self._figures[max(0, self._count - self._windows) : self._count]
+        if device in self._newest:
+            found = found[found["device"] == list(self._newest).index(device)]
         if from_ns is not None:
             found = found[found["end_ns"] > from_ns]
         if to_ns is not None:
@@ -103,9 +138,17 @@ class VerdictLog:
         return found
 
     def _make_room(self) -> None:
-        kept = self._figures[max(0, self._count - HOUR) :]
-        self._figures = np.concatenate([kept, np.zeros(max(16, min(len(kept), HOUR)), _FIGURES)])
+        kept = self._figures[max(0, self._count - self._windows) : self._count]
+        self._figures = np.concatenate([kept, np.zeros(max(16, len(kept) // 4), _FIGURES)])
         self._count = len(kept)
+
+    def _number_of(self, device: str) -> int:
+        """The place of a device among those of which something was judged; of very many the newest take turns."""
+        if device not in self._newest and len(self._newest) >= _MOST_DEVICES:
+            self._newest.pop(next(reversed(self._newest)))
+        if device not in self._newest:
+            return len(self._newest)
+        return list(self._newest).index(device)
 
 
 def _or_nan(value: float | None) -> float:

@@ -1,28 +1,48 @@
 """All patients as the topics tell of them. Pure: no clock, no network; any interleaving of the topics ends alike."""
 
+from collections import OrderedDict
+
 from bus.messages import Alert
 from bus.samples import Chunk
 from web.live.bedside import Arrived, Bedside
-from web.live.summary import PatientSummary
+from web.live.share import DEFAULT_BYTES, Share
+from web.live.summary import PatientSummary, Place
 from web.live.verdicts import VerdictHead
 
 SILENT_MS = 10_000  # without samples: a tile says so; the alarm comes by its own rule
+DORMANT_MS = 60_000  # without anything: no samples are kept, and another patient may take the place
 FORGET_MS = 3_600_000  # a patient without an open alarm, of whom nothing came for so long, leaves the ward
+MOST_PATIENTS = 10_000  # as many as four partitions' detectors take
+_TRIES = 8  # patients with open alarms that are passed over for each one who comes
+
+
+class TooManyPatientsError(Exception):
+    """A message of a patient for whom there is no room."""
 
 
 class Ward:
     """All patients.
 
+    Parameters
+    ----------
+    most : patients; whoever comes then takes the place of one who is dormant without an open alarm, or is refused
+    keep_bytes : of samples, verdicts and figures of all of them together
+
     Attributes
     ----------
     bedsides : by patient id
+    share : how much is kept of each patient
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, most: int = MOST_PATIENTS, keep_bytes: int = DEFAULT_BYTES) -> None:
         self.bedsides: dict[str, Bedside] = {}
-        self._heard_ms: dict[str, int] = {}
+        self.share = Share.of(keep_bytes, 0)
+        self._most = most
+        self._keep_bytes = keep_bytes
+        self._heard_ms: OrderedDict[str, int] = OrderedDict()  # the one who was heard longest ago first
         self._silent: set[str] = set()
         self._touched: set[str] = set()
+        self._several: set[str] = set()  # patients of whom several devices send
 
     def take_chunk(self, chunk: Chunk, sent_ms: int) -> Arrived | None:
         """Take samples in; None when there is nothing new to show of them.
@@ -31,12 +51,18 @@ class Ward:
         ----------
         chunk : the samples
         sent_ms : when they were handed to Kafka, ms UTC
+
+        Raises
+        ------
+        TooManyPatientsError : when there is no room for this patient
         """
         bedside = self._bedside(chunk.patient, sent_ms)
-        first = bedside.latest is None
-        arrived = bedside.take_chunk(chunk, sent_ms)
-        if first or (arrived and arrived.flags):
+        first, devices = bedside.latest is None, bedside.devices
+        arrived = bedside.take_chunk(chunk, sent_ms, self.share)
+        if first or bedside.devices != devices or (arrived and arrived.flags):
             self._touched.add(chunk.patient)
+            if len(bedside.devices) > 1:
+                self._several.add(chunk.patient)
         return arrived
 
     def take_verdict(self, head: VerdictHead, value: bytes, *, offset: int, sent_ms: int) -> None:
@@ -46,8 +72,12 @@ class Ward:
         ----------
         head, value : what is looked at, and its whole JSON
         offset, sent_ms : where it lies in its partition, and since when
+
+        Raises
+        ------
+        TooManyPatientsError : when there is no room for this patient
         """
-        self._bedside(head.patient, sent_ms).verdicts.add(head, value, offset)
+        self._bedside(head.patient, sent_ms).verdicts.add(head, value, offset, self.share)
         self._touched.add(head.patient)
 
     def take_alert(self, alert: Alert, *, sent_ms: int) -> None:
@@ -57,12 +87,30 @@ class Ward:
         ----------
         alert : the message
         sent_ms : since when it lies on the topic
+
+        Raises
+        ------
+        TooManyPatientsError : when there is no room for this patient, which takes twice as many as for others
         """
         if alert.phase != "end":
-            self._bedside(alert.patient, sent_ms).alarms[alert.id] = alert
+            self._bedside(alert.patient, sent_ms, alarmed=True).alarms[alert.id] = alert
         elif alert.patient in self.bedsides:
             self.bedsides[alert.patient].alarms.pop(alert.id, None)
         self._touched.add(alert.patient)
+
+    def alarm_gone(self, alarm: str) -> Alert | None:
+        """Take in that the topic holds nothing of an alarm any more: what was open of it, None as a rule.
+
+        Parameters
+        ----------
+        alarm : its id, which begins with the patient's
+        """
+        patient = alarm.partition("/")[0]
+        bedside = self.bedsides.get(patient)
+        gone = bedside.alarms.pop(alarm, None) if bedside else None
+        if gone is not None:
+            self._touched.add(patient)
+        return gone
 
     def look(self, now_ms: int) -> list[PatientSummary]:
         """Those patients that look otherwise than at the last look; those long gone are forgotten.
@@ -72,14 +120,17 @@ class Ward:
         now_ms : wall time, ms UTC
         """
         for patient, bedside in list(self.bedsides.items()):
-            if now_ms - self._heard_ms[patient] > FORGET_MS and not bedside.alarms:
-                del self.bedsides[patient], self._heard_ms[patient]
-                continue
+            unheard_ms = now_ms - self._heard_ms[patient]
+            if unheard_ms > DORMANT_MS:
+                bedside.forget_samples()
+                if unheard_ms > FORGET_MS and not bedside.alarms:
+                    self._forget(patient)
+                    continue
             silent = bedside.latest is None or now_ms - bedside.latest.sent_ms > SILENT_MS
             if silent != (patient in self._silent):
                 self._silent ^= {patient}
                 self._touched.add(patient)
-        self._silent &= self.bedsides.keys()
+        self._see_devices(now_ms)
         touched = sorted(self._touched & self.bedsides.keys())
         self._touched.clear()
         return [self.summary(patient) for patient in touched]
@@ -92,13 +143,50 @@ class Ward:
         """All patients, in no order."""
         return [self.summary(patient) for patient in self.bedsides]
 
+    def places(self) -> list[Place]:
+        """Where each patient stands, the most urgent first."""
+        return sorted(bedside.place(silent=patient in self._silent) for patient, bedside in self.bedsides.items())
+
     def open_alarms(self) -> list[Alert]:
         """All open alarms, in no order."""
         return [alert for bedside in self.bedsides.values() for alert in bedside.alarms.values()]
 
-    def _bedside(self, patient: str, heard_ms: int) -> Bedside:
+    def _see_devices(self, now_ms: int) -> None:
+        """See which of several devices have fallen silent."""
+        for patient in list(self._several):
+            bedside = self.bedsides.get(patient)
+            devices = bedside.streams.devices(now_ms) if bedside else ()
+            if bedside and devices != bedside.devices:
+                bedside.devices = devices
+                self._touched.add(patient)
+            if len(devices) < 2:  # several
+                self._several.discard(patient)
+
+    def _bedside(self, patient: str, heard_ms: int, *, alarmed: bool = False) -> Bedside:
         bedside = self.bedsides.get(patient)
         if bedside is None:
+            if len(self.bedsides) >= self._most and not self._made_room(heard_ms, alarmed=alarmed):
+                raise TooManyPatientsError
             bedside = self.bedsides[patient] = Bedside.empty(patient)
-        self._heard_ms[patient] = max(heard_ms, self._heard_ms.get(patient, heard_ms))
+            self.share = Share.of(self._keep_bytes, len(self.bedsides))
+        before_ms = self._heard_ms.get(patient, heard_ms)
+        self._heard_ms[patient] = max(heard_ms, before_ms)
+        self._heard_ms.move_to_end(patient)
         return bedside
+
+    def _made_room(self, now_ms: int, *, alarmed: bool) -> bool:
+        """Make room for one more: the one who was heard longest ago goes, if that is long enough."""
+        for _ in range(_TRIES):
+            patient, heard_ms = next(iter(self._heard_ms.items()))
+            if not self.bedsides[patient].alarms:
+                if now_ms - heard_ms > DORMANT_MS:
+                    self._forget(patient)
+                    return True
+                break
+            self._heard_ms.move_to_end(patient)  # it stays, whatever comes: look at the next one
+        return alarmed and len(self.bedsides) < 2 * self._most
+
+    def _forget(self, patient: str) -> None:
+        del self.bedsides[patient], self._heard_ms[patient]
+        self._silent.discard(patient)
+        self.share = Share.of(self._keep_bytes, len(self.bedsides))

@@ -1,9 +1,10 @@
 """Patients: who is there, how they are, what was sent and judged of them."""
 
+import re
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, StringConstraints
 
 from bus.messages import PATIENT_ID, Alert, Decision, Verdict
@@ -11,14 +12,16 @@ from ecg.windows import HOP_S
 from web.access import Viewer
 from web.live.bedside import Bedside
 from web.live.hub import Hub
-from web.live.summary import PatientSummary, by_urgency
+from web.live.summary import URGENCY, PatientSummary, Place
 from web.live.verdicts import DECISIONS, listed
 from web.parts import Parts
 from web.past.events import PatientEvent, events_of
 from web.problems import ProblemError, responses
 from web.routes.times import FromNs, ToNs
 
+MAX_PATIENTS = 1000  # on a page
 MAX_VERDICTS = 720  # an hour
+_PLACE = re.compile(rf"(\d)\.([01])\.(-?\d{{1,19}})\.({PATIENT_ID.pattern})")
 FRAMES = "application/octet-stream"
 _NS = 1_000_000_000
 
@@ -28,9 +31,18 @@ PatientId = Annotated[
 
 
 class Patients(BaseModel):
-    """All patients of whom something came within the last hour, or who have an open alarm; the most urgent first."""
+    """Patients of whom something came within the last hour, or who have an open alarm; the most urgent first.
+
+    Attributes
+    ----------
+    patients : of this page
+    total : how many there are on all pages
+    next : the ``after`` of the page that follows; null on the last
+    """
 
     patients: list[PatientSummary]
+    total: int
+    next: str | None
 
 
 class PatientView(PatientSummary):
@@ -72,15 +84,52 @@ def known(hub: Hub, patient: str) -> Bedside:
     return bedside
 
 
+def _written(place: Place) -> str:
+    return f"{place.rank}.{int(place.answered)}.{place.before_ns}.{place.patient}"
+
+
+def _place(text: str) -> Place:
+    """The place behind which a page begins.
+
+    Raises
+    ------
+    ProblemError : when it is none that was told
+    """
+    found = _PLACE.fullmatch(text)
+    if found is None or int(found[1]) >= len(URGENCY):
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"after={text[:40]!r} is not the next of a page: leave it out to begin anew",
+        )
+    return Place(int(found[1]), found[2] == "1", int(found[3]), found[4])
+
+
 def routes(parts: Parts) -> APIRouter:
     """The routes of this subject."""
     router = APIRouter(prefix="/patients", tags=["patients"])
     hub, past = parts.hub, parts.past
 
     @router.get("")
-    async def patients(_: Viewer) -> Patients:
-        """Who is there, the most urgent first."""
-        return Patients(patients=by_urgency(hub.ward.summaries()))
+    async def patients(
+        _: Viewer,
+        request: Request,
+        response: Response,
+        limit: Annotated[int, Query(ge=1, le=MAX_PATIENTS)] = MAX_PATIENTS,
+        after: Annotated[str | None, Query(max_length=200, description="``next`` of the page before.")] = None,
+    ) -> Patients:
+        """Who is there, the most urgent first.
+
+        The next page begins behind the last patient of this one, as urgent as they were; whose state changes meanwhile
+        may stand on both pages or on none. The address of the next page is also a ``Link`` header.
+        """
+        begin = _place(after) if after else None
+        places = hub.ward.places()
+        found = [place for place in places if begin is None or place > begin]
+        page = found[:limit]
+        following = _written(page[-1]) if len(found) > limit else None
+        if following is not None:
+            response.headers["Link"] = f'<{request.url.include_query_params(after=following)}>; rel="next"'
+        return Patients(patients=[hub.ward.summary(place.patient) for place in page], total=len(places), next=following)
 
     @router.get("/{patient}", responses=responses(HTTPStatus.NOT_FOUND))
     async def one(patient: PatientId, _: Viewer) -> PatientView:
@@ -116,7 +165,10 @@ def routes(parts: Parts) -> APIRouter:
     @router.get("/{patient}/trends", responses=responses(HTTPStatus.NOT_FOUND))
     async def trends(patient: PatientId, _: Viewer, from_ns: FromNs = None, to_ns: ToNs = None) -> Trends:
         """Heart rate and scores over the last hour, as far as the service remembers."""
-        figures = known(hub, patient).verdicts.figures(from_ns, to_ns)
+        bedside = known(hub, patient)
+        # Two devices' heart rates in one line would be nobody's.
+        device = bedside.devices[0] if len(bedside.devices) > 1 else None
+        figures = bedside.verdicts.figures(from_ns, to_ns, device=device)
         return Trends(
             t_ns=figures["end_ns"].tolist(),
             heart_rate_bpm=listed(figures["heart_rate_bpm"]),

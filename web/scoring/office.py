@@ -12,9 +12,9 @@ import structlog
 from alerting.rules import AlarmRules
 from detector.settings import DetectorSettings
 from ops.clock import Clock
+from web.memory import MIB, all_bytes, deal_out
 from web.metrics import WebMetrics
 from web.problems import ProblemError
-from web.scoring.memory import MIB, all_memory, memory_limit, scoring_memory
 from web.scoring.process import Setup
 from web.scoring.store import Store, state_folder
 from web.scoring.workers import MOST_WAITING, Workers, busy
@@ -48,7 +48,7 @@ class ScoringOffice:
         self.clock = clock
         self.metrics = metrics
         self.store = Store(state_folder(settings), keep_days=settings.keep_days, keep_mb=settings.keep_mb, clock=clock)
-        memory = scoring_memory(wanted=settings.score_processes, total_bytes=_total_bytes(settings))
+        memory = deal_out(all_bytes(settings.memory_mb), wanted=settings.score_processes)
         log.info("scoring_memory", processes=memory.processes, mb_each=memory.bytes_each // MIB)
         self.workers = Workers(
             Setup(detector=detector, rules=rules, memory_bytes=memory.bytes_each),
@@ -106,10 +106,3 @@ class ScoringOffice:
                 await asyncio.to_thread(self.store.sweep)
             except OSError:
                 log.exception("recordings_not_swept")
-
-
-def _total_bytes(settings: WebSettings) -> int | None:
-    """What page and scoring processes may take together: the setting, else the container's limit or the machine's."""
-    if settings.memory_mb is not None:
-        return settings.memory_mb * MIB
-    return min((limit for limit in (memory_limit(), all_memory()) if limit is not None), default=None)

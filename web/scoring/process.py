@@ -11,8 +11,8 @@ from typing import Any
 from alerting.rules import AlarmRules
 from detector.settings import DetectorSettings
 from ecg.errors import EcgStreamError
+from web.memory import MOST_BYTES, bound, go_first, held_bytes
 from web.scoring.jobs import DISK_FULL, TOO_MUCH, Desk, Job
-from web.scoring.memory import MOST_BYTES, bound, go_first, held_bytes
 
 NICENESS = 5  # live traces come before files
 

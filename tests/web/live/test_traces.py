@@ -87,7 +87,7 @@ def test_a_hole_is_marked_and_what_lies_before_it_does_not_leak() -> None:
 
 
 def test_a_mark_is_not_lost_with_a_frame_that_is_too_short() -> None:
-    restarted = [chunk(0, 360), *cut(360, [5], base_ns=START_NS + 10**12)]
+    restarted = [chunk(0, 360), *(chunk(360 + 5 * number, 5, base_ns=START_NS + 10**12) for number in range(72))]
     frames = frames_of(restarted, Variant("first", 120.0))
     assert [frame.flags for frame in frames[:3]] == [HOLE, HOLE | ANEW, 0]
 

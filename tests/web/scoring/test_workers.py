@@ -15,10 +15,10 @@ from detector.settings import DetectorSettings
 from ecg.errors import EcgStreamError
 from ops.clock import SystemClock
 from tests.support.waiting import until
+from web.memory import MOST_BYTES
 from web.metrics import WebMetrics
 from web.problems import ProblemError
 from web.scoring.jobs import Desk
-from web.scoring.memory import MOST_BYTES
 from web.scoring.process import Setup
 from web.scoring.workers import Workers
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from web.scoring.memory import LEAST_BYTES, MIB, MOST_BYTES, PAGE_BYTES, memory_limit, scoring_memory
+from web.memory import LEAST_BYTES, MIB, MOST_BYTES, PAGE_BYTES, deal_out, memory_limit
 
 V2 = "0::{group}\n"
 V2_MOUNT = "30 23 0:26 {top} /sys/fs/cgroup ro,nosuid - cgroup2 cgroup rw\n"
@@ -27,13 +27,13 @@ from detector.settings import DetectorSettings
 from ops.clock import SystemClock
 from web.metrics import WebMetrics
 from web.problems import ProblemError
-from web.scoring.memory import memory_limit, scoring_memory
+from web.memory import all_bytes, deal_out
 from web.scoring.process import Setup
 from web.scoring.workers import Workers
-from tests.web.scoring.greedy import Bounded, Held, Unbounded
+from tests.web.greedy import Bounded, Held, Unbounded
 
 async def main():
-    memory = scoring_memory(wanted=4, total_bytes=memory_limit())
+    memory = deal_out(all_bytes(None), wanted=4)
     setup = Setup(detector=DetectorSettings(_env_file=None), rules=load_rules(None), memory_bytes=memory.bytes_each)
     workers = Workers(setup, count=1, metrics=WebMetrics(CollectorRegistry()), clock=SystemClock())
     told = []
@@ -44,7 +44,7 @@ async def main():
             told.append(f"{error.status}: {error}")
     told.append(await workers.do(Held()))
     workers.close()
-    print(json.dumps([memory_limit(), memory.processes, *told]))
+    print(json.dumps([all_bytes(None), memory.processes, *told]))
 
 if __name__ == "__main__":
     asyncio.run(main())
@@ -91,14 +91,14 @@ def test_no_limit_is_none(tmp_path: Path, text: str) -> None:
 
 
 def test_the_page_has_its_part_first_and_little_memory_means_few_processes() -> None:
-    free = scoring_memory(wanted=8, total_bytes=None)
+    free = deal_out(None, wanted=8)
     assert (free.processes, free.bytes_each) == (8, MOST_BYTES)
-    small = scoring_memory(wanted=8, total_bytes=512 * MIB)
-    assert (small.processes, small.bytes_each) == (1, 512 * MIB - PAGE_BYTES)
-    larger = scoring_memory(wanted=8, total_bytes=1024 * MIB)
-    assert larger.processes * larger.bytes_each <= 1024 * MIB - PAGE_BYTES
+    small = deal_out(512 * MIB, wanted=8)
+    assert (small.processes, small.bytes_each + small.patients_bytes) == (1, 512 * MIB - PAGE_BYTES)
+    larger = deal_out(1024 * MIB, wanted=8)
+    assert larger.processes * larger.bytes_each + larger.patients_bytes <= 1024 * MIB - PAGE_BYTES
     assert larger.bytes_each >= LEAST_BYTES
-    assert scoring_memory(wanted=1, total_bytes=64 * MIB).bytes_each == LEAST_BYTES, "too small for anything: it tries"
+    assert deal_out(64 * MIB, wanted=1).bytes_each == LEAST_BYTES, "too small for anything: it tries"
 
 
 @contextlib.contextmanager

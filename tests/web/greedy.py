@@ -4,8 +4,8 @@ import mmap
 from dataclasses import dataclass
 from pathlib import Path
 
+from web.memory import held_bytes
 from web.scoring.jobs import Desk
-from web.scoring.memory import held_bytes
 
 STEP = 1 << 20
 MOST_STEPS = 4096  # 4 GiB: whoever comes here was not stopped

@@ -1,4 +1,4 @@
-"""How much memory the service may take, and which part of it a scoring process may.
+"""How much memory the service may take, and which part of it patients and scoring processes may.
 
 A scoring process opens strangers' files; the page holds every viewer. So the page's part is set aside first, what is
 left is dealt out to the scoring processes, and the system is told to end those first when it comes to that.
@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 MIB = 1 << 20
-PAGE_BYTES = 256 * MIB  # the page with some hundred patients and viewers takes 190 (`docs/scoring.md`)
+PAGE_BYTES = 224 * MIB  # the page without patients takes 190, viewers and requests some more
+LEAST_PATIENTS_BYTES, MOST_PATIENTS_BYTES = 48 * MIB, 1024 * MIB
+PATIENTS_SHARE = 8  # the part of all memory that is for what is kept of patients
 LEAST_BYTES = 192 * MIB  # a scoring process that has loaded its models takes 110: less is left for no file
 MOST_BYTES = 4096 * MIB  # a day of two leads takes a quarter; what takes more is a trick
 _UNBOUNDED = 1 << 60  # cgroup v1 writes "no limit" as a number near 2**63
@@ -19,32 +21,47 @@ _LAST = "1000"  # oom_score_adj: of all processes this one is ended first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScoringMemory:
-    """How scoring shares what the service may take.
+class Memory:
+    """How the service shares what it may take.
 
     Attributes
     ----------
-    processes : how many there may be side by side
-    bytes_each : what each may take, with its models
+    patients_bytes : for what is kept of patients
+    processes : how many scoring processes there may be side by side
+    bytes_each : what each of them may take, with its models
     """
 
+    patients_bytes: int
     processes: int
     bytes_each: int
 
 
-def scoring_memory(*, wanted: int, total_bytes: int | None) -> ScoringMemory:
-    """Deal out memory to scoring processes: fewer of them where there is little.
+def deal_out(total_bytes: int | None, *, wanted: int) -> Memory:
+    """Deal out memory: to fewer scoring processes where there is little.
 
     Parameters
     ----------
-    wanted : processes that the settings ask for
     total_bytes : of page and scoring processes together; None where nothing bounds it
+    wanted : scoring processes that the settings ask for
     """
     if total_bytes is None:
-        return ScoringMemory(processes=wanted, bytes_each=MOST_BYTES)
-    left = max(total_bytes - PAGE_BYTES, LEAST_BYTES)
+        return Memory(patients_bytes=MOST_PATIENTS_BYTES, processes=wanted, bytes_each=MOST_BYTES)
+    patients = min(MOST_PATIENTS_BYTES, max(LEAST_PATIENTS_BYTES, total_bytes // PATIENTS_SHARE))
+    left = max(total_bytes - PAGE_BYTES - patients, LEAST_BYTES)
     processes = max(1, min(wanted, left // LEAST_BYTES))
-    return ScoringMemory(processes=processes, bytes_each=min(MOST_BYTES, left // processes))
+    return Memory(patients_bytes=patients, processes=processes, bytes_each=min(MOST_BYTES, left // processes))
+
+
+def all_bytes(setting_mb: int | None) -> int | None:
+    """Return what page and scoring processes may take together; None where nothing bounds it.
+
+    Parameters
+    ----------
+    setting_mb : what the settings say, MiB; None for the container's limit, or the machine's memory
+    """
+    if setting_mb is not None:
+        return setting_mb * MIB
+    return min((limit for limit in (memory_limit(), all_memory()) if limit is not None), default=None)
 
 
 def memory_limit(root: Path = Path("/")) -> int | None:
