@@ -1,7 +1,6 @@
 """Signing in with tokens: programs by header, people by a session."""
 
 import asyncio
-from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
@@ -141,10 +140,10 @@ async def test_wrong_tokens_are_slowed_and_right_ones_are_not(serve: Serve, toke
         url=URL, tokens=tokens, failed_sign_ins_per_minute=3, commands_per_minute=2, reads_per_minute=5
     ) as client:
 
-        def wrong(number: int) -> Awaitable[Response]:
+        async def wrong(number: int) -> Response:
             if number % 2:
-                return client.get(ME, headers={"Authorization": "Bearer wrong"})
-            return client.post(SESSION, json={"token": "wrong"}, headers=PAGE)
+                return await client.get(ME, headers={"Authorization": "Bearer wrong"})
+            return await client.post(SESSION, json={"token": "wrong"}, headers=PAGE)
 
         for number in range(3):
             assert (await wrong(number)).status_code == 401

@@ -12,10 +12,11 @@ export class PatientHead {
     this.badge = h("span", { class: "badge" });
     this.rate = h("span", { class: "rate number" }, "–");
     this.device = h("p", { class: "quiet" });
+    this.several = h("p", { class: "several", role: "status" });
     this.node = h(
       "header",
       { class: "patient-head" },
-      h("div", { class: "who" }, h("a", { href: "/", class: "crumb" }, "Ward"), h("h1", {}, patient), this.device),
+      h("div", { class: "who" }, h("a", { href: "/", class: "crumb" }, "Ward"), h("h1", {}, patient), this.device, this.several),
       this.badge,
       h("p", { class: "rate-box" }, this.rate, h("span", { class: "quiet" }, "/min")),
     );
@@ -31,8 +32,15 @@ export class PatientHead {
     }
     say(this.rate, quiet ? "–" : rate(summary.heart_rate_bpm));
     const leadWords = leads.length ? ` · ${leads.join(", ")}` : "";
+    say(this.several, severalWords(summary.devices ?? []));
     say(this.device, `${device}${leadWords}${fs_hz ? ` · ${Number(fs_hz.toFixed(1))} Hz` : ""}`);
   }
+}
+
+/** What is told where more than one device sends under this id; the first is the one that is shown. */
+function severalWords([shown, ...others]) {
+  if (others.length === 0) return "";
+  return `${others.length + 1} devices send under this patient's id. Shown: ${shown}. Not shown: ${others.join(", ")}.`;
 }
 
 const DECISIONS = { normal: "Normal", abnormal: "Abnormal", unusable: "No usable signal" };

@@ -205,7 +205,7 @@ export class PatientView {
   }
 
   #judged(verdict) {
-    if (verdict.patient !== this.patient) return;
+    if (verdict.patient !== this.patient || !this.verdicts.wants(verdict)) return;
     this.#seen = this.verdicts.put(verdict);
     this.trends.put(this.#seen);
     this.paper.judged(this.#seen);
@@ -220,6 +220,7 @@ export class PatientView {
       if (!this.#known) this.trends.fetch(this.#nowMs());
       this.#known = true;
       this.head.update(summary, this.#quiet);
+      this.verdicts.device = (summary.devices ?? []).length > 1 ? summary.device : null;
       this.paper.leads(summary.leads);
     }
     const note = noteOf(live, { known: summary !== undefined, quiet: this.#quiet && this.paper.live });

@@ -30,9 +30,17 @@ export class Verdicts extends EventTarget {
   #blocks = new Map(); // state by number: "asked", "whole", "open" (its end had not come yet)
   #leave = new AbortController();
 
+  /** The device that is shown, where several send: of the others no verdict is drawn on its trace. */
+  device = null;
+
   constructor(patient) {
     super();
     this.patient = patient;
+  }
+
+  /** Whether a verdict is on what is shown. */
+  wants(verdict) {
+    return this.device === null || verdict.device === this.device;
   }
 
   close() {
@@ -74,7 +82,7 @@ export class Verdicts extends EventTarget {
     try {
       const path = `/patients/${encodeURIComponent(this.patient)}/verdicts`;
       const { verdicts } = await get(path, query, { signal: this.#leave.signal });
-      for (const verdict of verdicts) this.put(verdict);
+      for (const verdict of verdicts) if (this.wants(verdict)) this.put(verdict);
       this.#blocks.set(block, from + BLOCK_MS < nowMs - 10_000 ? "whole" : "open");
       this.dispatchEvent(new Event("change"));
     } catch {

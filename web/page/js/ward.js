@@ -14,6 +14,10 @@ import { Tile } from "./tile.js";
 const FS_HZ = 120; // more than twice what a tile is wide: 46 px a second
 const CROWD = 24; // from so many patients on, tiles are smaller
 const STILL_MS = 1500; // no tile moves under a pointer that moved so recently
+const AT_FIRST = 120; // tiles that are shown before somebody asks for more, and how many more that brings
+const MOST_TILES = 960; // the server takes a thousand ids
+const MANY_MS = 1000; // between two looks at a ward of more patients than tiles
+const WATCH_MS = 3000; // between two changes of whose samples are asked for
 
 export const title = () => "Ward";
 
@@ -30,6 +34,10 @@ class Ward {
   #ends = [];
   #pointed = -Infinity;
   #waiting = 0;
+  #limit = AT_FIRST;
+  #looked = -Infinity; // when the order of all was looked at last
+  #watched = null; // ids whose samples come; null for all
+  #watchedAt = -Infinity;
   #bands = new Bands();
   #seen = []; // tiles in sight
   #drawnAt = NaN;
@@ -42,7 +50,8 @@ class Ward {
     this.#build(root);
     const { live } = shell;
     this.#samples = new Samples(live, { patients: null, leads: "first", fs_hz: FS_HZ }, (frame) => {
-      this.#tileOf(frame.patient).trace.put(frame, performance.now());
+      const tile = this.#watched === null ? this.#tileOf(frame.patient) : this.#tiles.get(frame.patient);
+      tile?.trace.put(frame, performance.now());
     });
     this.#sizes = new ResizeObserver((entries) => {
       for (const { target, contentRect } of entries) target.tile.resize(contentRect.width, contentRect.height);
@@ -65,6 +74,7 @@ class Ward {
   #find;
   #chips;
   #grid;
+  #more;
   #note;
   #trouble;
 
@@ -80,6 +90,7 @@ class Ward {
     this.#find = h("input", { type: "search", placeholder: "Find a patient", "aria-label": "Find a patient", size: 16 });
     this.#find.addEventListener("input", () => {
       this.#typed = this.#find.value;
+      this.#pointed = this.#looked = -Infinity;
       this.#update();
     });
     this.#chips = h("div", { class: "chips", role: "group", "aria-label": "Show only" });
@@ -87,11 +98,18 @@ class Ward {
     this.#note = h("div");
     this.#grid = h("ul", { class: "ward", role: "list" });
     this.#grid.addEventListener("pointermove", () => (this.#pointed = performance.now()));
+    this.#more = h("button", { type: "button", class: "button ward-more", hidden: true });
+    this.#more.addEventListener("click", () => {
+      this.#limit = Math.min(this.#limit + AT_FIRST, MOST_TILES);
+      this.#pointed = this.#looked = -Infinity;
+      this.#update();
+    });
     root.append(
       h("div", { class: "ward-head" }, h("h1", {}, "Ward"), this.#chips, this.#find),
       this.#trouble,
       this.#note,
       this.#grid,
+      this.#more,
     );
   }
 
@@ -127,12 +145,64 @@ class Ward {
 
   #update() {
     const { patients } = this.#shell.live;
+    clearTimeout(this.#waiting);
+    if (patients.size > this.#limit) {
+      const wait = this.#looked + MANY_MS - performance.now();
+      if (wait > 0) {
+        this.#waiting = setTimeout(() => this.#update(), wait);
+        return;
+      }
+    }
+    this.#looked = performance.now();
     const summaries = [...patients.values()];
     this.#tell(summaries);
     for (const [id, tile] of this.#tiles) if (!patients.has(id)) this.#remove(id, tile);
-    for (const summary of summaries) this.#tileOf(summary.patient).update(summary);
-    this.#sort(summaries);
+    const found = byUrgency(summaries.filter((summary) => wanted(summary, this.#typed, this.#states)));
+    const order = found.slice(0, this.#limit);
+    const still = performance.now() - this.#pointed;
+    const stays = still < STILL_MS && (patients.size > this.#limit || this.#grid.childElementCount === order.length);
+    if (stays) {
+      for (const [id, tile] of this.#tiles) tile.update(patients.get(id));
+      this.#waiting = setTimeout(() => this.#update(), STILL_MS - still);
+    } else if (patients.size > this.#limit) {
+      this.#showSome(order, patients);
+    } else {
+      for (const summary of summaries) this.#tileOf(summary.patient).update(summary);
+      this.#sort(order);
+      this.#watch(null);
+    }
+    this.#tellMore(found.length);
     mark(this.#grid, "data-crowd", summaries.length > CROWD ? "true" : null);
+  }
+
+  /** Of more patients than there may be tiles, those that need somebody first; nothing is kept of the others. */
+  #showSome(order, patients) {
+    const keep = new Set(order);
+    for (const [id, tile] of this.#tiles) if (!keep.has(id)) this.#remove(id, tile);
+    for (const id of order) this.#tileOf(id).update(patients.get(id));
+    this.#sort(order);
+    this.#watch(order);
+  }
+
+  /** Ask for the samples of these, null for all; not anew for each tile that comes. */
+  #watch(ids) {
+    const all = ids === null && this.#watched === null;
+    const same = ids !== null && this.#watched !== null && ids.every((id) => this.#watched.has(id));
+    const now = performance.now();
+    if (all || same || (this.#watched !== null && ids !== null && now - this.#watchedAt < WATCH_MS)) return;
+    this.#watched = ids && new Set(ids);
+    this.#watchedAt = now;
+    this.#samples.watch({ patients: ids, leads: "first", fs_hz: FS_HZ });
+  }
+
+  #tellMore(found) {
+    const rest = found - this.#limit;
+    this.#more.hidden = rest <= 0;
+    if (rest <= 0) return;
+    const full = this.#limit >= MOST_TILES;
+    this.#more.disabled = full;
+    const words = full ? "find the others by name or state" : `show ${Math.min(AT_FIRST, rest)} more`;
+    say(this.#more, `The ${this.#limit} most urgent of ${found} patients: ${words}`);
   }
 
   /** A patient's tile; samples may come before the first word of who they are of. */
@@ -160,16 +230,9 @@ class Ward {
     for (const tile of this.#tiles.values()) tile.recolour(this.#colour);
   }
 
-  /** Put the tiles in order, moving as few as it takes, and none under somebody's pointer. */
-  #sort(summaries) {
-    clearTimeout(this.#waiting);
-    const shown = summaries.filter((summary) => wanted(summary, this.#typed, this.#states));
-    const still = performance.now() - this.#pointed;
-    const order = byUrgency(shown).map((id) => this.#tiles.get(id).node);
-    if (still < STILL_MS && this.#grid.childElementCount === order.length) {
-      this.#waiting = setTimeout(() => this.#update(), STILL_MS - still);
-      return;
-    }
+  /** Put the tiles in order, moving as few as it takes. */
+  #sort(ids) {
+    const order = ids.map((id) => this.#tiles.get(id).node);
     const focused = document.activeElement;
     const keep = new Set(order);
     for (const node of [...this.#grid.children]) if (!keep.has(node)) node.remove();
@@ -218,7 +281,7 @@ class Ward {
       );
       chip.addEventListener("click", () => {
         if (!this.#states.delete(state)) this.#states.add(state);
-        this.#pointed = -Infinity;
+        this.#pointed = this.#looked = -Infinity;
         this.#update();
       });
       if (state === focused) queueMicrotask(() => chip.focus());
