@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
+from aiokafka.protocol.metadata import MetadataRequest
 
 from bus.connection import (
     RETRY_S,
@@ -219,7 +220,7 @@ async def visible(admin: AIOKafkaAdminClient, settings: KafkaSettings, names: Se
     try:
         async with asyncio.timeout(settings.connect_timeout_s):
             while True:
-                described = {topic["topic"]: topic for topic in await admin.describe_topics(wanted)}
+                described = await _described(admin, wanted)
                 hidden = [
                     name for name in wanted if described[name]["error_code"] == TopicAuthorizationFailedError.errno
                 ]
@@ -242,6 +243,13 @@ async def visible(admin: AIOKafkaAdminClient, settings: KafkaSettings, names: Se
             f"the topics {', '.join(name for name in wanted if not _usable(described[name]))} have no leader after "
             f"{settings.connect_timeout_s:g} s: see whether all brokers run"
         ) from error
+
+
+async def _described(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, Any]:
+    # The client's own describe_topics lets a broker that makes topics by itself make those that are missing.
+    request = MetadataRequest(list(names), allow_auto_topic_creation=False)
+    answer = await admin._send_request(request)  # noqa: SLF001  # aiokafka offers no public way
+    return {topic["topic"]: topic for topic in answer.to_object()["topics"]}
 
 
 def _usable(described: Mapping[str, Any]) -> bool:
