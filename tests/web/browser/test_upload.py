@@ -50,7 +50,7 @@ async def test_recording_is_scored_and_explained(
 
     await expect(page).to_have_url(re.compile(r"/recordings/[0-9a-f]{32}$"))
     await expect(page.locator(".verdict")).to_have_text("Abnormal")
-    await expect(page.locator(".sure")).to_contain_text(re.compile(r"couplet .* windows abnormal.* confidence"))
+    await expect(page.locator(".sure")).to_contain_text(re.compile(r"windows abnormal.* confidence"))
     await expect(page.locator(".said")).to_contain_text("judged on MLII")
     await expect(page.get_by_role("columnheader", name="Lead")).to_be_visible()
     await expect(page.locator(".timeline .piece")).not_to_have_count(0)
