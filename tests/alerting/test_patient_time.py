@@ -118,6 +118,16 @@ def test_a_clock_that_was_set_right_brings_the_alarms_along() -> None:
     assert latched.onset_ns == START_NS + S
 
 
+def test_times_that_are_moved_to_1970_do_not_begin_before() -> None:
+    _, said = live({20: [verdict(WINDOWS, "normal", start_ns=0)]})
+    ward = Ward()
+    ward.do(*(TACHYCARDIA[window] for window in range(12)), broker=taken(12))
+    ward.do(tachycardia(12).model_copy(update={"start_ns": 0, "end_ns": HOP_NS}), broker=taken(13))
+    (told,) = alerts(ward.do(command(1, "acknowledge", VT_ID)))
+    assert (told.onset_ns, told.told_ns) == (0, HOP_NS)
+    assert all(each.alert.onset_ns >= 0 for each in said)
+
+
 def test_a_replay_of_the_past_may_run_as_fast_as_it_likes() -> None:
     slow, fast = Ward(), Ward()
     for window in range(200):
