@@ -86,6 +86,17 @@ def test_the_usual_qrs_is_that_of_one_lead_and_a_strange_one_is_unlike_it() -> N
     assert (moved.lead, moved.qrs_beats) == ("V1", 1)
 
 
+def test_the_usual_qrs_of_a_lead_that_was_away_for_a_while_is_not_forgotten() -> None:
+    usual = PersonalBaseline().with_qrs(np.stack([NARROW] * 5), "MLII")
+    away = PersonalBaseline.load(json.loads(json.dumps(usual.with_qrs(np.stack([WIDE] * 3), "V1").dump())))
+    back = away.with_qrs(NARROW[None], "MLII")
+    for baseline in (away, back):
+        assert baseline.usual_qrs("MLII") == pytest.approx(NARROW, abs=1e-3)
+        assert baseline.usual_qrs("V1") == pytest.approx(WIDE, abs=1e-3)
+    assert (back.lead, back.qrs_beats) == ("MLII", 6)
+    assert PersonalBaseline.load(usual.dump()[:10]) == usual, "as records of earlier versions have it"
+
+
 def test_an_odd_but_steady_ecg_stops_being_odd_and_a_change_in_it_is_odd() -> None:
     prior, odd = -1.0, 0.0
     baseline = PersonalBaseline()

@@ -152,6 +152,23 @@ def test_the_lead_that_is_whole_is_judged_beside_one_that_is_not() -> None:
     assert usual.swing_mv[1] > 0.5
 
 
+@pytest.mark.parametrize(
+    "usual",
+    [UsualSwing(), used_to(1.0, 0.2), UsualSwing(swing_mv=(1.0, 1.0), looks=(30, MIN_USUAL_LOOKS - 1))],
+    ids=["unknown", "low", "new"],
+)
+def test_a_stand_in_whose_qrs_does_not_stand_out_tells_of_no_asystole(usual: UsualSwing) -> None:
+    assert judge(look(marked(ecg(SINUS), ALL), ecg(NONE)), usual, None)[1] is None
+
+
+def test_a_lead_that_lacks_little_speaks_against_the_flutter_of_its_stand_in() -> None:
+    wave = 0.4 * np.sin(2 * np.pi * 4.5 * np.arange(LOOK_S * 360) / 360)
+    usual = used_to(1.0, 1.0)
+    assert judge(look(marked(ecg(SINUS), (2.0, 2.1)), wave), usual, None)[1] is None
+    assert kind(judge(look(marked(wave, (2.0, 2.1)), wave), usual, None)[1]) == "ventricular_flutter"
+    assert kind(judge(look(marked(ecg(SINUS), ALL), wave), usual, None)[1]) == "ventricular_flutter"
+
+
 def test_a_beat_in_what_was_received_of_a_lead_is_a_beat() -> None:
     partly = marked(ecg(np.array([3.2])), (0.0, 2.0))
     assert judge(look(partly, ecg(NONE)), used_to(1.0, 1.0), None)[1] is None
