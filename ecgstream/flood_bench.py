@@ -30,7 +30,7 @@ from ops.ports import free_ports
 from producer.streams import Patient, cut, deal
 
 # As docker-compose.yml limits the containers.
-LIMITS_MB = {"detect": 1024, "alert": 512, "web": 512}
+LIMITS_MB = {"detect": 1024, "alert": 512, "web": 1024}
 MB = 1024 * 1024
 CHUNK_S = 3.0  # two make a window due
 CHUNKS = 2  # of each id

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 import ecg.annotations
 import ecg.filters
+import ecg.holes
 import ecg.labels
 import ecg.leads
 import ecg.quality
@@ -43,6 +44,7 @@ PHASE_S = 1.25  # training windows start four times as often as the detector's, 
 _MADE_BY: tuple[ModuleType, ...] = (
     ecg.annotations,
     ecg.filters,
+    ecg.holes,
     ecg.labels,
     ecg.leads,
     ecg.quality,
