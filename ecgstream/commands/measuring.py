@@ -246,7 +246,7 @@ def chaos(
 ) -> None:
     """Kill, stop and restart at seeded moments, and compare with the undisturbed run."""
     from ecgstream.chaos import KINDS, ChaosPlan, run_chaos
-    from ecgstream.recordings import load_records, names_of, records_folder
+    from ecgstream.recordings import WARD_SELECTION, load_records, names_of, records_folder
     from ecgstream.running import run
     from ecgstream.sender_chaos import SenderPlan, run_sender_chaos, sender_kinds
     from ecgstream.settings import OptionError, ProcessSettings, load
@@ -258,7 +258,8 @@ def chaos(
     if of_senders := sender_kinds(named):
         senders = SenderPlan(faults=faults, seed=seed, kinds=of_senders, patients=patients)
         folder = records_folder(data, process)
-        _tell(run(run_sender_chaos(senders, load_records(names_of(record or [], folder), folder))), json)
+        names = names_of(record or [WARD_SELECTION], folder)  # patients of different kinds, alarms of high priority too
+        _tell(run(run_sender_chaos(senders, load_records(names, folder))), json)
         return
     if service is Victim.ALERT:
         if kinds is not None:
