@@ -23,7 +23,7 @@ from ecg.errors import EcgStreamError
 from ops.ports import free_ports
 
 END_S = 15.0  # a service that has not ended so long after SIGTERM is killed
-READY_S = 90.0  # a service that is not at work so long after its start never will be
+READY_S = 180.0  # a service that is not at work so long after its start never will be
 ASK_EVERY_S = 0.05
 LAST_WORDS = 3  # lines of a dead command's log that are told
 

@@ -184,7 +184,7 @@ async def _run(
             await started.wait()
         for service in services.values():
             await stack.enter_async_context(service)
-        await asyncio.gather(*(service.ready() for service in services.values()))
+            await service.ready()  # one by one: together they would load their libraries for too long
         usage = {service: ProcessUsage(command.pid) for service, command in services.items()}
 
         async def check() -> None:
