@@ -4,4 +4,4 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/debian.sh
 # Two workers: every second waits for a broker or a process more than it works.
-exec .venv-dev/bin/python -m pytest --numprocesses 2 --dist loadgroup "$@"
+exec .venv-dev/bin/python -m pytest --numprocesses 2 --dist loadfile "$@"

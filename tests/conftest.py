@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from ecg.data import data_directory
 from ecgstream.chromium import program
@@ -40,18 +42,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 # What takes longest comes first, so that no worker is left with it alone at the end.
-_LONGEST = ("browser", "tests/deploy/test_services.py")
+# All that look at the live ward do so on one worker, so that there is one ward.
+_LONGEST = ("tests/web/browser", "tests/deploy/test_services.py", "tests/training", "tests/ecgstream")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """A file's tests stay on one worker, and share what is dear."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _LONGEST[0] if nodeid.startswith(_LONGEST[0]) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile:
+    """How the tests are dealt out to the workers."""
+    config.option.loadscopereorder = False  # in the order below
+    return _ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares what is dear: a file's tests on one worker, and all that look at the live ward."""
-    for item in items:
-        group = "browser" if item.get_closest_marker("browser") else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: _LONGEST.index(name) if (name := _group(item)) in _LONGEST else len(_LONGEST))
-
-
-def _group(item: pytest.Item) -> str:
-    marker = item.get_closest_marker("xdist_group")
-    return str(marker.args[0]) if marker is not None else ""
+    """Put what takes longest first."""
+    items.sort(key=lambda item: next((at for at, path in enumerate(_LONGEST) if item.nodeid.startswith(path)), 9))
