@@ -21,7 +21,11 @@ from ops.clock import SystemClock
 from tests.alerting.verdicts import verdict
 from tests.support.waiting import DEADLINE_S, until
 
-pytestmark = pytest.mark.broker
+pytestmark = [
+    pytest.mark.broker,
+    pytest.mark.usefixtures("cut_off"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # what is cut off closes nothing
+]
 
 SETTINGS = AlertingSettings(instance="a")
 RULES = load_rules()

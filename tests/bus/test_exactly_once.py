@@ -20,7 +20,11 @@ from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
 from tests.support.waiting import DEADLINE_S, until
 
-pytestmark = pytest.mark.broker
+pytestmark = [
+    pytest.mark.broker,
+    pytest.mark.usefixtures("cut_off"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # what is cut off closes nothing
+]
 
 
 class Counter:

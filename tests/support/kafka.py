@@ -55,6 +55,16 @@ async def settings(kafka: str) -> AsyncIterator[KafkaSettings]:
 
 
 @pytest.fixture
+def cut_off() -> Iterator[None]:
+    """For tests that cut services off as a crash would: nobody closes their connections.
+
+    Collected here, so that no later test is blamed for them.
+    """
+    yield
+    gc.collect()
+
+
+@pytest.fixture
 async def own_broker() -> AsyncIterator[LocalBroker]:
     """A broker for one test alone, which may kill it."""
     async with LocalBroker() as broker:
