@@ -184,6 +184,10 @@ class PatientStreams:
     def _hold(self, held: HeldChunk, out: Accepted) -> None:
         self.strayed = held.offset
         candidate = next((c for c in self.candidates if c.continued_by(held.chunk)), None)
+        if candidate is not None and self._overtaken(candidate):
+            self.candidates.remove(candidate)
+            out.stale_samples += sum(len(one.chunk.samples) for one in candidate.held)
+            out.changed, candidate = True, None
         if candidate is None:
             if len(self.candidates) == MAX_CANDIDATES:
                 oldest = min(self.candidates, key=lambda c: c.grown_ms)
@@ -200,6 +204,14 @@ class PatientStreams:
             self._settle(candidate, place, held, out)
         else:
             out.stale_samples += candidate.trim()
+
+    def _overtaken(self, candidate: Candidate) -> bool:
+        """Whether its stream has gone on since, beyond where it began: it would wait for that stream for ever.
+
+        A device whose clock went to and fro, chunk by chunk, leaves such a one. What comes now begins another.
+        """
+        place = self._place_of(candidate)
+        return place.kind == "judged" and place.stream is not None and place.stream.taken > candidate.held[-1].offset
 
     def _place_of(self, candidate: Candidate) -> _Place:
         for stream in self.streams:

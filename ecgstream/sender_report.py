@@ -85,6 +85,7 @@ def report(
     alerts, calm_alerts = _by_patient(storm.alerts), _by_patient(calm.alerts)
     racing = {urgent.patient for urgent in (*calm.urgent, *storm.urgent)}
     judged, alarmed = Difference(), Difference()
+    changed: list[str] = []
     for patient in bystanders:
         judged += _verdicts_differ(calm_verdicts[patient], verdicts[patient], storm.doubled.get(patient, 0))
         ends_ns = max((verdict.end_ns for verdict in calm_verdicts[patient]), default=0)
@@ -92,6 +93,8 @@ def report(
         after = [alert for alert in alerts[patient] if alert.told_ns <= ends_ns]
         compared = _racing_alarms_differ if patient in racing else _alarms_differ
         alarmed += compared(before, after, storm.repeated.get(patient, 0))
+        # By name, so that a machine out of breath (silent patients) can be told from what a sender did.
+        changed += sorted(_messages(before) ^ _messages(after))
     recovered = [
         (fate, patient, took_s)
         for patient, faults in fates.items()
@@ -109,6 +112,7 @@ def report(
             "verdicts": sum(len(verdicts[patient]) for patient in bystanders),
             "alarm_messages": sum(len(alerts[patient]) for patient in bystanders),
         },
+        "alarm_messages_in_one_run": changed,
         "recovered": {"patients": len(took), "of": len(recovered), "max_s": round(max(took), 1) if took else None},
         "not_recovered": [
             {"patient": patient, "kind": fate.kind, "seed": fate.seed, "start_s": round(fate.start_s, 1)}
@@ -206,6 +210,10 @@ def _alarms_differ(calm: Sequence[Alert], storm: Sequence[Alert], repeated: int)
         duplicated=repeated,
         different=different + len(after.keys() - before.keys()),
     )
+
+
+def _messages(alerts: Sequence[Alert]) -> set[str]:
+    return {f"{alert.id}#{alert.sequence} {alert.phase}" for alert in alerts}
 
 
 def _racing_alarms_differ(calm: Sequence[Alert], storm: Sequence[Alert], repeated: int) -> Difference:

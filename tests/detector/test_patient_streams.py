@@ -295,3 +295,19 @@ def test_memory_is_bounded_whatever_comes(hostile: list[dict[str, object]], roun
         assert name == "p"
         assert len(record) < 200_000
     assert len(sent.ward.partition_record()) < 200
+
+
+@pytest.mark.parametrize("clock_ns", [DAYS_2 * S, -START_NS, -HOUR * S])
+@pytest.mark.parametrize("chunks", [7, 16, 24, 40])
+def test_a_clock_that_went_to_and_fro_with_every_chunk_keeps_no_window_from_being_judged(
+    clock_ns: int, chunks: int
+) -> None:
+    """The good chunks between the others were a candidate that waited for the other clock's stream for ever."""
+    whole = good(0, 100)
+    first, flapping, mended = whole[:80], whole[80 : 80 + chunks], whole[80 + chunks :]
+    sent = Sent([*first, *(moved(each, clock_ns=clock_ns * (n % 2 == 0)) for n, each in enumerate(flapping)), *mended])
+    from_ns = mended[0].start_ns
+    judged = {window.start_ns for window in sent.windows(start_ns=None) if not window.missing_samples}
+    due = range(20 + chunks // 4 + 20, 95, 5)
+    assert {START_NS + (second - second % 5) * S for second in due} <= judged
+    assert from_ns < START_NS + due[0] * S
