@@ -1,8 +1,6 @@
 """What is written down of requests: their routes, and nothing of whom they were about."""
 
 import io
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,16 +27,12 @@ WRONG = "ecgs_wrong-secret-of-nobody"
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
+def log() -> io.StringIO:
     """What the service writes to its log at the level that people run it at."""
-    root = logging.getLogger()
-    kept = (root.level, list(root.handlers))
     stream = io.StringIO()
     configure_logging(service="web", level="info", form="json", stream=stream)
     structlog.get_logger(__name__).info("the_log_is_open")
-    yield stream
-    root.setLevel(kept[0])
-    root.handlers = kept[1]
+    return stream
 
 
 async def test_no_log_and_no_metric_says_whom_it_was_about(tmp_path: Path, log: io.StringIO) -> None:
