@@ -3,6 +3,8 @@
 .PHONY: help setup setup-dev demo test check format notebooks lock clean
 
 DEV := .venv-dev/bin
+# Services and tests start many processes: each would compile the project anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14

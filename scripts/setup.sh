@@ -39,6 +39,7 @@ fi
 
 echo "setup: filling $venv from $lock" >&2
 [ -x "$venv/bin/python" ] || .uv/bin/uv venv --quiet --allow-existing --python "$python" "$venv"
-.uv/bin/uv pip sync --quiet --require-hashes --python "$venv" "$lock"
+# Compiled once, here: else every service that is started compiles its libraries anew where Python may not keep them.
+.uv/bin/uv pip sync --quiet --require-hashes --compile-bytecode --python "$venv" "$lock"
 .uv/bin/uv pip install --quiet --no-deps --python "$venv" --editable .
 echo "$stamp" > "$venv/.stamp"
