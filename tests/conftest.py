@@ -17,7 +17,6 @@ pytest_plugins = [
     "tests.support.kafka",
     "tests.support.postgres",
     "tests.support.browser",
-    "tests.support.live_ward",
 ]
 
 # No test judges time: a machine may be slow, and the first call of a filter designs it. On CI a change is judged by

@@ -1,6 +1,7 @@
 """A ward that runs while tests look at it: real recordings through the real services, each a process of its own."""
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -8,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pytest
-import pytest_asyncio
 import wfdb
 
 from bus.clients import create_topics
@@ -68,15 +67,22 @@ class LiveWard:
     alarm_db: str
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def live_ward(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LiveWard]:
-    """A ward of nine patients, whose alarms come within the first twenty seconds."""
+@contextlib.asynccontextmanager
+async def running_ward(kafka: str, folder: Path) -> AsyncIterator[LiveWard]:
+    """A ward of nine patients, whose alarms come within the first twenty seconds.
+
+    Parameters
+    ----------
+    kafka : the broker's bootstrap address
+    folder : for the logs and the recordings
+    """
     settings = KafkaSettings(
         _env_file=None, bootstrap_servers=kafka, topic_prefix=f"ward-{uuid.uuid4().hex[:12]}.", partitions=4
     )
     await create_topics(settings)
-    logs = tmp_path_factory.mktemp("ward-logs")
-    records = tmp_path_factory.mktemp("ward-records")
+    logs, records = folder / "logs", folder / "records"
+    logs.mkdir()
+    records.mkdir()
     await asyncio.to_thread(lay_out, STAYS, records, seconds=LENGTH_S)
     names = [stay.record for stay in STAYS]
     alarm_db = f"sqlite:///{logs}/alarms.sqlite"
