@@ -23,7 +23,7 @@ def make_app(parts: Parts) -> FastAPI:
     ------
     TokensError : when the file of tokens cannot be used
     """
-    app = FastAPI(
+    app = document.DocumentedApi(
         title="ecgstream",
         summary="Watch ECGs live, score a recording, answer an alarm. Not a medical device.",
         version="1",
@@ -49,6 +49,5 @@ def make_app(parts: Parts) -> FastAPI:
     ):
         app.include_router(router, prefix=API)
     app.include_router(page.routes())
-    document.complete(app)
     protect(app, parts.settings, doors=doors, rates=rates, failures=failures, metrics=parts.metrics, clock=parts.clock)
     return app

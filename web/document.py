@@ -1,6 +1,7 @@
 """What the OpenAPI document says of all routes alike."""
 
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -28,11 +29,11 @@ EVERYWHERE = problems.responses(
 )
 
 
-def complete(app: FastAPI) -> None:
-    """Put the form of a problem, which no route returns by itself, into the document.
+class DocumentedApi(FastAPI):
+    """An application whose document has the form of a problem, which no route returns by itself."""
 
-    Parameters
-    ----------
-    app : with all its routes
-    """
-    app.openapi()["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
+    def openapi(self) -> dict[str, Any]:
+        """The document; made when somebody first asks for it, since that takes longer than all else at the start."""
+        if not self.openapi_schema:
+            super().openapi()["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
+        return super().openapi()
