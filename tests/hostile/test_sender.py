@@ -5,7 +5,6 @@
 
 import logging
 import os
-from collections.abc import Iterator
 from functools import cache
 
 import pytest
@@ -35,12 +34,10 @@ INT64 = st.integers(-(2**63), 2**63 - 1)
 SECOND = st.integers(FAULTS_FROM, FAULTS_TO - 1)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quiet() -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
     """Thousands of refusals and alarms, none of which anybody reads."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    yield
-    structlog.reset_defaults()
 
 
 @st.composite
