@@ -22,6 +22,7 @@ from bus.dead_letters import Refusal as RefusedMessage
 from bus.dead_letters import dead_letter
 from bus.interfaces import Headers, Outgoing, Received
 from bus.messages import Alert, AlertCommand, DeadLetter, RefusalCode, Urgent, Verdict
+from bus.progress_store import ProgressRecord
 from bus.quarantine import Quarantine
 from ops.clock import Clock
 
@@ -97,14 +98,14 @@ class AlertingTransform:
         """How many senders' messages are only counted, since nothing but bad ones come."""
         return sum(ward.quarantine.quarantined for ward in self._wards.values())
 
-    def open(self, partition: int, progress: Mapping[bytes, bytes]) -> int | None:
+    def open(self, partition: int, progress: Mapping[bytes, ProgressRecord]) -> int | None:
         """Take a partition over; the offset to resume at, None for the beginning.
 
         Raises
         ------
         BadProgressError : when a progress record is neither of this version nor of the one before
         """
-        place, patients, records = restore(progress)
+        place, patients, records = restore({key: record.value for key, record in progress.items()})
         now_s = self._listened_s()
         ended = EndedAlarms(self._limits.ended_retention_ms)
         ended.load(records)
@@ -157,7 +158,7 @@ class AlertingTransform:
             self._note(self._wards[partition], out, now_s)
         return {partition: out for partition, out in outputs.items() if out}
 
-    def committed(self, messages: Sequence[Outgoing]) -> None:
+    def committed(self, _partition: int, messages: Sequence[Outgoing], _offsets: Sequence[int]) -> None:
         """Count and log the alerts of a transaction: now they have been told, and they are told once."""
         self._metrics.transactions.inc()
         for message in messages:

@@ -9,7 +9,7 @@ says. No group offsets are committed.
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from bus.connection import BrokerError, LetGoError, connected, connection_arguments, no_stray_cancellation, stopped
 from bus.interfaces import Outgoing, Received
 from bus.partition import PartitionWriter, read_compacted
+from bus.progress_store import ProgressRecord, ProgressUnavailableError
 from bus.reader import received
 from bus.settings import KafkaSettings
 from bus.side_reader import SideReader, Span
@@ -78,7 +79,7 @@ class _Slot:
     pending: list[Outgoing] = dataclasses.field(default_factory=list)
     work: asyncio.Task[None] | None = None  # the acquisition or the commit under way
     began_s: float = NEVER_S  # when the work began
-    progress: Mapping[bytes, bytes] = dataclasses.field(default_factory=dict)
+    progress: Mapping[bytes, ProgressRecord] = dataclasses.field(default_factory=dict)
     beginning: int = 0  # the oldest offset that the input still has
     end: int = 0  # the one behind its newest
     side_next: dict[str, int] = dataclasses.field(default_factory=dict)  # by topic
@@ -251,11 +252,20 @@ class ExactlyOnce:
                 batch[place.partition] = fresh
         for partition, aside in await self._read_side():
             batch.setdefault(partition, []).extend(aside)
-        for partition, outgoing in (await self._transform.process(batch)).items():
+        for partition, outgoing in (await self._process(batch)).items():
             slot = self._slots[partition]
             if slot.state is State.READY:  # it may have failed meanwhile: then all of this will be seen again
                 slot.pending.extend(outgoing)
         self._commit_due()
+
+    async def _process(self, batch: dict[int, list[Received]]) -> Mapping[int, Sequence[Outgoing]]:
+        """Let the transform take messages in, but those of partitions that have to be restored for it."""
+        while True:
+            try:
+                return await self._transform.process(batch)
+            except ProgressUnavailableError as error:
+                del batch[error.partition]
+                self._fail(self._slots[error.partition], error)
 
     async def _was_overtaken(self, slot: _Slot) -> bool:
         """Whether messages were deleted before they were read: the slot is then restored, which counts and tells it."""
@@ -432,14 +442,14 @@ class ExactlyOnce:
 
     async def _commit(self, slot: _Slot, messages: list[Outgoing]) -> None:
         try:
-            await slot.writer.commit(messages)
+            offsets = await slot.writer.commit(messages)
         except BaseException as error:  # whatever it was: nothing of it is visible, so do it again
             if slot.state is State.READY:  # and not given up meanwhile
                 self._fail(slot, error)
             if isinstance(error, asyncio.CancelledError):
                 raise
         else:
-            self._transform.committed(messages)
+            self._transform.committed(slot.place.partition, messages, offsets)
 
     def _fail(self, slot: _Slot, error: BaseException) -> None:
         """What a slot holds in memory may be ahead of the log: all of it goes, to be restored from the log."""

@@ -7,6 +7,7 @@ from typing import Self
 
 from bus.interfaces import Outgoing, Received
 from bus.partitioning import partition_of
+from bus.progress_store import ProgressRecord, ProgressUnavailableError
 from bus.reader import Start
 from ops.clock import Clock, SystemClock
 
@@ -133,3 +134,41 @@ class MemoryReader:
             found += log[offset:]
             self._next[topic, partition] = len(log)
         return found
+
+
+class MemoryProgressStore:
+    """Fetches records of a topic of a ``MemoryBus`` (``bus.progress_store.ProgressStore``).
+
+    Attributes
+    ----------
+    fetched : how many records were fetched
+    """
+
+    def __init__(self, bus: MemoryBus, topic: str) -> None:
+        self._bus = bus
+        self._topic = topic
+        self.fetched = 0
+
+    async def fetch(self, partition: int, wanted: Mapping[int, bytes]) -> Mapping[int, bytes]:
+        """Return the values at the offsets, once other tasks have had their turn."""
+        await asyncio.sleep(0)
+        records = {record.offset: (key, record.value) for key, record in self.compacted(partition).items()}
+        for offset, key in wanted.items():
+            if offset not in records or records[offset][0] != key:
+                raise ProgressUnavailableError(
+                    partition, f"{self._topic} holds no record of {key!r} at offset {offset} of partition {partition}"
+                )
+        self.fetched += len(wanted)
+        return {offset: records[offset][1] for offset in wanted}
+
+    def compacted(self, partition: int) -> dict[bytes, ProgressRecord]:
+        """The last record of every key, as ``bus.partition.read_compacted`` reads it."""
+        records: dict[bytes, ProgressRecord] = {}
+        for message in self._bus.log(self._topic, partition):
+            if message.key is None:
+                continue
+            if message.value is None:
+                records.pop(message.key, None)
+            else:
+                records[message.key] = ProgressRecord(offset=message.offset, value=message.value)
+        return records

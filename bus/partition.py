@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from bus.connection import connection_arguments, no_stray_cancellation, stopped
 from bus.interfaces import Outgoing
+from bus.progress_store import ProgressRecord
 from bus.settings import KafkaSettings
 
 TRANSACTION_TIMEOUT_MS = 10_000  # the broker ends a dead instance's transaction after this
@@ -53,15 +54,20 @@ class PartitionWriter:
         with no_stray_cancellation():
             await producer.start()
 
-    async def commit(self, messages: Sequence[Outgoing]) -> None:
-        """Write messages in one transaction: all become visible to read_committed readers, or none."""
+    async def commit(self, messages: Sequence[Outgoing]) -> list[int]:
+        """Write messages in one transaction: all become visible to read_committed readers, or none.
+
+        Returns
+        -------
+        the offset at which each lies; -1 where the broker did not tell
+        """
         producer = self._producer
         if producer is None:
             raise RuntimeError("commit() before start()")
         with no_stray_cancellation():
-            await self._commit(producer, messages)
+            return await self._commit(producer, messages)
 
-    async def _commit(self, producer: AIOKafkaProducer, messages: Sequence[Outgoing]) -> None:
+    async def _commit(self, producer: AIOKafkaProducer, messages: Sequence[Outgoing]) -> list[int]:
         await producer.begin_transaction()
         acknowledged: list[Awaitable[Any]] = [
             await producer.send(
@@ -74,8 +80,10 @@ class PartitionWriter:
             for message in messages
         ]
         # A failed send does not fail the commit: each has to be asked.
-        await asyncio.gather(*acknowledged)
+        written = await asyncio.gather(*acknowledged)
         await producer.commit_transaction()
+        # Of a message that was sent again and had arrived before, the broker may not know the offset.
+        return [-1 if metadata.offset is None else metadata.offset for metadata in written]
 
     async def stop(self) -> None:
         """Let go of the producer, whatever state it is in."""
@@ -85,8 +93,8 @@ class PartitionWriter:
                 await stopped(producer, patience_s=STOP_S)
 
 
-async def read_compacted(settings: KafkaSettings, topic: str, partition: int) -> dict[bytes, bytes]:
-    """The last committed value of every key of a partition, by key; deleted keys are absent.
+async def read_compacted(settings: KafkaSettings, topic: str, partition: int) -> dict[bytes, ProgressRecord]:
+    """The last committed record of every key of a partition, by key; deleted keys are absent.
 
     To be called after ``PartitionWriter.start``: only then has the predecessor's transaction ended, so that the
     partition's end under read_committed is its true end.
@@ -100,7 +108,7 @@ async def read_compacted(settings: KafkaSettings, topic: str, partition: int) ->
         auto_offset_reset="earliest",
         fetch_max_wait_ms=50,
     )
-    records: dict[bytes, bytes] = {}
+    records: dict[bytes, ProgressRecord] = {}
     try:
         await consumer.start()
         consumer.assign([place])
@@ -117,7 +125,7 @@ async def read_compacted(settings: KafkaSettings, topic: str, partition: int) ->
                     if message.value is None:
                         records.pop(message.key, None)
                     else:
-                        records[message.key] = message.value
+                        records[message.key] = ProgressRecord(offset=message.offset, value=message.value)
     finally:
         await stopped(consumer)
     return records

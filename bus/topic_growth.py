@@ -139,17 +139,18 @@ async def _planned(
                 records = await read_compacted(settings, topic, place)
             finally:
                 await writer.stop()
-            for name, offset in keeper.next_offsets(records.pop(keeper.partition_key, None)).items():
+            own = records.pop(keeper.partition_key, None)
+            for name, offset in keeper.next_offsets(own.value if own else None).items():
                 full = settings.topic(name)
                 if place < counts[full] and (count := await _leaving(settings, full, place, offset, partitions)):
                     unread.append(f"{count} messages of {full} in partition {place} (by {keeper.service})")
-            for key, value in records.items():
+            for key, record in records.items():
                 if key.startswith(b"/"):  # no patient: it is about what lies in this partition
                     continue
                 target = partition_of(key, partitions)
                 if target != place:
-                    restless += not keeper.at_rest(value)
-                    moves.note(topic, key, place, target, keeper.moved(value))
+                    restless += not keeper.at_rest(record.value)
+                    moves.note(topic, key, place, target, keeper.moved(record.value))
     if not force and (unread or restless):
         raise BrokerError(
             f"patients would move of whom not everything was read ({'; '.join(unread) or f'{restless} are followed'}): "
@@ -164,11 +165,11 @@ async def _plan_alerts(settings: KafkaSettings, counts: Mapping[str, int], parti
     """The open alarms: what is told of them next comes in another partition, and must be read after this."""
     topic = settings.topic(topics.ALERTS)
     for place in range(counts[topic]):
-        for key, value in (await read_compacted(settings, topic, place)).items():
-            alert = Alert.model_validate_json(value)
+        for key, record in (await read_compacted(settings, topic, place)).items():
+            alert = Alert.model_validate_json(record.value)
             target = partition_of(alert.patient.encode(), partitions)
             if alert.phase != "end" and target != place:
-                moves.note(topic, key, place, target, value)
+                moves.note(topic, key, place, target, record.value)
 
 
 async def _leaving(settings: KafkaSettings, topic: str, partition: int, offset: int, partitions: int) -> int:

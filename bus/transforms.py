@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from bus.interfaces import Outgoing, Received
+from bus.progress_store import ProgressRecord
 
 
 class Transform(Protocol):
@@ -15,7 +16,7 @@ class Transform(Protocol):
     input_topic: str
     progress_topic: str
 
-    def open(self, partition: int, progress: Mapping[bytes, bytes]) -> int | None:
+    def open(self, partition: int, progress: Mapping[bytes, ProgressRecord]) -> int | None:
         """Take a partition over with its progress records; the offset to resume at, None for the beginning."""
 
     def close(self, partition: int) -> None:
@@ -26,10 +27,19 @@ class Transform(Protocol):
 
         Called with an empty batch when nothing came, so that time can pass. A partition's messages in hand and
         those to write become effective together or, after a crash, are seen again from the last progress on.
+
+        Raises
+        ------
+        ProgressUnavailableError : before anything was taken in; that partition is restored, and the others'
+            messages come again at once
         """
 
-    def committed(self, messages: Sequence[Outgoing]) -> None:
-        """Hear that messages have become visible to read_committed readers."""
+    def committed(self, partition: int, messages: Sequence[Outgoing], offsets: Sequence[int], /) -> None:
+        """Hear that messages of a partition have become visible to read_committed readers, and each one's offset.
+
+        An offset is -1 where it is not known. It may be called while ``process`` waits for something, and for a
+        partition that was closed, and even opened anew, since.
+        """
 
 
 class Side(Protocol):

@@ -32,23 +32,25 @@ class BadProgressError(EcgStreamError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dormant:
-    """A patient who is not followed.
+    """A patient who is not followed: a stub, since there may be thousands for days.
 
     Attributes
     ----------
-    record : the progress record
     resume_offset, seen : the first message that is not in its state, and the one behind the last taken in
     parked_ns : when the patient fell silent by the detector's clock, ns UTC; None when it was followed until a crash
+    offset : where its record lies on the progress topic; None until that is known
+    record : the progress record, until ``offset`` is known, and once it has been fetched
     """
 
-    record: bytes
     resume_offset: int
     seen: int
     parked_ns: int | None
+    offset: int | None
+    record: bytes | None
 
     @classmethod
-    def of(cls, record: bytes) -> "Dormant":
-        """What a progress record says of its patient.
+    def of(cls, record: bytes, offset: int | None = None) -> "Dormant":
+        """What a progress record says of its patient; it is kept unless ``offset`` says where it lies.
 
         Raises
         ------
@@ -56,10 +58,11 @@ class Dormant:
         """
         fields = _parse(record)
         return cls(
-            record=record,
             resume_offset=fields["resume_offset"],
             seen=fields["seen"],
             parked_ns=fields["parked_ns"],
+            offset=offset,
+            record=record if offset is None else None,
         )
 
 

@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
+from bus import topics
 from bus.exactly_once import ExactlyOnce
+from bus.progress_store import KafkaProgressStore
 from bus.settings import KafkaSettings
 from detector.metrics import DetectorMetrics
 from detector.scorer import scorer_of
@@ -42,10 +44,12 @@ async def run(
     clock = clock or SystemClock()
     metrics = DetectorMetrics(registry)
     scorer = scorer_of(settings)
+    store = KafkaProgressStore(kafka, topics.DETECTOR_PROGRESS)
     transform = DetectorTransform(
         scorer,
         silent_s=settings.silent_s,
         forget_s=settings.forget_s,
+        store=store,
         partitions=kafka.partitions,
         max_patients=settings.max_patients,
         metrics=metrics,
@@ -71,7 +75,7 @@ async def run(
         metrics.lag_messages.set(runner.lag())
 
     try:
-        async with probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=gauges):
+        async with store, probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=gauges):
             await runner.run(stop)
     finally:
         transform.shut_down()

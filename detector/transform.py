@@ -13,7 +13,8 @@ from bus import topics
 from bus.dead_letters import Refusal
 from bus.interfaces import Headers, Outgoing, Received
 from bus.messages import Urgent, Verdict
-from bus.samples import BadChunkError, receive
+from bus.progress_store import ProgressRecord, ProgressStore
+from bus.samples import BadChunkError, Chunk, receive
 from detector.looks import DueLook, judge_look, measure_looks
 from detector.metrics import DetectorMetrics
 from detector.scorer import Score, Scorer
@@ -47,6 +48,7 @@ class DetectorTransform:
     scorer : judges windows; runs in a thread of its own, so that the event loop always answers heartbeats
     silent_s : after how long without anything new a patient is parked
     forget_s : how long a parked patient is remembered
+    store : gives out again what was written of a dormant patient
     partitions : how many partitions the input has
     max_patients : how many patients a partition may know at a time
     """
@@ -60,6 +62,7 @@ class DetectorTransform:
         *,
         silent_s: float,
         forget_s: float,
+        store: ProgressStore,
         partitions: int,
         max_patients: int = MAX_PATIENTS,
         metrics: DetectorMetrics,
@@ -68,6 +71,7 @@ class DetectorTransform:
         self._scorer = scorer
         self._silent_s = silent_s
         self._forget_s = forget_s
+        self._store = store
         self._partitions = partitions
         self._max_patients = max_patients
         self._metrics = metrics
@@ -86,7 +90,7 @@ class DetectorTransform:
         """How many senders' messages are only counted, since nothing but bad ones come."""
         return sum(ward.quarantine.quarantined for ward in self._wards.values())
 
-    def open(self, partition: int, progress_records: Mapping[bytes, bytes]) -> int | None:
+    def open(self, partition: int, progress_records: Mapping[bytes, ProgressRecord]) -> int | None:
         """Take a partition over."""
         self._wards[partition], resume = Ward.restored(
             progress_records, partitions=self._partitions, max_patients=self._max_patients
@@ -101,10 +105,15 @@ class DetectorTransform:
         """Step every patient, judge all due windows and looks in one call, and give out what is to be written."""
         outputs: dict[int, list[Outgoing]] = defaultdict(list)
         due: list[_Due] = []
-        for partition, messages in batch.items():
+        decoded = {
+            partition: [(message, self._decoded(message)) for message in messages]
+            for partition, messages in batch.items()
+        }
+        await self._fetch_returning(decoded)
+        for partition, messages in decoded.items():
             ward = self._wards[partition]
-            for message in messages:
-                due.extend(self._step(ward, message, outputs[partition]))
+            for message, content in messages:
+                due.extend(self._step(ward, message, content, outputs[partition]))
                 ward.next_offset = message.offset + 1
         windows = [item.due for item in due if isinstance(item.due, DueWindow)]
         looks = [item.due for item in due if isinstance(item.due, DueLook)]
@@ -126,13 +135,43 @@ class DetectorTransform:
                 messages_out.append(self._progress(PARTITION_KEY, self._wards[partition].partition_record()))
         return outputs
 
-    def _step(self, ward: Ward, message: Received, outputs: list[Outgoing]) -> list[_Due]:
-        """Take one message in; a bad one is refused, once."""
+    def _decoded(self, message: Received) -> Chunk | Refusal:
         try:
-            chunk = receive(message, partitions=self._partitions)
+            return receive(message, partitions=self._partitions)
         except BadChunkError as error:
+            return error.refusal
+
+    async def _fetch_returning(self, batch: Mapping[int, Sequence[tuple[Received, Chunk | Refusal]]]) -> None:
+        """Get the records of all dormant patients of whom there are chunks.
+
+        Only a chunk that can be taken in brings a patient back, so that no bad message costs a request.
+        """
+        chunks = [
+            (partition, message.offset, content.patient)
+            for partition, messages in batch.items()
+            for message, content in messages
+            if isinstance(content, Chunk)
+        ]
+        while True:
+            returning: dict[int, dict[int, str]] = defaultdict(dict)
+            for partition, offset, patient in chunks:
+                lies_at = self._wards[partition].awaited(patient, offset)
+                if lies_at is not None:
+                    returning[partition][lies_at] = patient
+            if not returning:
+                return
+            for partition, patients in returning.items():
+                wanted = {offset: patient.encode() for offset, patient in patients.items()}
+                records = await self._store.fetch(partition, wanted)
+                for offset, patient in patients.items():
+                    self._wards[partition].fetched(patient, records[offset])
+            # Again: meanwhile, a transaction may have ended that let go of what the ward itself had kept.
+
+    def _step(self, ward: Ward, message: Received, chunk: Chunk | Refusal, outputs: list[Outgoing]) -> list[_Due]:
+        """Take one message in; a bad one is refused, once."""
+        if isinstance(chunk, Refusal):
             if message.offset >= ward.reported_before:
-                self._refuse(ward, message, error.refusal, outputs)
+                self._refuse(ward, message, chunk, outputs)
             return []
         self._metrics.chunks.inc()
         self._metrics.samples.inc(len(chunk.samples))
@@ -219,12 +258,16 @@ class DetectorTransform:
             for patient in ward.forget(now_ns=now_ns, forget_s=self._forget_s):
                 outputs[partition].append(self._progress(patient.encode(), None))
 
-    def committed(self, messages: Sequence[Outgoing]) -> None:
-        """Measure how long the verdicts of a transaction took."""
+    def committed(self, partition: int, messages: Sequence[Outgoing], offsets: Sequence[int]) -> None:
+        """Measure how long the verdicts of a transaction took, and let go of what lies on the progress topic now."""
         self._metrics.transactions.inc()
         now_ms = self._clock.now_ns() / 1e6
-        for message in messages:
-            if message.topic == topics.WINDOWS:
+        ward = self._wards.get(partition)
+        for message, offset in zip(messages, offsets, strict=True):
+            if message.topic == topics.DETECTOR_PROGRESS:
+                if ward is not None and message.key is not None and message.value is not None:
+                    ward.written(message.key.decode(), message.value, offset)
+            elif message.topic == topics.WINDOWS:
                 self._metrics.latency_seconds.observe(
                     max(0.0, now_ms - int(dict(message.headers)[INGEST_HEADER])) / 1000
                 )

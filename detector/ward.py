@@ -9,6 +9,7 @@ from itertools import islice
 from bus import topics
 from bus.dead_letters import Refusal
 from bus.interfaces import Received
+from bus.progress_store import ProgressRecord
 from bus.quarantine import Quarantine
 from bus.samples import Chunk
 from detector import progress
@@ -27,7 +28,8 @@ class Ward:
     """The state of one input partition.
 
     A patient is *live* while chunks come: its streams are in memory. Before its first chunk after a restart, and once
-    it has fallen silent, it is *dormant*: its progress record holds all.
+    it has fallen silent, it is *dormant*: its progress record holds all. It is fetched from the progress topic when the
+    patient returns, and kept here only until it is known where it lies there.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ class Ward:
 
     @classmethod
     def restored(
-        cls, records: Mapping[bytes, bytes], *, partitions: int | None = None, max_patients: int = MAX_PATIENTS
+        cls, records: Mapping[bytes, ProgressRecord], *, partitions: int | None = None, max_patients: int = MAX_PATIENTS
     ) -> tuple["Ward", int | None]:
         """The ward as its progress records tell, and the offset to resume the input at (None: the beginning).
 
@@ -63,18 +65,36 @@ class Ward:
         resume = None
         for key, record in records.items():
             if key == PARTITION_KEY:
-                fields = json.loads(record)
+                fields = json.loads(record.value)
                 resume = ward.next_offset = int(fields["resume_offset"])
                 ward.reported_before = int(fields["next_offset"])
                 ward.quarantine.load(fields.get("refused", ()))
             else:
-                ward._dormant[key.decode()] = Dormant.of(record)
+                ward._dormant[key.decode()] = Dormant.of(record.value, record.offset)
         return ward, resume
 
     @property
     def live(self) -> int:
         """How many patients are followed."""
         return len(self._live)
+
+    def awaited(self, patient: str, offset: int) -> int | None:
+        """Where the record lies that has to be ``fetched`` before a chunk at an offset is accepted; None: no need."""
+        dormant = self._dormant.get(patient)
+        if dormant is None or dormant.record is not None or offset < dormant.resume_offset:
+            return None
+        return dormant.offset
+
+    def fetched(self, patient: str, record: bytes) -> None:
+        """Take the record of a dormant patient of whom a chunk is accepted next."""
+        self._dormant[patient] = replace(self._dormant[patient], record=record)
+
+    def written(self, patient: str, record: bytes, offset: int) -> None:
+        """Hear where a record lies on the progress topic. If that is what is kept of a dormant patient, let it go."""
+        dormant = self._dormant.get(patient)
+        # Any record may be heard of, also one of before the patient was last here or this ward was restored.
+        if dormant is not None and dormant.offset is None and dormant.record == record and offset >= 0:
+            self._dormant[patient] = replace(dormant, offset=offset, record=None)
 
     def accept(
         self, chunk: Chunk, offset: int, *, now_s: float, at_ms: int = 0, message: Received | None = None
@@ -87,6 +107,10 @@ class Ward:
         now_s : monotonic seconds, to know later from whom nothing new came
         at_ms : when the broker got it, ms UTC
         message : what it came in, for a dead letter
+
+        Raises
+        ------
+        RuntimeError : when the patient's record is ``awaited``
         """
         patient = self._live.get(chunk.patient)
         if patient is None:
@@ -98,6 +122,10 @@ class Ward:
                 self._changed.add(chunk.patient)
             elif offset < dormant.resume_offset:  # its record holds it
                 return Accepted()
+            elif dormant.record is None:
+                raise RuntimeError(
+                    f"the record of {chunk.patient!r} at offset {dormant.offset} has to be fetched first"
+                )
             else:
                 del self._dormant[chunk.patient]
                 patient = progress.load(chunk.patient, dormant.record)
@@ -149,8 +177,9 @@ class Ward:
             streams = self._live.pop(patient)
             self._changed.discard(patient)
             streams.park()
-            dormant = self._dormant[patient] = Dormant.of(progress.dump(streams, parked_ns=now_ns))
-            yield patient, dormant.record
+            record = progress.dump(streams, parked_ns=now_ns)
+            self._dormant[patient] = Dormant.of(record)
+            yield patient, record
 
     def forget(self, *, now_ns: int, forget_s: float) -> Iterator[str]:
         """Forget who has been silent for ``forget_s`` seconds; their progress records are to be deleted.

@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import given
@@ -17,11 +17,17 @@ from alerting.transform import IDLE_S, NOTE_EVERY, AlertingTransform, Limits
 from bus import topics
 from bus.interfaces import Headers, Outgoing, Received
 from bus.messages import Alert, AlertCommand, DeadLetter, Decision, Urgent, Verdict
+from bus.progress_store import ProgressRecord
 from ops.clock import FakeClock
 from tests.alerting.verdicts import START_NS, urgent, verdict
 
 RULES = load_rules()
 NOW_MS = START_NS // 10**6 + 3600_000  # whatever comes, the broker took it within the hour
+
+
+def stored(progress: Mapping[bytes, bytes]) -> dict[bytes, ProgressRecord]:
+    """Progress records as a runner reads them."""
+    return {key: ProgressRecord(offset=n, value=value) for n, (key, value) in enumerate(progress.items())}
 
 
 class Bench:
@@ -38,7 +44,7 @@ class Bench:
         """Start anew with what is committed; the offset to read from."""
         self.registry = CollectorRegistry()
         self.transform = AlertingTransform(RULES, AlertingMetrics(self.registry), self.clock, limits=self.limits)
-        return self.transform.open(0, self.progress) or 0
+        return self.transform.open(0, stored(self.progress)) or 0
 
     def process(self, messages: Sequence[Received]) -> list[Outgoing]:
         return list(asyncio.run(self.transform.process({0: messages} if messages else {})).get(0, ()))
@@ -52,7 +58,7 @@ class Bench:
         return out
 
     def commit(self, out: Sequence[Outgoing]) -> None:
-        self.transform.committed(out)
+        self.transform.committed(0, out, range(len(out)))
         for message in out:
             self.committed.append(message)
             if message.topic == topics.ALERTING_PROGRESS:
@@ -232,7 +238,7 @@ def test_a_flood_of_poison_stops_nothing_and_is_counted(bench: Bench) -> None:
 @pytest.mark.parametrize("key", [PARTITION_KEY, b"p1"])
 def test_a_progress_record_of_another_release_is_refused(bench: Bench, key: bytes, record: bytes) -> None:
     with pytest.raises(BadProgressError, match=r"delete the topic ecg\.alerting-progress"):
-        bench.transform.open(0, {key: record})
+        bench.transform.open(0, stored({key: record}))
 
 
 def test_a_command_takes_effect_once_and_is_answered(bench: Bench) -> None:
@@ -305,7 +311,7 @@ def test_a_poisoned_urgent_message_becomes_a_dead_letter(bench: Bench, bad: Rece
 
 def test_progress_of_the_release_without_urgent_messages_is_read(bench: Bench) -> None:
     before = b'{"schema_version": 2, "next_offset": 7, "next_command": 3}'
-    assert bench.transform.open(0, {PARTITION_KEY: before}) == 7
+    assert bench.transform.open(0, stored({PARTITION_KEY: before})) == 7
     assert bench.transform.side_offset(0, topics.ALERT_COMMANDS) == 3
     assert bench.transform.side_offset(0, topics.URGENT) is None
 

@@ -16,6 +16,7 @@ from bus.clients import KafkaPublisher, KafkaReader, connection_arguments, creat
 from bus.exactly_once import ExactlyOnce, PartitionsChangedError
 from bus.interfaces import Outgoing, Received
 from bus.partition import PartitionWriter, read_compacted
+from bus.progress_store import ProgressRecord, ProgressUnavailableError
 from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
 from tests.support.waiting import DEADLINE_S, until
@@ -37,10 +38,10 @@ class Counter:
         self.seen: dict[int, int] = {}
         self.committed_messages = 0
 
-    def open(self, partition: int, progress: Mapping[bytes, bytes]) -> int | None:
+    def open(self, partition: int, progress: Mapping[bytes, ProgressRecord]) -> int | None:
         record = progress.get(b"count")
-        self.seen[partition] = json.loads(record)["seen"] if record else 0
-        return json.loads(record)["next"] if record else None
+        self.seen[partition] = json.loads(record.value)["seen"] if record else 0
+        return json.loads(record.value)["next"] if record else None
 
     def close(self, partition: int) -> None:
         del self.seen[partition]
@@ -58,7 +59,7 @@ class Counter:
             out.append(Outgoing(topic=topics.DETECTOR_PROGRESS, key=b"count", value=json.dumps(progress).encode()))
         return outputs
 
-    def committed(self, messages: Sequence[Outgoing]) -> None:
+    def committed(self, _partition: int, messages: Sequence[Outgoing], _offsets: Sequence[int]) -> None:
         self.committed_messages += len(messages)
 
 
@@ -71,9 +72,9 @@ class ThreeTopics(Counter):
         super().__init__()
         self.next: dict[int, dict[str, int]] = {}
 
-    def open(self, partition: int, progress: Mapping[bytes, bytes]) -> int | None:
+    def open(self, partition: int, progress: Mapping[bytes, ProgressRecord]) -> int | None:
         record = progress.get(b"count")
-        kept: dict[str, Any] = json.loads(record) if record else {"seen": 0, "next": {}}
+        kept: dict[str, Any] = json.loads(record.value) if record else {"seen": 0, "next": {}}
         self.seen[partition], self.next[partition] = kept["seen"], kept["next"]
         return self.next[partition].get(self.input_topic)
 
@@ -270,7 +271,7 @@ async def test_an_acquisition_that_dies_in_silence_or_never_ends_is_tried_again(
 ) -> None:
     tries = [0] * settings.partitions
 
-    async def hindered(kafka: KafkaSettings, topic: str, partition: int) -> dict[bytes, bytes]:
+    async def hindered(kafka: KafkaSettings, topic: str, partition: int) -> dict[bytes, ProgressRecord]:
         tries[partition] += 1
         if partition == 0 and tries[0] == 1:
             raise asyncio.CancelledError
@@ -296,11 +297,11 @@ async def test_a_commit_that_never_ends_is_done_again(settings: KafkaSettings, m
     commit = PartitionWriter.commit
     stuck: list[PartitionWriter] = []
 
-    async def hindered(writer: PartitionWriter, messages: Sequence[Outgoing]) -> None:
+    async def hindered(writer: PartitionWriter, messages: Sequence[Outgoing]) -> list[int]:
         if not stuck:
             stuck.append(writer)
             await asyncio.Event().wait()
-        await commit(writer, messages)
+        return await commit(writer, messages)
 
     monkeypatch.setattr(PartitionWriter, "commit", hindered)
     await produce(settings, range(100))
@@ -354,3 +355,24 @@ async def test_a_transform_that_fails_ends_the_service(settings: KafkaSettings) 
     with pytest.raises(RuntimeError, match="broken"):
         async with asyncio.timeout(DEADLINE_S):
             await ExactlyOnce(settings, Broken(), service="counter").run(asyncio.Event())
+
+
+async def test_a_partition_whose_progress_is_not_to_be_had_is_restored_and_the_others_go_on(
+    settings: KafkaSettings,
+) -> None:
+    class Forgetful(Counter):
+        failed = 0
+
+        async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
+            if batch.get(0) and self.failed < 2:
+                self.failed += 1
+                raise ProgressUnavailableError(0, "gone")
+            return await super().process(batch)
+
+    await produce(settings, range(100))
+    transform, stop = Forgetful(), asyncio.Event()
+    task = asyncio.create_task(ExactlyOnce(settings, transform, service="counter").run(stop))
+    check(await collect(settings, 100), 100)
+    assert transform.failed == 2
+    stop.set()
+    await task

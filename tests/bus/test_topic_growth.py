@@ -12,6 +12,7 @@ from bus.exactly_once import ExactlyOnce
 from bus.interfaces import Outgoing, Received
 from bus.partition import read_compacted
 from bus.partitioning import partition_of
+from bus.progress_store import ProgressRecord
 from bus.settings import KafkaSettings
 from bus.topic_growth import Keeper, grow_topics
 from tests.alerting.alerts import alert
@@ -31,9 +32,9 @@ class Tally:
         self.seen: dict[int, Counter[bytes]] = {}
         self.committed_messages = 0
 
-    def open(self, partition: int, progress: Mapping[bytes, bytes]) -> int | None:
-        self.seen[partition] = Counter({key: int(value) for key, value in progress.items() if key != PARTITION})
-        return int(progress[PARTITION]) if PARTITION in progress else None
+    def open(self, partition: int, progress: Mapping[bytes, ProgressRecord]) -> int | None:
+        self.seen[partition] = Counter({key: int(record.value) for key, record in progress.items() if key != PARTITION})
+        return int(progress[PARTITION].value) if PARTITION in progress else None
 
     def close(self, partition: int) -> None:
         del self.seen[partition]
@@ -52,7 +53,7 @@ class Tally:
             outputs[partition] = out
         return outputs
 
-    def committed(self, messages: Sequence[Outgoing]) -> None:
+    def committed(self, _partition: int, messages: Sequence[Outgoing], _offsets: Sequence[int]) -> None:
         self.committed_messages += sum(message.topic == topics.WINDOWS for message in messages)
 
 

@@ -9,6 +9,7 @@ from bus.samples import Chunk
 from detector.looks import DueLook
 from detector.stream import Due
 from detector.ward import PARTITION_KEY, Ward
+from tests.detector.progress_log import ProgressLog
 from tests.detector.streams import chunk, facts, signal
 
 FS_HZ = 100.0
@@ -88,14 +89,14 @@ def interleaved(first: list[Fault], second: list[Fault], *, joins_at: int, size:
 
 def run(chunks: list[Chunk], events: list[Event], *, pace_ms: int = 0) -> list[tuple[str, tuple[object, ...]]]:
     """What a reader of committed messages sees, by patient in order."""
-    committed: dict[bytes, bytes] = {}
+    log = ProgressLog()
     read: list[Due] = []
     pending: list[Due] = []
     records: dict[bytes, bytes] = {}
     ward, offset = Ward(), 0
     to_come = list(events)
     while offset < len(chunks):
-        due = ward.accept(chunks[offset], offset, now_s=0, at_ms=offset * pace_ms).due
+        due = log.accept(ward, chunks[offset], offset, now_s=0, at_ms=offset * pace_ms).due
         pending += due
         for each in due:
             if isinstance(each, DueLook):  # as if every look found something
@@ -114,11 +115,11 @@ def run(chunks: list[Chunk], events: list[Event], *, pace_ms: int = 0) -> list[t
         if changed:
             records |= changed | {PARTITION_KEY: ward.partition_record()}
         if "hold" not in here and records:
-            committed = {key: record for key, record in (committed | records).items() if record}
+            log.commit(ward, records)
             read += pending
             records, pending = {}, []
         if "crash" in here:
-            ward, resume = Ward.restored(committed)
+            ward, resume = log.restored()
             offset, records, pending = resume or 0, {}, []
             continue
         offset += 1

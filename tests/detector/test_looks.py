@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from bus import topics
 from bus.interfaces import Outgoing, Received
+from bus.memory import MemoryBus, MemoryProgressStore
 from bus.messages import Urgent
 from bus.samples import Chunk, encode
 from detector.metrics import DetectorMetrics
@@ -51,7 +52,8 @@ class Instance:
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
-        self.progress: dict[bytes, bytes] = {}
+        self._bus = MemoryBus(partitions=1)
+        self._store = MemoryProgressStore(self._bus, topics.DETECTOR_PROGRESS)
         self.committed: list[Outgoing] = []
         self.open()
 
@@ -61,11 +63,12 @@ class Instance:
             self._scorer,
             silent_s=60,
             forget_s=3600,
+            store=self._store,
             partitions=1,
             metrics=DetectorMetrics(self.registry),
             clock=FakeClock(),
         )
-        return self._transform.open(0, self.progress) or 0
+        return self._transform.open(0, self._store.compacted(0)) or 0
 
     def process(self, batch: Sequence[Received]) -> list[Outgoing]:
         return list(asyncio.run(self._transform.process({0: batch})).get(0, ()))
@@ -76,7 +79,7 @@ class Instance:
             if message.topic == topics.DETECTOR_PROGRESS:
                 assert message.key is not None
                 assert message.value is not None
-                self.progress[message.key] = message.value
+                self._bus.put(message)
 
     def urgent(self) -> list[Urgent]:
         return [Urgent.model_validate_json(m.value or b"") for m in self.committed if m.topic == topics.URGENT]

@@ -7,6 +7,7 @@ import pytest
 from bus.samples import Chunk
 from detector.progress import READ_VERSIONS, VERSION, dump, load
 from detector.ward import PARTITION_KEY, Ward
+from tests.detector.progress_log import ProgressLog
 from tests.detector.streams import chunk, facts, signal
 
 RECORDS = Path(__file__).parent / "progress_records"
@@ -38,11 +39,12 @@ def test_a_patient_goes_on_from_a_record_as_if_nothing_were(path: Path) -> None:
     ]
     seen = load("p", path.read_bytes()).seen
     partition = b'{"resume_offset": 20, "next_offset": 48}'
-    ward, resume = Ward.restored({b"p": path.read_bytes(), PARTITION_KEY: partition})
+    log = ProgressLog({b"p": path.read_bytes(), PARTITION_KEY: partition})
+    ward, resume = log.restored()
     found = [
         (offset, facts(due))
         for offset in range(resume or 0, len(chunks))
-        for due in ward.accept(chunks[offset], offset, now_s=0).due
+        for due in log.accept(ward, chunks[offset], offset, now_s=0).due
     ]
     assert found == [(offset, fact) for offset, fact in expected if offset >= seen]
     assert dump(load("p", path.read_bytes())).startswith(b'{"version":5,')

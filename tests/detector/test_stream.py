@@ -10,6 +10,7 @@ from detector.stream import PatientStream
 from detector.ward import PARTITION_KEY, Ward
 from ecg.records import MISSING
 from ecg.segments import segment_samples
+from tests.detector.progress_log import ProgressLog
 from tests.detector.streams import START_NS, chunk, cut, facts, signal, windows
 
 RATES = (100.0, 128.0, 250.0, 250.5, 360.0, 1000.0)
@@ -86,11 +87,11 @@ def test_crash_and_park_change_nothing(faults: list[tuple[str, int]], crashes: s
     for offset, part in enumerate(chunks):
         undisturbed.extend(facts(due) for due in ward.accept(part, offset, now_s=0).due)
 
-    committed: dict[bytes, bytes] = {}
+    log = ProgressLog()
     given_out: list[tuple[object, ...]] = []
     ward, offset = Ward(), 0
     while offset < len(chunks):
-        due = ward.accept(chunks[offset], offset, now_s=0).due
+        due = log.accept(ward, chunks[offset], offset, now_s=0).due
         for each in due:
             if isinstance(each, DueLook):  # as if every look found something
                 ward.told("p")
@@ -98,14 +99,14 @@ def test_crash_and_park_change_nothing(faults: list[tuple[str, int]], crashes: s
         if due:
             # What goes out in one transaction.
             given_out.extend(facts(each) for each in due)
-            committed |= {name.encode(): record for name, record in ward.changed()}
-            committed[PARTITION_KEY] = ward.partition_record()
+            changed = {name.encode(): record for name, record in ward.changed()}
+            log.commit(ward, changed | {PARTITION_KEY: ward.partition_record()})
         if offset in parks:
             for patient, record in ward.park_silent(now_s=1e6, now_ns=0, silent_s=1):
-                committed |= {patient.encode(): record, PARTITION_KEY: ward.partition_record()}
+                log.commit(ward, {patient.encode(): record, PARTITION_KEY: ward.partition_record()})
         if offset in crashes:
             crashes = crashes - {offset}
-            ward, resume = Ward.restored(committed)
+            ward, resume = log.restored()
             offset = resume or 0
             continue
         offset += 1

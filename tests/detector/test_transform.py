@@ -1,6 +1,8 @@
 """The detector over messages, without a broker."""
 
+import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -9,8 +11,10 @@ from prometheus_client import CollectorRegistry
 
 from bus import topics
 from bus.interfaces import Outgoing, Received
+from bus.memory import MemoryBus, MemoryProgressStore
 from bus.messages import DeadLetter, Verdict
 from bus.partitioning import partition_of
+from bus.progress_store import ProgressRecord, ProgressUnavailableError
 from bus.samples import encode
 from detector.metrics import DetectorMetrics
 from detector.offline import verdicts_of
@@ -35,16 +39,36 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-def transform(scorer: Scorer, clock: FakeClock, registry: CollectorRegistry) -> DetectorTransform:
-    return new_transform(scorer, clock, registry)
+def bus() -> MemoryBus:
+    return MemoryBus(partitions=1)
+
+
+@pytest.fixture
+def transform(scorer: Scorer, clock: FakeClock, registry: CollectorRegistry, bus: MemoryBus) -> DetectorTransform:
+    return new_transform(scorer, clock, registry, bus=bus)
 
 
 def new_transform(
-    scorer: Scorer, clock: FakeClock, registry: CollectorRegistry, *, partitions: int = 1
+    scorer: Scorer, clock: FakeClock, registry: CollectorRegistry, *, bus: MemoryBus | None = None, partitions: int = 1
 ) -> DetectorTransform:
     return DetectorTransform(
-        scorer, silent_s=60, forget_s=3600, partitions=partitions, metrics=DetectorMetrics(registry), clock=clock
+        scorer,
+        silent_s=60,
+        forget_s=3600,
+        store=MemoryProgressStore(bus or MemoryBus(partitions=partitions), topics.DETECTOR_PROGRESS),
+        partitions=partitions,
+        metrics=DetectorMetrics(registry),
+        clock=clock,
     )
+
+
+def commit(bus: MemoryBus, transform: DetectorTransform, outputs: Sequence[Outgoing]) -> None:
+    offsets = [bus.put(replace(message, partition=0)).offset for message in outputs]
+    transform.committed(0, outputs, offsets)
+
+
+def compacted(bus: MemoryBus) -> Mapping[bytes, ProgressRecord]:
+    return MemoryProgressStore(bus, topics.DETECTOR_PROGRESS).compacted(0)
 
 
 def received(value: bytes | None, key: bytes | None, offset: int, partition: int = 0) -> Received:
@@ -117,16 +141,16 @@ async def test_every_poison_becomes_a_dead_letter_and_the_stream_goes_on(
 
 
 async def test_dead_letters_are_not_sent_again_on_rereading(transform: DetectorTransform) -> None:
-    transform.open(0, {PARTITION_KEY: json.dumps({"resume_offset": 3, "next_offset": 6}).encode()})
+    record = json.dumps({"resume_offset": 3, "next_offset": 6}).encode()
+    transform.open(0, {PARTITION_KEY: ProgressRecord(offset=0, value=record)})
     outputs = await transform.process({0: [received(b"bad", b"p", offset) for offset in range(3, 9)]})
     letters = on(topics.DEAD_LETTERS, list(outputs[0]))
     assert [DeadLetter.model_validate_json(m.value or b"").offset for m in letters] == [6, 7, 8]
 
 
 async def test_a_flood_of_bad_messages_quarantines_its_sender_and_all_else_goes_on(
-    scorer: Scorer, clock: FakeClock, registry: CollectorRegistry, excerpt: Record
+    transform: DetectorTransform, bus: MemoryBus, excerpt: Record
 ) -> None:
-    transform = new_transform(scorer, clock, registry)
     mixed: list[Received] = []
     for number, good in enumerate(stream_of(excerpt, "p", 20)):
         mixed += [good, *[received(b"bad", b"q", 0)] * 40]
@@ -135,7 +159,6 @@ async def test_a_flood_of_bad_messages_quarantines_its_sender_and_all_else_goes_
     log.append(received(b"bad", b"q", len(log)))
     log[-1] = replace(log[-1], timestamp_ms=40_000)
 
-    progress: dict[bytes, bytes] = {}
     letters, verdicts, offset = [], 0, 0
     restarts = {410, 820, 1230, 1640, 2050}
     transform.open(0, {})
@@ -143,15 +166,14 @@ async def test_a_flood_of_bad_messages_quarantines_its_sender_and_all_else_goes_
         outputs = list((await transform.process({0: log[offset : offset + 41]})).get(0, []))
         letters += letters_in(outputs)
         verdicts += len(on(topics.WINDOWS, outputs))
-        progress |= {m.key: m.value for m in on(topics.DETECTOR_PROGRESS, outputs) if m.key and m.value}
+        commit(bus, transform, outputs)
         offset += 41
         if offset in restarts:
             assert transform.quarantined == 1
             restarts.remove(offset)
             transform.close(0)
-            transform.open(0, progress)
             # What was counted and not told when it crashed is counted again.
-            offset = json.loads(progress[PARTITION_KEY])["resume_offset"]
+            offset = transform.open(0, compacted(bus)) or 0
     assert verdicts == 4
     assert sum(letter.count for letter in letters) == 3200  # the last is counted and will be told
     assert len(letters) < 30
@@ -191,7 +213,7 @@ async def test_forgotten_patient_leaves_the_progress_topic(
 
 
 async def test_silent_patient_leaves_the_memory_and_its_progress_says_all(
-    transform: DetectorTransform, clock: FakeClock, scorer: Scorer, excerpt: Record
+    transform: DetectorTransform, bus: MemoryBus, clock: FakeClock, scorer: Scorer, excerpt: Record
 ) -> None:
     transform.open(0, {})
     stream = stream_of(excerpt, "p", 20)
@@ -199,14 +221,67 @@ async def test_silent_patient_leaves_the_memory_and_its_progress_says_all(
     await clock.advance(61)
     parked = list((await transform.process({}))[0])
     assert transform.patients == 0
-    progress = {m.key: m.value for m in on(topics.DETECTOR_PROGRESS, parked) if m.key and m.value}
-    assert json.loads(progress[PARTITION_KEY])["resume_offset"] == 30
+    commit(bus, transform, parked)
 
     # Another instance takes over from that alone, and the verdicts are those of the whole stream.
     transform.close(0)
-    transform.open(0, progress)
+    assert transform.open(0, compacted(bus)) == 30
     outputs = list((await transform.process({0: stream[30:]}))[0])
     found = [Verdict.model_validate_json(m.value or b"") for m in on(topics.WINDOWS, outputs)]
     expected = verdicts_of(excerpt, scorer, patient="p", device="ecgstream-replay", start_ns=START_NS)[1:4]
     assert [v.model_copy(update={"models": {}}).id for v in found] == [v.id for v in expected]
     assert [v.fused for v in found] == pytest.approx([v.fused for v in expected], abs=1e-6)
+
+
+async def test_who_returns_is_judged_as_if_never_parked_by_the_record_on_the_topic(
+    transform: DetectorTransform, bus: MemoryBus, clock: FakeClock, scorer: Scorer, excerpt: Record
+) -> None:
+    steady = new_transform(scorer, clock, CollectorRegistry())
+    steady.open(0, {})
+    transform.open(0, {})
+    stream = stream_of(excerpt, "p", 20)
+    expected = on(topics.WINDOWS, list((await steady.process({0: stream}))[0]))
+    found = on(topics.WINDOWS, list((await transform.process({0: stream[:30]}))[0]))
+    await clock.advance(61)
+    parked = list((await transform.process({}))[0])
+    commit(bus, transform, parked)
+    found += on(topics.WINDOWS, list((await transform.process({0: stream[30:]}))[0]))
+    assert [Verdict.model_validate_json(m.value or b"").id for m in found] == [
+        Verdict.model_validate_json(m.value or b"").id for m in expected
+    ]
+    assert [Verdict.model_validate_json(m.value or b"").fused for m in found] == pytest.approx(
+        [Verdict.model_validate_json(m.value or b"").fused for m in expected], abs=1e-6
+    )
+
+
+async def test_a_commit_that_ends_while_another_patient_is_fetched_is_no_trap(
+    transform: DetectorTransform, bus: MemoryBus, clock: FakeClock, excerpt: Record
+) -> None:
+    transform.open(0, {})
+    first = stream_of(excerpt, "p", 20)
+    second = [replace(m, offset=m.offset + 100) for m in stream_of(excerpt, "q", 20)]
+    await transform.process({0: first[:30]})
+    await clock.advance(61)
+    commit(bus, transform, list((await transform.process({}))[0]))
+    await transform.process({0: second[:30]})
+    await clock.advance(61)
+    parked = list((await transform.process({}))[0])  # its commit is under way
+    turn = asyncio.create_task(transform.process({0: [first[30], second[30]]}))
+    await asyncio.sleep(0)
+    commit(bus, transform, parked)
+    await turn
+    assert transform.patients == 2
+
+
+async def test_a_record_that_is_gone_is_told_before_anything_is_taken_in(
+    transform: DetectorTransform, bus: MemoryBus, clock: FakeClock, excerpt: Record
+) -> None:
+    transform.open(0, {})
+    stream = stream_of(excerpt, "p", 20)
+    await transform.process({0: stream[:30]})
+    await clock.advance(61)
+    commit(bus, transform, list((await transform.process({}))[0]))
+    bus.put(Outgoing(topic=topics.DETECTOR_PROGRESS, key=b"p", value=None, partition=0))
+    with pytest.raises(ProgressUnavailableError, match=r"ecg\.detector-progress holds no record of b'p'") as told:
+        await transform.process({0: stream[30:]})
+    assert (told.value.partition, transform.patients) == (0, 0)

@@ -19,6 +19,7 @@ from detector.ward import PARTITION_KEY, Ward
 from ecg.records import MISSING
 from ecg.segments import MODEL_SAMPLES, WINDOW_SAMPLES
 from models import SHIPPED
+from tests.detector.progress_log import ProgressLog
 from tests.detector.streams import START_NS, chunk, signal, windows
 from tests.detector.test_stream import FAULTS, faulty
 
@@ -108,22 +109,22 @@ def test_beats_and_findings_survive_crash_and_park(
 ) -> None:
     chunks = faulty(faults)
     undisturbed = verdicts_on(chunks, WAVES)
-    committed: dict[bytes, bytes] = {}
+    log = ProgressLog()
     given_out: list[Verdict] = []
     ward, offset = Ward(), 0
     while offset < len(chunks):
-        due = ward.accept(chunks[offset], offset, now_s=0).due
+        due = log.accept(ward, chunks[offset], offset, now_s=0).due
         ward.next_offset = offset + 1
         if due:
             given_out += judged(windows(due), WAVES)
-            committed |= {name.encode(): record for name, record in ward.changed()}
-            committed[PARTITION_KEY] = ward.partition_record()
+            changed = {name.encode(): record for name, record in ward.changed()}
+            log.commit(ward, changed | {PARTITION_KEY: ward.partition_record()})
         if offset in parks:
             for patient, record in ward.park_silent(now_s=1e6, now_ns=0, silent_s=1):
-                committed |= {patient.encode(): record, PARTITION_KEY: ward.partition_record()}
+                log.commit(ward, {patient.encode(): record, PARTITION_KEY: ward.partition_record()})
         if offset in crashes:
             crashes = crashes - {offset}
-            ward, resume = Ward.restored(committed)
+            ward, resume = log.restored()
             offset = resume or 0
             continue
         offset += 1

@@ -6,21 +6,25 @@ from detector.patient_streams import PatientStreams
 from detector.progress import BadProgressError, dump, load, moved
 from detector.stream import PatientStream
 from detector.ward import PARK_AT_ONCE, PARTITION_KEY, Ward
+from tests.detector.progress_log import ProgressLog
 from tests.detector.streams import chunk, cut, signal, windows
 
 
 def test_silent_patient_is_parked_and_comes_back_clean() -> None:
     samples = signal(60, 100.0, 2)
     chunks = cut(samples, [25], fs_hz=100.0)
-    steady, parked = Ward(), Ward()
+    steady, parked, log = Ward(), Ward(), ProgressLog()
     expected, found = [], []
     for offset, part in enumerate(chunks):
         expected += [(d.window, d.segment.tobytes()) for d in windows(steady.accept(part, offset, now_s=offset).due)]
-        found += [(d.window, d.segment.tobytes()) for d in windows(parked.accept(part, offset, now_s=offset).due)]
+        found += [(d.window, d.segment.tobytes()) for d in windows(log.accept(parked, part, offset, now_s=offset).due)]
         if offset % 37 == 0:
-            assert [patient for patient, _ in parked.park_silent(now_s=offset + 60, now_ns=0, silent_s=60)] == ["p"]
-            assert parked.live == 0
+            ((name, record),) = parked.park_silent(now_s=offset + 60, now_ns=0, silent_s=60)
+            assert (name, parked.live) == ("p", 0)
+            if offset % 2:  # else it returns before its record is committed
+                log.commit(parked, {b"p": record})
     assert found == expected
+    assert log.fetched == 3
 
 
 def test_a_parked_patient_goes_on_in_another_partition_as_if_nothing_were() -> None:
@@ -38,11 +42,12 @@ def test_a_parked_patient_goes_on_in_another_partition_as_if_nothing_were() -> N
         for d in windows(first.accept(part, 1000 + offset, now_s=offset).due)
     ]
     ((name, record),) = first.park_silent(now_s=1000, now_ns=0, silent_s=60)
-    second, _ = Ward.restored({name.encode(): moved(record)})
+    log = ProgressLog({name.encode(): moved(record)})
+    second, _ = log.restored()
     found += [
         (d.window, d.segment.tobytes())
         for offset, part in enumerate(chunks[101:])  # the other partition's offsets begin anew
-        for d in windows(second.accept(part, offset, now_s=offset).due)
+        for d in windows(log.accept(second, part, offset, now_s=offset).due)
     ]
     assert found == expected
 
@@ -56,11 +61,12 @@ def test_what_was_deleted_before_it_was_read_shows_as_the_gap_it_is(away: str) -
     ]
     judged = before[-1].window  # after 32.5 s
     ((name, record),) = ward.changed()  # followed, not parked: its last seconds would have to be read again
-    restarted, _ = Ward.restored({name.encode(): moved(record) if away == "moved" else record})
+    log = ProgressLog({name.encode(): moved(record) if away == "moved" else record})
+    restarted, _ = log.restored()
     found = [
         due
         for offset, part in enumerate(chunks[300:])  # from 75 s on
-        for due in windows(restarted.accept(part, offset if away == "moved" else 300 + offset, now_s=offset).due)
+        for due in windows(log.accept(restarted, part, offset if away == "moved" else 300 + offset, now_s=offset).due)
     ]
     told_s = sum(due.gap_before_s + due.missing_samples / 100.0 for due in found)
     # All but what was read, and the windows that were given out before, up to the last window's end.
@@ -91,7 +97,7 @@ def test_who_stays_away_is_forgotten_also_after_a_restart() -> None:
     ward.accept(chunk(signal(1, 100.0, 1), 0, 50, fs_hz=100.0), 0, now_s=0)
     ward.next_offset = 1
     records = {name.encode(): record for name, record in ward.park_silent(now_s=60, now_ns=0, silent_s=60)}
-    restarted, _ = Ward.restored(records | {PARTITION_KEY: ward.partition_record()})
+    restarted, _ = ProgressLog(records | {PARTITION_KEY: ward.partition_record()}).restored()
     assert list(restarted.forget(now_ns=3_599_000_000_000, forget_s=3600)) == []
     assert list(restarted.forget(now_ns=3_600_000_000_000, forget_s=3600)) == ["p"]
     assert list(restarted.forget(now_ns=9_600_000_000_000, forget_s=3600)) == []
@@ -136,7 +142,7 @@ def test_unreadable_progress_says_so(record: bytes) -> None:
 
 
 def test_partition_key_is_no_patient() -> None:
-    ward, resume = Ward.restored({PARTITION_KEY: b'{"resume_offset": 7, "next_offset": 9}'})
+    ward, resume = ProgressLog({PARTITION_KEY: b'{"resume_offset": 7, "next_offset": 9}'}).restored()
     assert resume == 7
     assert ward.live == 0
     assert ward.reported_before == 9
