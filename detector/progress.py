@@ -39,7 +39,7 @@ class Dormant:
     resume_offset, seen : the first message that is not in its state, and the one behind the last taken in
     parked_ns : when the patient fell silent by the detector's clock, ns UTC; None when it was followed until a crash
     offset : where its record lies on the progress topic; None until that is known
-    record : the progress record, until ``offset`` is known, and once it has been fetched
+    record : the progress record, until ``offset`` is known, once it has been fetched, and for a while after a crash
     """
 
     resume_offset: int
@@ -50,19 +50,23 @@ class Dormant:
 
     @classmethod
     def of(cls, record: bytes, offset: int | None = None) -> "Dormant":
-        """What a progress record says of its patient; it is kept unless ``offset`` says where it lies.
+        """What a progress record says of its patient.
+
+        It is kept unless ``offset`` says where it lies; of who was followed until a crash it is kept even then, since
+        they return at once, and all together.
 
         Raises
         ------
         BadProgressError : when the bytes are no progress record of this version or the one before
         """
         fields = _parse(record)
+        parked_ns = fields["parked_ns"]
         return cls(
             resume_offset=fields["resume_offset"],
             seen=fields["seen"],
-            parked_ns=fields["parked_ns"],
+            parked_ns=parked_ns,
             offset=offset,
-            record=record if offset is None else None,
+            record=record if offset is None or parked_ns is None else None,
         )
 
 

@@ -22,6 +22,7 @@ PARTITION_KEY = b"/partition"
 SERVICE = "detector"
 PARK_AT_ONCE = 100  # half a millisecond each
 MAX_PATIENTS = 2500  # of a partition
+RETURN_S = 60.0  # after a crash, who has not returned by then is away
 
 
 class Ward:
@@ -184,6 +185,8 @@ class Ward:
     def forget(self, *, now_ns: int, forget_s: float) -> Iterator[str]:
         """Forget who has been silent for ``forget_s`` seconds; their progress records are to be deleted.
 
+        Of who has not returned ``RETURN_S`` after a crash, only the stub is kept on.
+
         Who comes back after that begins a new stream. To be followed by a partition record in the same transaction:
         nobody is forgotten of whom a message would be reread from there, since it would be judged once more.
         """
@@ -191,9 +194,13 @@ class Ward:
         for patient, dormant in list(self._dormant.items()):
             if dormant.parked_ns is None:  # followed until a crash, and what it sent has expired since
                 self._dormant[patient] = replace(dormant, parked_ns=now_ns)
-            elif now_ns - dormant.parked_ns >= forget_s * 1e9 and dormant.seen <= resume:
+                continue
+            away_ns = now_ns - dormant.parked_ns
+            if away_ns >= forget_s * 1e9 and dormant.seen <= resume:
                 del self._dormant[patient]
                 yield patient
+            elif dormant.record is not None and dormant.offset is not None and away_ns >= RETURN_S * 1e9:
+                self._dormant[patient] = replace(dormant, record=None)
 
     def partition_record(self) -> bytes:
         """Where to resume the partition: to be written in every transaction."""

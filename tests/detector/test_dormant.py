@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from detector.ward import PARTITION_KEY, Ward
+from detector.ward import PARTITION_KEY, RETURN_S, Ward
 from tests.detector.progress_log import ProgressLog
 from tests.detector.streams import chunk, facts, signal
 
@@ -81,3 +81,20 @@ def test_a_record_is_kept_until_it_is_known_where_it_lies_and_that_alone_lets_go
         if offset
     ]
     assert [facts(due) for due in [*straight, *returned]] == expected
+
+
+def test_after_a_crash_nobody_is_fetched_who_returns_at_once_and_no_record_is_kept_of_who_does_not() -> None:
+    ward, samples = Ward(), signal(20, 100.0, 2)
+    for offset, name in enumerate(("back", "away")):
+        ward.accept(chunk(samples, 0, 700, fs_hz=100.0, patient=name), offset, now_s=0)
+    log = ProgressLog({name.encode(): record for name, record in ward.changed()})
+    restarted, _ = log.restored()
+    assert list(restarted.forget(now_ns=0, forget_s=3600)) == []
+    log.accept(restarted, chunk(samples, 700, 1400, fs_hz=100.0, patient="back"), 2, now_s=1)
+    assert log.fetched == 0
+    assert list(restarted.forget(now_ns=round((RETURN_S - 1) * 1e9), forget_s=3600)) == []
+    assert restarted.awaited("away", 3) is None
+    assert list(restarted.forget(now_ns=round(RETURN_S * 1e9), forget_s=3600)) == []
+    assert restarted.awaited("away", 3) is not None
+    log.accept(restarted, chunk(samples, 700, 1400, fs_hz=100.0, patient="away"), 3, now_s=2)
+    assert (restarted.live, log.fetched) == (2, 1)

@@ -1,5 +1,6 @@
 """Detector and alerting on the bus in memory, stepped by hand: a second of the wall clock at a time."""
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -10,7 +11,7 @@ from alerting.rules import load_rules
 from alerting.transform import AlertingTransform
 from bus import topics
 from bus.interfaces import Outgoing, Received
-from bus.memory import MemoryBus
+from bus.memory import MemoryBus, MemoryProgressStore
 from bus.messages import Alert, DeadLetter, Urgent, Verdict
 from detector.metrics import DetectorMetrics
 from detector.scorer import Scorer
@@ -39,6 +40,7 @@ class System:
             scorer,
             silent_s=60,
             forget_s=86_400,
+            store=MemoryProgressStore(self.bus, topics.DETECTOR_PROGRESS),
             partitions=PARTITIONS,
             metrics=DetectorMetrics(CollectorRegistry()),
             clock=self._clock,
@@ -70,17 +72,8 @@ class System:
         }
         written = await transform.process({partition: found for partition, found in batch.items() if found})
         for partition, out in written.items():
-            for message in out:
-                self.bus.put(
-                    Outgoing(
-                        topic=message.topic,
-                        key=message.key,
-                        value=message.value,
-                        headers=message.headers,
-                        partition=partition,
-                    )
-                )
-            transform.committed(out)
+            offsets = [self.bus.put(dataclasses.replace(message, partition=partition)).offset for message in out]
+            transform.committed(partition, out, offsets)
 
     def _new(self, transform: object, topic: str, partition: int) -> list[Received]:
         place = type(transform).__name__, topic, partition
