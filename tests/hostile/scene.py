@@ -72,24 +72,46 @@ class Outcome:
     progress_bytes: int
 
 
-def run(scorer: Scorer, records: Sequence[Record], troubles: Sequence[Trouble], strays: Sequence[Stray]) -> Outcome:
-    """What the services make of the patients, with the faults and the arbitrary messages."""
-    return asyncio.run(_run(scorer, records, troubles, strays))
+def run(
+    scorer: Scorer,
+    records: Sequence[Record],
+    troubles: Sequence[Trouble],
+    strays: Sequence[Stray],
+    *,
+    chunks_a_second: int = 1,
+) -> Outcome:
+    """What the services make of the patients, with the faults and the arbitrary messages.
+
+    Parameters
+    ----------
+    scorer : judges the windows
+    records : of the victim, of its neighbour on the partition, and of the patient on another
+    troubles, strays : what the victim's sender does
+    chunks_a_second : of the victim; the others' are a second long
+    """
+    return asyncio.run(_run(scorer, records, troubles, strays, chunks_a_second))
 
 
 async def _run(
-    scorer: Scorer, records: Sequence[Record], troubles: Sequence[Trouble], strays: Sequence[Stray]
+    scorer: Scorer,
+    records: Sequence[Record],
+    troubles: Sequence[Trouble],
+    strays: Sequence[Stray],
+    chunks_a_second: int,
 ) -> Outcome:
     target = Target(topic=topics.SAMPLES, partitions=PARTITIONS)
-    victim, *others = (_chunks(name, record) for name, record in zip((VICTIM, *BYSTANDERS), records, strict=True))
+    first, *rest = records
+    victim = _chunks(VICTIM, first, chunks_a_second)
+    others = [_chunks(name, record, 1) for name, record in zip(BYSTANDERS, rest, strict=True)]
     faults = [(each, Fault(each.kind, str(each.seed), target)) for each in troubles]
     system = System(scorer)
     try:
         for second in range(SECONDS):
             active = [fault for trouble, fault in faults if trouble.first <= second < trouble.first + trouble.length]
-            sent = [message for fault in active for message in fault.messages(victim[second])]
-            sent += [_message(each, victim[second], target) for each in strays if each.at == second]
-            sent += [target.good(victim[second])] if not active else []
+            due = victim[second * chunks_a_second : (second + 1) * chunks_a_second]
+            sent = [message for chunk in due for fault in active for message in fault.messages(chunk)]
+            sent += [_message(each, due[0], target) for each in strays if each.at == second]
+            sent += [target.good(chunk) for chunk in due] if not active else []
             await system.second(
                 [*sent, *(target.good(chunks[second]) for chunks in others)],
                 turn=FAULTS_FROM <= second < FAULTS_TO + BUSY_S or second % SELDOM_S == SELDOM_S - 1,
@@ -112,9 +134,9 @@ async def _run(
     )
 
 
-def _chunks(name: str, record: Record) -> list[Chunk]:
+def _chunks(name: str, record: Record, a_second: int) -> list[Chunk]:
     length = round(SECONDS * record.fs_hz)
-    return list(cut(Patient(id=name, record=record, length=length), chunk_ms=1000, start_ns=START_NS))
+    return list(cut(Patient(id=name, record=record, length=length), chunk_ms=1000 // a_second, start_ns=START_NS))
 
 
 def _message(stray: Stray, chunk: Chunk, target: Target) -> Outgoing:

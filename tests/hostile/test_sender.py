@@ -30,6 +30,7 @@ from tests.hostile.scene import (
 )
 
 EXAMPLES = int(os.environ.get("ECGSTREAM_HOSTILE_EXAMPLES", "100"))
+CHUNKS_A_SECOND = (1, 4)
 INT64 = st.integers(-(2**63), 2**63 - 1)
 SECOND = st.integers(FAULTS_FROM, FAULTS_TO - 1)
 
@@ -103,15 +104,21 @@ def test_the_scene_shows_what_it_is_meant_to() -> None:
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(faults=st.lists(troubles(), max_size=4), strays=st.lists(STRAYS, max_size=6))
+@given(
+    faults=st.lists(troubles(), max_size=4),
+    strays=st.lists(STRAYS, max_size=6),
+    chunks_a_second=st.sampled_from(CHUNKS_A_SECOND),
+)
 def test_an_arbitrary_sender_is_felt_by_its_patient_alone_and_not_for_ever(
-    faults: list[Trouble], strays: list[Stray]
+    faults: list[Trouble], strays: list[Stray], chunks_a_second: int
 ) -> None:
-    outcome = run(cheap(), HEARTS, faults, strays)
+    outcome = run(cheap(), HEARTS, faults, strays, chunks_a_second=chunks_a_second)
     check(outcome, undisturbed(), strangers=any(fault.kind == "ids" for fault in faults))
 
 
+@pytest.mark.parametrize("chunks_a_second", CHUNKS_A_SECOND)
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_every_kind_of_fault_is_felt_by_its_patient_alone_and_not_for_ever(kind: str) -> None:
+def test_every_kind_of_fault_is_felt_by_its_patient_alone_and_not_for_ever(kind: str, chunks_a_second: int) -> None:
     fault = Trouble(kind=kind, seed=1, first=FAULTS_FROM, length=FAULTS_TO - FAULTS_FROM)
-    check(run(cheap(), HEARTS, [fault], []), undisturbed(), strangers=kind == "ids")
+    outcome = run(cheap(), HEARTS, [fault], [], chunks_a_second=chunks_a_second)
+    check(outcome, undisturbed(), strangers=kind == "ids")
