@@ -423,6 +423,33 @@ async def test_a_slow_machine_draws_in_bands_and_a_fast_one_in_one(run: Run) -> 
     assert await run("bands", function, [[60, 200], [16, 5000]]) == [1, True]
 
 
+async def test_who_wants_less_motion_gets_few_frames(run: Run) -> None:
+    function = """(loop) => {
+      const given = { setTimeout, requestAnimationFrame };
+      const rests = [];
+      let drawn = 0;
+      const asked = { act: null };
+      globalThis.requestAnimationFrame = (act) => { asked.act = act; return 1; };
+      globalThis.setTimeout = (act, ms) => { rests.push(ms); asked.act = null; asked.then = act; return 1; };
+      const motion = { matches: false };
+      const one = new loop.Loop(motion);
+      const end = one.add(() => drawn++);
+      asked.act(16);
+      motion.matches = true;
+      asked.then();
+      asked.act(50);
+      const before = one.calm;
+      end();
+      Object.assign(globalThis, given);
+      return { drawn, rests, calm: before };
+    }"""
+    told = await run("loop", function)
+    assert (told["drawn"], told["calm"]) == (2, True)
+    full, calm = told["rests"]
+    assert full < 1000 / 30  # thirty a second
+    assert calm > 200
+
+
 async def test_no_line_leads_back_where_a_sweep_comes_round(run: Run) -> None:
     drawn = await run(
         "stroke",

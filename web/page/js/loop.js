@@ -1,6 +1,10 @@
 // One animation loop for all that moves, and what it achieves: `window.ecgstream.figures`.
 
 const KEPT = 512;
+// Nothing is drawn for so long after a frame: thus every second frame of a screen of 60 Hz is, every third of 120 Hz. The
+// eye takes that for an even sweep, and it costs half as much.
+const REST_MS = 20;
+const CALM_REST_MS = 240; // for whoever has asked their system for less motion: the trace goes on four times a second
 
 /** The last values of something measured; nothing is allocated while it is. */
 class Measured {
@@ -32,7 +36,7 @@ class Measured {
   }
 }
 
-class Loop {
+export class Loop {
   /** Wall time from when a sample was taken to when it is drawn, ms, less the length of the message it came in. */
   age = new Measured();
   /** Wall time from when a message was handed to Kafka to when it is here, ms. */
@@ -41,22 +45,33 @@ class Loop {
   #work = new Measured();
   #drawing = new Set();
   #asked = 0;
+  #resting = 0;
   #last = 0;
   #frames = 0;
+  #motion;
 
-  /** Call `draw(now)` for each frame of the screen; returns what ends that. */
+  /** `motion` is the media query that matches where less motion is wanted. */
+  constructor(motion = matchMedia("(prefers-reduced-motion: reduce)")) {
+    this.#motion = motion;
+  }
+
+  /** Whether less motion is wanted. */
+  get calm() {
+    return this.#motion.matches;
+  }
+
+  /** Call `draw(now)` about thirty times a second, far more seldom where less motion is wanted; returns what ends that. */
   add(draw) {
     this.#drawing.add(draw);
-    if (!this.#asked) {
+    if (this.#drawing.size === 1) {
       this.#last = 0;
-      this.#asked = requestAnimationFrame(this.#frame);
+      this.#ask();
     }
     return () => {
       this.#drawing.delete(draw);
-      if (this.#drawing.size === 0) {
-        cancelAnimationFrame(this.#asked);
-        this.#asked = 0;
-      }
+      if (this.#drawing.size > 0) return;
+      cancelAnimationFrame(this.#asked);
+      clearTimeout(this.#resting);
     };
   }
 
@@ -82,8 +97,12 @@ class Loop {
     this.#work.clear();
   }
 
-  #frame = (now) => {
+  #ask = () => {
     this.#asked = requestAnimationFrame(this.#frame);
+  };
+
+  #frame = (now) => {
+    this.#resting = setTimeout(this.#ask, this.calm ? CALM_REST_MS : REST_MS);
     // A hidden page is given no frames: that is no slow frame.
     if (this.#last && now - this.#last < 2000) this.#intervals.add(now - this.#last);
     this.#last = now;

@@ -119,7 +119,8 @@ class Ward {
   }
 
   #draw(now) {
-    this.#bands.next(now - this.#drawnAt);
+    // Few frames that are wanted so tell nothing of how slow the machine is.
+    if (!loop.calm) this.#bands.next(now - this.#drawnAt);
     this.#drawnAt = now;
     for (const tile of this.#tiles.values()) tile.trace.step(now);
     const second = Math.floor(now / 1000);
@@ -129,7 +130,7 @@ class Ward {
     }
     const seen = this.#seen;
     for (let place = 0; place < seen.length; place++) {
-      if (this.#bands.has(place, seen.length)) seen[place].draw();
+      if (loop.calm || this.#bands.has(place, seen.length)) seen[place].draw();
     }
     // One tile after the other is measured: what is told of ages holds for all.
     this.#measured = (this.#measured + 1) % Math.max(seen.length, 1);
