@@ -4,13 +4,13 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
 from ecgstream.chromium import chromium as headless_chromium
 
@@ -66,18 +66,60 @@ async def chromium() -> AsyncIterator[Browser]:
         yield browser
 
 
+class Profiles:
+    """Browser profiles that tests use one after the other: a new one for each test costs more than most tests do.
+
+    Parameters
+    ----------
+    browser : whose profiles they are
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._free: dict[str, list[BrowserContext]] = {}
+
+    @asynccontextmanager
+    async def one(self, **options: Any) -> AsyncIterator[BrowserContext]:
+        """A profile that nobody else has meanwhile, and in which nothing is kept of who had it before."""
+        free = self._free.setdefault(repr(sorted(options.items())), [])
+        context = free.pop() if free else await self._browser.new_context(**options)
+        context.set_default_timeout(PATIENCE_MS)
+        yield context
+        for page in context.pages:
+            if page.url.startswith("http"):
+                await page.evaluate("localStorage.clear()")
+            await page.close()
+        await context.clear_cookies()
+        free.append(context)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def profiles(chromium: Browser) -> Profiles:
+    """The profiles that all tests share."""
+    return Profiles(chromium)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def watched(chromium: Browser) -> AsyncIterator[OpenPage]:
+async def watched(profiles: Profiles) -> AsyncIterator[OpenPage]:
     """Opens pages, each in a browser profile of its own; the test fails when one complains of anything."""
     opened: list[Watched] = []
     async with AsyncExitStack() as stack:
 
-        async def open_one(*, size: tuple[int, int] = DESKTOP, **options: Any) -> Watched:
-            context = await chromium.new_context(viewport={"width": size[0], "height": size[1]}, **options)
-            stack.push_async_callback(context.close)
-            context.set_default_timeout(PATIENCE_MS)
+        async def open_one(
+            *,
+            size: tuple[int, int] = DESKTOP,
+            color_scheme: Literal["dark", "light"] = "light",
+            moving: bool = False,
+            **options: Any,
+        ) -> Watched:
+            context = await stack.enter_async_context(profiles.one(**options))
             one = Watched(await context.new_page())
             opened.append(one)
+            await one.page.set_viewport_size({"width": size[0], "height": size[1]})
+            # Drawing traces takes most of a core here: only the tests that are about them ask for all of it.
+            await one.page.emulate_media(
+                color_scheme=color_scheme, reduced_motion="no-preference" if moving else "reduce"
+            )
             return one
 
         yield open_one

@@ -16,7 +16,7 @@ pytestmark = [
 
 
 async def test_leads_sweep_on_paper_and_scale_is_chosen(live_ward: LiveWard, watched: OpenPage) -> None:
-    page = (await watched(color_scheme="dark")).page
+    page = (await watched(color_scheme="dark", moving=True)).page
     await page.goto(f"{live_ward.url}/patients/119")
     await expect(page.get_by_text("MLII, V1")).to_be_visible()
     for canvas in await page.locator(".paper-box canvas").all():

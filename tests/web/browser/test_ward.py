@@ -26,7 +26,7 @@ async def all_there(page: Page) -> None:
 
 
 async def test_every_patient_has_a_live_tile_the_most_urgent_first(live_ward: LiveWard, watched: OpenPage) -> None:
-    page = (await watched(color_scheme="dark")).page
+    page = (await watched(color_scheme="dark", moving=True)).page
     await page.goto(live_ward.url)
     await all_there(page)
     for tile in await page.locator(".ward .tile").all():
