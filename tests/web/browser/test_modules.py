@@ -426,28 +426,28 @@ async def test_a_slow_machine_draws_in_bands_and_a_fast_one_in_one(run: Run) -> 
 async def test_who_wants_less_motion_gets_few_frames(run: Run) -> None:
     function = """(loop) => {
       const given = { setTimeout, requestAnimationFrame };
-      const rests = [];
+      const rests = [], asked = { frames: 0 };
       let drawn = 0;
-      const asked = { act: null };
-      globalThis.requestAnimationFrame = (act) => { asked.act = act; return 1; };
-      globalThis.setTimeout = (act, ms) => { rests.push(ms); asked.act = null; asked.then = act; return 1; };
+      globalThis.requestAnimationFrame = (act) => { asked.act = act; asked.frames++; return 1; };
+      globalThis.setTimeout = (act, ms) => { rests.push(ms); asked.then = act; return 1; };
       const motion = { matches: false };
-      const one = new loop.Loop(motion);
-      const end = one.add(() => drawn++);
+      const end = new loop.Loop(motion).add(() => drawn++);
       asked.act(16);
+      const before = { frames: asked.frames, rests: rests.length };
       motion.matches = true;
+      asked.act(33);
+      const resting = { frames: asked.frames, rests: [...rests] };
       asked.then();
-      asked.act(50);
-      const before = one.calm;
       end();
       Object.assign(globalThis, given);
-      return { drawn, rests, calm: before };
+      return { drawn, before, resting, frames: asked.frames };
     }"""
     told = await run("loop", function)
-    assert (told["drawn"], told["calm"]) == (2, True)
-    full, calm = told["rests"]
-    assert full < 1000 / 30  # thirty a second
-    assert calm > 200
+    assert told["drawn"] == 2
+    assert told["before"] == {"frames": 2, "rests": 0}, "each frame of the screen"
+    (rest_ms,) = told["resting"]["rests"]
+    assert rest_ms > 200
+    assert (told["resting"]["frames"], told["frames"]) == (2, 3), "the next one is asked for after the rest"
 
 
 async def test_no_line_leads_back_where_a_sweep_comes_round(run: Run) -> None:

@@ -2,10 +2,10 @@
 // frame costs is what lies between the topmost and the lowest tile it touches. No DOM here.
 
 const MOST = 4;
-const SLOW_MS = 48; // a mean frame slower than this is too slow: below 21 a second, where 30 are asked for
-const FAST_MS = 36;
+const SLOW_MS = 24; // a mean frame slower than this is too slow: below 42 a second
+const FAST_MS = 18;
 const LOOK_MS = 700; // what is judged together
-const PATIENCE = 450; // frames without trouble until fewer bands are tried
+const PATIENCE = 900; // frames without trouble until fewer bands are tried
 
 /** How many bands there are, and whose turn it is. */
 export class Bands {

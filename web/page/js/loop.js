@@ -1,9 +1,6 @@
 // One animation loop for all that moves, and what it achieves: `window.ecgstream.figures`.
 
 const KEPT = 512;
-// Nothing is drawn for so long after a frame: thus every second frame of a screen of 60 Hz is, every third of 120 Hz. The
-// eye takes that for an even sweep, and it costs half as much.
-const REST_MS = 20;
 const CALM_REST_MS = 240; // for whoever has asked their system for less motion: the trace goes on four times a second
 
 /** The last values of something measured; nothing is allocated while it is. */
@@ -60,7 +57,7 @@ export class Loop {
     return this.#motion.matches;
   }
 
-  /** Call `draw(now)` about thirty times a second, far more seldom where less motion is wanted; returns what ends that. */
+  /** Call `draw(now)` for each frame of the screen, far more seldom where less motion is wanted; returns what ends that. */
   add(draw) {
     this.#drawing.add(draw);
     if (this.#drawing.size === 1) {
@@ -102,7 +99,8 @@ export class Loop {
   };
 
   #frame = (now) => {
-    this.#resting = setTimeout(this.#ask, this.calm ? CALM_REST_MS : REST_MS);
+    if (this.calm) this.#resting = setTimeout(this.#ask, CALM_REST_MS);
+    else this.#ask();
     // A hidden page is given no frames: that is no slow frame.
     if (this.#last && now - this.#last < 2000) this.#intervals.add(now - this.#last);
     this.#last = now;
