@@ -1,6 +1,5 @@
 import re
 import shutil
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -16,6 +15,8 @@ from detector.manifest import Calibration, PersonalReading, Thresholds
 from ecg.errors import EcgStreamError
 from ecg.segments import PREPROCESSING_VERSION
 from tests.ecgstream.commands import status_of
+from tests.training.in_this_process import in_this_process
+from tests.training.quick_export import quick_export
 from tests.training.recordings import write_record
 from training.beat_tuning import reading
 from training.comparison import (
@@ -105,12 +106,6 @@ def _write_run(directory: Path) -> None:
     (directory / RUN).write_text(run.model_dump_json(), encoding="utf-8")
 
 
-def _here(jobs: Sequence[SeedJob], run: Callable[[SeedJob], Path], *_: object) -> None:
-    """Fits one after the other in this process: torch need not be loaded again."""
-    for job in jobs:
-        run(job)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("records")
@@ -122,8 +117,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_directory(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("run")
     _write_run(run)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.comparison, "run_side_by_side", _here)
+    with in_this_process(training.comparison), quick_export():
         fits = _fit(folder, run)  # no test record is there yet
     for fitted in fits.networks[:2]:
         shutil.copyfile(run / fitted.weights[0], run / f"{fitted.kind}.npz")  # as the training run left them
@@ -171,12 +165,13 @@ def test_a_fit_that_is_not_finished_is_done_again_and_no_other(
     exported = {fitted.kind: (fitted.model, fitted.onnx_difference) for fitted in load_fits(run_directory).networks}
     monkeypatch.setattr(training.comparison, "write_onnx", lambda *given, **_: exported[given[2]])
     fits = load_fits(run_directory)
-    assert _fit(folder, run_directory) == fits
+    with in_this_process(training.comparison):
+        assert _fit(folder, run_directory) == fits
     after = {path: path.stat().st_mtime_ns for path in (run_directory / "fits").iterdir()}
     assert {path for path, time_ns in after.items() if before.get(path) != time_ns} == {job.weights, job.log}
     with np.load(job.weights) as stored:
         for name, values in weights.items():
-            # Half floats add up a little differently on another count of threads.
+            # Half floats may add up a little differently from one run to the next.
             np.testing.assert_allclose(stored[name], values, atol=2e-3, err_msg=name)
 
 

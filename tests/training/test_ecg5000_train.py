@@ -12,6 +12,7 @@ import training.onnx_file
 from detector.single_beats import CNN_OUTPUTS, SingleBeatScorer, normalised
 from ecg.errors import EcgStreamError
 from tests.training.ecg5000_tables import table, write, write_tables
+from tests.training.quick_export import quick_export
 from training.ecg5000 import TEST_FILE, TRAIN_FILE, TRAIN_ROWS, read_test, read_training
 from training.ecg5000_export import beat_probes, export_beat_network, export_pair, report
 from training.ecg5000_fit import BeatFit, fit_autoencoder, fit_classifier, folds_of
@@ -139,7 +140,8 @@ def test_the_threshold_is_a_share_of_held_out_normal_beats(family: Family) -> No
 
 
 def test_the_exported_pair_scores_as_torch_did(family: Family, measured: Measured, tmp_path: Path) -> None:
-    differences = export_pair(family, measured, tmp_path)
+    with quick_export():
+        differences = export_pair(family, measured, tmp_path)
     assert max(differences.values()) <= TOLERANCE
     scorer = SingleBeatScorer(tmp_path)
     scores = scorer.score(measured.test.beats[:300])
@@ -155,7 +157,8 @@ def test_the_exported_pair_scores_as_torch_did(family: Family, measured: Measure
 def test_other_weights_are_noticed(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = BeatCnn(channels=4).eval()
-    described, difference = export_beat_network(network, tmp_path, "cnn", CNN_OUTPUTS)
+    with quick_export():
+        described, difference = export_beat_network(network, tmp_path, "cnn", CNN_OUTPUTS)
     assert difference <= TOLERANCE
     with torch.no_grad():
         network.head.bias[2] += 0.01
@@ -164,5 +167,5 @@ def test_other_weights_are_noticed(tmp_path: Path) -> None:
 
 def test_a_file_that_differs_is_not_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training.onnx_file, "largest_difference", lambda *_: float("nan"))
-    with pytest.raises(EcgStreamError, match="do not ship it"):
+    with quick_export(), pytest.raises(EcgStreamError, match="do not ship it"):
         export_beat_network(BeatAutoencoder(width=4), tmp_path, "autoencoder", {"error": (), "reconstruction": (140,)})

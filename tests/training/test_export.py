@@ -1,4 +1,5 @@
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,33 @@ from torch import nn
 
 import training.onnx_file
 from detector.manifest import ModelFile
+from detector.scorer import open_session
+from detector.single_beats import CNN_OUTPUTS as BEAT_CNN_OUTPUTS
 from ecg.errors import EcgStreamError
+from tests.training.quick_export import quick_export
+from training.attention import TransformerNet
+from training.ecg5000_export import beat_probes
+from training.ecg5000_networks import BeatAutoencoder, BeatCnn
 from training.export import AUTOENCODER_OUTPUTS, CNN_OUTPUTS, INPUT
 from training.networks import Autoencoder, BeatNet
 from training.onnx_file import TOLERANCE, largest_difference, segment_probes, write_onnx
+from training.recurrent import LstmNet
 from training.run import load_weights, save_weights
+from training.single_beats import BEAT_CLASSES, FEATURES, BeatDense
 
 # onnxscript and torch deprecate things of their own among themselves.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+# The CNN has tests of its own.
+OTHERS: dict[str, tuple[Callable[[], nn.Module], Callable[[], torch.Tensor], dict[str, tuple[int, ...]]]] = {
+    "autoencoder": (lambda: Autoencoder(channels=8), segment_probes, AUTOENCODER_OUTPUTS),
+    "lstm": (lambda: LstmNet(hidden=8), segment_probes, CNN_OUTPUTS),
+    "transformer": (lambda: TransformerNet(channels=8, blocks=2, heads=2), segment_probes, CNN_OUTPUTS),
+    "dense": (lambda: BeatDense(hidden=8), lambda: torch.randn(5, FEATURES), {"beat_logits": (len(BEAT_CLASSES),)}),
+    "cnn of ECG5000": (lambda: BeatCnn(channels=4), beat_probes, BEAT_CNN_OUTPUTS),
+    "autoencoder of ECG5000": (lambda: BeatAutoencoder(width=4), beat_probes, {"error": (), "reconstruction": (140,)}),
+}
 
 
 def _written(
@@ -46,6 +66,22 @@ def test_a_tiny_cnn_is_the_same_in_onnx(exported: tuple[Path, ModelFile, float],
     assert largest_difference(tiny, directory, described, segment_probes()) == difference
 
 
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_other_network_is_the_same_in_onnx(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    make, make_probes, outputs = OTHERS[name]
+    network, probes = make().eval(), make_probes()
+    described, difference = write_onnx(network, tmp_path, name, input_name=INPUT, probes=probes, outputs=outputs)
+    assert difference <= TOLERANCE
+    assert [path.name for path in tmp_path.iterdir()] == [f"{name}.onnx"]
+    assert described.input_shape == probes.shape[1:]
+    # As many or as few at once as there are.
+    session = open_session(tmp_path, described, 1)
+    for count in (1, len(probes)):
+        found = session.run(list(outputs), {INPUT: probes[:count].numpy()})
+        assert [array.shape for array in found] == [(count, *shape) for shape in outputs.values()]
+
+
 def test_the_file_stands_alone_with_any_batch(exported: tuple[Path, ModelFile, float]) -> None:
     directory, described, _ = exported
     assert [path.name for path in directory.iterdir()] == ["cnn.onnx"]
@@ -66,7 +102,7 @@ def test_other_weights_are_noticed(exported: tuple[Path, ModelFile, float], tiny
 
 def test_a_file_that_differs_is_not_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training.onnx_file, "largest_difference", lambda *_: float("nan"))
-    with pytest.raises(EcgStreamError, match=re.escape("do not ship it")):
+    with quick_export(), pytest.raises(EcgStreamError, match=re.escape("do not ship it")):
         _written(Autoencoder(channels=4), tmp_path, "autoencoder", AUTOENCODER_OUTPUTS)
 
 

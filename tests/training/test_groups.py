@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+import training.groups
+import training.train
 from ecg.errors import EcgStreamError
 from tests.ecgstream.commands import status_of
+from tests.training.in_this_process import in_this_process
 from tests.training.recordings import write_record
 from tests.training.test_train import BEAT_S, TINY
 from training.beat_rules import RULES, compare_rules
@@ -32,14 +35,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("run")
     records = TrainingRecords(directory=folder, names=("101", "203"))
-    train(records, directory, cache=directory / "windows", noise=folder, settings=TINY, console=QUIET)
+    with in_this_process(training.train):
+        train(records, directory, cache=directory / "windows", noise=folder, settings=TINY, console=QUIET)
     return directory
 
 
 def test_each_series_is_judged_by_networks_that_learned_from_the_other(folder: Path, run: Path) -> None:
     records = TrainingRecords(directory=folder, names=("101", "203"))
     before = {path.name for path in (run / "fits").iterdir()}
-    figures = compare_groups(records, run, cache=run / "windows", noise=folder, settings=TINY, console=QUIET)
+    with in_this_process(training.groups):
+        figures = compare_groups(records, run, cache=run / "windows", noise=folder, settings=TINY, console=QUIET)
     fitted = {path.name for path in (run / "fits").glob("*.npz")} - before
     assert len(fitted) == 4  # both networks, twice
     assert [(of.group, of.learned_from) for of in figures] == [
