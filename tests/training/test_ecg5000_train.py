@@ -1,6 +1,8 @@
 import builtins
+import contextlib
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import training.ecg5000_train
 import training.onnx_file
 from detector.single_beats import CNN_OUTPUTS, SingleBeatScorer, normalised
 from ecg.errors import EcgStreamError
@@ -35,17 +38,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.fixture(scope="module")
-def family(folder: Path) -> Family:
-    return fit_family(folder, BeatTraining(seeds=1, classifier=TINY, autoencoder=TINY))
-
-
-@pytest.fixture(scope="module")
-def measured(family: Family, folder: Path) -> Measured:
-    return measure_family(family, folder, draws=5)
-
-
-def test_fitting_never_opens_the_test_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@contextlib.contextmanager
+def _watched() -> Iterator[list[str]]:
+    """The files that are opened meanwhile."""
     opened: list[str] = []
     real = io.open
 
@@ -53,19 +48,43 @@ def test_fitting_never_opens_the_test_table(folder: Path, monkeypatch: pytest.Mo
         opened.append(str(file))
         return real(file, *arguments, **named)
 
-    # Path.open and Path.read_bytes go by io.open, everything else by the builtin.
-    monkeypatch.setattr(io, "open", watched)
-    monkeypatch.setattr(builtins, "open", watched)
-    tiny = BeatFit(epochs=1, folds=2)
-    family = fit_family(folder, BeatTraining(seeds=1, classifier=tiny, autoencoder=tiny))
+    with pytest.MonkeyPatch.context() as patch:
+        # Path.open and Path.read_bytes go by io.open, everything else by the builtin.
+        patch.setattr(io, "open", watched)
+        patch.setattr(builtins, "open", watched)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def watched_fit(folder: Path) -> tuple[Family, list[str]]:
+    """What was fitted, and the files that were opened for it."""
+    with _watched() as opened:
+        return fit_family(folder, BeatTraining(seeds=1, classifier=TINY, autoencoder=TINY)), opened
+
+
+@pytest.fixture(scope="module")
+def family(watched_fit: tuple[Family, list[str]]) -> Family:
+    return watched_fit[0]
+
+
+@pytest.fixture(scope="module")
+def measured(family: Family, folder: Path) -> Measured:
+    return measure_family(family, folder, draws=5)
+
+
+def test_fitting_never_opens_the_test_table(watched_fit: tuple[Family, list[str]], folder: Path) -> None:
+    family, opened = watched_fit
     assert any(path.endswith(TRAIN_FILE) for path in opened)
     assert not any(path.endswith(TEST_FILE) for path in opened)
-    measure_family(family, folder, draws=1)
+    with _watched() as opened:
+        measure_family(family, folder, draws=1)
     assert any(path.endswith(TEST_FILE) for path in opened)
 
 
-def test_fitting_needs_no_test_table(tmp_path: Path) -> None:
+def test_fitting_needs_no_test_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / TRAIN_FILE, table(TRAIN_ROWS, 0))
+    # The other classifiers read no table of their own.
+    monkeypatch.setattr(training.ecg5000_train, "CLASSIFIERS", {"cnn": CLASSIFIERS["cnn"]})
     tiny = BeatFit(epochs=1, folds=2)
     family = fit_family(tmp_path, BeatTraining(seeds=1, classifier=tiny, autoencoder=tiny))
     with pytest.raises(EcgStreamError, match=TEST_FILE):
