@@ -82,7 +82,7 @@ class TestSequenceNetworks:
             abnormal=torch.tensor([0.0] * 4 + [1.0] * 4),
             weight=torch.ones(8),
         )
-        optimiser = torch.optim.Adam(network.parameters(), 3e-3)
+        optimiser = torch.optim.Adam(network.parameters(), 1e-2)
         network.train()
         for _ in range(60):
             optimiser.zero_grad()
