@@ -16,6 +16,7 @@ from ecg.errors import EcgStreamError
 
 RETRY_S = 0.25  # between two attempts to reach a broker that is not there yet
 STOP_S = 10.0  # a client that has not stopped by then waits for a broker that is gone
+FAREWELL_S = 0.1  # a connection that is closed takes a millisecond
 CLOSE_S = 2.0  # closing sockets and cancelled tasks takes a moment, where it ends at all
 
 
@@ -213,8 +214,14 @@ async def stopped(client: object, *, patience_s: float = STOP_S) -> None:
     CancelledError : only when the calling task itself is cancelled
     """
     stop = getattr(client, "stop", None) or getattr(client, "close", None)
-    if stop is None or await _ended(stop(), patience_s):
+    if stop is None:
         return
+    farewells = asyncio.ensure_future(_cut_farewells(client))
+    try:
+        if await _ended(stop(), patience_s):
+            return
+    finally:
+        farewells.cancel()
     # A producer waits for its last messages; without its broker they cannot go.
     sender = getattr(client, "_sender", None)
     if sender is not None:
@@ -227,6 +234,25 @@ async def stopped(client: object, *, patience_s: float = STOP_S) -> None:
     inner = getattr(client, "client", None) or getattr(client, "_client", None)
     if inner is not None:
         await _ended(inner.close(), CLOSE_S)
+
+
+async def _cut_farewells(client: object) -> None:
+    """Break off connections that a client has closed and that stay open; runs until it is cancelled.
+
+    Over TLS, uvloop waits up to 30 s for the other end's word of parting while data still comes in (its issue 471), and
+    aiokafka waits for that.
+    """
+    open_ones: dict[int, tuple[Any, Any]] = {}
+    while True:
+        inner = getattr(client, "client", None) or getattr(client, "_client", None)
+        for connection in list(getattr(inner, "_conns", {}).values()):
+            writer = getattr(connection, "_writer", None)
+            if writer is not None:
+                open_ones[id(connection)] = (connection, writer.transport)
+        await asyncio.sleep(FAREWELL_S)
+        for connection, transport in open_ones.values():
+            if not connection.connected():
+                transport.abort()  # of no effect on one that is closed
 
 
 async def _ended(closing: Awaitable[None], patience_s: float) -> bool:

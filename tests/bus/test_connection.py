@@ -44,6 +44,38 @@ async def test_a_client_is_stopped_however_it_goes(closing: str) -> None:
     assert client.closed == (0 if closing == "well" else 1)
 
 
+class LongFarewell:
+    """A client with a connection that closes only once it is broken off, as over TLS while data still comes in."""
+
+    def __init__(self) -> None:
+        self._client = self
+        self._conns = {1: self}
+        self._gone = asyncio.Event()
+        self._writer: LongFarewell | None = self
+        self.transport = self
+        self.ended = False
+
+    def connected(self) -> bool:
+        return self._writer is not None
+
+    def abort(self) -> None:
+        self._gone.set()
+
+    async def stop(self) -> None:
+        await asyncio.sleep(0)  # as for what a consumer commits first
+        assert not self._gone.is_set(), "nothing is broken off before the client has closed it"
+        self._conns, self._writer = {}, None
+        await self._gone.wait()
+        self.ended = True
+
+
+async def test_a_connection_that_takes_its_time_to_close_is_broken_off() -> None:
+    client = LongFarewell()
+    async with asyncio.timeout(DEADLINE_S):
+        await stopped(client, patience_s=DEADLINE_S)
+    assert client.ended
+
+
 async def test_who_stops_a_client_can_be_cancelled() -> None:
     stopping = asyncio.create_task(stopped(Client("never")))
     await asyncio.sleep(0)
