@@ -73,7 +73,8 @@ class View:
         self._began_s = self._told_s = time.monotonic()
         self._shown = min(max((console.height - OTHER_LINES) // BED_LINES, 1), SHOWN_PATIENTS)
         self._trace_width = min(max(console.width - VERDICT_WIDTH, 20), TRACE_WIDTH)
-        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        pictured = console.is_terminal and not console.is_dumb_terminal  # one that cannot go back up gets lines
+        self._live = Live(console=console, auto_refresh=False, transient=True) if pictured else None
 
     def __enter__(self) -> Self:
         if self._live is not None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import psutil
 
+from ecg.errors import EcgStreamError
+
 
 @dataclass(slots=True)
 class ProcessUsage:
@@ -21,13 +23,24 @@ class ProcessUsage:
     _cpu_s: float = 0.0
 
     def look(self) -> None:
-        """Take the present figures."""
-        process = psutil.Process(self.pid)
-        times = process.cpu_times()
+        """Take the present figures.
+
+        Raises
+        ------
+        EcgStreamError : when the process is not to be seen
+        """
+        try:
+            process = psutil.Process(self.pid)
+            times, memory = process.cpu_times(), process.memory_info()
+        except psutil.NoSuchProcess:
+            raise EcgStreamError(
+                f"process {self.pid} is not to be seen: it has ended, or /proc is that of another process namespace: "
+                "then mount it anew with 'mount -t proc proc /proc'"
+            ) from None
         self._cpu_s = times.user + times.system
         if self._cpu_start_s is None:
             self._cpu_start_s = self._cpu_s
-        self.rss_mb.append(process.memory_info().rss / 1e6)
+        self.rss_mb.append(memory.rss / 1e6)
 
     @property
     def cpu_s(self) -> float:

@@ -57,6 +57,7 @@ def test_it_ends_before_it_has_begun(tmp_path: Path) -> None:
     assert out.startswith("0 patients, 0 samples")
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("victim", "told"), [("ecgstream detect", "'ecgstream detect'"), ("kafka.Kafka", "Kafka ended")]
 )

@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
 from ecgstream.demo_view import View
@@ -10,14 +11,15 @@ from tests.alerting.verdicts import verdict
 from tests.ecgstream.test_ledger import chunk
 
 
-def shown(*, terminal: bool) -> tuple[View, io.StringIO]:
+def shown(*, terminal: bool, kind: str = "xterm") -> tuple[View, io.StringIO]:
     out = io.StringIO()
-    console = Console(file=out, force_terminal=terminal, width=100, height=40)
+    console = Console(file=out, force_terminal=terminal, width=100, height=40, _environ={"TERM": kind})
     return View(console, Ledger(), title="208 at 10 times real pace"), out
 
 
-def test_without_a_terminal_each_change_is_a_line() -> None:
-    view, out = shown(terminal=False)
+@pytest.mark.parametrize(("terminal", "kind"), [(False, "xterm"), (True, "dumb")])
+def test_where_no_picture_can_be_each_change_is_a_line(terminal: bool, kind: str) -> None:
+    view, out = shown(terminal=terminal, kind=kind)
     with view:
         for window, decision in enumerate(("normal", "normal", "abnormal", "abnormal", "normal")):
             view.verdict(verdict(window, decision, reasons=("why",)))  # type: ignore[arg-type] # a literal

@@ -135,6 +135,12 @@ async def test_beats_have_class_and_error(live_ward: LiveWard, watched: OpenPage
     await page.get_by_role("button", name="Score the beats").click()
     await expect(page.locator(".beat-list .beat")).to_have_count(3)
     await expect(page.locator(".beat").first).to_contain_text(re.compile(r"Error \d"))
+
+
+@pytest.mark.data("ecg5000")
+async def test_beats_of_ecg5000_are_a_sample(live_ward: LiveWard, watched: OpenPage) -> None:
+    page = (await watched(color_scheme="light")).page
+    await page.goto(f"{live_ward.url}/upload")
     await page.get_by_role("button", name="20 beats of ECG5000").click()
     await expect(page.locator(".beat-list .beat")).to_have_count(20)
     await shot(page, "upload-beats", whole=True)
