@@ -7,7 +7,7 @@ from typing import Self
 
 from bus.interfaces import Outgoing, Received
 from bus.partitioning import partition_of
-from bus.progress_store import ProgressRecord, ProgressUnavailableError
+from bus.progress_store import ProgressRecord, ProgressUnavailableError, keep_last
 from bus.reader import Start
 from ops.clock import Clock, SystemClock
 
@@ -165,10 +165,5 @@ class MemoryProgressStore:
         """The last record of every key, as ``bus.partition.read_compacted`` reads it."""
         records: dict[bytes, ProgressRecord] = {}
         for message in self._bus.log(self._topic, partition):
-            if message.key is None:
-                continue
-            if message.value is None:
-                records.pop(message.key, None)
-            else:
-                records[message.key] = ProgressRecord(offset=message.offset, value=message.value)
+            keep_last(records, message)
         return records

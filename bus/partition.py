@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from bus.connection import connection_arguments, no_stray_cancellation, stopped
 from bus.interfaces import Outgoing
-from bus.progress_store import ProgressRecord
+from bus.progress_store import ProgressRecord, keep_last
 from bus.settings import KafkaSettings
 
 TRANSACTION_TIMEOUT_MS = 10_000  # the broker ends a dead instance's transaction after this
@@ -120,12 +120,7 @@ async def read_compacted(settings: KafkaSettings, topic: str, partition: int) ->
                 if found:  # however much there is, as long as it comes
                     limit.reschedule(asyncio.get_running_loop().time() + READ_TIMEOUT_S)
                 for message in found:
-                    if message.key is None:
-                        continue
-                    if message.value is None:
-                        records.pop(message.key, None)
-                    else:
-                        records[message.key] = ProgressRecord(offset=message.offset, value=message.value)
+                    keep_last(records, message)
     finally:
         await stopped(consumer)
     return records

@@ -28,6 +28,22 @@ class ProgressRecord:
     value: bytes
 
 
+def keep_last(records: dict[bytes, ProgressRecord], message: Any) -> None:
+    """Take a message of a compacted topic in: the last record of a key stays, and none where it was deleted.
+
+    Parameters
+    ----------
+    records : by key; changed
+    message : anything with key, value and offset; without a key it is no record
+    """
+    if message.key is None:
+        return
+    if message.value is None:
+        records.pop(message.key, None)
+    else:
+        records[message.key] = ProgressRecord(offset=message.offset, value=message.value)
+
+
 class ProgressUnavailableError(BrokerError):
     """A progress record that is not to be had: its partition has to be restored from what the topic holds."""
 

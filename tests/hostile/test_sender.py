@@ -30,7 +30,7 @@ from tests.hostile.scene import (
 )
 
 EXAMPLES = int(os.environ.get("ECGSTREAM_HOSTILE_EXAMPLES", "100"))
-CHUNKS_A_SECOND = (1, 4)
+CHUNKS_A_SECOND = (1, 4)  # several bad ones in a second, and good ones beside them, take other ways
 INT64 = st.integers(-(2**63), 2**63 - 1)
 SECOND = st.integers(FAULTS_FROM, FAULTS_TO - 1)
 

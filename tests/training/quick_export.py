@@ -1,6 +1,7 @@
 """A quick way to a network's ONNX file, for tests of what happens before and after: torch's own exporter takes seconds.
 
-What the exporter of the shipped files makes of each network is shown in ``test_export.py`` alone.
+What the exporter of the shipped files makes of each network is shown in ``test_export.py``, and of a whole run in
+``test_train.py``.
 """
 
 import contextlib

@@ -9,7 +9,6 @@ from detector.offline import verdicts_of
 from detector.scorer import Scorer
 from ecg.errors import EcgStreamError
 from ecg.wfdb_files import toy_record
-from tests.training.quick_export import quick_export
 from tests.training.recordings import write_record
 from training.data import load_windows
 from training.export import export
@@ -54,8 +53,7 @@ def run_directory(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def test_a_run_ends_in_models_that_the_detector_takes(run_directory: Path, tmp_path: Path) -> None:
-    with quick_export():
-        exported = export(run_directory, tmp_path)
+    exported = export(run_directory, tmp_path)
     assert max(exported.largest_difference.values()) <= 1e-4
     scorer = Scorer(tmp_path)
     verdicts = verdicts_of(toy_record(), scorer)
