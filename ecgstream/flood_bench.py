@@ -27,6 +27,7 @@ from ecgstream.children import Command
 from ecgstream.memory_limit import MemoryLimit
 from ecgstream.verdict_log import VerdictLog
 from ops.ports import free_ports
+from ops.processes import number_in_proc
 from producer.streams import Patient, cut, deal
 
 # As docker-compose.yml limits the containers.
@@ -77,7 +78,7 @@ class _Service:
         await self.command.check()
         if not self.command.running:
             raise EcgStreamError("a service has ended by itself")
-        process = psutil.Process(self.command.pid)
+        process = psutil.Process(number_in_proc(self.command.pid))
         family = [process, *process.children(recursive=True)]
         self.rss_mb = max(self.rss_mb, sum(_rss_mb(each) for each in family))
         self.page = await asyncio.to_thread(self.command.page, "metrics")

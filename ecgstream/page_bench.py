@@ -1,6 +1,7 @@
 """The ward page under load: frames a second, memory, the server's CPU, and how old a sample is on the screen."""
 
 import asyncio
+import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from ecgstream.children import Command
 from ecgstream.chromium import chromium
 from ecgstream.process_usage import ProcessUsage
 from ops.ports import free_ports
+from ops.processes import number_here, number_in_proc
 
 if TYPE_CHECKING:
     from playwright.async_api import CDPSession, Page
@@ -135,7 +137,7 @@ async def _measure(page: "Page", web: Command, plan: CapacityPlan) -> tuple[_Loo
 
 def _browser_processes() -> list[psutil.Process]:
     """The processes of the browser; each but the first says of what type it is."""
-    children = psutil.Process().children(recursive=True)
+    children = psutil.Process(number_in_proc(os.getpid())).children(recursive=True)
     return [child for child in children if "chrom" in child.name()]
 
 
@@ -147,7 +149,7 @@ def _browser_cpu_s() -> float:
 def _renderer() -> int:
     """The process that draws the page: the one of its kind that has used most CPU."""
     drawing = [process for process in _browser_processes() if "--type=renderer" in " ".join(process.cmdline())]
-    return max(drawing, key=lambda process: process.cpu_times().user).pid
+    return number_here(max(drawing, key=lambda process: process.cpu_times().user).pid)
 
 
 async def _heap_mb(tools: "CDPSession") -> float:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import psutil
 
 from ecg.errors import EcgStreamError
+from ops.processes import number_in_proc
 
 
 @dataclass(slots=True)
@@ -30,12 +31,11 @@ class ProcessUsage:
         EcgStreamError : when the process is not to be seen
         """
         try:
-            process = psutil.Process(self.pid)
+            process = psutil.Process(number_in_proc(self.pid))
             times, memory = process.cpu_times(), process.memory_info()
         except psutil.NoSuchProcess:
             raise EcgStreamError(
-                f"process {self.pid} is not to be seen: it has ended, or /proc is that of another process namespace: "
-                "then mount it anew with 'mount -t proc proc /proc'"
+                f"process {self.pid} is not to be seen: it has ended, or /proc is hidden from this user"
             ) from None
         self._cpu_s = times.user + times.system
         if self._cpu_start_s is None:

@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis
 import pytest
@@ -51,15 +50,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marker = item.get_closest_marker("data")
     if marker is not None and not all((data_directory() / name).is_dir() for name in marker.args or ("mitdb",)):
         pytest.skip("needs whole databases: 'ecgstream data fetch' brings them into the data directory")
-    if item.get_closest_marker("processes") is not None and not _sees_processes():
-        pytest.skip("/proc is that of another process namespace: 'mount -t proc proc /proc' shows this one's")
     if item.get_closest_marker("browser") is not None and program() is None:
         pytest.skip("no Chromium here: scripts/debian.sh brings it on Debian as root, or install it")
-
-
-def _sees_processes() -> bool:
-    own = Path("/proc/self")
-    return not own.exists() or own.readlink() == Path(str(os.getpid()))
 
 
 # What takes longest comes first, so that no worker is left with it alone at the end.

@@ -5,7 +5,6 @@ import pytest
 from ecgstream.alarm_bench import AlarmBenchPlan, run_alarms
 
 
-@pytest.mark.processes
 @pytest.mark.broker
 async def test_every_alarm_comes_whatever_the_channels_do() -> None:
     report = await run_alarms(AlarmBenchPlan(alarms_per_hour=360, duration_s=5, slow_s=0.2))

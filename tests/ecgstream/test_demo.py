@@ -1,12 +1,14 @@
 """The demo, as a user runs it."""
 
 import json
+import os
 import signal
 from pathlib import Path
 
 import psutil
 import pytest
 
+from ops.processes import number_here, number_in_proc
 from tests.ecgstream.commands import start
 
 pytestmark = pytest.mark.broker
@@ -57,7 +59,6 @@ def test_it_ends_before_it_has_begun(tmp_path: Path) -> None:
     assert out.startswith("0 patients, 0 samples")
 
 
-@pytest.mark.processes
 @pytest.mark.parametrize(
     ("victim", "told"), [("ecgstream detect", "'ecgstream detect'"), ("kafka.Kafka", "Kafka ended")]
 )
@@ -67,9 +68,9 @@ def test_it_says_in_one_line_which_part_has_died(victim: str, told: str, tmp_pat
         for line in process.stdout:
             if "/min" in line:  # the first verdict
                 break
-        children = psutil.Process(process.pid).children()
+        children = psutil.Process(number_in_proc(process.pid)).children()
         (part,) = [child for child in children if victim in " ".join(child.cmdline())]
-        part.kill()
+        os.kill(number_here(part.pid), signal.SIGKILL)
         _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     last = err.splitlines()[-1]

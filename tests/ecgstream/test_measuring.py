@@ -14,7 +14,6 @@ from ecgstream.chaos import ChaosPlan, run_chaos
 pytestmark = pytest.mark.broker
 
 
-@pytest.mark.processes
 def test_capacity_counts_every_window_once(tmp_path: Path) -> None:
     plan = CapacityPlan(patients=8, duration_s=60, speed="10", records=[TOY_NAME], data=tmp_path)
     report = asyncio.run(run_capacity(plan))
@@ -25,7 +24,6 @@ def test_capacity_counts_every_window_once(tmp_path: Path) -> None:
     assert set(report["latency_ms"]) == {"p50", "p99", "p999", "max"}
 
 
-@pytest.mark.processes
 def test_many_browsers_are_told_of_every_alarm_and_fast_ones_have_every_sample(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -138,7 +138,6 @@ def test_the_windows_of_another_device_end_no_alarm() -> None:
     assert ended_wrongly([started, ended], [*verdicts, *others], load_rules()) == [ended]
 
 
-@pytest.mark.processes
 @pytest.mark.broker
 def test_bystanders_feel_nothing_of_bad_senders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender_chaos, "LEAD_S", 5.0)
