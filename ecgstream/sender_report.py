@@ -130,14 +130,14 @@ def report(
 
 
 def recoveries(
-    faults: Sequence[Fate], calm: Sequence[Verdict], found: Sequence[Verdict], start_ns: int
+    faults: Sequence[Fate], calm: Sequence[Verdict], found: Sequence[Verdict], start_ns: int, *, digits: int = 4
 ) -> list[tuple[Fate, float | None]]:
     """Return, for each fault, how much good ECG it took until every window was judged by the patient's own samples.
 
     Until then verdicts are missing, or rest on samples that the good sender did not send or whose absence shows. None
-    where it was so up to the next fault.
+    where it was so up to the next fault. Scores are held against each other to ``digits`` places.
     """
-    here = {samples_of(verdict) for verdict in found}
+    here = {samples_of(verdict, digits) for verdict in found}
     ends_s = [fault.start_s for fault in faults[1:]] + [float("inf")]
     took: list[tuple[Fate, float | None]] = []
     for fault, end_s in zip(faults, ends_s, strict=True):
@@ -146,7 +146,7 @@ def recoveries(
         for verdict in calm:
             if verdict.end_ns <= mended_ns or (verdict.end_ns - start_ns) / 1e9 > end_s - 2:
                 continue
-            if samples_of(verdict) not in here:
+            if samples_of(verdict, digits) not in here:
                 since_ns = None
             elif since_ns is None:
                 since_ns = verdict.end_ns
@@ -154,22 +154,17 @@ def recoveries(
     return took
 
 
-def samples_of(verdict: Verdict) -> tuple[object, ...]:
+def samples_of(verdict: Verdict, digits: int = 4) -> tuple[object, ...]:
     """Return what of a verdict rests on the window and the ten seconds before it, and on nothing that was learned."""
+    scores = (verdict.cnn, verdict.autoencoder_error, verdict.heart_rate_bpm)
     return (
         verdict.patient,
         verdict.start_ns,
         verdict.end_ns,
         verdict.lead,
-        _rounded(verdict.cnn),
-        _rounded(verdict.autoencoder_error),
-        _rounded(verdict.heart_rate_bpm),
+        *(None if score is None else round(score, digits) for score in scores),
         verdict.continuity.missing_samples,
     )
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
 
 
 def _by_patient(items: Sequence[ItemT]) -> defaultdict[str, list[ItemT]]:

@@ -14,12 +14,13 @@ from bus.samples import Chunk
 from detector.scorer import Scorer
 from ecg.records import Record
 from ecgstream.alarm_ends import ended_wrongly
+from ecgstream.sender_report import Fate, recoveries
 from producer.hostile import Fault, Target, written
 from producer.streams import Patient, cut
 from tests.hostile.system import PARTITIONS, System
 
 START_NS = 1_700_000_000_000_000_000
-S = 1_000_000_000
+EXACT_DIGITS = 15  # the same code judges both runs, in the same order
 FAULTS_FROM, FAULTS_TO = 25, 40  # s; nothing but good chunks before and after
 RECOVER_S = 60  # of good ECG, within which a sender that mends is judged again
 SECONDS = FAULTS_TO + RECOVER_S + 15
@@ -156,7 +157,10 @@ def check(outcome: Outcome, undisturbed: Outcome, *, strangers: bool) -> None:
         assert outcome.alerts[name] == undisturbed.alerts[name], f"the alarms of {name}, a good sender's patient"
         for topic in (topics.WINDOWS, topics.ANOMALIES, topics.URGENT):
             assert outcome.told[name, topic] == undisturbed.told[name, topic], f"{topic} of {name}"
-    late = recovered_after_s(outcome.verdicts[VICTIM], undisturbed.verdicts[VICTIM])
+    fate = Fate(kind="any", seed="", start_s=FAULTS_FROM, mended_s=FAULTS_TO)
+    ((_, late),) = recoveries(
+        [fate], undisturbed.verdicts[VICTIM], outcome.verdicts[VICTIM], START_NS, digits=EXACT_DIGITS
+    )
     assert late is not None, "a sender that mends is judged again"
     assert late <= RECOVER_S
     wrong = ended_wrongly(outcome.alerts[VICTIM], outcome.verdicts[VICTIM], load_rules())
@@ -168,31 +172,3 @@ def check(outcome: Outcome, undisturbed: Outcome, *, strangers: bool) -> None:
     assert outcome.letters <= LETTERS_A_SECOND * (FAULTS_TO - FAULTS_FROM), "letters are bounded"
     if not strangers:
         assert outcome.progress_bytes < undisturbed.progress_bytes + 100_000, "what is kept is bounded"
-
-
-def recovered_after_s(found: Sequence[Verdict], undisturbed: Sequence[Verdict]) -> float | None:
-    """How much good ECG it took until every window was judged by the patient's own samples alone; None if for ever."""
-    mended_ns = START_NS + FAULTS_TO * S
-    here = {samples_of(verdict) for verdict in found}
-    last: int | None = mended_ns
-    for verdict in undisturbed:
-        if verdict.end_ns > mended_ns:
-            if samples_of(verdict) not in here:
-                last = None
-            elif last is None:
-                last = verdict.end_ns
-    return None if last is None else (last - mended_ns) / S
-
-
-def samples_of(verdict: Verdict) -> tuple[object, ...]:
-    """What a verdict says that depends on the window and the ten seconds before it alone."""
-    return (
-        verdict.start_ns,
-        verdict.end_ns,
-        verdict.lead,
-        verdict.cnn,
-        verdict.autoencoder_error,
-        verdict.heart_rate_bpm,
-        verdict.quality,
-        verdict.continuity.missing_samples,
-    )
