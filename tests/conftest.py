@@ -11,7 +11,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from ecg.data import data_directory
-from ecgstream.chromium import program
+from ecgstream.bench.chromium import program
 
 pytest_plugins = [
     "tests.support.kafka",

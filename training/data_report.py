@@ -17,7 +17,7 @@ from ecg.records import to_millivolts
 from ecg.wfdb_files import list_records, read_wfdb
 from reports.formats import to_svg
 from reports.paper import draw_strip
-from training import ecg5000
+from training.ecg5000 import data as ecg5000
 from training.example_plots import RECORDS_OF_A_KIND, Examples, draw_bundles, draw_spread
 from training.record_facts import OTHER_MARKS, PACED_SPLIT, RecordFacts, facts_of
 

@@ -36,7 +36,7 @@ def fit_networks(
     from ecgstream.recordings import training_data
 
     need_torch()
-    from training.comparison import ComparisonSettings, fit_comparison
+    from training.experiments.comparison import ComparisonSettings, fit_comparison
 
     given = training_data(run_directory, data=data, records=records, noise=noise, cache=cache)
     fits = fit_comparison(
@@ -70,8 +70,8 @@ def score_networks(
     from ecgstream.settings import ProcessSettings, load
 
     need_torch()
-    from training.comparison_scoring import score_comparison
-    from training.comparison_table import table
+    from training.experiments.comparison_scoring import score_comparison
+    from training.experiments.comparison_table import table
 
     folder = records_folder(data, load(ProcessSettings))
     told = Console(stderr=True)
@@ -105,7 +105,7 @@ def groups(
     from ecgstream.running import STDOUT, write_json
 
     need_torch()
-    from training.groups import compare_groups, table
+    from training.experiments.groups import compare_groups, table
     from training.train import TrainingSettings
 
     given = training_data(run_directory, data=data, records=records, noise=noise, cache=cache)
@@ -140,7 +140,7 @@ def beats(
     from ecgstream.running import STDOUT, write_json
 
     need_torch()
-    from training.beat_rules import compare_rules, table
+    from training.experiments.beat_rules import compare_rules, table
 
     given = training_data(run_directory, data=data, records=records, noise=noise, cache=cache)
     figures = compare_rules(

@@ -102,7 +102,7 @@ def bench_alarms(
     json: Json = None,
 ) -> None:
     """Raise alarms without channels, then with a good, a slow and a dead one, on a broker of its own, and measure."""
-    from ecgstream.alarm_bench import AlarmBenchPlan, run_alarms
+    from ecgstream.bench.alarms import AlarmBenchPlan, run_alarms
     from ecgstream.running import STDOUT, run, write_json
     from ecgstream.settings import ProcessSettings, load
     from ops.logging import configure_logging

@@ -29,7 +29,7 @@ def bench_capacity(
     json: Json = None,
 ) -> None:
     """Replay live patients beside one detector, on a broker of its own, and measure."""
-    from ecgstream.bench import CapacityPlan, run_capacity
+    from ecgstream.bench.capacity import CapacityPlan, run_capacity
     from ecgstream.running import run
 
     folder, names = _prepared(data, record or [])
@@ -66,8 +66,8 @@ def bench_page(
 
     Needs Playwright (pip install playwright) and a Chromium.
     """
-    from ecgstream.bench import CapacityPlan
-    from ecgstream.page_bench import run_page
+    from ecgstream.bench.capacity import CapacityPlan
+    from ecgstream.bench.page import run_page
     from ecgstream.running import run
 
     folder, names = _prepared(data, record or ["ds1"])
@@ -86,8 +86,8 @@ def bench_live(
     json: Json = None,
 ) -> None:
     """Let many simulated browsers watch live patients, on a broker of its own, and measure."""
-    from ecgstream.bench import CapacityPlan
-    from ecgstream.live_bench import run_live
+    from ecgstream.bench.capacity import CapacityPlan
+    from ecgstream.bench.live import run_live
     from ecgstream.running import run
 
     folder, names = _prepared(data, record or ["ds1"])
@@ -102,9 +102,9 @@ def bench_starts(
     json: Json = None,
 ) -> None:
     """Start detector, alerting and page over SASL_SSL, again and again, and count how many are ready in time."""
+    from ecgstream.bench.starts import run_starts
     from ecgstream.running import run
     from ecgstream.settings import ProcessSettings, load
-    from ecgstream.start_bench import run_starts
     from ops.logging import configure_logging
 
     configure_logging(service="bench", level="warning", form=load(ProcessSettings).log_format)
@@ -121,7 +121,7 @@ def bench_lethal(
     json: Json = None,
 ) -> None:
     """Stop many hearts at random moments, and time the alarms: asystole, and the flutter of record 207."""
-    from ecgstream.lethal_bench import LethalPlan, run_lethal
+    from ecgstream.bench.lethal import LethalPlan, run_lethal
     from ecgstream.recordings import names_of, records_folder
     from ecgstream.running import run
     from ecgstream.settings import ProcessSettings, load
@@ -153,8 +153,8 @@ def bench_models(
     from alerting.rules import load_rules
     from alerting.settings import AlertingSettings
     from detector.settings import DetectorSettings
+    from ecgstream.bench.models import ModelBenchPlan, bench_networks, told_as_table
     from ecgstream.evaluation import Judging
-    from ecgstream.model_bench import ModelBenchPlan, bench_networks, told_as_table
     from ecgstream.recordings import records_folder
     from ecgstream.running import STDOUT, write_json
     from ecgstream.settings import ProcessSettings, load
@@ -183,7 +183,7 @@ def bench_flood(
 
     Each runs within its container's limit where this user may make control groups; elsewhere it is only measured.
     """
-    from ecgstream.flood_bench import FloodPlan, run_flood
+    from ecgstream.bench.flood import FloodPlan, run_flood
     from ecgstream.recordings import load_records
     from ecgstream.running import run
 
@@ -212,8 +212,8 @@ def bench_score(
     from alerting.rules import load_rules
     from alerting.settings import AlertingSettings
     from detector.settings import DetectorSettings
+    from ecgstream.bench.scoring import bench_score as measured
     from ecgstream.recordings import names_of, records_folder
-    from ecgstream.score_bench import bench_score as measured
     from ecgstream.settings import ProcessSettings, load
 
     folder = records_folder(data, load(ProcessSettings))
@@ -245,10 +245,10 @@ def chaos(
     json: Json = None,
 ) -> None:
     """Kill, stop and restart at seeded moments, and compare with the undisturbed run."""
-    from ecgstream.chaos import KINDS, ChaosPlan, run_chaos
+    from ecgstream.bench.chaos import KINDS, ChaosPlan, run_chaos
+    from ecgstream.bench.sender_chaos import SenderPlan, run_sender_chaos, sender_kinds
     from ecgstream.recordings import WARD_SELECTION, load_records, names_of, records_folder
     from ecgstream.running import run
-    from ecgstream.sender_chaos import SenderPlan, run_sender_chaos, sender_kinds
     from ecgstream.settings import OptionError, ProcessSettings, load
     from ops.logging import configure_logging
 
@@ -284,7 +284,7 @@ def _alert_chaos(
     from alerting.settings import AlertingSettings
     from detector.offline import verdicts_in
     from detector.settings import DetectorSettings
-    from ecgstream.alert_chaos import AlertChaosPlan, run_alert_chaos
+    from ecgstream.bench.alert_chaos import AlertChaosPlan, run_alert_chaos
     from ecgstream.evaluation import judged_each, judged_here
     from ecgstream.recordings import load_records, names_of, records_folder
     from ecgstream.running import run

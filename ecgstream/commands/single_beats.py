@@ -34,9 +34,9 @@ def train_ecg5000(
 
     if missing := [name for name in ("torch", "onnx", "onnxscript", "sklearn") if find_spec(name) is None]:
         raise EcgStreamError(f"training needs {', '.join(missing)}: pip install 'ecgstream[train]'")
-    from training.ecg5000_export import export_pair, report
-    from training.ecg5000_table import tables
-    from training.ecg5000_train import BeatTraining, fit_family, measure_family
+    from training.ecg5000.export import export_pair, report
+    from training.ecg5000.table import tables
+    from training.ecg5000.train import BeatTraining, fit_family, measure_family
 
     folder = data.expanduser() if data else data_directory(load(ProcessSettings).data_dir) / "ecg5000"
     started = time.monotonic()

@@ -18,7 +18,7 @@ from bus import topics
 from bus.interfaces import Headers, Outgoing, Received
 from bus.messages import Alert, AlertCommand, DeadLetter, Decision, Urgent, Verdict
 from bus.progress_store import ProgressRecord
-from ops.clock import FakeClock
+from bus.testing import FakeClock
 from tests.alerting.verdicts import START_NS, urgent, verdict
 
 RULES = load_rules()

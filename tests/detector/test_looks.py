@@ -10,15 +10,14 @@ from prometheus_client import CollectorRegistry
 
 from bus import topics
 from bus.interfaces import Outgoing, Received
-from bus.memory import MemoryBus, MemoryProgressStore
 from bus.messages import Urgent
 from bus.samples import Chunk, encode
+from bus.testing import FakeClock, MemoryBus, MemoryProgressStore
 from detector.metrics import DetectorMetrics
 from detector.offline import EPOCH_NS, told_of
 from detector.scorer import Scorer
 from detector.transform import INGEST_HEADER, DetectorTransform
 from ecg.records import Record
-from ops.clock import FakeClock
 from producer.streams import Patient, cut
 from tests.detector.streams import stopped
 

@@ -28,9 +28,9 @@ BEATS = np.random.default_rng(0).standard_normal((300, 140)).astype(np.float32)
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from training.ecg5000 import CLASSES
-    from training.ecg5000_export import export_beat_network
-    from training.ecg5000_networks import BeatAutoencoder, BeatDense
+    from training.ecg5000.data import CLASSES
+    from training.ecg5000.export import export_beat_network
+    from training.ecg5000.networks import BeatAutoencoder, BeatDense
 
     directory = tmp_path_factory.mktemp("ecg5000")
     torch.manual_seed(0)

@@ -11,18 +11,17 @@ from prometheus_client import CollectorRegistry
 
 from bus import topics
 from bus.interfaces import Outgoing, Received
-from bus.memory import MemoryBus, MemoryProgressStore
 from bus.messages import DeadLetter, Verdict
 from bus.partitioning import partition_of
 from bus.progress_store import ProgressRecord, ProgressUnavailableError
 from bus.samples import encode
+from bus.testing import FakeClock, MemoryBus, MemoryProgressStore
 from detector.metrics import DetectorMetrics
 from detector.offline import verdicts_of
 from detector.scorer import Scorer
 from detector.transform import INGEST_HEADER, DetectorTransform
 from detector.ward import PARTITION_KEY
 from ecg.records import Record
-from ops.clock import FakeClock
 from producer.streams import Patient, cut
 from tests.bus.poison import POISON
 from tests.detector.streams import START_NS

@@ -13,8 +13,8 @@ from bus.partitioning import partition_of
 from bus.samples import Chunk
 from detector.scorer import Scorer
 from ecg.records import Record
-from ecgstream.alarm_ends import ended_wrongly
-from ecgstream.sender_report import Fate, recoveries
+from ecgstream.bench.alarm_ends import ended_wrongly
+from ecgstream.bench.sender_report import Fate, recoveries
 from producer.hostile import Fault, Target, written
 from producer.streams import Patient, cut
 from tests.hostile.system import PARTITIONS, System

@@ -11,12 +11,11 @@ from alerting.rules import load_rules
 from alerting.transform import AlertingTransform
 from bus import topics
 from bus.interfaces import Outgoing, Received
-from bus.memory import MemoryBus, MemoryProgressStore
 from bus.messages import Alert, DeadLetter, Urgent, Verdict
+from bus.testing import FakeClock, MemoryBus, MemoryProgressStore
 from detector.metrics import DetectorMetrics
 from detector.scorer import Scorer
 from detector.transform import DetectorTransform
-from ops.clock import FakeClock
 
 PARTITIONS = 2
 

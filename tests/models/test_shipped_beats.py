@@ -8,7 +8,7 @@ import pytest
 from detector.single_beats import BeatScores, SingleBeatScorer
 from ecg.data import data_directory
 from models import SHIPPED
-from training.ecg5000 import TestBeats, read_test, read_training
+from training.ecg5000.data import TestBeats, read_test, read_training
 
 DIRECTORY = SHIPPED / "ecg5000"
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
+from bus.testing import FakeClock
 from ecg.errors import EcgStreamError
-from ops.clock import FakeClock
 from ops.health import STILL_S, HealthServer
 
 

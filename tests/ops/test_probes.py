@@ -1,6 +1,6 @@
 from prometheus_client import CollectorRegistry, Histogram
 
-from ops.clock import FakeClock
+from bus.testing import FakeClock
 from ops.probes import GAUGES_EVERY_S, LOOP_PROBE_S, probing
 
 

@@ -8,13 +8,13 @@ from prometheus_client import CollectorRegistry
 
 from bus.clients import KafkaPublisher, KafkaReader
 from bus.interfaces import Outgoing, Received
-from bus.memory import MemoryBus, MemoryPublisher
 from bus.samples import Chunk, decode
 from bus.settings import KafkaSettings
+from bus.testing import FakeClock, MemoryBus, MemoryPublisher
 from bus.topics import SAMPLES
 from ecg.errors import EcgStreamError
 from ecg.records import Record
-from ops.clock import FakeClock, SystemClock
+from ops.clock import SystemClock
 from producer.metrics import ReplayMetrics
 from producer.service import CHECK_S, LISTEN_S, TICK_S, Progress, Replay
 from producer.settings import FaultSettings, ReplaySettings

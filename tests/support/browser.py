@@ -12,7 +12,7 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
-from ecgstream.chromium import chromium as headless_chromium
+from ecgstream.bench.chromium import chromium as headless_chromium
 
 ARTEFACTS = Path(os.environ.get("ECGSTREAM_TEST_ARTEFACTS", Path(__file__).resolve().parents[2] / ".artefacts"))
 PATIENCE_MS = 40_000.0  # far beyond what a slow machine needs: reaching it is a failure, not a measurement

@@ -14,15 +14,15 @@ from detector.scorer import open_session
 from detector.single_beats import CNN_OUTPUTS as BEAT_CNN_OUTPUTS
 from ecg.errors import EcgStreamError
 from tests.training.quick_export import quick_export
-from training.attention import TransformerNet
-from training.ecg5000_export import beat_probes
-from training.ecg5000_networks import BeatAutoencoder, BeatCnn
+from training.ecg5000.export import beat_probes
+from training.ecg5000.networks import BeatAutoencoder, BeatCnn
+from training.experiments.attention import TransformerNet
+from training.experiments.recurrent import LstmNet
+from training.experiments.single_beats import BEAT_CLASSES, FEATURES, BeatDense
 from training.export import AUTOENCODER_OUTPUTS, CNN_OUTPUTS, INPUT
 from training.networks import Autoencoder, BeatNet
 from training.onnx_file import TOLERANCE, largest_difference, segment_probes, write_onnx
-from training.recurrent import LstmNet
 from training.run import load_weights, save_weights
-from training.single_beats import BEAT_CLASSES, FEATURES, BeatDense
 
 # onnxscript and torch deprecate things of their own among themselves.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

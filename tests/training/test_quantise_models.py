@@ -12,7 +12,7 @@ from ecg.wfdb_files import toy_record
 from models import SHIPPED
 from tests.training.recordings import write_record
 from training.data import segments_of
-from training.plain_cnn import write_plain_cnn
+from training.experiments.plain_cnn import write_plain_cnn
 from training.quantise_models import Form, calibration_segments, quantise
 from training.records import TrainingRecords
 

@@ -22,9 +22,9 @@ from alerting.settings import AlertingSettings
 from bus import topics
 from bus.clients import KafkaPublisher, KafkaReader
 from bus.interfaces import Outgoing, Received
-from bus.memory import MemoryBus
 from bus.messages import Alert, AlertCommand
 from bus.settings import KafkaSettings
+from bus.testing import MemoryBus
 from bus.topic_admin import TopicState
 from ops.clock import SystemClock
 from tests.alerting.alerts import alert

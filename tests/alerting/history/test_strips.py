@@ -26,8 +26,9 @@ from bus.messages import Alert
 from bus.recall import NoSamplesError, RecalledSamples, RecallLimitError, SamplesGoneError
 from bus.samples import Chunk, encode
 from bus.settings import KafkaSettings
+from bus.testing import FakeClock
 from ecg.records import MISSING
-from ops.clock import FakeClock, SystemClock
+from ops.clock import SystemClock
 from tests.alerting.alerts import alert
 from tests.alerting.history.entries import ALERTS, entry
 from tests.alerting.verdicts import HOP_NS, START_NS, verdict

@@ -4,8 +4,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from bus.settings import KafkaSettings
+from bus.testing import FakeClock
 from ecg.errors import EcgStreamError
-from ops.clock import FakeClock
 from tests.support.waiting import until
 from web.live.hub import Hub
 from web.metrics import WebMetrics

@@ -7,7 +7,7 @@ from bus.interfaces import Received
 from bus.partitioning import partition_of
 from bus.samples import Chunk, encode
 from bus.settings import KafkaSettings
-from ops.clock import FakeClock
+from bus.testing import FakeClock
 from tests.alerting.alerts import alert
 from tests.alerting.verdicts import verdict
 from tests.web.live.chunks import chunk

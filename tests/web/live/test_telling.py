@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from bus.settings import KafkaSettings
-from ops.clock import FakeClock
+from bus.testing import FakeClock
 from tests.alerting.alerts import alert
 from tests.alerting.verdicts import verdict
 from web.live import telling

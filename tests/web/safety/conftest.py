@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from httpx import ASGITransport, AsyncClient
 
-from ops.clock import FakeClock
+from bus.testing import FakeClock
 from tests.web.parts import make_parts
 from tests.web.safety.keys import write_tokens
 from web.app import make_app

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from prometheus_client import CollectorRegistry, generate_latest
 
-from ops.clock import FakeClock
+from bus.testing import FakeClock
 from ops.logging import configure_logging
 from tests.web.parts import make_parts
 from tests.web.safety.keys import TOKENS, bearer, write_tokens

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from httpx import Response
 
-from ops.clock import FakeClock
+from bus.testing import FakeClock
 from tests.support.waiting import until
 from tests.web.safety.conftest import Serve
 from tests.web.safety.keys import TOKENS, bearer, write_tokens

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.clock import FakeClock
+from bus.testing import FakeClock
 from web.access import Caller
 from web.problems import ProblemError
 from web.scoring.kept import ABOUT, About, read_questionnaire

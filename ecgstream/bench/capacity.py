@@ -1,0 +1,267 @@
+"""Capacity: so many live patients for so long, on a broker of our own, with real topics and the real models."""
+
+import asyncio
+import os
+import platform
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from prometheus_client.parser import text_string_to_metric_families
+
+from bus import topics
+from bus.broker import LocalBroker
+from bus.clients import KafkaReader, create_topics
+from bus.samples import decode
+from bus.settings import KafkaSettings
+from detector.scorer import Scorer
+from detector.stream import DueWindow
+from detector.ward import Ward
+from ecg.errors import EcgStreamError
+from ecg.windows import HOP_S
+from ecgstream.bench.process_usage import ProcessUsage
+from ecgstream.bench.verdict_log import VerdictLog
+from ecgstream.children import Command
+from models import SHIPPED
+
+START_S = 60.0  # no verdict so long after the start: something is wrong
+QUIET_S = 5.0  # nothing waits and no verdict has come for so long: what is missing is lost
+LOOK_EVERY_S = 1.0
+KERNEL_WINDOWS = 2000  # windows that the bare loop scores, at most
+
+
+@dataclass(slots=True)
+class _Watch:
+    """The detector, looked at every second.
+
+    Attributes
+    ----------
+    lag : messages waiting, at each look
+    metrics : the detector's metrics page at the last look
+    judged_before : windows judged before the first look
+    """
+
+    usage: ProcessUsage
+    detector: Command
+    lag: list[float] = field(default_factory=list)
+    metrics: str = ""
+    judged_before: int = 0
+
+    @property
+    def mean_batch(self) -> int:
+        """How many windows the detector scored in one call, on average."""
+        calls = _value(self.metrics, "ecgstream_detector_batch_windows_count")
+        return max(1, round(_value(self.metrics, "ecgstream_detector_batch_windows_sum") / max(1.0, calls)))
+
+    async def follow(self) -> None:
+        """Look, for ever."""
+        while True:
+            self.metrics = await asyncio.to_thread(self.detector.page, "metrics")
+            self.usage.look()
+            if not self.lag:
+                self.judged_before = int(_value(self.metrics, "ecgstream_detector_windows_total"))
+            self.lag.append(_value(self.metrics, "ecgstream_detector_lag_messages"))
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapacityPlan:
+    """What is replayed.
+
+    Attributes
+    ----------
+    patients, duration_s : how many, and for how long: seconds of record time, which at speed 1 are seconds of wall time
+    speed : times real pace, or "max"
+    records, data : names of the records that are dealt out, and their folder
+    chunk_ms : length of a chunk, ms
+    """
+
+    patients: int
+    duration_s: float
+    speed: str = "1"
+    records: Sequence[str]
+    data: Path
+    chunk_ms: int = 250
+
+    def __post_init__(self) -> None:
+        if self.duration_s < HOP_S:
+            raise EcgStreamError(f"duration={self.duration_s:g} s is below the {HOP_S} s of a window: replay longer")
+
+    @property
+    def words(self) -> list[str]:
+        """The replay's command line."""
+        options = {
+            "--patients": self.patients,
+            "--speed": self.speed,
+            "--duration": self.duration_s,
+            "--chunk-ms": self.chunk_ms,
+            "--data": self.data,
+            "--record": ",".join(self.records),
+        }
+        return ["replay", "--loop", *(str(word) for option in options.items() for word in option)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kernel:
+    """What the windows cost without Kafka.
+
+    Attributes
+    ----------
+    due : ids of all windows that were due
+    cpu_ms : CPU of a window, ms
+    """
+
+    due: set[str]
+    cpu_ms: float
+
+
+async def run_capacity(plan: CapacityPlan) -> dict[str, Any]:
+    """Replay patients beside one detector and measure.
+
+    Returns
+    -------
+    the JSON object of ``ecgstream bench capacity --json``
+
+    Raises
+    ------
+    EcgStreamError : when a service fails
+    """
+    with tempfile.TemporaryDirectory(prefix="ecgstream-bench-") as name:
+        folder = Path(name)
+        async with LocalBroker() as broker:
+            kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap)
+            await create_topics(kafka)
+            async with Command("detect", "detect", kafka=kafka, logs=folder) as detector:
+                await detector.ready()
+                producer = Command("replay", *plan.words, kafka=kafka, logs=folder)
+                verdicts, watch, seconds = await _measure(kafka, producer, detector)
+            kernel = await _bare(kafka, batch=watch.mean_batch)
+    return _report(plan, seconds=seconds, verdicts=verdicts, watch=watch, kernel=kernel)
+
+
+async def _measure(kafka: KafkaSettings, producer: Command, detector: Command) -> tuple[VerdictLog, _Watch, float]:
+    """Let the replay run to its end and the detector drain what is left."""
+    verdicts, started = VerdictLog(), asyncio.Event()
+    watch = _Watch(usage=ProcessUsage(detector.pid), detector=detector)
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(verdicts.follow(kafka, started))
+        await started.wait()
+        async with producer:
+            await verdicts.wait_for(1, patience_s=START_S, check=producer.check)
+            watching = group.create_task(watch.follow())
+            began = time.monotonic()
+            while producer.running:
+                await detector.check()
+                await asyncio.sleep(LOOK_EVERY_S / 5)
+            await producer.check()
+        seconds = time.monotonic() - began
+        count, quiet_s = -1, time.monotonic()
+        while time.monotonic() - quiet_s < QUIET_S:
+            await detector.check()
+            if len(verdicts.verdicts) != count or watch.lag[-1:] != [0.0]:
+                count, quiet_s = len(verdicts.verdicts), time.monotonic()
+            await asyncio.sleep(LOOK_EVERY_S / 5)
+        watching.cancel()
+        following.cancel()
+    return verdicts, watch, seconds
+
+
+async def _bare(kafka: KafkaSettings, *, batch: int) -> _Kernel:
+    """Decode, step and score the samples on the topic in batches like the detector's, with no Kafka around it."""
+    scorer, wards = Scorer(SHIPPED), defaultdict[int, Ward](Ward)
+    due_ids: set[str] = set()
+    waiting: list[DueWindow] = []
+    step_s = score_s = 0.0
+    scored = 0
+    async with KafkaReader(kafka, [kafka.topic(topics.SAMPLES)], start="beginning") as reader:
+        async for message in reader.to_end():
+            began_s = time.process_time()
+            chunk = decode(message.value, key=message.key)
+            found = wards[message.partition].accept(chunk, message.offset, now_s=0.0).due
+            due = [each for each in found if isinstance(each, DueWindow)]
+            step_s += time.process_time() - began_s
+            due_ids.update(f"{w.patient}/{w.stream_start_ns}/{w.window}" for w in due)
+            waiting += due if scored < KERNEL_WINDOWS else []
+            if len(waiting) >= batch:
+                began_s = time.process_time()
+                scorer.score(waiting)
+                score_s += time.process_time() - began_s
+                scored += len(waiting)
+                waiting = []
+    return _Kernel(due=due_ids, cpu_ms=1000 * (step_s / max(1, len(due_ids)) + score_s / max(1, scored)))
+
+
+def _report(
+    plan: CapacityPlan, *, seconds: float, verdicts: VerdictLog, watch: _Watch, kernel: _Kernel
+) -> dict[str, Any]:
+    if not verdicts.latencies_ms:
+        raise EcgStreamError(f"no verdict came in {START_S:g} s: see whether the detector judges with 'ecgstream demo'")
+    latencies = np.array(verdicts.latencies_ms[plan.patients :] or verdicts.latencies_ms)  # the first hop starts cold
+    cpu_ms = watch.usage.cpu_s / max(1, len(verdicts.verdicts) - watch.judged_before) * 1000
+    percentiles = {f"p{q}".replace(".", ""): round(float(np.percentile(latencies, q)), 1) for q in (50, 99, 99.9)}
+    lost = len(kernel.due - verdicts.verdicts.keys())
+    return {
+        "patients": plan.patients,
+        "speed": plan.speed,
+        "hop_s": HOP_S,
+        "duration_s": round(seconds, 1),
+        "kept_up": lost == 0 and _steady(watch.lag),
+        "windows": len(verdicts.verdicts),
+        "expected_windows": len(kernel.due),
+        "lost": lost,
+        "duplicated": verdicts.duplicated,
+        "latency_ms": percentiles | {"max": round(float(latencies.max()), 1)},
+        "detector_cpu_s": round(watch.usage.cpu_s, 2),
+        "cpu_ms_per_window": round(cpu_ms, 3),
+        "kernel_cpu_ms_per_window": round(kernel.cpu_ms, 3),
+        "efficiency": round(kernel.cpu_ms / cpu_ms, 3) if cpu_ms else None,
+        "mean_batch": watch.mean_batch,
+        "lag_messages": {"median": float(np.median(watch.lag)), "max": max(watch.lag)},
+        "loop_lag_ms": quantiles_ms(watch.metrics, "ecgstream_detector_loop_lag_seconds", {"p50": 0.5, "p999": 0.999}),
+        "rss_mb": watch.usage.rss,
+        "machine": machine(),
+    }
+
+
+def _steady(lag: Sequence[float]) -> bool:
+    """Whether the lag of the last third is no more than that of the first, within a second's worth of messages."""
+    third = len(lag) // 3
+    if third == 0:
+        return False
+    first, last = np.median(lag[:third]), np.median(lag[-third:])
+    return bool(float(last) <= float(first) + 3 * max(1.0, float(np.std(lag[:third]))))
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
+
+
+def _value(page: str, name: str) -> float:
+    return sum(s.value for f in text_string_to_metric_families(page) for s in f.samples if s.name == name)
+
+
+def quantiles_ms(page: str, name: str, wanted: dict[str, float]) -> dict[str, float | None]:
+    """Upper bounds of a histogram's quantiles, in ms: the edge of the bucket that holds each."""
+    buckets = [
+        (float(s.labels["le"]), s.value)
+        for f in text_string_to_metric_families(page)
+        for s in f.samples
+        if s.name == f"{name}_bucket"
+    ]
+    total = buckets[-1][1] if buckets else 0.0
+    found: dict[str, float | None] = {}
+    for label, quantile in wanted.items():
+        edge = next((edge for edge, count in buckets if total and count >= quantile * total), None)
+        found[label] = None if edge is None or not np.isfinite(edge) else round(edge * 1000, 3)
+    return found

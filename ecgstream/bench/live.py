@@ -1,0 +1,202 @@
+"""Many browsers at once: how old samples are on arrival, what the web service costs, and whether alarms are lost."""
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from bus import topics
+from bus.broker import LocalBroker
+from bus.clients import KafkaReader, create_topics
+from bus.messages import Alert
+from bus.settings import KafkaSettings
+from ecg.errors import EcgStreamError
+from ecgstream.bench.capacity import CapacityPlan, machine, quantiles_ms
+from ecgstream.bench.live_clients import API, AlarmMessage, LiveClient, expected
+from ecgstream.bench.process_usage import ProcessUsage
+from ecgstream.children import Command
+from ops.ports import free_ports
+
+START_S = 60.0  # within which all patients must be there
+WARM_S = 10.0  # before anything is measured
+SPARE_S = 90.0  # the replay goes on behind the measurement
+SETTLE_S = 3.0  # at the end: what is on its way arrives
+WARD_EVERY = 4  # of so many clients one watches the ward, the others a patient each
+SLOW_EVERY = 10  # of so many one is slow
+HANG_UP_EVERY, HANG_UP_S = 8, 7.0  # of so many one lets go of its event stream so often
+WARD_FS_HZ = 125.0
+LOOK_EVERY_S = 1.0
+LAG_QUANTILES = {"p50": 0.5, "p99": 0.99}  # of the server's event loop: large ones tell of a machine that is too busy
+
+
+async def run_live(plan: CapacityPlan, *, clients: int) -> dict[str, Any]:
+    """Replay patients, let clients watch them, and measure.
+
+    Parameters
+    ----------
+    plan : who is replayed; ``duration_s`` is how long it is measured
+    clients : how many watch
+
+    Returns
+    -------
+    the JSON object of ``ecgstream bench live --json``
+
+    Raises
+    ------
+    EcgStreamError : when a service fails, or not every patient comes
+    """
+    longer = replace(plan, duration_s=plan.duration_s + WARM_S + SPARE_S + START_S)
+    (port,) = free_ports(1)
+    async with LocalBroker() as broker:
+        with tempfile.TemporaryDirectory(prefix="ecgstream-live-bench-") as name:
+            kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap)
+            await create_topics(kafka)
+
+            def command(*words: str, **more: str) -> Command:
+                return Command(words[0], *words, kafka=kafka, logs=Path(name), environment=more)
+
+            web = command(
+                *("web", "--host", "127.0.0.1", "--port", str(port)),
+                ECGSTREAM_WEB_STREAMS_PER_CALLER=str(3 * clients),
+                ECGSTREAM_WEB_READS_PER_MINUTE=str(100 * clients),
+            )
+            async with command("detect") as detect, command("alert") as alert, web, command(*longer.words) as replay:
+                services = (detect, alert, web, replay)
+                await asyncio.gather(*(each.ready() for each in services))
+                address = f"127.0.0.1:{port}"
+                patients = await _present(address, plan.patients)
+                watching = browsers(address, patients, clients)
+                usage, seconds, told = await _measure(watching, web, kafka, plan.duration_s)
+                for each in services:
+                    await each.check()
+                lag_ms = quantiles_ms(
+                    await asyncio.to_thread(web.page, "metrics"), "ecgstream_web_loop_lag_seconds", LAG_QUANTILES
+                )
+    return _report(plan, watching, usage, seconds, told) | {"server_loop_lag_ms": lag_ms, "machine": machine()}
+
+
+def browsers(address: str, patients: Sequence[str], count: int) -> list[LiveClient]:
+    """The clients: one of four watches the ward, the others a patient each; one of ten is slow and watches all of it.
+
+    Parameters
+    ----------
+    address : of the service, host:port
+    patients : their ids
+    count : how many clients
+    """
+    found = []
+    for number in range(count):
+        slow = number % SLOW_EVERY == SLOW_EVERY - 1
+        if slow:
+            watch: dict[str, Any] = {"patients": None, "leads": "all"}
+        elif number % WARD_EVERY == 0:
+            watch = {"patients": None, "leads": "first", "fs_hz": WARD_FS_HZ}
+        else:
+            watch = {"patients": [patients[number % len(patients)]], "leads": "all"}
+        hangs_up_s = HANG_UP_S if number % HANG_UP_EVERY == 1 else None
+        found.append(LiveClient(address=address, watch=watch, slow=slow, hangs_up_s=hangs_up_s))
+    return found
+
+
+async def _present(address: str, count: int) -> list[str]:
+    """The patients, once all are there."""
+    async with httpx.AsyncClient(base_url=f"http://{address}{API}") as http:
+        try:
+            async with asyncio.timeout(START_S):
+                while True:
+                    found = (await http.get("/patients")).json()["patients"]
+                    here = [one["patient"] for one in found if one["last_sample_ns"] is not None]
+                    if len(here) >= count:
+                        return sorted(here)
+                    await asyncio.sleep(LOOK_EVERY_S)
+        except TimeoutError:
+            raise EcgStreamError(f"{len(here)} of {count} patients came in {START_S:g} s: replay fewer") from None
+
+
+async def _measure(
+    watching: list[LiveClient], web: Command, kafka: KafkaSettings, duration_s: float
+) -> tuple[ProcessUsage, float, dict[tuple[int, int], AlarmMessage]]:
+    usage = ProcessUsage(web.pid)
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one.run()) for one in watching]
+        await asyncio.sleep(WARM_S)
+        for one in watching:
+            one.forget()
+        began_s = loop.time()
+        while loop.time() - began_s < duration_s:
+            usage.look()
+            await asyncio.sleep(LOOK_EVERY_S)
+        usage.look()
+        seconds = loop.time() - began_s
+        told = await _told(kafka)
+        await asyncio.sleep(SETTLE_S)
+        for task in tasks:
+            task.cancel()
+    return usage, seconds, told
+
+
+async def _told(kafka: KafkaSettings) -> dict[tuple[int, int], AlarmMessage]:
+    """All messages about alarms, by partition and offset."""
+    found = {}
+    async with KafkaReader(kafka, [kafka.topic(topics.ALERTS)], start="beginning") as reader:
+        async for message in reader.to_end():
+            alert = Alert.model_validate_json(message.value or b"")
+            found[message.partition, message.offset] = (alert.id, alert.sequence)
+    return found
+
+
+def _report(
+    plan: CapacityPlan,
+    watching: list[LiveClient],
+    usage: ProcessUsage,
+    seconds: float,
+    told: dict[tuple[int, int], AlarmMessage],
+) -> dict[str, Any]:
+    fast = [one for one in watching if not one.slow]
+    slow = [one for one in watching if one.slow]
+    ages = np.array([age for one in fast for age in one.ages_ms])
+    if not len(ages):
+        raise EcgStreamError("no samples came: measure longer")
+    lost = doubled = missed_hello = 0
+    for one in watching:
+        if one.since is None:
+            missed_hello += 1
+            continue
+        wanted = expected(one.since, told)
+        lost += len(wanted - one.alarms.keys())
+        doubled += sum(count - 1 for count in one.alarms.values())
+    return {
+        "patients": plan.patients,
+        "chunk_ms": plan.chunk_ms,
+        "duration_s": round(seconds, 1),
+        "clients": {"fast": len(fast), "slow": len(slow)},
+        # From being handed to Kafka, which is when a chunk's last sample is there, to being in the client.
+        "sample_to_client_beyond_chunk_ms": {f"p{q}": round(float(np.percentile(ages, q)), 1) for q in (50, 95, 99)}
+        | {"max": round(float(ages.max()), 1)},
+        "frames": len(ages),
+        "fast_clients": {
+            "samples_not_received": sum(one.holes for one in fast),
+            "worst_p95_ms": round(max(float(np.percentile(one.ages_ms, 95)) for one in fast if one.ages_ms), 1),
+            "without_samples": sum(not one.samples for one in fast),
+        },
+        "slow_clients": {
+            "samples_not_received": sum(one.holes for one in slow),
+            "told_dropped": sum(one.told_dropped for one in slow),
+        },
+        "alarms": {
+            "messages": len(told),
+            "received": sum(one.alarms.total() for one in watching),
+            "lost": lost,
+            "doubled": doubled,
+            "streams_resumed": sum(one.returns for one in watching),
+            "streams_without_hello": missed_hello,
+        },
+        "server_cpu_share": round(usage.cpu_s / seconds, 3),
+        "server_rss_mb": usage.rss,
+    }

@@ -1,0 +1,102 @@
+"""How long scoring a recording takes, and whether it says what the stream says."""
+
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from alerting.rules import AlarmRules
+from bus.messages import Verdict
+from bus.samples import Chunk
+from detector.offline import EPOCH_NS
+from detector.scorer import Scorer, scorer_of
+from detector.settings import DetectorSettings
+from detector.stream import DueWindow
+from detector.verdicts import make_verdict
+from detector.ward import Ward
+from ecg.records import Record, exact_rate
+from ecg.wfdb_files import find_record, load_record
+from ecg.windows import Grid
+from ecgstream.bench.capacity import machine
+from ecgstream.evaluation import compare
+from reports.scoring import score_file, scored
+
+ROUNDS = 5  # the median of so many: what else runs on the machine strikes single ones
+CHUNK_S = 0.25  # as devices send
+
+
+def bench_score(name: str, folder: Path, settings: DetectorSettings, rules: AlarmRules) -> dict[str, Any]:
+    """Score a recording again and again, from its file on, and hold the verdicts against those of a live stream.
+
+    Parameters
+    ----------
+    name : the record's
+    folder : where records lie
+    settings, rules : models and preprocessing, and what alarms
+
+    Raises
+    ------
+    EcgStreamError : when the record cannot be read, or the models cannot be used
+    """
+    scorer = scorer_of(settings)
+    path = find_record(name, folder)
+    result = score_file(path, scorer, rules)  # the first one loads what reads files
+    seconds, processor = [], []
+    for _ in range(ROUNDS):
+        began_s, began_cpu_s = time.perf_counter(), time.process_time()
+        again = score_file(path, scorer, rules)
+        seconds.append(time.perf_counter() - began_s)
+        processor.append(time.process_time() - began_cpu_s)
+    record = load_record(name, folder)
+    streamed = compare(
+        {name: list(scored(record, scorer, rules, file=name).verdicts)}, {name: stream_verdicts(record, scorer)}
+    )
+    return {
+        "record": name,
+        "seconds": result["seconds"],
+        "windows": len(result["windows"]),
+        "rounds": ROUNDS,
+        "score_s": {"median": round(median(seconds), 3), "max": round(max(seconds), 3)},
+        "score_cpu_s": round(median(processor), 3),
+        "repeatable": again == result,
+        "stream": {
+            "windows": streamed.windows,
+            "missing": streamed.missing,
+            "different": streamed.different,
+            "largest_difference": streamed.largest_difference,
+        },
+        "machine": machine(),
+    }
+
+
+def stream_verdicts(record: Record, scorer: Scorer) -> list[Verdict]:
+    """The verdicts as the detector gives them live: chunk by chunk, each window judged when it is due.
+
+    Parameters
+    ----------
+    record : what a device sends
+    scorer : judges the windows
+    """
+    ward = Ward()
+    verdicts: list[Verdict] = []
+    grid = Grid(exact_rate(record.fs_hz))
+    step = round(CHUNK_S * record.fs_hz)
+    for offset, start in enumerate(range(0, len(record.samples), step)):
+        chunk = Chunk(
+            patient="file",
+            device="file",
+            start_ns=EPOCH_NS + grid.offset_ns(start),
+            start_index=start,
+            fs_hz=record.fs_hz,
+            leads=record.leads,
+            gain=record.gain,
+            baseline=record.baseline,
+            samples=record.samples[start : start + step],
+        )
+        due = ward.accept(chunk, offset, now_s=0.0).due
+        windows = [each for each in due if isinstance(each, DueWindow)]
+        verdicts += [
+            make_verdict(window, score, manifest=scorer.manifest)
+            for window, score in zip(windows, scorer.score(windows), strict=True)
+        ]
+    return verdicts

@@ -1,0 +1,1 @@
+"""Networks and rules that lost against the shipped ones, and the comparisons that showed it."""
