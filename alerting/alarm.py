@@ -9,7 +9,8 @@ from typing import NamedTuple
 from alerting.conditions import Sight, kind_of, label_of, mdc_of
 from alerting.patient_time import NS, StreamKey
 from alerting.rules import Rule
-from bus.messages import AlarmPhase, AlarmPriority, AlarmState, Alert, Condition, Quality
+from bus.messages import AlarmPhase, Alert, Condition, Quality
+from ecg.urgency import AlarmPriority, AlarmState
 
 MAX_ESCALATIONS = 3  # who has not come by then is not called by a fourth
 

@@ -13,10 +13,10 @@ from bus.interfaces import Outgoing, Publisher, Received
 from bus.messages import Alert, AlertCommand, DeadLetter
 from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
+from ecg.urgency import alarm_rank
 from ops.clock import SystemClock
 
 ANSWER_S = 10.0  # the service commits ten times a second
-_PRIORITIES = ("high", "medium", "low", "information")
 
 
 class CommandError(EcgStreamError):
@@ -88,6 +88,11 @@ def command(
         raise CommandError(f"{value}{first['msg']}: correct it") from error
 
 
+def urgency_of(alert: Alert) -> tuple[int, int, str]:
+    """Return what sorts alarms, the most urgent first: by rank; of those alike the newest first."""
+    return alarm_rank(alert.priority, alert.state), -alert.onset_ns, alert.id
+
+
 def latest(messages: Iterable[Received]) -> dict[str, Alert]:
     """The last that was told of each alarm, by id; what an older or newer release wrote is left out."""
     found: dict[str, Alert] = {}
@@ -120,7 +125,7 @@ async def alarms(kafka: KafkaSettings, *, patient: str | None = None, ended: boo
         for alert in found.values()
         if (ended or alert.phase != "end") and (patient is None or alert.patient == patient)
     ]
-    return sorted(wanted, key=lambda alert: (alert.phase == "end", _PRIORITIES.index(alert.priority), alert.onset_ns))
+    return sorted(wanted, key=urgency_of)
 
 
 async def publish(publisher: Publisher, kafka: KafkaSettings, told: AlertCommand) -> None:

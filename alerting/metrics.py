@@ -6,7 +6,8 @@ from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from bus.messages import AlarmKind, AlarmPriority
+from bus.messages import AlarmKind
+from ecg.urgency import PRIORITIES, AlarmPriority
 
 _LOOP_LAG_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
 _DELAY_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0, 3600.0)
@@ -109,5 +110,5 @@ class AlertingMetrics:
 
     def set_open(self, counts: Tally[tuple[AlarmKind, AlarmPriority]]) -> None:
         """Set how many alarms are open, by kind and priority."""
-        for kind, priority in product(get_args(AlarmKind), get_args(AlarmPriority)):
+        for kind, priority in product(get_args(AlarmKind), PRIORITIES):
             self.open_alerts.labels(kind=kind, priority=priority).set(counts[kind, priority])

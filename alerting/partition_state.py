@@ -8,8 +8,9 @@ from heapq import heappop, heappush
 from alerting.conditions import kind_of
 from alerting.ended_alarms import EndedAlarms
 from alerting.state import PatientState
-from bus.messages import AlarmKind, AlarmPriority
+from bus.messages import AlarmKind
 from bus.quarantine import Quarantine
+from ecg.urgency import AlarmPriority
 
 
 @dataclass(slots=True, kw_only=True)

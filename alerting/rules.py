@@ -13,9 +13,10 @@ from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bus.messages import PATIENT_ID, AlarmPriority, Condition, Quality, ScoreCondition, TechnicalCondition
+from bus.messages import PATIENT_ID, Condition, Quality, ScoreCondition, TechnicalCondition
 from ecg.errors import EcgStreamError
 from ecg.findings import FindingKind
+from ecg.urgency import AlarmPriority
 
 DEFAULT_RULES = "default_rules.toml"
 FINDINGS: tuple[FindingKind, ...] = get_args(FindingKind)

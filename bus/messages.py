@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from ecg.findings import FindingKind, LethalKind
+from ecg.urgency import AlarmPriority, AlarmState
 
 MAX_PATIENT_ID = 128
 PATIENT_ID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
@@ -40,8 +41,6 @@ RefusalCode = Literal[
     "command",  # what somebody asked for cannot be done
 ]
 AlarmPhase = Literal["start", "continue", "update", "escalate", "de-escalate", "end"]
-AlarmState = Literal["inactive", "active", "latched", "acknowledged", "silenced"]
-AlarmPriority = Literal["high", "medium", "low", "information"]  # IEC 60601-1-8; information makes no sound
 MAX_SILENCE_S = 86_400.0
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from alerting.conditions import kind_of, label_of
 from alerting.rules import Rule
 from bus.messages import BeatClass, Condition, Decision, Verdict
-from reports.episodes import URGENCY, ReportFinding, span_s
+from ecg.urgency import PRIORITY_RANK, PROMPT
+from reports.episodes import ReportFinding, span_s
 
 EVEN = 0.5  # what was decided is at least as likely as not
 LEAST_JUDGED = 0.5  # of the windows: "normal" of a whole rests on more than this share of it
-DECIDING = frozenset({"high", "medium"})  # priorities beside which nothing is normal
 MAX_NAMED = 4  # kinds of findings in a reason: a glance
 WHOLE_FROM_S, MINUTES_FROM_S = 10.0, 120.0  # spans from which tenths are left out, and minutes are told
 _BEATS: dict[BeatClass, str] = {"V": "ventricular", "S": "supraventricular", "F": "fusion"}
@@ -74,7 +74,7 @@ def aggregate_of(
     abnormal = [verdict for verdict in judged if verdict.decision == "abnormal"]
     of_patient = [found for found in findings if kind_of(found.kind) == "physiological"]
     of_signal = [found for found in findings if kind_of(found.kind) == "technical"]
-    deciding = [found for found in of_patient if found.priority in DECIDING or found.kind == "abnormal_window"]
+    deciding = [found for found in of_patient if found.priority in PROMPT or found.kind == "abnormal_window"]
     likely = episode_probability([verdict.fused or 0.0 for verdict in judged], rule)
     decision: Decision = "normal"
     confidence: float | None = None
@@ -82,7 +82,7 @@ def aggregate_of(
         decision = "abnormal"
         confidence = _not_below_even(max([likely, *(PRECISION.get(found.kind, EVEN) for found in deciding)]))
         reasons = [*_named(of_patient), *_abnormal_windows(abnormal, judged), *_not_judged(judged, verdicts)]
-    elif len(judged) <= LEAST_JUDGED * len(verdicts) or any(found.priority in DECIDING for found in of_signal):
+    elif len(judged) <= LEAST_JUDGED * len(verdicts) or any(found.priority in PROMPT for found in of_signal):
         decision = "unusable"
         reasons = [_too_little(judged, verdicts), *_named(of_signal)]
     else:
@@ -163,7 +163,7 @@ def _not_below_even(probability: float) -> float:
 def _named(findings: Sequence[ReportFinding]) -> list[str]:
     """Findings in words, kind by kind, the most urgent first."""
     kinds: dict[Condition, list[ReportFinding]] = {}
-    for found in sorted(findings, key=lambda found: (URGENCY[found.priority], found.start_s)):
+    for found in sorted(findings, key=lambda found: (PRIORITY_RANK[found.priority], found.start_s)):
         kinds.setdefault(found.kind, []).append(found)
     told = [_kind_in_words(kind, found) for kind, found in kinds.items()]
     rest = len(told) - MAX_NAMED

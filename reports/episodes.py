@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from bus.messages import AlarmPriority, Condition, Verdict
+from bus.messages import Condition, Verdict
 from ecg.findings import FindingKind
+from ecg.urgency import PRIORITY_RANK, AlarmPriority
 from ecg.windows import HOP_S
 
 MAX_STRIPS = 20  # ten A4 sheets: what somebody reads
@@ -15,7 +16,6 @@ JOINED_S = 5.0  # notable windows with one ordinary window between them are one 
 STRIP_S = 10.0  # fits the long side of A4 at 25 mm/s
 
 _RHYTHMS = frozenset(get_args(FindingKind))
-URGENCY: dict[AlarmPriority | None, int] = {"high": 0, "medium": 1, "low": 2, "information": 3, None: 3}  # 0 is first
 _UNUSABLE_RANK = 4
 
 
@@ -95,13 +95,13 @@ def episodes(verdicts: Sequence[Verdict], findings: Sequence[ReportFinding]) -> 
     for found in findings:
         if not found.is_episode:
             for window in range(int(found.start_s // HOP_S), int(found.end_s // HOP_S) + 1):
-                touching[window] = min(touching.get(window, _UNUSABLE_RANK), URGENCY[found.priority])
+                touching[window] = min(touching.get(window, _UNUSABLE_RANK), PRIORITY_RANK[found.priority])
     groups: list[list[Notable]] = []
     for verdict in verdicts:
         start_s, end_s = span_s(verdict)
         if verdict.decision == "normal" and verdict.window not in touching:
             continue
-        own = _UNUSABLE_RANK if verdict.decision == "unusable" else URGENCY[None]
+        own = _UNUSABLE_RANK if verdict.decision == "unusable" else PRIORITY_RANK["information"]
         notable = Notable(
             verdict=verdict, start_s=start_s, end_s=end_s, rank=min(own, touching.get(verdict.window, own))
         )

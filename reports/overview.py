@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bus.messages import Verdict
+from ecg.urgency import SOUNDING
 from reports.episodes import ReportFinding, span_s
 from reports.lanes import DECISION_INK
 from reports.lettering import FONT, INK, PALE, SMALL_PT, clock
@@ -16,7 +17,7 @@ from reports.scale import MM_PER_INCH
 WIDTH_MM, HEIGHT_MM = 266.0, 62.0
 LEFT_MM, RIGHT_MM = 26.0, 4.0
 RIBBONS = {"normal": "#cfe3d4", "abnormal": "#e08a2e", "unusable": "#9aa3ab"}
-PRIORITY_INK = {"high": "#b00020", "medium": "#c77700", "low": "#3f6fa5"}
+PRIORITY_INK = dict(zip(SOUNDING, ("#b00020", "#c77700", "#3f6fa5"), strict=True))
 STEPS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800)
 MOST_TICKS = 12
 
@@ -139,7 +140,7 @@ def _draw_findings(axes: Axes, findings: Sequence[ReportFinding], start_s: float
         ]
         axes.broken_barh([(a, b - a) for a, b in spans], (place + 0.15, 0.7), facecolor=colour, linewidth=0)
     axes.set_ylim(0, 3)
-    axes.set_yticks([0.5, 1.5, 2.5], ["low", "medium", "high"], fontsize=5.5, family=FONT)
+    axes.set_yticks([0.5, 1.5, 2.5], [*reversed(PRIORITY_INK)], fontsize=5.5, family=FONT)
 
 
 def _joined(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -6,7 +6,8 @@ from importlib.metadata import version
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from reports.episodes import URGENCY, Episode, ReportFinding
+from ecg.urgency import PRIORITY_RANK
+from reports.episodes import Episode, ReportFinding
 from reports.formats import to_svg
 from reports.lettering import clock
 from reports.overview import draw_overview
@@ -47,7 +48,7 @@ def to_html(report: RecordReport) -> str:
 
 def most_urgent(findings: tuple[ReportFinding, ...], most: int) -> list[ReportFinding]:
     """The most urgent findings, in time order."""
-    chosen = sorted(findings, key=lambda found: (URGENCY[found.priority], found.start_s))[:most]
+    chosen = sorted(findings, key=lambda found: (PRIORITY_RANK[found.priority], found.start_s))[:most]
     return sorted(chosen, key=lambda found: (found.start_s, found.kind))
 
 

@@ -12,9 +12,10 @@ from detector.parts import PART_S
 from ecg.labels import BeatLabels
 from ecg.leads import choose_leads
 from ecg.records import Record, to_millivolts
+from ecg.urgency import PRIORITY_RANK
 from ecg.windows import HOP_S
 from reports.aggregate import Aggregate
-from reports.episodes import STRIP_S, URGENCY, Episode, Notable, ReportFinding, span_s
+from reports.episodes import STRIP_S, Episode, Notable, ReportFinding, span_s
 from reports.lettering import clock
 from reports.strip import Strip, StripBeat, StripEvidence, StripFinding, StripWindow
 
@@ -80,7 +81,7 @@ def shown(record: Record, found: Findings, explainer: Explainer, episode: Episod
     start_s = notable.start_s - HOP_S if before is not None and after is None else notable.start_s
     kinds = {
         finding.words: finding.priority
-        for finding in sorted(found.findings, key=lambda finding: URGENCY[finding.priority])
+        for finding in sorted(found.findings, key=lambda finding: PRIORITY_RANK[finding.priority])
         if not finding.is_episode and finding.start_s < start_s + STRIP_S and finding.end_s >= start_s
     }
     parts = (
@@ -164,7 +165,7 @@ def strip_of(record: Record, found: Findings, start_s: float, seconds: float) ->
         ),
         findings=tuple(
             StripFinding(start_s=f.start_s, end_s=f.end_s, text=f.words)
-            for f in sorted(found.findings, key=lambda f: URGENCY[f.priority])
+            for f in sorted(found.findings, key=lambda f: PRIORITY_RANK[f.priority])
             if not f.is_episode and f.start_s < end_s and f.end_s >= start_s
         ),
     )

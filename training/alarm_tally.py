@@ -8,14 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bus.messages import AlarmPriority, Alert, Verdict
+from bus.messages import Alert, Verdict
 from ecg.annotations import Annotations
 from ecg.labels import beat_labels
+from ecg.urgency import PRIORITIES, PRIORITY_RANK, PROMPT, AlarmPriority
 from training.metrics import Labels
 
-SOUNDING: tuple[AlarmPriority, ...] = ("high", "medium", "low")
-PRIORITIES: tuple[AlarmPriority, ...] = (*SOUNDING, "information")
-AUDIBLE = frozenset({"high", "medium"})
 TECHNICAL = "technical"
 RUN_BEATS, RUN_BPM = (
     5,
@@ -78,7 +76,7 @@ def soundings(alerts: Iterable[Alert]) -> list[Sounding]:
     return [
         Sounding(
             kind=told[0].kind,
-            priority=min((alert.priority for alert in told), key=PRIORITIES.index),
+            priority=min((alert.priority for alert in told), key=PRIORITY_RANK.__getitem__),
             onset_ns=told[0].onset_ns if told[0].returned_ns is None else told[0].returned_ns,
             last_ns=max(alert.last_ns for alert in told),
         )
@@ -115,7 +113,7 @@ def tally_alarms(
     ]
     return AlarmTally(
         counts=counts,
-        audible=sum(alarm.priority in AUDIBLE for alarm in raised),
+        audible=sum(alarm.priority in PROMPT for alarm in raised),
         runs=Counter(found for _, found in runs),
         fast_runs=Counter(found for fast, found in runs if fast),
     )

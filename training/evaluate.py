@@ -7,7 +7,8 @@ from dataclasses import asdict
 from bus.messages import Alert, Verdict
 from detector.manifest import Thresholds
 from ecg.annotations import Annotations
-from training.alarm_tally import PRIORITIES, SOUNDING, TECHNICAL, AlarmCount
+from ecg.urgency import PRIORITIES, SOUNDING
+from training.alarm_tally import TECHNICAL, AlarmCount
 from training.beat_comparison import KINDS, Pair, Rates, class_accuracy
 from training.evaluation_intervals import intervals_of
 from training.figures import (

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from rich.console import Group
 from rich.table import Table
 
+from ecg.urgency import PRIORITIES
+from training.alarm_tally import TECHNICAL
 from training.figures import SCORES, Evaluation, Interval, RecordFigures
 
 
@@ -102,7 +104,7 @@ def _alarms(evaluation: Evaluation) -> list[Table]:
     if evaluation.alarms is None:
         return []
     table = _table("alarms", ("priority", "count", "false per hour"))
-    for name in ("high", "medium", "low", "information", "technical"):
+    for name in (*PRIORITIES, TECHNICAL):
         of = getattr(evaluation.alarms, name)
         table.add_row(name, str(of.count), _text(of.false_per_hour, 2))
     runs, fast = evaluation.alarms.ventricular_runs, evaluation.alarms.fast_ventricular_runs

@@ -20,14 +20,14 @@ from pydantic import (
 from pydantic import field_validator as validated
 
 from alerting.delivery.secrets import resolved
-from bus.messages import AlarmKind, AlarmPhase, AlarmPriority, Alert
+from bus.messages import AlarmKind, AlarmPhase, Alert
 from ecg.errors import EcgStreamError
+from ecg.urgency import PRIORITY_RANK, AlarmPriority
 
 VARIABLE = "ECGSTREAM_ALERTING_CHANNELS"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PHASES: frozenset[AlarmPhase] = frozenset(get_args(AlarmPhase))
 KINDS: frozenset[AlarmKind] = frozenset(get_args(AlarmKind))
-URGENCY: Mapping[AlarmPriority, int] = {name: rank for rank, name in enumerate(get_args(AlarmPriority))}
 SHORTEST_SECRET = 16  # characters: a shorter key of an HMAC can be guessed
 
 
@@ -83,7 +83,7 @@ class Channel(BaseModel):
     def takes(self, alert: Alert) -> bool:
         """Whether a message is for it."""
         return (
-            URGENCY[alert.priority] <= URGENCY[self.min_priority]
+            PRIORITY_RANK[alert.priority] <= PRIORITY_RANK[self.min_priority]
             and alert.phase in self.phases
             and alert.kind in self.kinds
         )

@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alerting.delivery.channels import URGENCY, Channels
+from alerting.delivery.channels import Channels
 from alerting.history.models import deliveries
 from bus.messages import Alert
+from ecg.urgency import PRIORITY_RANK
 
 
 def queue(connection: Connection, wanted: Channels, told: Iterable[tuple[Alert, int]]) -> None:
@@ -29,7 +30,7 @@ def queue(connection: Connection, wanted: Channels, told: Iterable[tuple[Alert, 
             "channel": name,
             "alarm": alert.id.replace("\0", "\ufffd"),  # as the history has it
             "sequence": alert.sequence,
-            "urgency": URGENCY[alert.priority],
+            "urgency": PRIORITY_RANK[alert.priority],
             "state": "waiting",
             "attempts": 0,
             "queued_ns": published_ns,

@@ -10,7 +10,7 @@ from alerting.delivery import words
 from alerting.delivery.channels import AppriseChannel, ChannelsError
 from alerting.delivery.secrets import scrubbed
 from alerting.delivery.sending import Delivery, SendError
-from bus.messages import AlarmPriority
+from ecg.urgency import AlarmPriority
 
 TYPES: dict[AlarmPriority, NotifyType] = {
     "high": NotifyType.FAILURE,

@@ -13,8 +13,9 @@ from alerting.history.models import actions, alarm_events, alarms
 from alerting.history.schema import require_current
 from alerting.history.strip_store import read_lack, read_strip
 from alerting.strips import AlarmStrip
-from bus.messages import AlarmKind, AlarmPriority, AlarmState, Alert, AlertCommand
+from bus.messages import AlarmKind, Alert, AlertCommand
 from ecg.errors import EcgStreamError
+from ecg.urgency import AlarmPriority, AlarmState
 
 PAGE = 500  # alarms that are held at once while all are read
 

@@ -6,29 +6,11 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from ecg.urgency import AlarmPriority, AlarmState
 from ecgstream.commands.options import Json
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
-
-
-class Priority(StrEnum):
-    """Priorities of alarms."""
-
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
-    INFORMATION = "information"
-
-
-class State(StrEnum):
-    """States of alarms."""
-
-    ACTIVE = "active"
-    LATCHED = "latched"
-    ACKNOWLEDGED = "acknowledged"
-    SILENCED = "silenced"
-    INACTIVE = "inactive"
 
 
 class Form(StrEnum):
@@ -73,8 +55,8 @@ Patient = Annotated[str | None, typer.Option(metavar="P", help="Of this patient.
 def history(
     *,
     patient: Patient = None,
-    priority: Annotated[Priority | None, typer.Option(help="Of this priority at last.")] = None,
-    state: Annotated[State | None, typer.Option(help="In this state; inactive ones have ended.")] = None,
+    priority: Annotated[AlarmPriority | None, typer.Option(help="Of this priority at last.")] = None,
+    state: Annotated[AlarmState | None, typer.Option(help="In this state; inactive ones have ended.")] = None,
     since: From = None,
     until: To = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
@@ -93,8 +75,8 @@ def history(
 
     wanted = Wanted(
         patient=patient,
-        priority=None if priority is None else priority.value,
-        state=None if state is None else state.value,
+        priority=priority,
+        state=state,
         from_ns=None if since is None else since.ns,
         to_ns=None if until is None else until.ns,
     )

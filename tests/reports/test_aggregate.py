@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from alerting.conditions import kind_of
 from alerting.rules import load_rules
-from bus.messages import AlarmPriority, Condition, Decision, Verdict
+from bus.messages import Condition, Decision, Verdict
+from ecg.urgency import AlarmPriority
 from reports.aggregate import Aggregate, aggregate_of, aggregate_of_rows, episode_probability, place, span
 from reports.episodes import ReportFinding
 from tests.alerting.verdicts import verdict

@@ -39,5 +39,5 @@ async def test_all_pages_together_are_all_patients_in_their_order(tmp_path: Path
                 await client.get("/api/v1/patients", params={"limit": 10, "after": after})
             ).json()
         assert (pages, found) == (3, whole["patients"])
-        for wrong in ("x", "9.0.0.p1", "0.0.0.", "0.0.0.a b"):
+        for wrong in ("x", "p1", "x.p1", "0.", "0.a b"):
             assert (await client.get("/api/v1/patients", params={"after": wrong})).status_code == 422

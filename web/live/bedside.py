@@ -4,13 +4,14 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from alerting.commanding import urgency_of
 from bus.messages import Alert
 from bus.samples import Chunk
 from ecg.leads import choose_leads
 from web.live.frames import ANEW, HOLE
 from web.live.share import RECENT_S, Share, bytes_of
 from web.live.streams import AHEAD_S, BACK_S, CLOCK_TOLERANCE_NS, Streams, base_ns_of, source_of
-from web.live.summary import PatientSummary, Place, VerdictBrief, brief_of, state_of, urgency_of
+from web.live.summary import PatientSummary, Place, VerdictBrief, brief_of, rank_of, state_of
 from web.live.verdicts import ALL, VerdictHead, VerdictLog
 
 _NS = 1_000_000_000
@@ -126,7 +127,7 @@ class Bedside:
         alert = min(self.alarms.values(), key=urgency_of) if self.alarms else None
         newest = self._newest()
         state = state_of(alert, newest.decision if newest else None, silent=silent)
-        return Place.of(self.patient, state, alert)
+        return Place.of(self.patient, rank_of(state, alert))
 
     def _newest(self) -> VerdictHead | None:
         """The newest verdict, where several devices send the one on what is shown."""
@@ -145,6 +146,7 @@ class Bedside:
         newest = self._newest()
         alert = next(iter(self.open_alarms()), None)
         alarm = brief_of(alert) if alert else None
+        state = state_of(alarm, newest.decision if newest else None, silent=silent)
         leads = chunk.leads if chunk else ()
         return PatientSummary(
             patient=self.patient,
@@ -156,7 +158,8 @@ class Bedside:
             last_sample_ns=_end_ns(chunk) if chunk else None,
             last_wall_ms=self.latest.sent_ms if self.latest else None,
             heart_rate_bpm=newest.heart_rate_bpm if newest else None,
-            state=state_of(alarm, newest.decision if newest else None, silent=silent),
+            state=state,
+            rank=rank_of(state, alarm),
             alarm=alarm,
             open_alarms=len(self.alarms),
             verdict=_brief(newest) if newest else None,

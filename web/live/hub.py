@@ -21,6 +21,7 @@ from ecg.errors import EcgStreamError
 from ops.clock import Clock
 from web.live.following import RETRY_S, Follower
 from web.live.positions import CLUSTER
+from web.live.summary import ranked_json
 from web.live.telling import Telling, ToldAlarm
 from web.live.verdicts import VerdictHead
 from web.live.ward import TooManyPatientsError, Ward
@@ -279,4 +280,5 @@ class Hub:
 
 
 def _told(alert: Alert, message: Received) -> ToldAlarm:
-    return ToldAlarm(alert.patient, message.partition, message.offset, alert.model_dump_json())
+    value = ranked_json(alert, message.value or alert.to_bytes())  # as it was sent; of one that is gone, its end
+    return ToldAlarm(alert.patient, message.partition, message.offset, value)

@@ -3,10 +3,11 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 
+from alerting.commanding import urgency_of
 from bus.clients import BrokerError
 from web.live.hub import Hub
 from web.live.positions import Positions
-from web.live.summary import urgency_of
+from web.live.summary import ranked_json
 from web.live.telling import Kind, Listener, encode_event, summaries_json
 from web.metrics import WebMetrics
 
@@ -69,7 +70,7 @@ def hello(hub: Hub, listener: Listener, patients: Sequence[str], *, resumed: boo
     alarms = sorted((alert for alert in hub.ward.open_alarms() if wanted in {None, alert.patient}), key=urgency_of)
     data = (
         f'{{"kafka":"{hub.line}","resumed":{json.dumps(resumed)},'
-        f'"alarms":[{",".join(alert.model_dump_json() for alert in alarms)}],'
+        f'"alarms":[{",".join(ranked_json(alert, alert.to_bytes()) for alert in alarms)}],'
         f'"patients":{_summaries(hub, patients)}}}'
     )
     return encode_event("hello", data, None if resumed else listener.positions)

@@ -1,16 +1,14 @@
 """What a patient looks like from across the room: one line for the ward, sorted by urgency."""
 
-from collections.abc import Iterable
-from typing import Literal, NamedTuple
+import re
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from bus.messages import AlarmKind, AlarmPriority, AlarmState, Alert, Decision
+from bus.messages import AlarmKind, Alert, Decision
+from ecg.urgency import PROMPT, AlarmPriority, AlarmState, PatientState, alarm_rank, patient_rank
 
-PRIORITIES: tuple[AlarmPriority, ...] = ("high", "medium", "low", "information")
-# "information" also stands for an abnormal window that alarms nobody.
-PatientState = Literal["high", "medium", "low", "information", "normal", "unusable", "silent"]
-URGENCY: tuple[PatientState, ...] = ("high", "medium", "low", "silent", "unusable", "information", "normal")
+_DIGITS = re.compile(r"(\d+)")
 
 
 class AlarmBrief(BaseModel):
@@ -53,6 +51,7 @@ class PatientSummary(BaseModel):
     last_sample_ns : time after the newest sample by the device's clock, ns UTC
     last_wall_ms : wall time at which it was handed to Kafka, ms UTC
     state : the open alarm's priority; "silent" when nothing comes, "unusable" and "normal" by the last verdict
+    rank : of the state and of whether the alarm is acknowledged; 0 for the most urgent
     alarm : the most urgent open alarm
     open_alarms : how many are open
     verdict : the newest
@@ -70,14 +69,35 @@ class PatientSummary(BaseModel):
     last_wall_ms: int | None
     heart_rate_bpm: float | None
     state: PatientState
+    rank: int
     alarm: AlarmBrief | None
     open_alarms: int
     verdict: VerdictBrief | None
 
 
-def urgency_of(alert: Alert) -> tuple[bool, int, int]:
-    """Sorts open alarms, the most urgent first: what nobody has seen before what somebody has."""
-    return alert.acknowledged_by is not None, PRIORITIES.index(alert.priority), -alert.onset_ns
+class RankedAlert(Alert):
+    """An alarm, and its rank: 0 for the most urgent, one order for all lists of alarms."""
+
+    rank: int
+
+    @classmethod
+    def of(cls, alert: Alert) -> "RankedAlert":
+        """Return an alarm with its rank."""
+        return cls.model_construct(**dict(alert), rank=alarm_rank(alert.priority, alert.state))
+
+
+def ranked_json(alert: Alert, value: bytes) -> str:
+    """Return an alarm's JSON in one line, with its rank.
+
+    Parameters
+    ----------
+    alert : the alarm
+    value : its JSON as it was received
+    """
+    if b"NaN" in value or b"Infinity" in value:  # pydantic reads these; a browser does not
+        value = alert.to_bytes()
+    members = value.decode().lstrip().removeprefix("{").replace("\r", " ").replace("\n", " ")
+    return f'{{"rank":{alarm_rank(alert.priority, alert.state)},{members}'
 
 
 def brief_of(alert: Alert) -> AlarmBrief:
@@ -95,7 +115,7 @@ def brief_of(alert: Alert) -> AlarmBrief:
 
 def state_of(alarm: Alert | AlarmBrief | None, decision: Decision | None, *, silent: bool) -> PatientState:
     """The one state that a tile is coloured by."""
-    if alarm is not None and (alarm.priority in {"high", "medium"} or not silent):
+    if alarm is not None and (alarm.priority in PROMPT or not silent):
         return alarm.priority
     if silent:
         return "silent"
@@ -104,36 +124,27 @@ def state_of(alarm: Alert | AlarmBrief | None, decision: Decision | None, *, sil
     return "unusable" if decision == "unusable" else "normal"
 
 
+def rank_of(state: PatientState, alarm: Alert | AlarmBrief | None) -> int:
+    """Return the rank of a patient's state and most urgent open alarm."""
+    return patient_rank(state, acknowledged=alarm is not None and alarm.state == "acknowledged")
+
+
 class Place(NamedTuple):
-    """Where a patient stands among all: the most urgent first; of those alike whose alarm came last, then by id.
+    """Where a patient stands among all: the most urgent first; those alike by name, as people count (bed-2, bed-10).
 
     Attributes
     ----------
-    rank : of the state
-    answered : whether the alarm has been acknowledged
-    before_ns : minus its onset, ns UTC; 0 where none is open
+    rank : as the summary has it
+    name : the id in pieces that compare so
     patient : the id
     """
 
     rank: int
-    answered: bool
-    before_ns: int
+    name: tuple[str | int, ...]
     patient: str
 
     @classmethod
-    def of(cls, patient: str, state: PatientState, alarm: Alert | AlarmBrief | None) -> "Place":
-        """Return the place of a patient.
-
-        Parameters
-        ----------
-        patient : the id
-        state : as the tile shows it
-        alarm : the most urgent open alarm
-        """
-        answered = alarm is not None and alarm.state == "acknowledged"
-        return cls(URGENCY.index(state), answered, -alarm.onset_ns if alarm else 0, patient)
-
-
-def by_urgency(summaries: Iterable[PatientSummary]) -> list[PatientSummary]:
-    """The most urgent patient first."""
-    return sorted(summaries, key=lambda one: Place.of(one.patient, one.state, one.alarm))
+    def of(cls, patient: str, rank: int) -> "Place":
+        """Return the place of a patient."""
+        pieces = _DIGITS.split(patient.casefold())  # text and digits take turns, so like compares with like
+        return cls(rank, tuple(int(piece) if at % 2 else piece for at, piece in enumerate(pieces)), patient)

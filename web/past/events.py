@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from bus.messages import AlarmPriority
 from ecg.findings import PRIORITIES, family_of
+from ecg.urgency import AlarmPriority
 from web.live.bedside import Bedside
 from web.live.verdicts import DECISIONS
 from web.past.strips import words_of

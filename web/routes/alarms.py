@@ -6,14 +6,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from alerting.commanding import CommandError, command
+from alerting.commanding import CommandError, command, urgency_of
 from alerting.history.reading import AlarmHistory, Wanted
 from alerting.history.strip_store import AFTER_NS, BEFORE_NS
 from alerting.strips import AlarmStrip
-from bus.messages import AlarmKind, AlarmPriority, AlarmState, Alert, AlertCommand
+from bus.messages import AlarmKind, Alert, AlertCommand
 from bus.recall import NoSamplesError, RecallLimitError
+from ecg.urgency import AlarmPriority, AlarmState
 from web.access import Responder, Viewer
-from web.live.summary import urgency_of
+from web.live.summary import RankedAlert
 from web.parts import Parts
 from web.past.strips import MEDIA_TYPES, Form, Sampled, StripView, drawn, view_of
 from web.problems import ProblemError, responses
@@ -27,7 +28,7 @@ AlarmId = Annotated[str, Query(min_length=1, max_length=400, description="The al
 class Alarms(BaseModel):
     """Alarms as they stand. ``next`` is the ``after`` of the page that follows; null on the last."""
 
-    alarms: list[Alert]
+    alarms: list[RankedAlert]
     next: str | None
 
 
@@ -100,9 +101,9 @@ def routes(parts: Parts) -> APIRouter:
         wanted = Wanted(patient=patient, priority=priority, state=state, kind=kind, from_ns=from_ns, to_ns=to_ns)
         if open:
             found = sorted((one for one in hub.ward.open_alarms() if _is_wanted(one, wanted)), key=urgency_of)
-            return Alarms(alarms=found, next=None)
+            return Alarms(alarms=[RankedAlert.of(one) for one in found], next=None)
         page = await past.ask(lambda history: history.page(wanted, limit=limit, after=after))
-        return Alarms(alarms=page, next=page[-1].id if len(page) == limit else None)
+        return Alarms(alarms=[RankedAlert.of(one) for one in page], next=page[-1].id if len(page) == limit else None)
 
     @router.get("/alarms/life", responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE))
     async def life(_: Viewer, id: AlarmId) -> Life:  # noqa: A002 # the interface's word

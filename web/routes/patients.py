@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, StringConstraints
 
-from bus.messages import PATIENT_ID, Alert, Decision, Verdict
+from bus.messages import PATIENT_ID, Decision, Verdict
 from ecg.windows import HOP_S
 from web.access import Viewer
 from web.live.bedside import Bedside
 from web.live.hub import Hub
-from web.live.summary import URGENCY, PatientSummary, Place
+from web.live.summary import PatientSummary, Place, RankedAlert
 from web.live.verdicts import DECISIONS, listed
 from web.parts import Parts
 from web.past.events import PatientEvent, events_of
@@ -21,7 +21,7 @@ from web.routes.times import FromNs, ToNs
 
 MAX_PATIENTS = 1000  # on a page
 MAX_VERDICTS = 720  # an hour
-_PLACE = re.compile(rf"(\d)\.([01])\.(-?\d{{1,19}})\.({PATIENT_ID.pattern})")
+_PLACE = re.compile(rf"(\d{{1,2}})\.({PATIENT_ID.pattern})")
 FRAMES = "application/octet-stream"
 _NS = 1_000_000_000
 
@@ -48,7 +48,7 @@ class Patients(BaseModel):
 class PatientView(PatientSummary):
     """A patient, and all open alarms."""
 
-    alarms: list[Alert]
+    alarms: list[RankedAlert]
 
 
 class Verdicts(BaseModel):
@@ -85,7 +85,7 @@ def known(hub: Hub, patient: str) -> Bedside:
 
 
 def _written(place: Place) -> str:
-    return f"{place.rank}.{int(place.answered)}.{place.before_ns}.{place.patient}"
+    return f"{place.rank}.{place.patient}"
 
 
 def _place(text: str) -> Place:
@@ -96,12 +96,12 @@ def _place(text: str) -> Place:
     ProblemError : when it is none that was told
     """
     found = _PLACE.fullmatch(text)
-    if found is None or int(found[1]) >= len(URGENCY):
+    if found is None:
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"after={text[:40]!r} is not the next of a page: leave it out to begin anew",
         )
-    return Place(int(found[1]), found[2] == "1", int(found[3]), found[4])
+    return Place.of(found[2], int(found[1]))
 
 
 def routes(parts: Parts) -> APIRouter:
@@ -135,7 +135,9 @@ def routes(parts: Parts) -> APIRouter:
     async def one(patient: PatientId, _: Viewer) -> PatientView:
         """A patient and all open alarms."""
         bedside = known(hub, patient)
-        return PatientView(alarms=bedside.open_alarms(), **dict(hub.ward.summary(patient)))
+        return PatientView(
+            alarms=[RankedAlert.of(each) for each in bedside.open_alarms()], **dict(hub.ward.summary(patient))
+        )
 
     @router.get("/{patient}/verdicts", responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE))
     async def verdicts(

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bus.messages import AlarmPriority, BeatClass, Decision, Quality
+from bus.messages import BeatClass, Decision, Quality
+from ecg.urgency import AlarmPriority
 from web.problems import Problem
 from web.scoring.questionnaire import Questionnaire
 

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -12,7 +12,9 @@ from httpx import ASGITransport, AsyncClient
 from playwright.async_api import Browser, Route
 
 from ecg.records import MISSING
+from ecg.urgency import PATIENT_STATES, PRIORITIES, PROMPT, SOUNDING, AlarmState, patient_rank
 from web.live.frames import ANEW, HOLE, Frame, encode
+from web.live.summary import Place
 from web.routes import page
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -299,7 +301,7 @@ async def test_calipers_measure(run: Run, one: tuple[int, int], other: tuple[int
 
 ALARMS = """(alarms, steps) => {
   const open = new alarms.OpenAlarms();
-  const base = { patient: "bed-7", priority: "low", state: "active", onset_ns: 1 };
+  const base = { patient: "bed-7", rank: 6, state: "active", onset_ns: 1 };
   return steps.map((step) => {
     if (Array.isArray(step)) open.putAll(step.map((each) => ({ ...base, ...each })));
     else open.put({ ...base, ...step });
@@ -311,9 +313,9 @@ ALARMS = """(alarms, steps) => {
 async def test_alarms_come_in_any_order(run: Run) -> None:
     steps: list[object] = [
         {"id": "a", "sequence": 1},
-        {"id": "b", "sequence": 0, "priority": "high"},
-        {"id": "b", "sequence": 2, "priority": "high", "state": "acknowledged"},
-        {"id": "b", "sequence": 1, "priority": "high", "state": "active"},  # late: it is known better
+        {"id": "b", "sequence": 0, "rank": 0},
+        {"id": "b", "sequence": 2, "rank": 12, "state": "acknowledged"},
+        {"id": "b", "sequence": 1, "rank": 0, "state": "active"},  # late: it is known better
         {"id": "a", "sequence": 2, "state": "inactive"},
         {"id": "a", "sequence": 1},  # late: it has ended
         [{"id": "c", "sequence": 0}],  # the whole list, after a break: b has ended meanwhile
@@ -321,18 +323,29 @@ async def test_alarms_come_in_any_order(run: Run) -> None:
     assert await run("alarms", ALARMS, steps) == ["a", "b a", "a b", "a b", "b", "b", "c"]
 
 
-async def test_ward_is_sorted_by_urgency_and_names_as_people_count(run: Run) -> None:
-    patients = [
-        {"patient": "bed-10", "state": "normal"},
-        {"patient": "bed-2", "state": "normal"},
-        {"patient": "bed-3", "state": "high", "alarm": {"state": "acknowledged"}},
-        {"patient": "bed-4", "state": "high", "alarm": {"state": "active"}},
-        {"patient": "bed-5", "state": "silent"},
-        {"patient": "bed-6", "state": "medium", "alarm": {"state": "latched"}},
-    ]
-    found = await run("order", "(order, list) => [order.byUrgency(list), order.counts(list)]", patients)
-    assert found[0] == ["bed-4", "bed-3", "bed-6", "bed-5", "bed-2", "bed-10"]
-    assert found[1] == [["high", 2], ["medium", 1], ["silent", 1], ["normal", 2]]
+async def test_ward_is_sorted_by_the_rank_and_names_as_people_count(run: Run) -> None:
+    summaries: list[dict[str, Any]] = []
+    for at, state in enumerate(reversed(PATIENT_STATES)):
+        for acknowledged in (True, False):
+            for name in (f"bed-{10 * at + 10}", f"bed-{10 * at + 9}"):
+                patient = name + "-seen" * acknowledged
+                rank = patient_rank(state, acknowledged=acknowledged)
+                summaries.append({"patient": patient, "state": state, "rank": rank})
+    order, counts = await run("order", "(order, list) => [order.byUrgency(list), order.counts(list)]", summaries)
+    assert order == [place.patient for place in sorted(Place.of(one["patient"], one["rank"]) for one in summaries)]
+    assert order[:4] == ["bed-69", "bed-70", "bed-69-seen", "bed-70-seen"], "as people count"
+    assert counts == [[state, 4] for state in PATIENT_STATES], "the most urgent first"
+
+
+async def test_priorities_and_states_are_the_servers(run: Run) -> None:
+    assert await run("order", "(order) => order.PRIORITIES") == list(PRIORITIES)
+    assert await run("order", "(order) => order.SOUNDING") == list(SOUNDING)
+    assert set(await run("order", "(order) => [...order.PROMPT]")) == PROMPT
+    wordless = "(format, states) => states.filter((state) => format.stateWords(state) === state)"
+    assert await run("format", wordless, list(PATIENT_STATES)) == []
+    assert set(await run("alarm_words", "(words) => Object.keys(words.STATES)")) == set(get_args(AlarmState))
+    drawn = """(icons, states) => states.map((state) => icons.icon(state).querySelector("path").getAttribute("d"))"""
+    assert len(set(await run("icons", drawn, list(PATIENT_STATES)))) == len(PATIENT_STATES), "each has its own shape"
 
 
 async def test_trends_know_the_events_before_and_after(run: Run) -> None:

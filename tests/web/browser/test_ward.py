@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
+from ecg.urgency import PATIENT_STATES
 from tests.support.browser import PHONE, OpenPage, drawn, fits, shot, value
 from tests.support.live_ward import STAYS, LiveWard
 
@@ -14,9 +15,8 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
 ]
 
-URGENCY = ["high", "medium", "low", "unusable", "silent", "information", "normal"]
 _SORTED = f"""[...document.querySelectorAll(".ward .tile")].every((tile, at, all) => at === 0 ||
-  {URGENCY}.indexOf(all[at - 1].dataset.state) <= {URGENCY}.indexOf(tile.dataset.state))"""
+  {list(PATIENT_STATES)}.indexOf(all[at - 1].dataset.state) <= {list(PATIENT_STATES)}.indexOf(tile.dataset.state))"""
 
 
 async def all_there(page: Page) -> None:

@@ -12,7 +12,7 @@ from tests.alerting.verdicts import HOP_NS, START_NS, verdict
 from tests.web.live.chunks import chunk, cut
 from web.live.bedside import Bedside
 from web.live.frames import ANEW, HOLE
-from web.live.summary import PatientSummary, by_urgency
+from web.live.summary import PatientSummary, RankedAlert, ranked_json
 from web.live.verdicts import HOUR, VerdictHead
 from web.live.ward import FORGET_MS, SILENT_MS, Ward
 
@@ -61,7 +61,10 @@ def test_any_interleaving_of_the_topics_ends_in_the_same_summaries(data: st.Data
     for message in itertools.chain(*topics):
         take(straight, message)
     assert len(ward.summaries()) == 2
-    assert by_urgency(ward.summaries()) == by_urgency(straight.summaries())
+    assert ward.places() == straight.places()
+    assert sorted(ward.summaries(), key=lambda one: one.patient) == sorted(
+        straight.summaries(), key=lambda one: one.patient
+    )
     assert told == {one.patient: one for one in straight.look(NOW_MS)}
     assert {one.id for one in ward.open_alarms()} == {
         f"{patient}/{START_NS}/1/abnormal_window" for patient in ("p1", "p2")
@@ -125,7 +128,7 @@ def test_the_most_urgent_come_first() -> None:
         take(ward, chunk(0, 90, patient=patient))
         take(ward, message)
     ward.look(NOW_MS)
-    assert [one.patient for one in by_urgency(ward.summaries())] == ["p4", "p3", "p2", "p5", "p1"]
+    assert [place.patient for place in ward.places()] == ["p4", "p3", "p2", "p5", "p1"]
 
 
 def test_what_came_before_is_not_shown_again_and_what_is_missing_is_marked() -> None:
@@ -166,3 +169,14 @@ def test_missing_samples_stay_missing() -> None:
     arrived = Bedside.empty("p1").take_chunk(chunk(0, 90, samples=samples), 0)
     assert arrived is not None
     assert (arrived.chunk.samples[10:20] == MISSING).all()
+
+
+def test_an_alarm_goes_on_as_it_was_sent_with_its_rank() -> None:
+    told = alert(priority="medium", heart_rate_bpm=40.0)
+    value = b' {\r\n"label": "as sent", ' + told.to_bytes()[1:]
+    sent = ranked_json(told, value)
+    assert "\n" not in sent
+    assert '"label": "as sent"' in sent
+    assert json.loads(sent)["rank"] == RankedAlert.of(told).rank
+    infinite = told.to_bytes().replace(b'"heart_rate_bpm":40.0', b'"heart_rate_bpm":NaN')
+    assert "NaN" not in ranked_json(Alert.model_validate_json(infinite), infinite), "no browser reads it"

@@ -1,17 +1,8 @@
 // What is known of alarms, from a list and from the stream, in any order. No DOM here.
 
-const PRIORITIES = ["high", "medium", "low", "information"];
-const STATES = ["active", "latched", "silenced", "acknowledged"];
-
-/** Most urgent first: by priority, by what still wants an answer, then the newest. */
+/** Most urgent first, by the server's rank; of those alike the newest. */
 export function byUrgency(one, other) {
-  return (
-    Number(one.state === "acknowledged") - Number(other.state === "acknowledged") ||
-    PRIORITIES.indexOf(one.priority) - PRIORITIES.indexOf(other.priority) ||
-    STATES.indexOf(one.state) - STATES.indexOf(other.state) ||
-    other.onset_ns - one.onset_ns ||
-    (one.id < other.id ? -1 : 1)
-  );
+  return one.rank - other.rank || other.onset_ns - one.onset_ns || (one.id < other.id ? -1 : 1);
 }
 
 /** Open alarms by id. An alarm's messages are numbered: one that is older than what is known changes nothing. */

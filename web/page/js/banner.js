@@ -3,9 +3,8 @@
 import { h, replace } from "./dom.js";
 import { priorityWords, since } from "./format.js";
 import { icon } from "./icons.js";
+import { PROMPT } from "./order.js";
 import { patientPath } from "./routes.js";
-
-const LOUD = new Set(["high", "medium"]);
 
 export class Banner {
   #shown = "";
@@ -21,7 +20,7 @@ export class Banner {
   #update() {
     const open = this.shell.live.openAlarms();
     this.#say(open);
-    const first = open.find((alarm) => LOUD.has(alarm.priority) && alarm.state !== "acknowledged");
+    const first = open.find((alarm) => PROMPT.has(alarm.priority) && alarm.state !== "acknowledged");
     const key = first ? `${first.id} ${first.priority} ${first.state} ${first.label} ${open.length}` : "";
     if (key === this.#shown) return;
     this.#shown = key;
@@ -51,7 +50,7 @@ export class Banner {
     const said = new Map();
     for (const alarm of open) {
       said.set(alarm.id, alarm.priority);
-      if (this.#said && LOUD.has(alarm.priority) && this.#said.get(alarm.id) !== alarm.priority) {
+      if (this.#said && PROMPT.has(alarm.priority) && this.#said.get(alarm.id) !== alarm.priority) {
         this.shell.announce(`${priorityWords(alarm.priority)} alarm, ${alarm.patient}: ${alarm.label}`);
       }
     }

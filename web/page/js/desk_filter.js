@@ -4,9 +4,9 @@ import { KINDS, STATES } from "./alarm_words.js";
 import { nanoseconds } from "./api.js";
 import { h, mark, replace } from "./dom.js";
 import { priorityWords } from "./format.js";
+import { PRIORITIES } from "./order.js";
 
-const PRIORITIES = ["high", "medium", "low", "information"];
-const OPEN_STATES = ["active", "latched", "silenced", "acknowledged"];
+const OPEN_STATES = Object.keys(STATES).filter((each) => each !== "inactive");
 const HOURS = { 1: "Last hour", 8: "Last 8 hours", 24: "Last day", 168: "Last week", all: "Any time" };
 const USUAL_HOURS = "24";
 const KNOWN = ["view", "patient", "priority", "kind", "state", "hours", "id"];

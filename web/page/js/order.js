@@ -1,11 +1,14 @@
-// The order of the ward: what needs somebody first comes first, and nothing moves without need. No DOM here.
+// The order of urgency: what needs somebody first comes first, and nothing moves without need. No DOM here.
+//
+// Patients and alarms are sorted by the rank that the server sends with them; what it sends without one, by priority.
 
-export const STATES = ["high", "medium", "low", "unusable", "silent", "information", "normal"];
+export const PRIORITIES = ["high", "medium", "low", "information"]; // as ecg/urgency.py has them
+export const SOUNDING = PRIORITIES.slice(0, 3);
+export const PROMPT = new Set(PRIORITIES.slice(0, 2)); // somebody has to come at once, or soon
 
-function rank(summary) {
-  const at = STATES.indexOf(summary.state);
-  const answered = summary.alarm?.state === "acknowledged" ? 0.5 : 0;
-  return (at < 0 ? STATES.length : at) + answered;
+/** Sorts what has a priority, most urgent first. */
+export function byPriority(one, other) {
+  return PRIORITIES.indexOf(one.priority) - PRIORITIES.indexOf(other.priority);
 }
 
 const byName = new Intl.Collator("en", { numeric: true });
@@ -13,15 +16,16 @@ const byName = new Intl.Collator("en", { numeric: true });
 /** Patients' ids by urgency; those alike by name, as people count: bed-2 before bed-10. */
 export function byUrgency(summaries) {
   return [...summaries]
-    .sort((one, other) => rank(one) - rank(other) || byName.compare(one.patient, other.patient))
+    .sort((one, other) => one.rank - other.rank || byName.compare(one.patient, other.patient))
     .map((summary) => summary.patient);
 }
 
 /** How many patients are in each state that there is, most urgent first: `[state, count]`. */
 export function counts(summaries) {
   const found = new Map();
-  for (const { state } of summaries) found.set(state, (found.get(state) ?? 0) + 1);
-  return STATES.filter((state) => found.has(state)).map((state) => [state, found.get(state)]);
+  const ranked = [...summaries].sort((one, other) => one.rank - other.rank);
+  for (const { state } of ranked) found.set(state, (found.get(state) ?? 0) + 1);
+  return [...found];
 }
 
 /** Whether a patient is meant by what was typed and by the states chosen (none: all). */

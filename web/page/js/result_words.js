@@ -1,5 +1,7 @@
 // What a scored recording says, in plain words. No DOM here. Times are seconds from the recording's start.
 
+import { byPriority } from "./order.js";
+
 const VERDICTS = {
   abnormal: "Abnormal",
   normal: "No abnormality found",
@@ -68,7 +70,6 @@ export function beatCounts(beats) {
 
 /** Findings of one kind together: `[{kind, priority, count, seconds, places, leads, rates}]`, most urgent first. */
 export function grouped(findings) {
-  const order = ["high", "medium", "low", "information"];
   const groups = new Map();
   for (const each of findings) {
     const one = groups.get(each.kind) ?? { kind: each.kind, priority: each.priority, count: 0, seconds: 0, places: [], leads: [], rates: [] };
@@ -77,8 +78,8 @@ export function grouped(findings) {
     one.places.push(each.start_s);
     if (each.lead && !one.leads.includes(each.lead)) one.leads.push(each.lead);
     if (each.rate_bpm) one.rates.push(Math.round(each.rate_bpm));
-    if (order.indexOf(each.priority) < order.indexOf(one.priority)) one.priority = each.priority;
+    if (byPriority(each, one) < 0) one.priority = each.priority;
     groups.set(each.kind, one);
   }
-  return [...groups.values()].sort((one, other) => order.indexOf(one.priority) - order.indexOf(other.priority) || one.places[0] - other.places[0]);
+  return [...groups.values()].sort((one, other) => byPriority(one, other) || one.places[0] - other.places[0]);
 }

@@ -7,13 +7,12 @@ import { burst, every, loud } from "./bursts.js";
 import { h, mark, replace } from "./dom.js";
 import { priorityWords } from "./format.js";
 import { icon } from "./icons.js";
+import { PROMPT, byPriority } from "./order.js";
 import { soundDialog, soundWords } from "./sound_dialog.js";
 
 const KEPT = "ecgstream.sound";
-const URGENCY = ["high", "medium", "low"];
 const SOUNDING = new Set(["active", "latched"]); // neither acknowledged nor silenced
 const SHORT_MUTE_MIN = 2; // by the key
-const NOTIFIED = new Set(["high", "medium"]);
 const PARTIALS = [0, 1, 0.7, 0.5, 0.35, 0.25, 0.15]; // at least four harmonics: a pulse is found by ear, and not masked
 
 /** Alarms as sound. Tells "change" when it is turned on or off, muted, or begins or ceases to wait for a touch. */
@@ -96,13 +95,12 @@ class Sound extends EventTarget {
   /** The alarm that sounds: the most urgent that nobody has answered. */
   #sounding() {
     const sounding = this.shell.live.openAlarms().filter((each) => SOUNDING.has(each.state) && loud(each.priority));
-    sounding.sort((a, b) => URGENCY.indexOf(a.priority) - URGENCY.indexOf(b.priority));
-    return sounding;
+    return sounding.sort(byPriority);
   }
 
   #look() {
     const sounding = this.#sounding();
-    const fresh = this.#heard && sounding.filter((each) => more(each.priority, this.#heard.get(each.id)));
+    const fresh = this.#heard && sounding.filter((each) => more(each, this.#heard.get(each.id)));
     if (fresh?.length) {
       this.notice.tell(fresh);
       if (fresh.some((each) => each.priority === sounding[0].priority)) this.#last = -Infinity; // at once
@@ -180,7 +178,7 @@ class Notice {
 
   tell(alarms) {
     if (!this.on || document.hasFocus()) return;
-    for (const alarm of alarms.filter((each) => NOTIFIED.has(each.priority))) {
+    for (const alarm of alarms.filter((each) => PROMPT.has(each.priority))) {
       // A notification lies on screens that others see, too: who it is about stands there only if the user said so.
       const body = this.names ? `Patient ${alarm.patient}` : "Open the alarm desk to see whose.";
       const tag = this.names ? alarm.id : undefined; // the id names the patient
@@ -194,8 +192,8 @@ class Notice {
   }
 }
 
-function more(priority, before) {
-  return before === undefined || URGENCY.indexOf(priority) < URGENCY.indexOf(before);
+function more(alarm, before) {
+  return before === undefined || byPriority(alarm, { priority: before }) < 0;
 }
 
 function read() {

@@ -3,8 +3,8 @@
 import { h, replace } from "./dom.js";
 import { clockTime, priorityWords } from "./format.js";
 import { icon } from "./icons.js";
+import { SOUNDING } from "./order.js";
 
-const TRIED = ["high", "medium", "low"];
 const MUTES_MIN = [1, 2, 5, 15];
 
 /** The state of the sound in words. */
@@ -29,7 +29,7 @@ export function soundDialog(of) {
   const muting = h("div", { class: "sound-row", role: "group", "aria-label": "Mute for" }, h("span", {}, "Mute for:"), mutes, unmute);
   const volume = h("input", { type: "range", id: "sound-volume", min: 0.1, max: 1, step: 0.05, value: of.volume });
   volume.addEventListener("change", () => (of.volume = Number(volume.value)));
-  const tries = TRIED.map((priority) =>
+  const tries = SOUNDING.map((priority) =>
     h("button", { class: "button", type: "button", onclick: () => of.try(priority) }, priorityWords(priority)),
   );
   const show = () => {
