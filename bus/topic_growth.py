@@ -154,7 +154,8 @@ async def _planned(
     if not force and (unread or restless):
         raise BrokerError(
             f"patients would move of whom not everything was read ({'; '.join(unread) or f'{restless} are followed'}): "
-            "stop the senders, let the services run until ECGSTREAM_SILENT_S has passed, stop them, and try again; "
+            "stop the senders, let the services run until ECGSTREAM_DETECTOR_SILENT_S has passed, stop them, and try "
+            "again; "
             "or add --force, which loses up to some seconds of each"
         )
     await _plan_alerts(settings, counts, partitions, moves)

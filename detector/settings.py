@@ -1,4 +1,4 @@
-"""The detector's settings: from options, the environment (``ECGSTREAM_...``) or a ``.env`` file, in that order."""
+"""Settings of the detector: options, the environment (``ECGSTREAM_DETECTOR_...``) or a ``.env`` file, in that order."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,24 +15,24 @@ class DetectorSettings(BaseSettings):
     Attributes
     ----------
     models : directory of the ONNX files and their manifest
-    instance : unique, stable name of this instance; a restarted instance of that name takes its partitions up again
-        at once instead of after the session's end. Two that run under one name evict each other
+    instance : unique, stable name of this instance (``ECGSTREAM_INSTANCE``); a restarted instance of that name
+        takes its partitions up again at once instead of after the session's end. Two that run under one name evict
+        each other
     mains_hz : mains frequency to notch out, Hz; None for no notch (the band-pass ends at 40 Hz)
     threads : threads of one inference
     commit_every_s : the least time between two transactions of a partition, s: longer costs the broker less and
         the verdicts that much delay
     silent_s : a patient from whom nothing new came for that long leaves the memory until it comes back, s
-    max_patients : patients of a partition that may be known at a time (``ECGSTREAM_DETECTOR_MAX_PATIENTS``): the
-        messages of further ids are refused
+    max_patients : patients of a partition that may be known at a time: the messages of further ids are refused
     forget_s : a patient silent for that long is forgotten: it begins a new stream when it comes back, s
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="ECGSTREAM_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix="ECGSTREAM_DETECTOR_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
     )
 
     models: Path = SHIPPED
-    instance: str | None = Field(default=None, max_length=200)
+    instance: str | None = Field(default=None, max_length=200, validation_alias="ECGSTREAM_INSTANCE")
     # A variable of the environment is text, and a literal number takes none.
     mains_hz: Annotated[Literal[50, 60] | None, BeforeValidator(lambda hz: int(hz) if str(hz).isdecimal() else hz)] = (
         None
@@ -41,4 +41,4 @@ class DetectorSettings(BaseSettings):
     commit_every_s: float = Field(default=0.1, ge=0.0, le=60.0)
     silent_s: float = Field(default=60.0, ge=1.0, le=86_400.0)
     forget_s: float = Field(default=86_400.0, ge=60.0)
-    max_patients: int = Field(default=2500, ge=1, validation_alias="ECGSTREAM_DETECTOR_MAX_PATIENTS")
+    max_patients: int = Field(default=2500, ge=1)

@@ -20,6 +20,7 @@ from urllib.request import urlopen
 from bus.broker_process import ChildProcess
 from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
+from ecgstream.settings import with_new_names
 from ops.ports import free_ports
 
 END_S = 15.0  # a service that has not ended so long after SIGTERM is killed
@@ -46,7 +47,7 @@ class Command:
         self._words = words
         self._log = logs / f"{name}.log"
         (self.health_port,) = free_ports(1)
-        self._environment = dict(os.environ) | {
+        self._environment = with_new_names(os.environ) | {
             "ECGSTREAM_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
             "ECGSTREAM_TOPIC_PREFIX": kafka.topic_prefix,
             "ECGSTREAM_PARTITIONS": str(kafka.partitions),
@@ -60,7 +61,7 @@ class Command:
         }
         self._environment |= environment or {}
         # What is thrown away at the end is not for the user's own history, unless that was asked for.
-        self._environment.setdefault("ECGSTREAM_ALARM_DB", f"sqlite:///{logs.absolute()}/alarms.sqlite")
+        self._environment.setdefault("ECGSTREAM_ALERTING_ALARM_DB", f"sqlite:///{logs.absolute()}/alarms.sqlite")
         self._environment.setdefault("ECGSTREAM_WEB_STATE", str(logs.absolute() / "web"))
         self._process: ChildProcess | None = None
         self._asked_to_end = False

@@ -1,7 +1,9 @@
 """What every command is told by options, the environment or ``.env``, and what it says when that is wrong."""
 
 import difflib
+import logging
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -15,9 +17,25 @@ from ecg.errors import EcgStreamError
 PREFIX = "ECGSTREAM_"
 TEST_PREFIX = "ECGSTREAM_TEST_"  # for the project's tests, which start commands
 # Read by docker-compose.yml alone, but out of the same `.env`.
-COMPOSE = ("ECGSTREAM_RECORD", "ECGSTREAM_PATIENTS", "ECGSTREAM_SPEED", "ECGSTREAM_HOST_DATA")
+COMPOSE = tuple(f"ECGSTREAM_COMPOSE_{name}" for name in ("RECORD", "PATIENTS", "SPEED", "HOST_DATA"))
+# The new name of each variable that was renamed. The old ones are read in this version, with a warning, and refused in
+# the next: what falls away then is this table and what reads it.
+RENAMED = {
+    "ECGSTREAM_ALARM_DB": "ECGSTREAM_ALERTING_ALARM_DB",
+    "ECGSTREAM_COMMIT_EVERY_S": "ECGSTREAM_DETECTOR_COMMIT_EVERY_S",
+    "ECGSTREAM_FORGET_S": "ECGSTREAM_DETECTOR_FORGET_S",
+    "ECGSTREAM_HOST_DATA": "ECGSTREAM_COMPOSE_HOST_DATA",
+    "ECGSTREAM_MAINS_HZ": "ECGSTREAM_DETECTOR_MAINS_HZ",
+    "ECGSTREAM_MODELS": "ECGSTREAM_DETECTOR_MODELS",
+    "ECGSTREAM_PATIENTS": "ECGSTREAM_COMPOSE_PATIENTS",
+    "ECGSTREAM_RECORD": "ECGSTREAM_COMPOSE_RECORD",
+    "ECGSTREAM_SILENT_S": "ECGSTREAM_DETECTOR_SILENT_S",
+    "ECGSTREAM_SPEED": "ECGSTREAM_COMPOSE_SPEED",
+    "ECGSTREAM_THREADS": "ECGSTREAM_DETECTOR_THREADS",
+}
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+log = logging.getLogger(__name__)  # says it on standard error also before a service has set its logs up
 
 
 class SettingsError(EcgStreamError):
@@ -63,29 +81,58 @@ def load(kind: type[SettingsT], **options: object) -> SettingsT:
     OptionError : when an option's value is outside its limits
     SettingsError : when a variable's value is, or a variable of this program's is not known
     """
-    refuse_unknown_variables()
+    check_variables()
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    found = {name: value for _, place in reversed(_places()) for name, value in place.items()}
+    old_names = {
+        field: old
+        for old, new in RENAMED.items()
+        if old in found and new not in found
+        for field in kind.model_fields.keys() - given.keys()
+        if _variable(kind, field) == new
+    }
+    by_old_name: dict[str, Any] = {field: found[old] for field, old in old_names.items()}
     try:
-        return kind(**given)
+        return kind(**given, **by_old_name)
     except ValidationError as error:
-        raise _told(kind, error, given) from None
+        raise _told(kind, error, given, old_names) from None
 
 
 @cache
-def refuse_unknown_variables() -> None:
-    """Refuse variables that look like this program's and are not: a misspelt setting is no setting.
+def check_variables() -> None:
+    """Refuse variables that look like this program's and are not, and warn of those that have a new name.
 
     Raises
     ------
     SettingsError : when there is one, in the environment or in ``.env``
     """
     known = {*variables(), *COMPOSE}
-    for place, found in (("the environment", dict(os.environ)), (".env", dotenv_values(".env"))):
-        for name in map(str.upper, found):
-            if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name not in known:
+    found_anywhere = {name for _, found in _places() for name in found}
+    for place, found in _places():
+        for name in found:
+            if name in RENAMED:
+                told = "%s in %s is now called %s: rename it; the next version refuses the old name"
+                if RENAMED[name] in found_anywhere:
+                    told = "%s in %s is ignored, since its new name %s is set as well: remove the old one"
+                log.warning(told, name, place, RENAMED[name])
+            elif name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name not in known:
                 near = difflib.get_close_matches(name, sorted(known), n=1)
                 meant = f"did you mean {near[0]}?" if near else "see the table of settings in README.md"
                 raise SettingsError(f"{name} in {place} is no setting of ecgstream: {meant} Correct it or remove it")
+
+
+def with_new_names(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return variables of the environment with each old name replaced, unless its new name is set as well."""
+    kept = {name: value for name, value in variables.items() if name not in RENAMED}
+    return {RENAMED[old]: variables[old] for old in RENAMED if old in variables} | kept
+
+
+def _places() -> tuple[tuple[str, dict[str, str | None]], ...]:
+    """Variables of each place that they come from, the place that wins first."""
+    return tuple(
+        (place, {name.upper(): value for name, value in found.items()})
+        for place, found in (("the environment", os.environ), (".env", dotenv_values(".env")))
+    )
 
 
 def variables() -> dict[str, str]:
@@ -117,7 +164,9 @@ def kinds() -> tuple[type[BaseSettings], ...]:
     )
 
 
-def _told(kind: type[BaseSettings], error: ValidationError, given: dict[str, Any]) -> SettingsError:
+def _told(
+    kind: type[BaseSettings], error: ValidationError, given: dict[str, Any], old_names: Mapping[str, str]
+) -> SettingsError:
     first = error.errors(include_url=False)[0]
     if not first["loc"]:  # two settings that contradict each other: their own check says all
         return SettingsError(str(first["msg"]).removeprefix("Value error, "))
@@ -130,4 +179,5 @@ def _told(kind: type[BaseSettings], error: ValidationError, given: dict[str, Any
     limit = str(first["msg"])[:1].lower() + str(first["msg"])[1:]
     if field in given:
         return OptionError(f"--{field.replace('_', '-')}{value}: {limit}: correct the option")
-    return SettingsError(f"{_variable(kind, field)}{value}: {limit}: correct it in the environment or in .env")
+    name = old_names.get(field) or _variable(kind, field)
+    return SettingsError(f"{name}{value}: {limit}: correct it in the environment or in .env")

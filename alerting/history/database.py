@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 
 from ecg.errors import EcgStreamError
 
-VARIABLE = "ECGSTREAM_ALARM_DB"
+VARIABLE = "ECGSTREAM_ALERTING_ALARM_DB"
 FILE = "alarms.sqlite"
 BUSY_S = 5.0  # so long one waits for another's transaction; a second one's takes milliseconds
 WAL_AGAIN_S = 0.01

@@ -130,7 +130,7 @@ async def _run(plan: AlarmBenchPlan, *, channels: bool) -> _Run:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ecgstream-bench-")))
         (folder / "rules.toml").write_text(RULES)
         database = f"sqlite:///{folder}/alarms.sqlite"
-        environment = {"ECGSTREAM_ALERTING_RULES": str(folder / "rules.toml"), "ECGSTREAM_ALARM_DB": database}
+        environment = {"ECGSTREAM_ALERTING_RULES": str(folder / "rules.toml"), "ECGSTREAM_ALERTING_ALARM_DB": database}
         if channels:
             good, slow = (stack.enter_context(_receiver(seconds)) for seconds in (0.0, plan.slow_s))
             (dead,) = free_ports(1)

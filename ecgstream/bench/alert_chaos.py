@@ -92,7 +92,7 @@ async def run_alert_chaos(
                 "alert",
                 kafka=kafka,
                 logs=Path(folder),
-                environment={"ECGSTREAM_ALARM_DB": database, "ECGSTREAM_ALERTING_CHANNELS": str(channels)},
+                environment={"ECGSTREAM_ALERTING_ALARM_DB": database, "ECGSTREAM_ALERTING_CHANNELS": str(channels)},
             )
             async with asyncio.TaskGroup() as group:
                 following = group.create_task(told.follow(kafka, started))

@@ -171,7 +171,7 @@ async def _run(
 ) -> Seen:
     verdicts, alerts = VerdictLog(), AlertLog()
     name = kafka.topic_prefix
-    environment = {"ECGSTREAM_ALARM_DB": f"sqlite:///{folder}/{name}sqlite"}
+    environment = {"ECGSTREAM_ALERTING_ALARM_DB": f"sqlite:///{folder}/{name}sqlite"}
     services = {
         service: Command(name + service, service, kafka=kafka, logs=folder, environment=environment)
         for service in SERVICES

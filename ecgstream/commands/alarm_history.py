@@ -42,7 +42,9 @@ def time_option(text: str) -> Time:
 Database = Annotated[
     str | None,
     typer.Option(
-        "--database", metavar="URL", help="The alarm history; by default ECGSTREAM_ALARM_DB, else the user's own."
+        "--database",
+        metavar="URL",
+        help="The alarm history; by default ECGSTREAM_ALERTING_ALARM_DB, else the user's own.",
     ),
 ]
 From = Annotated[

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
 OURS = ("topics", "detector", "alerting", "web", "producer")
 
-_VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
+_VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::-(?P<default>(?:[^{}]|\{[^{}]*\})*))?\}")
 
 
 def load(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def load(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
     def value(match: re.Match[str]) -> str:
         if match[0] == "$$":
             return "$"
-        return values.get(match["name"]) or match["default"] or ""
+        return values.get(match["name"]) or _VARIABLE.sub(value, match["default"] or "")
 
     def replaced(node: Any) -> Any:
         if isinstance(node, dict):

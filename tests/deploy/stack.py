@@ -25,7 +25,10 @@ from ops.ports import free_ports
 from tests.deploy import compose
 from tests.support.waiting import until
 
-CHOSEN = {"ECGSTREAM_SPEED": "20", "ECGSTREAM_PATIENTS": "2"}  # as a user would, before `docker compose up`
+CHOSEN = {
+    "ECGSTREAM_COMPOSE_SPEED": "20",
+    "ECGSTREAM_COMPOSE_PATIENTS": "2",
+}  # as a user would, before `docker compose up`
 READY_S = 120.0
 _IMAGE_ENV = re.compile(r"^(?:ENV)?\s+(\w+)=(\S+)(?: \\)?$", re.MULTILINE)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ecgstream.settings import COMPOSE, RENAMED
 from tests.deploy import compose
 from tests.deploy.compose import OURS, ROOT
 from tests.deploy.programs import program, run
@@ -29,8 +30,15 @@ def test_the_compose_file_fits_the_compose_specification() -> None:
 
 
 def test_variables_are_replaced_as_compose_does() -> None:
-    command = compose.load({"ECGSTREAM_RECORD": "100"})["services"]["producer"]["command"]
+    command = compose.load({"ECGSTREAM_COMPOSE_RECORD": "100"})["services"]["producer"]["command"]
     assert command[:5] == ["replay", "--record", "100", "--patients", "1"]
+
+
+def test_compose_reads_the_old_names_of_its_variables_too() -> None:
+    for new in COMPOSE:
+        (old,) = (name for name, its_new in RENAMED.items() if its_new == new)
+        before, now = compose.load({old: "7"}), compose.load({new: "7", old: "8"})
+        assert compose.load() != before == now
 
 
 def rooms() -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ecgstream.settings import refuse_unknown_variables
+from ecgstream.settings import check_variables
 
 
 @pytest.fixture(autouse=True)
@@ -15,4 +15,4 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.upper().startswith("ECGSTREAM_") and not name.upper().startswith("ECGSTREAM_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    refuse_unknown_variables.cache_clear()
+    check_variables.cache_clear()

@@ -40,7 +40,7 @@ def lives() -> list[Alert]:
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A history of three alarms, set in the environment."""
     named = f"sqlite:///{tmp_path}/state/alarms.sqlite"
-    monkeypatch.setenv("ECGSTREAM_ALARM_DB", named)
+    monkeypatch.setenv("ECGSTREAM_ALERTING_ALARM_DB", named)
     store = AlarmStore(address(named), cluster="c")
     store.open()
     place = Place("ecg.alerts", 0)

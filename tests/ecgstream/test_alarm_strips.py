@@ -25,7 +25,7 @@ FS_HZ = 250.0
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Alarms: one with a strip, one whose samples had gone, one that waits."""
     named = f"sqlite:///{tmp_path}/state/alarms.sqlite"
-    monkeypatch.setenv("ECGSTREAM_ALARM_DB", named)
+    monkeypatch.setenv("ECGSTREAM_ALERTING_ALARM_DB", named)
     history = AlarmStore(address(named), cluster="c")
     history.open()
     told = [alert(id=f"p1/{name}/x", label="ventricular run", priority="high") for name in ("kept", "gone", "due")]

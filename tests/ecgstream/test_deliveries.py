@@ -33,7 +33,7 @@ def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -
         f'[channels.hook]\nkind = "webhook"\nurl = "{receiver.url}/t0ken"\nsecret = "{SECRET}"\n'
         f'[channels.archive]\nkind = "fhir"\nfile = "{tmp_path}/alarms.ndjson"\nphases = ["end"]\n'
     )
-    monkeypatch.setenv("ECGSTREAM_ALARM_DB", database)
+    monkeypatch.setenv("ECGSTREAM_ALERTING_ALARM_DB", database)
     monkeypatch.setenv("ECGSTREAM_ALERTING_CHANNELS", str(file))
     channels = load_channels(file)
     now_ns = SystemClock().now_ns()
@@ -99,7 +99,7 @@ def test_a_channel_is_tried(capsys: pytest.CaptureFixture[str], receiver: Receiv
 def test_without_a_file_there_are_no_channels(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ECGSTREAM_ALARM_DB", f"sqlite:///{tmp_path}/none.sqlite")
+    monkeypatch.setenv("ECGSTREAM_ALERTING_ALARM_DB", f"sqlite:///{tmp_path}/none.sqlite")
     assert status_of(["alarms", "channels"]) == 0
     assert capsys.readouterr().out == "no channel: ECGSTREAM_ALERTING_CHANNELS names them\n"
 

@@ -37,7 +37,7 @@ async def found(
 ) -> dict[str, Finding]:
     process = ProcessSettings(_env_file=None, data_dir=tmp_path, health_port=health_port)
     alerting = AlertingSettings.model_validate(
-        {"ECGSTREAM_ALARM_DB": alarm_db or f"sqlite:///{tmp_path}/a.sqlite", "channels": channels}
+        {"alarm_db": alarm_db or f"sqlite:///{tmp_path}/a.sqlite", "channels": channels}
     )
     return {finding.check: finding for finding in await examine(process, kafka, detector, alerting)}
 
@@ -142,7 +142,7 @@ async def test_the_alarm_history(tmp_path: Path) -> None:
     gone = (await found(tmp_path, alarm_db="postgresql://ada:hunter2@127.0.0.1:1/alarms"))["alarm history"]
     assert not gone.ok
     assert "postgresql://ada:***@127.0.0.1:1/alarms" in gone.found
-    assert gone.remedy == "see that it runs, and that ECGSTREAM_ALARM_DB names it"
+    assert gone.remedy == "see that it runs, and that ECGSTREAM_ALERTING_ALARM_DB names it"
 
 
 async def test_the_alarm_channels(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from bus.clients import KafkaPublisher
 from bus.interfaces import Outgoing
 from bus.messages import Message
 from bus.settings import KafkaSettings
-from ecgstream.settings import COMPOSE, kinds, load, refuse_unknown_variables, variables
+from ecgstream.settings import COMPOSE, check_variables, kinds, load, variables
 from tests.alerting.alerts import alert
 from tests.alerting.verdicts import verdict
 from tests.deploy.programs import ROOT, debian_program
@@ -82,7 +82,7 @@ def test_the_table_of_settings_is_whole_and_true() -> None:
         if kind.__name__ == place.split(".")[0]
     }
     for name, told in rows.items():
-        if name != "ECGSTREAM_MODELS":
+        if name != "ECGSTREAM_DETECTOR_MODELS":
             assert told == ("" if defaults[name] is None else str(defaults[name])), name
 
 
@@ -90,7 +90,7 @@ def test_the_example_of_a_settings_file_can_be_used(tmp_path: Path) -> None:
     text = re.sub(r"^#(ECGSTREAM_)", r"\1", (ROOT / ".env.example").read_text(), flags=re.MULTILINE)
     (tmp_path / ".env").write_text(text)
     assert dotenv_values(tmp_path / ".env").keys() <= variables().keys() | set(COMPOSE)
-    refuse_unknown_variables.cache_clear()
+    check_variables.cache_clear()
     for kind in kinds():
         load(kind)
 

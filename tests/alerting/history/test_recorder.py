@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import stamina
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 from sqlalchemy import URL
 
 from alerting import service
@@ -241,7 +242,7 @@ async def test_the_service_keeps_all_that_it_tells(settings: KafkaSettings, tmp_
     address = f"sqlite:///{tmp_path}/alarms.sqlite"
     stop, registry = asyncio.Event(), CollectorRegistry()
     running = asyncio.create_task(
-        service.run(settings, AlertingSettings(ECGSTREAM_ALARM_DB=address), stop, registry=registry)
+        service.run(settings, AlertingSettings(alarm_db=SecretStr(address)), stop, registry=registry)
     )
     asked = command(1, alert=None, action="silence", duration_s=60.0)
     async with KafkaPublisher(settings) as publisher:

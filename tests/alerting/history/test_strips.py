@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 from sqlalchemy import URL
 
 from alerting import service
@@ -259,7 +260,7 @@ async def test_the_service_keeps_the_strip_of_what_it_tells(settings: KafkaSetti
                 Outgoing(topic=settings.topic(topics.WINDOWS), key=each.patient.encode(), value=each.to_bytes())
             )
     running = asyncio.create_task(
-        service.run(settings, AlertingSettings(ECGSTREAM_ALARM_DB=address), stop, registry=registry)
+        service.run(settings, AlertingSettings(alarm_db=SecretStr(address)), stop, registry=registry)
     )
     await until(lambda: bool(registry.get_sample_value("ecgstream_alerting_strips_total", {"outcome": "kept"})))
     stop.set()

@@ -89,7 +89,7 @@ async def guarded(live_ward: LiveWard, tmp_path_factory: pytest.TempPathFactory)
     (port,) = free_ports(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ECGSTREAM_WEB_TOKENS", str(tokens))
-        patch.setenv("ECGSTREAM_ALARM_DB", live_ward.alarm_db)
+        patch.setenv("ECGSTREAM_ALERTING_ALARM_DB", live_ward.alarm_db)
         web = Command("web", "web", "--port", str(port), kafka=live_ward.kafka, logs=folder)
     async with web:
         await web.ready()
