@@ -1,8 +1,10 @@
 """The command line: which commands there are. What a command needs is imported when it runs."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ecgstream.commands import (
     alarm_history,
@@ -20,8 +22,26 @@ from ecgstream.commands import (
 )
 from ecgstream.commands import models as model_commands
 
+
+class GroupedCommands(TyperGroup):
+    """Commands whose help stands under the headings that rich would write."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  # typer passes it
+        """Write each command under the heading of its group."""
+        widest = max(len(name) for name in self.commands)
+        for heading in GROUPS:
+            rows = [
+                (name.ljust(widest), command.get_short_help_str(formatter.width - widest - 6))
+                for name, command in self.commands.items()
+                if getattr(command, "rich_help_panel", None) == heading
+            ]
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+
 app = typer.Typer(
     name="ecgstream",
+    cls=GroupedCommands,
     help="Real-time detection of anomalies in continuous ECG over Apache Kafka. Not a medical device.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -49,30 +69,39 @@ def _everything(
     """Real-time detection of anomalies in continuous ECG over Apache Kafka. Not a medical device."""
 
 
-app.command()(watching.demo)
-app.command()(services.broker)
-app.command()(services.replay)
-app.command()(services.detect)
-app.command()(services.alert)
-app.command()(services.web)
-app.command()(tokens.web_token)
-app.command()(watching.subscribe)
-app.command()(model_commands.score)
-app.command()(model_commands.train)
-app.command()(model_commands.export)
-app.command()(single_beats.train_ecg5000)
-app.command()(evaluating.evaluate)
-app.command()(measuring.chaos)
-app.command()(upkeep.doctor)
-app.add_typer(services.topics, name="topics")
 alarms.alarms.command("history")(alarm_history.history)
 alarms.alarms.command("show")(alarm_history.show)
 alarms.alarms.command("export")(alarm_history.export)
 alarms.alarms.command("deliveries")(deliveries.deliveries)
 alarms.alarms.command("channels")(deliveries.channels)
-app.add_typer(alarms.alarms, name="alarms")
-app.add_typer(upkeep.data, name="data")
 measuring.bench.command("alarms")(deliveries.bench_alarms)
-app.add_typer(measuring.bench, name="bench")
-app.add_typer(reporting.report, name="report")
-app.add_typer(comparing.compare, name="compare")
+# The headings of `ecgstream --help` and what stands under each, in this order: a command, or several under one name.
+GROUPS: dict[str, tuple[Callable[..., object] | tuple[str, typer.Typer], ...]] = {
+    "Run": (
+        watching.demo,
+        services.broker,
+        services.replay,
+        services.detect,
+        services.alert,
+        services.web,
+        watching.subscribe,
+        model_commands.score,
+        ("report", reporting.report),
+    ),
+    "Alarms": (("alarms", alarms.alarms),),
+    "Models": (
+        model_commands.train,
+        model_commands.export,
+        single_beats.train_ecg5000,
+        ("compare", comparing.compare),
+    ),
+    "Measure": (evaluating.evaluate, ("bench", measuring.bench), measuring.chaos),
+    "Maintain": (upkeep.doctor, ("topics", services.topics), ("data", upkeep.data), tokens.web_token),
+}
+for heading, commands in GROUPS.items():
+    for command in commands:
+        if isinstance(command, tuple):
+            name, several = command
+            app.add_typer(several, name=name, rich_help_panel=heading)
+        else:
+            app.command(rich_help_panel=heading)(command)

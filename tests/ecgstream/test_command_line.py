@@ -16,11 +16,23 @@ from tests.ecgstream.commands import clean_environment, start, status_of
 CALLED = {
     "demo": ["--record", "--data", "--speed", "--duration", "--json"],
     "broker": ["--data", "--port"],
+    "web": [],
+    "web-token": [],
+    "train-ecg5000": [],
+    "report record": [],
+    "report data": [],
+    "topics check": [],
     "topics create": [],
     "replay": ["--data", "--record", "--patients", "--speed", "--chunk-ms", "--loop"],
     "detect": ["--models", "--instance", "--health-port"],
     "alert": ["--instance", "--health-port"],
     "subscribe": ["--patient", "--from-beginning", "--json"],
+    "alarms list": [],
+    "alarms ack": [],
+    "alarms silence": [],
+    "alarms unsilence": [],
+    "alarms deliveries": [],
+    "alarms channels": [],
     "alarms history": ["--patient", "--priority", "--state", "--from", "--to", "--limit", "--after", "--json"],
     "alarms show": ["--json"],
     "alarms export": ["--format", "--from", "--to"],
@@ -30,11 +42,19 @@ CALLED = {
     "evaluate": ["--data", "--records", "--annotator", "--path", "--disturb", "--html", "--json"],
     "bench capacity": ["--patients", "--duration", "--json"],
     "bench latency": ["--patients", "--duration", "--json"],
+    "bench alarms": [],
+    "bench flood": [],
+    "bench lethal": [],
+    "bench page": [],
+    "bench score": [],
+    "bench starts": [],
     "bench live": ["--patients", "--clients", "--duration", "--json"],
     "bench models": ["--records", "--keep", "--json"],
     "compare fit": ["--data", "--seeds", "--workers"],
     "compare score": ["--data", "--records", "--json"],
-    "chaos": ["--faults", "--seed", "--json"],
+    "compare groups": [],
+    "compare beats": [],
+    "chaos": ["--faults", "--seed", "--kinds", "--service", "--json"],
     "data fetch": [],
     "data check": [],
     "doctor": ["--json"],
@@ -47,6 +67,20 @@ def test_every_command_is_there_with_its_options(command: str, capsys: pytest.Ca
     text = capsys.readouterr().out
     for option in CALLED[command]:
         assert option in text
+
+
+def test_help_has_every_command_under_the_heading_of_its_group(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["--help"]) == 0
+    groups: dict[str, list[str]] = {}
+    for line in capsys.readouterr().out.splitlines():
+        if line.endswith(":") and not line.startswith((" ", "Options")):
+            groups[line[:-1]] = []
+        elif groups and line.strip():
+            groups[list(groups)[-1]].append(line.split()[0])
+    assert [heading.lower() for heading in groups] == ["run", "alarms", "models", "measure", "maintain"]
+    told = [name for names in groups.values() for name in names]
+    assert len(told) == len(set(told))
+    assert set(told) == {command.split()[0] for command in CALLED}
 
 
 def test_help_imports_nothing_heavy() -> None:
