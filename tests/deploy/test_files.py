@@ -48,6 +48,11 @@ def rooms() -> list[str]:
     return packages
 
 
+@pytest.mark.parametrize("room", rooms())
+def test_every_room_says_that_it_is_typed(room: str) -> None:
+    assert (ROOT / room / "py.typed").read_bytes() == b""
+
+
 def test_the_image_is_built_from_every_package() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text().splitlines()
     let_in = (ROOT / ".dockerignore").read_text().splitlines()
