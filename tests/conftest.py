@@ -1,5 +1,6 @@
 """Fixtures for every room."""
 
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -84,3 +85,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 told = f"ignore:Exception ignored in. {left}:pytest.PytestUnraisableExceptionWarning"
                 item.add_marker(pytest.mark.filterwarnings(told))
     items.sort(key=lambda item: next((at for at, path in enumerate(_LONGEST) if item.nodeid.startswith(path)), 9))
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Find what the clients of tests on a broker have left before a test begins that has nothing to do with one."""
+    if item.get_closest_marker("broker") and not (nextitem and nextitem.get_closest_marker("broker")):
+        gc.collect()
