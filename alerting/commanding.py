@@ -118,7 +118,7 @@ async def alarms(kafka: KafkaSettings, *, patient: str | None = None, ended: boo
     ------
     BrokerError : when Kafka does not answer, or has no such topic
     """
-    async with KafkaReader(kafka, [kafka.topic(topics.ALERTS)], start="beginning") as reader:
+    async with KafkaReader(kafka, [topics.ALERTS], start="beginning") as reader:
         found = latest([message async for message in reader.to_end()])
     wanted = [
         alert
@@ -128,21 +128,20 @@ async def alarms(kafka: KafkaSettings, *, patient: str | None = None, ended: boo
     return sorted(wanted, key=urgency_of)
 
 
-async def publish(publisher: Publisher, kafka: KafkaSettings, told: AlertCommand) -> None:
+async def publish(publisher: Publisher, told: AlertCommand) -> None:
     """Send a command; it takes effect when alerting reads it.
 
     Parameters
     ----------
     publisher : what sends
-    kafka : names the topic
     told : the command
 
     Raises
     ------
     BrokerError : when Kafka does not take it
     """
-    topic = kafka.topic(topics.ALERT_COMMANDS)
-    await (await publisher.send(Outgoing(topic=topic, key=told.patient.encode(), value=told.to_bytes())))
+    command = Outgoing(topic=topics.ALERT_COMMANDS, key=told.patient.encode(), value=told.to_bytes())
+    await (await publisher.send(command))
 
 
 async def answered(
@@ -178,9 +177,8 @@ async def answered(
         for alert in known
         if alert.patient == told.patient and told.alert in {None, alert.id} and alert.acknowledged_by is None
     }
-    names = [kafka.topic(topics.ALERTS), kafka.topic(topics.DEAD_LETTERS)]
-    async with KafkaReader(kafka, names, start="end") as reader:
-        await publish(publisher, kafka, told)
+    async with KafkaReader(kafka, [topics.ALERTS, topics.DEAD_LETTERS], start="end") as reader:
+        await publish(publisher, told)
         if told.alert is None and not expected:
             return []
         answers: dict[str, Alert] = {}
@@ -188,7 +186,7 @@ async def answered(
             async with asyncio.timeout(answer_s):
                 while not answers or not expected <= answers.keys():
                     for message in await reader.batch(timeout_ms=200):
-                        _hear(message, told, answers, letters=names[1])
+                        _hear(message, told, answers)
         except TimeoutError:
             if answers:  # an alarm may have ended meanwhile
                 return list(answers.values())
@@ -213,9 +211,9 @@ async def send(kafka: KafkaSettings, told: AlertCommand, *, answer_s: float = AN
         return await answered(publisher, kafka, told, known=known, answer_s=answer_s)
 
 
-def _hear(message: Received, told: AlertCommand, answers: dict[str, Alert], *, letters: str) -> None:
+def _hear(message: Received, told: AlertCommand, answers: dict[str, Alert]) -> None:
     """Take a message as an answer to a command, if it is one."""
-    if message.topic != letters:
+    if message.topic == topics.ALERTS:
         for alert in latest([message]).values():
             done = {
                 "acknowledge": alert.acknowledged_by == told.by,

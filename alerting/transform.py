@@ -179,14 +179,13 @@ class AlertingTransform:
     def _take(self, ward: PartitionState, messages: Sequence[Received], now_s: float) -> list[Outgoing]:
         out: list[Outgoing] = []
         for message in messages:
-            # The runner puts the installation's prefix before a topic's name.
-            if message.topic.endswith(topics.ALERT_COMMANDS):
+            if message.topic == topics.ALERT_COMMANDS:
                 ward.next_command = message.offset + 1
                 out += self._take_command(ward, message, now_s)
-            elif message.topic.endswith(topics.URGENT):
+            elif message.topic == topics.URGENT:
                 ward.next_urgent = message.offset + 1
                 out += self._take_urgent(ward, message, now_s)
-            elif message.topic.endswith(topics.DEAD_LETTERS):
+            elif message.topic == topics.DEAD_LETTERS:
                 ward.next_letter = message.offset + 1
                 out += self._take_letter(ward, message, now_s)
             else:

@@ -43,7 +43,7 @@ def dead_letter(
     ----------
     received : the message that was refused, the last of several
     refusal : why
-    topic : the dead-letter topic as it is named on the cluster
+    topic : the dead-letter topic
     service : who refused it
     partitions : how many partitions the topics have: a letter that names a patient goes where the patient's other
         messages are, wherever it was sent to. None leaves it beside what it is about

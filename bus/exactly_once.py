@@ -239,11 +239,12 @@ class ExactlyOnce:
             log.warning("read_cut_off", service=self._service, error=repr(error))
             found = {}
         batch: dict[int, list[Received]] = {}
+        topic = self._transform.input_topic
         for place, messages in found.items():
             slot = self._slots.get(place.partition)
             if slot is None or slot.state is not State.READY or slot.reseek:
                 continue
-            fresh = [received(message) for message in messages if message.offset >= slot.next_offset]
+            fresh = [received(message, topic) for message in messages if message.offset >= slot.next_offset]
             # The mark of a transaction's end takes an offset, too; more than one at once is seldom.
             if fresh and fresh[0].offset > slot.next_offset + 1 and await self._was_overtaken(slot):
                 continue
@@ -405,8 +406,7 @@ class ExactlyOnce:
         try:
             with no_stray_cancellation():
                 await slot.writer.start()
-                topic = self._settings.topic(self._transform.progress_topic)
-                slot.progress = await read_compacted(self._settings, topic, partition)
+                slot.progress = await read_compacted(self._settings, self._transform.progress_topic, partition)
                 slot.beginning = (await self._consumer.beginning_offsets([slot.place]))[slot.place]
                 slot.end = (await self._consumer.end_offsets([slot.place]))[slot.place]
                 if self._side is not None:

@@ -9,7 +9,10 @@ Headers = Sequence[tuple[str, bytes]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A message as it came from a topic. ``timestamp_ms`` is when the broker took it in, ms UTC."""
+    """A message as it came from a topic, which is named as in ``bus.topics``.
+
+    ``timestamp_ms`` is when the broker took it in, ms UTC.
+    """
 
     topic: str
     partition: int
@@ -22,7 +25,10 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A message to be sent. ``partition`` None leaves the choice to the key's hash."""
+    """A message to be sent to a topic, which is named as in ``bus.topics``.
+
+    ``partition`` None leaves the choice to the key's hash.
+    """
 
     topic: str
     key: bytes | None
@@ -46,3 +52,6 @@ class Reader(Protocol):
 
     def __aiter__(self) -> AsyncIterator[Received]:
         """Every message, for ever."""
+
+    async def batch(self, *, timeout_ms: int = ...) -> list[Received]:
+        """The next messages, as many as are there; empty when none comes in time."""

@@ -99,7 +99,7 @@ async def read_compacted(settings: KafkaSettings, topic: str, partition: int) ->
     To be called after ``PartitionWriter.start``: only then has the predecessor's transaction ended, so that the
     partition's end under read_committed is its true end.
     """
-    place = TopicPartition(topic, partition)
+    place = TopicPartition(settings.topic(topic), partition)
     consumer = AIOKafkaConsumer(
         **connection_arguments(settings),
         group_id=None,

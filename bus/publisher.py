@@ -68,7 +68,7 @@ class KafkaPublisher:
         """
         try:
             future = await self._running().send(
-                message.topic,
+                self._settings.topic(message.topic),
                 value=message.value,
                 key=message.key,
                 partition=message.partition,
@@ -115,7 +115,7 @@ class KafkaPublisher:
             self._failure = self._failure or error
 
     def _told(self, error: BaseException, message: Outgoing | None) -> BrokerError:
-        topic = message.topic if message else "a topic"
+        topic = self._settings.topic(message.topic) if message else "a topic"
         if isinstance(error, MessageSizeTooLargeError) and message:
             return BrokerError(f"a message of {len(message.value or b'')} bytes for {topic} is too large: send less")
         if isinstance(error, (KafkaTimeoutError, TimeoutError)):

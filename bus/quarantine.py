@@ -51,7 +51,7 @@ class Quarantine:
 
     Parameters
     ----------
-    topic : the dead-letter topic, as ``bus.topics`` names it
+    topic : the dead-letter topic
     service : who refuses
     partitions : how many partitions the topics have, see ``bus.dead_letters.dead_letter``
     """

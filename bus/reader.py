@@ -34,14 +34,14 @@ class KafkaReader:
     Parameters
     ----------
     settings : how to reach Kafka
-    topics : names as they are on the cluster (``settings.topic(...)``)
+    topics : as ``bus.topics`` names them
     start : where to begin: "beginning", "end", a time, or offsets by (topic, partition); partitions without
         an offset begin at the beginning
     """
 
     def __init__(self, settings: KafkaSettings, topics: Sequence[str], *, start: Start = "end") -> None:
         self._settings = settings
-        self._topics = tuple(topics)
+        self._names = {settings.topic(topic): topic for topic in topics}  # as they are on the cluster
         self._start = start
         self._consumer: AIOKafkaConsumer | None = None
 
@@ -97,7 +97,7 @@ class KafkaReader:
             return []
         except KafkaError as error:
             raise self._told(error) from error
-        return [received(record) for records in batches.values() for record in records]
+        return [received(record, self._names[at.topic]) for at, records in batches.items() for record in records]
 
     async def to_end(self) -> AsyncIterator[Received]:
         """Every message up to the topics' present end.
@@ -112,7 +112,7 @@ class KafkaReader:
                 ends = await consumer.end_offsets(consumer.assignment())
         except (KafkaError, LetGoError) as error:
             raise self._told(error) from error
-        left = {(place.topic, place.partition): end for place, end in ends.items() if end}
+        left = {self._place(at): end for at, end in ends.items() if end}
         while left:
             positions = await self.positions()
             left = {place: end for place, end in left.items() if positions[place] < end}
@@ -130,11 +130,12 @@ class KafkaReader:
         consumer = self._running()
         try:
             with no_stray_cancellation():
-                return {
-                    (place.topic, place.partition): await consumer.position(place) for place in consumer.assignment()
-                }
+                return {self._place(at): await consumer.position(at) for at in consumer.assignment()}
         except (KafkaError, LetGoError) as error:
             raise self._told(error) from error
+
+    def _place(self, at: TopicPartition) -> tuple[str, int]:
+        return self._names[at.topic], at.partition
 
     def _running(self) -> AIOKafkaConsumer:
         if self._consumer is None:
@@ -149,7 +150,7 @@ class KafkaReader:
             # What makes the topics may come a moment later.
             await consumer._client.force_metadata_update()  # noqa: SLF001  # aiokafka offers no public way
             known = await consumer.topics()
-            missing = [topic for topic in self._topics if topic not in known]
+            missing = [name for name in self._names if name not in known]
             if not missing:
                 break
             if loop.time() >= deadline:
@@ -159,9 +160,9 @@ class KafkaReader:
                 )
             await asyncio.sleep(RETRY_S)
         return [
-            TopicPartition(topic, partition)
-            for topic in self._topics
-            for partition in sorted(consumer.partitions_for_topic(topic) or ())
+            TopicPartition(name, partition)
+            for name in self._names
+            for partition in sorted(consumer.partitions_for_topic(name) or ())
         ]
 
     async def _seek(self) -> None:
@@ -178,7 +179,7 @@ class KafkaReader:
             offsets = await consumer.beginning_offsets(places)
             if isinstance(self._start, Mapping):
                 for (topic, partition), offset in self._start.items():
-                    offsets[TopicPartition(topic, partition)] = offset
+                    offsets[TopicPartition(self._settings.topic(topic), partition)] = offset
         for place, offset in offsets.items():
             consumer.seek(place, offset)
 
@@ -195,14 +196,14 @@ class KafkaReader:
 
     def _told(self, error: Exception) -> BrokerError:
         return BrokerError(
-            f"Kafka at {self._settings.bootstrap_servers} does not hand out {', '.join(self._topics)}: {error!r}"
+            f"Kafka at {self._settings.bootstrap_servers} does not hand out {', '.join(self._names)}: {error!r}"
         )
 
 
-def received(record: Any) -> Received:
-    """An aiokafka record as the rest of the program knows a message."""
+def received(record: Any, topic: str) -> Received:
+    """An aiokafka record of a topic of ``bus.topics`` as the rest of the program knows a message."""
     return Received(
-        topic=record.topic,
+        topic=topic,
         partition=record.partition,
         offset=record.offset,
         timestamp_ms=record.timestamp,

@@ -102,7 +102,7 @@ class SideReader:
             return {}  # nothing is lost: what it would have brought comes with the next turn
         for at, messages in fetched.items():
             place = self._names[at.topic], at.partition
-            fresh = [received(message) for message in messages if message.offset >= self._next[place]]
+            fresh = [received(message, place[0]) for message in messages if message.offset >= self._next[place]]
             if fresh:
                 found[place] = fresh
                 self._next[place] = fresh[-1].offset + 1

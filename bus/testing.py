@@ -1,6 +1,7 @@
 """Test doubles: a bus in memory with topics, partitions, keys and offsets as in Kafka, and a clock turned by hand."""
 
 import asyncio
+import contextlib
 import heapq
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Self
 from bus.interfaces import Outgoing, Received
 from bus.partitioning import partition_of
 from bus.progress_store import ProgressRecord, ProgressUnavailableError, keep_last
-from bus.reader import Start
+from bus.reader import POLL_MS, Start
 from ops.clock import Clock, SystemClock
 
 
@@ -109,11 +110,17 @@ class MemoryReader:
     async def __aiter__(self) -> AsyncIterator[Received]:
         """Every message, for ever."""
         while True:
-            found = self._take()
-            if not found:
-                await self._bus.arrival()
-            for message in found:
+            for message in await self.batch():
                 yield message
+
+    async def batch(self, *, timeout_ms: int = POLL_MS) -> list[Received]:
+        """The next messages, as many as are there; empty when none comes in time."""
+        found = self._take()
+        if not found:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._bus.arrival(), timeout_ms / 1000)
+            found = self._take()
+        return found
 
     async def to_end(self) -> AsyncIterator[Received]:
         """Every message up to the topics' present end."""

@@ -136,7 +136,7 @@ async def _planned(
             )
             try:
                 await writer.start()
-                records = await read_compacted(settings, topic, place)
+                records = await read_compacted(settings, keeper.progress_topic, place)
             finally:
                 await writer.stop()
             own = records.pop(keeper.partition_key, None)
@@ -166,7 +166,7 @@ async def _plan_alerts(settings: KafkaSettings, counts: Mapping[str, int], parti
     """The open alarms: what is told of them next comes in another partition, and must be read after this."""
     topic = settings.topic(topics.ALERTS)
     for place in range(counts[topic]):
-        for key, record in (await read_compacted(settings, topic, place)).items():
+        for key, record in (await read_compacted(settings, topics.ALERTS, place)).items():
             alert = Alert.model_validate_json(record.value)
             target = partition_of(alert.patient.encode(), partitions)
             if alert.phase != "end" and target != place:

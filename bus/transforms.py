@@ -10,7 +10,7 @@ from bus.progress_store import ProgressRecord
 class Transform(Protocol):
     """What a service does with its input. All methods are called from one task, never at the same time.
 
-    Topics are named as ``bus.topics`` does; the runner puts the installation's prefix before them.
+    Topics are named as ``bus.topics`` does; the runner puts the installation's prefix before them and takes it off.
     """
 
     input_topic: str

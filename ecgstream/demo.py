@@ -65,9 +65,8 @@ async def demo(system: LocalSystem, options: DemoOptions, stop: asyncio.Event, c
     """
     ledger = Ledger()
     title = f"{', '.join(record.name for record in options.records[:6])} at {options.replay.speed} times real pace"
-    names = [system.kafka.topic(name) for name in FOLLOWED]
     try:
-        async with KafkaReader(system.kafka, names, start="end") as reader:
+        async with KafkaReader(system.kafka, FOLLOWED, start="end") as reader:
             with View(console, ledger, title=title) as view:
                 follower = _Follower(system, reader, ledger, view)
                 await follower.stream(options, stop)
@@ -86,15 +85,11 @@ class _Follower:
         self._reader = reader
         self._ledger = ledger
         self._view = view
-        names = {system.kafka.topic(name): name for name in FOLLOWED}
         self._handlers = {
-            full: {
-                topics.SAMPLES: self._samples,
-                topics.WINDOWS: self._window,
-                topics.ANOMALIES: self._anomaly,
-                topics.ALERTS: self._alert,
-            }[name]
-            for full, name in names.items()
+            topics.SAMPLES: self._samples,
+            topics.WINDOWS: self._window,
+            topics.ANOMALIES: self._anomaly,
+            topics.ALERTS: self._alert,
         }
 
     async def stream(self, options: DemoOptions, stop: asyncio.Event) -> None:
@@ -124,7 +119,6 @@ class _Follower:
     async def settle(self) -> None:
         """Follow until every verdict that is due has come, or will never come."""
         ends = (await topic_states(self._system.kafka, [topics.SAMPLES]))[topics.SAMPLES].ends
-        full = self._system.kafka.topic(topics.SAMPLES)
         came_s = quiet_s = time.monotonic()
         while True:
             messages = await self._take()
@@ -132,7 +126,7 @@ class _Follower:
             if messages:
                 came_s = now_s
             positions = await self._reader.positions()
-            all_read = all(positions[full, partition] >= end for partition, end in ends.items())
+            all_read = all(positions[topics.SAMPLES, partition] >= end for partition, end in ends.items())
             if not (all_read and self._ledger.missing == 0):
                 quiet_s = now_s
             if now_s - quiet_s >= ALERTS_DUE_S or now_s - came_s >= VERDICTS_DUE_S:

@@ -245,9 +245,9 @@ async def judge_on_kafka(
         speed="max", chunk_ms=chunk_ms, start_ns=EPOCH_NS, loop=False, patients=None, duration_s=None
     )
     names: dict[str, type[Verdict | Urgent | Alert]] = {
-        kafka.topic(topics.WINDOWS): Verdict,
-        kafka.topic(topics.URGENT): Urgent,
-        kafka.topic(topics.ALERTS): Alert,
+        topics.WINDOWS: Verdict,
+        topics.URGENT: Urgent,
+        topics.ALERTS: Alert,
     }
     async with KafkaReader(kafka, list(names), start="end") as reader:
         replaying = asyncio.create_task(

@@ -8,7 +8,6 @@ import structlog
 from rich.console import Console
 from rich.status import Status
 
-from bus import topics
 from bus.clients import KafkaPublisher
 from bus.settings import KafkaSettings
 from ecg.records import Record
@@ -101,7 +100,6 @@ async def replay(
             patients,
             settings,
             publisher=publisher,
-            topic=kafka.topic(topics.SAMPLES),
             clock=SystemClock(),
             faults=faults,
             noise=noise,

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from bus.clients import await_topics
 from bus.sample_schemas import WRITER_SCHEMAS
 from bus.settings import KafkaSettings
-from bus.topics import USED_BY
+from bus.topics import used_by
 from ecgstream.running import unless
 from ecgstream.settings import ProcessSettings
 from ops.health import HealthServer
@@ -84,7 +84,7 @@ async def serve(
             unready_limit_s=process.unready_limit_s,
         ) as health:
             log.info("health", host=process.health_host, port=health.port)
-            if await unless(stop, await_topics(kafka, USED_BY[name])):
+            if await unless(stop, await_topics(kafka, used_by(name))):
                 await work(service)
 
 

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import singledispatch
 from typing import TYPE_CHECKING, Any, get_args
 
-from bus.messages import AlarmPhase, Alert, Urgent, Verdict
+from bus.messages import AlarmPhase, Alert, Message, Urgent, Verdict
 from ecgstream.failures import shown
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 STYLES = {"normal": "green", "abnormal": "bold red", "unusable": "yellow"}
 PRIORITY_STYLES = {"high": "bold white on red", "medium": "bold yellow", "low": "cyan", "information": "dim"}
+MAX_SHOWN = 80  # characters of a field; a dead letter holds 64 KiB of what was sent
 SHOWN_REASONS = 3  # of an alert: one that lasts gathers many
 
 
@@ -26,6 +28,29 @@ def time_of(t_ns: int) -> str:
 def rate_of(bpm: float | None) -> str:
     """A heart rate as text."""
     return "  -/min" if bpm is None else f"{bpm:3.0f}/min"
+
+
+@singledispatch
+def line_of(message: Message) -> tuple[str, str]:
+    """Return a message as one line, and the style it is printed in: a model without words of its own by its fields."""
+    fields = {name: value for name, value in message.as_json().items() if value not in (None, [], {})}
+    fields.pop("schema_version", None)
+    return "  ".join(f"{name}={str(value)[:MAX_SHOWN]}" for name, value in fields.items()), ""
+
+
+@line_of.register
+def _(message: Verdict) -> tuple[str, str]:
+    return verdict_line(message), STYLES[message.decision]
+
+
+@line_of.register
+def _(message: Urgent) -> tuple[str, str]:
+    return urgent_line(message), PRIORITY_STYLES["high"]
+
+
+@line_of.register
+def _(message: Alert) -> tuple[str, str]:
+    return alert_line(message), PRIORITY_STYLES[message.priority]
 
 
 def verdict_line(verdict: Verdict) -> str:

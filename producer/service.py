@@ -5,6 +5,7 @@ import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bus import topics
 from bus.interfaces import Outgoing, Publisher
 from bus.samples import Chunk, encode
 from ecg.errors import EcgStreamError
@@ -61,7 +62,6 @@ class Replay:
     patients : who is replayed; no two ids alike
     settings : pace and chunks
     publisher : the bus
-    topic : the samples topic's name
     clock : paces the replay, and gives the start where the settings give none
     metrics : what is counted
     faults : what goes wrong; by default nothing
@@ -78,7 +78,6 @@ class Replay:
         settings: ReplaySettings,
         *,
         publisher: Publisher,
-        topic: str,
         clock: Clock,
         metrics: ReplayMetrics,
         faults: FaultSettings | None = None,
@@ -93,7 +92,6 @@ class Replay:
         self._patients = patients
         self._settings = settings
         self._publisher = publisher
-        self._topic = topic
         self._clock = clock
         self._metrics = metrics
         self._faults = faults
@@ -195,7 +193,7 @@ class Replay:
                 break
             due_s, number, chunk = heapq.heappop(self._due)
             value = encode(chunk)
-            await self._publisher.send(Outgoing(topic=self._topic, key=chunk.patient.encode(), value=value))
+            await self._publisher.send(Outgoing(topic=topics.SAMPLES, key=chunk.patient.encode(), value=value))
             self._chunks += 1
             self._samples += len(chunk.samples)
             self._bytes += len(value)

@@ -125,8 +125,7 @@ class Recorder:
         try:
             self._opened = False
             start = await self._start(store)
-            names = [self._kafka.topic(name) for name in READ]
-            async with KafkaReader(self._kafka, names, start=start) as reader:
+            async with KafkaReader(self._kafka, READ, start=start) as reader:
                 log.info(
                     "alarm_history_follows", places={f"{topic}/{number}": at for (topic, number), at in start.items()}
                 )
@@ -139,19 +138,24 @@ class Recorder:
         finally:
             await self._in_thread(store.close)
 
+    def _place(self, topic: str, partition: int) -> Place:
+        """Return a partition's place in the database, which several installations on a cluster may share."""
+        return Place(self._kafka.topic(topic), partition)
+
     async def _start(self, store: AlarmStore) -> dict[tuple[str, int], int]:
         """The offsets to read on from; the beginning where a topic is shorter than what was read of it."""
         places = await self._patiently(store, store.places)
         ends = {
-            Place(state.name, number): end
-            for state in (await topic_states(self._kafka, READ)).values()
+            (topic, number): end
+            for topic, state in (await topic_states(self._kafka, READ)).items()
             for number, end in state.ends.items()
         }
-        anew = [place for place, at in places.items() if place in ends and at > ends[place]]
+        known = {at: places[place] for at in ends if (place := self._place(*at)) in places}
+        anew = [self._place(*at) for at, offset in known.items() if offset > ends[at]]
         if anew:
             log.warning("topic_made_anew", places=[f"{topic}/{number}" for topic, number in anew])
             await self._patiently(store, lambda: store.begin_again(anew))
-        return {place: at for place, at in places.items() if place in ends and place not in anew}
+        return {at: offset for at, offset in known.items() if offset <= ends[at]}
 
     async def _take(self, store: AlarmStore, messages: Sequence[Received]) -> None:
         entries = [self._entry(message) for message in messages]
@@ -180,10 +184,10 @@ class Recorder:
             log.warning("alarm_history_lacks", messages=recorded.missing)
 
     def _entry(self, message: Received) -> Entry:
-        place = Place(message.topic, message.partition)
+        place = self._place(message.topic, message.partition)
         read: Alert | AlertCommand | None = None
         try:
-            if message.topic == self._kafka.topic(topics.ALERT_COMMANDS):
+            if message.topic == topics.ALERT_COMMANDS:
                 read = decode(message, AlertCommand)
             elif message.value is not None:
                 read = Alert.model_validate_json(message.value)

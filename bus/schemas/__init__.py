@@ -1,21 +1,27 @@
 """The published contracts: Avro for samples, JSON Schema for the rest, and AsyncAPI for the whole.
 
-The JSON Schemas are made from the models of ``bus.messages`` by ``python -m bus.schemas``.
+All but the Avro schema follow from the table in ``bus.topics``: ``python -m bus.schemas`` writes them anew.
 """
 
 import json
+import re
 from importlib.resources import files
+from typing import Any
 
-from bus.messages import Alert, AlertCommand, DeadLetter, Message, Urgent, Verdict
+from bus import topics
+from bus.messages import PATIENT_ID, Message
+from bus.topics import Topic
 
-MODELS: dict[str, type[Message]] = {
-    "alert-command.schema.json": AlertCommand,
-    "alert.schema.json": Alert,
-    "dead-letter.schema.json": DeadLetter,
-    "urgent.schema.json": Urgent,
-    "verdict.schema.json": Verdict,
-}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_KEYS = {
+    "patient": {"type": "string", "pattern": f"^{PATIENT_ID.pattern}$", "description": "The patient id"},
+    "alarm": {"type": "string", "description": "The alert's id"},
+    "original": {
+        "type": "string",
+        "description": "The key of the original message; none where that was none or no text",
+    },
+}
+_BINDING = "0.5.0"
 
 
 def json_schemas() -> dict[str, str]:
@@ -23,12 +29,81 @@ def json_schemas() -> dict[str, str]:
 
     They describe what is written: a field that a reader may leave out is always there.
     """
+    models = dict.fromkeys(topic.model for topic in topics.TOPICS if topic.model is not None)
     return {
-        name: json.dumps({"$schema": DIALECT} | model.model_json_schema(mode="serialization"), indent=2) + "\n"
-        for name, model in MODELS.items()
+        _file_of(model): json.dumps({"$schema": DIALECT} | model.model_json_schema(mode="serialization"), indent=2)
+        + "\n"
+        for model in models
+    }
+
+
+def with_topics(document: dict[str, Any]) -> dict[str, Any]:
+    """Return an AsyncAPI document with its channels, operations and JSON messages as the table of topics has them."""
+    components = document["components"]
+    messages = {"chunk": components["messages"]["chunk"]} | {
+        _camel(topic.model.__name__): _message(topic, topic.model) for topic in topics.TOPICS if topic.model is not None
+    }
+    return document | {
+        "channels": {_camel(topic.short_name): _channel(topic) for topic in topics.TOPICS},
+        "operations": {
+            topic.operation.name: {
+                "action": topic.operation.action,
+                "channel": _reference(topic),
+                "messages": [_reference(topic, "messages", name) for name in _messages(topic)],
+                "summary": topic.operation.summary,
+            }
+            for topic in topics.TOPICS
+            if topic.operation is not None
+        },
+        "components": components | {"messages": messages},
     }
 
 
 def published(name: str) -> str:
     """The text of a file of this package."""
     return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _channel(topic: Topic) -> dict[str, Any]:
+    kept: dict[str, Any] = {"cleanup.policy": [topic.cleanup]}
+    if topic.retention_ms is not None:
+        kept["retention.ms"] = topic.retention_ms
+    return {
+        "address": topic.name,
+        "title": topic.short_name.replace("-", " ").capitalize(),
+        "description": topic.details or f"{topic.holds[0].upper()}{topic.holds[1:]}.",
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _messages(topic)},
+        "bindings": {"kafka": {"bindingVersion": _BINDING, "topicConfiguration": kept}},
+    }
+
+
+def _messages(topic: Topic) -> list[str]:
+    if topic.model is not None:
+        return [_camel(topic.model.__name__)]
+    return ["chunk"] if topic.name == topics.SAMPLES else []
+
+
+def _message(topic: Topic, model: type[Message]) -> dict[str, Any]:
+    title = re.split(r"[:.]", model.__doc__ or model.__name__)[0]  # the first words of its description
+    headers = {"headers": {"$ref": "#/components/schemas/verdictHeaders"}} if topic.timed else {}
+    return {
+        "name": model.__name__,
+        "title": title,
+        "contentType": "application/json",
+        **headers,
+        "payload": {"$ref": f"./{_file_of(model)}"},
+        "bindings": {"kafka": {"bindingVersion": _BINDING, "key": dict(_KEYS[topic.key])}},
+    }
+
+
+def _reference(topic: Topic, *rest: str) -> dict[str, str]:
+    return {"$ref": "/".join(("#/channels", _camel(topic.short_name), *rest))}
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("-")
+    return first[0].lower() + first[1:] + "".join(map(str.capitalize, others))
+
+
+def _file_of(model: type[Message]) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", model.__name__).lower() + ".schema.json"

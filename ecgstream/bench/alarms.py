@@ -163,7 +163,7 @@ async def _measure(plan: AlarmBenchPlan, kafka: KafkaSettings, service: Command,
 
 async def _send(plan: AlarmBenchPlan, kafka: KafkaSettings, run: _Run) -> None:
     """Each patient's windows at real pace, the patients spread over time."""
-    topic, began_ns, began_s = kafka.topic(topics.WINDOWS), time.time_ns(), time.monotonic()
+    began_ns, began_s = time.time_ns(), time.monotonic()
     due = sorted(
         (window * HOP_S + patient * ALARM_EVERY_S / plan.patients, patient, window)
         for patient in range(plan.patients)
@@ -175,12 +175,12 @@ async def _send(plan: AlarmBenchPlan, kafka: KafkaSettings, run: _Run) -> None:
             verdict = _verdict(f"p{patient}", began_ns + patient, window)
             if verdict.findings:
                 run.sent_s[verdict.id] = time.monotonic()
-            await publisher.send(Outgoing(topic=topic, key=verdict.patient.encode(), value=verdict.to_bytes()))
+            await publisher.send(Outgoing(topic=topics.WINDOWS, key=verdict.patient.encode(), value=verdict.to_bytes()))
 
 
 async def _follow(kafka: KafkaSettings, reading: asyncio.Event, run: _Run, alarms: int) -> None:
     """Note when the message that an alarm starts with is there, up to the last one's."""
-    async with KafkaReader(kafka, [kafka.topic(topics.ALERTS)], start="end") as reader:
+    async with KafkaReader(kafka, [topics.ALERTS], start="end") as reader:
         reading.set()
         async for message in reader:
             alert = Alert.model_validate_json(message.value or b"")

@@ -98,7 +98,7 @@ async def run_alert_chaos(
                 following = group.create_task(told.follow(kafka, started))
                 await started.wait()
                 async with service, KafkaPublisher(kafka) as publisher:
-                    took_s = await _storm(plan, service, scripts, kafka=kafka, publisher=publisher, told=told)
+                    took_s = await _storm(plan, service, scripts, publisher=publisher, told=told)
                     expected = [key_of(alert) for script in scripts for alert in script.expected]
                     await told.wait_for(expected, patience_s=PATIENCE_S)
                     await delivered.wait_for(expected, patience_s=PATIENCE_S)
@@ -141,7 +141,6 @@ async def _storm(
     service: Command,
     scripts: Sequence[PatientScript],
     *,
-    kafka: KafkaSettings,
     publisher: KafkaPublisher,
     told: AlertLog,
 ) -> list[float]:
@@ -150,7 +149,7 @@ async def _storm(
 
     async def send(message: Verdict | AlertCommand) -> None:
         topic = topics.WINDOWS if isinstance(message, Verdict) else topics.ALERT_COMMANDS
-        await publisher.send(Outgoing(topic=kafka.topic(topic), key=message.patient.encode(), value=message.to_bytes()))
+        await publisher.send(Outgoing(topic=topic, key=message.patient.encode(), value=message.to_bytes()))
 
     async def seen(alert: Alert) -> None:
         await told.wait_for([key_of(alert)], patience_s=PATIENCE_S)

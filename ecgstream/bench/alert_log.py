@@ -61,7 +61,7 @@ class AlertLog:
 
     async def follow(self, kafka: KafkaSettings, started: asyncio.Event) -> None:
         """Read the topic of alarms from its beginning, for ever; sets ``started`` once the reader stands."""
-        async with KafkaReader(kafka, [kafka.topic(topics.ALERTS)], start="beginning") as reader:
+        async with KafkaReader(kafka, [topics.ALERTS], start="beginning") as reader:
             started.set()
             async for message in reader:
                 if message.value is not None:

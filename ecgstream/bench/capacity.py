@@ -178,7 +178,7 @@ async def _bare(kafka: KafkaSettings, *, batch: int) -> _Kernel:
     waiting: list[DueWindow] = []
     step_s = score_s = 0.0
     scored = 0
-    async with KafkaReader(kafka, [kafka.topic(topics.SAMPLES)], start="beginning") as reader:
+    async with KafkaReader(kafka, [topics.SAMPLES], start="beginning") as reader:
         async for message in reader.to_end():
             began_s = time.process_time()
             chunk = decode(message.value, key=message.key)

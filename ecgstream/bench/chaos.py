@@ -19,7 +19,6 @@ from typing import Any
 import structlog
 from prometheus_client import CollectorRegistry
 
-from bus import topics
 from bus.broker import LocalBroker
 from bus.clients import KafkaPublisher, create_topics
 from bus.interfaces import Outgoing
@@ -171,7 +170,7 @@ async def _calm(broker: LocalBroker, plan: ChaosPlan, records: Sequence[Record],
         following = group.create_task(verdicts.follow(kafka, started))
         await started.wait()
         async with _detector(kafka, "calm", folder) as detector, KafkaPublisher(kafka) as publisher:
-            replay = _replay(plan, records, kafka, publisher, speed="max")
+            replay = _replay(plan, records, publisher, speed="max")
             await replay.run(asyncio.Event())
             expected = plan.patients * int(plan.record_s // HOP_S)
             await verdicts.wait_for(expected, patience_s=PATIENCE_S, check=detector.check)
@@ -197,7 +196,7 @@ async def _disturbed(
         async with _detector(kafka, "first", folder) as detector, KafkaPublisher(kafka) as plain:
             publisher = _LastSent(plain)
             storm = _Storm(broker, detector, _detector(kafka, "guest", folder), publisher)
-            replay = _replay(plan, records, kafka, publisher, speed=plan.record_s / plan.wall_s)
+            replay = _replay(plan, records, publisher, speed=plan.record_s / plan.wall_s)
             playing = group.create_task(replay.run(asyncio.Event()))
             await verdicts.wait_for(1, patience_s=PATIENCE_S, check=detector.check)
             for _ in range(plan.faults):
@@ -214,12 +213,11 @@ def _detector(kafka: KafkaSettings, name: str, folder: Path) -> Command:
     return Command(name, "detect", kafka=kafka, logs=folder)
 
 
-def _replay(plan: ChaosPlan, records: Sequence[Record], kafka: KafkaSettings, publisher: Any, *, speed: Any) -> Replay:
+def _replay(plan: ChaosPlan, records: Sequence[Record], publisher: Any, *, speed: Any) -> Replay:
     return Replay(
         deal(records, plan.patients, loop=True, duration_s=plan.record_s),
         ReplaySettings(speed=speed, start_ns=START_NS),
         publisher=publisher,
-        topic=kafka.topic(topics.SAMPLES),
         clock=SystemClock(),
         metrics=ReplayMetrics(CollectorRegistry()),
     )

@@ -125,25 +125,25 @@ async def run_flood(plan: FloodPlan) -> dict[str, Any]:
                 await command.ready()  # one by one: all at once they would load their libraries for too long
                 run.services[service] = _Service(command=command, limit=limit, limit_mb=limit_mb)
             publisher = await stack.enter_async_context(KafkaPublisher(kafka))
-            await _work(plan, run, kafka, publisher)
+            await _work(plan, run, publisher)
             letters = await _letters(kafka)
             return _report(plan, run, letters)
 
 
-async def _work(plan: FloodPlan, run: _Run, kafka: KafkaSettings, publisher: KafkaPublisher) -> None:
-    topic, start_ns = kafka.topic(topics.SAMPLES), time.time_ns()
+async def _work(plan: FloodPlan, run: _Run, publisher: KafkaPublisher) -> None:
+    start_ns = time.time_ns()
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(_watch(run))
         good = deal(plan.records, GOOD, loop=True)
-        keeping = [group.create_task(_keep_on(each, topic, publisher, start_ns, stop)) for each in good]
+        keeping = [group.create_task(_keep_on(each, publisher, start_ns, stop)) for each in good]
         await asyncio.sleep(LEAD_S)
         began_s = time.monotonic()
-        await _send(run, publisher, topic, _strangers(plan, start_ns, chunks=range(CHUNKS)))
+        await _send(run, publisher, _strangers(plan, start_ns, chunks=range(CHUNKS)))
         await _drained(run)
         run.flood_s = time.monotonic() - began_s
         back = replace(plan, ids=round(RETURNS * plan.ids))
-        await _send(run, publisher, topic, _strangers(back, start_ns, chunks=range(CHUNKS, 2 * CHUNKS)))
+        await _send(run, publisher, _strangers(back, start_ns, chunks=range(CHUNKS, 2 * CHUNKS)))
         await _drained(run)
         stop.set()
         run.good_s = min([await each for each in keeping])
@@ -160,9 +160,7 @@ async def _watch(run: _Run) -> None:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def _keep_on(
-    patient: Patient, topic: str, publisher: KafkaPublisher, start_ns: int, stop: asyncio.Event
-) -> float:
+async def _keep_on(patient: Patient, publisher: KafkaPublisher, start_ns: int, stop: asyncio.Event) -> float:
     """Send a good patient at real pace until the end; how many seconds of the recording that were."""
     began_s, sent_s = time.monotonic(), 0.0
     for chunk in cut(patient, chunk_ms=500, start_ns=start_ns):
@@ -170,7 +168,7 @@ async def _keep_on(
             break
         sent_s = chunk.end_index / chunk.fs_hz
         await asyncio.sleep(max(0.0, sent_s - (time.monotonic() - began_s)))
-        await publisher.send(Outgoing(topic=topic, key=chunk.patient.encode(), value=encode(chunk)))
+        await publisher.send(Outgoing(topic=topics.SAMPLES, key=chunk.patient.encode(), value=encode(chunk)))
     return sent_s
 
 
@@ -195,9 +193,9 @@ def _strangers(plan: FloodPlan, start_ns: int, *, chunks: range) -> Iterator[Chu
             )
 
 
-async def _send(run: _Run, publisher: KafkaPublisher, topic: str, chunks: Iterator[Chunk]) -> None:
+async def _send(run: _Run, publisher: KafkaPublisher, chunks: Iterator[Chunk]) -> None:
     for number, chunk in enumerate(chunks):
-        await publisher.send(Outgoing(topic=topic, key=chunk.patient.encode(), value=encode(chunk)))
+        await publisher.send(Outgoing(topic=topics.SAMPLES, key=chunk.patient.encode(), value=encode(chunk)))
         run.sent += 1
         if number % _YIELD_EVERY == 0:
             await asyncio.sleep(0)
@@ -219,7 +217,7 @@ async def _drained(run: _Run) -> None:
 
 async def _letters(kafka: KafkaSettings) -> Counter[str]:
     counts: Counter[str] = Counter()
-    async with KafkaReader(kafka, [kafka.topic(topics.DEAD_LETTERS)], start="beginning") as reader:
+    async with KafkaReader(kafka, [topics.DEAD_LETTERS], start="beginning") as reader:
         async for message in reader.to_end():
             letter = DeadLetter.model_validate_json(message.value or b"")
             counts[f"{letter.service}/{letter.code or 'unnamed'}"] += letter.count

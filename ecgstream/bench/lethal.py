@@ -133,7 +133,6 @@ async def _measure(
                 [onset.patient for onset in onsets],
                 settings,
                 publisher=publisher,
-                topic=kafka.topic(topics.SAMPLES),
                 clock=SystemClock(),
                 metrics=ReplayMetrics(CollectorRegistry()),
             )
@@ -147,7 +146,7 @@ async def _measure(
 
 
 async def _listen(kafka: KafkaSettings, kind: str, heard: Heard, standing: asyncio.Event) -> None:
-    async with KafkaReader(kafka, [kafka.topic(topics.ALERTS)], start="beginning") as reader:
+    async with KafkaReader(kafka, [topics.ALERTS], start="beginning") as reader:
         standing.set()
         async for message in reader:
             now_s = time.time()

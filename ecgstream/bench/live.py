@@ -144,7 +144,7 @@ async def _measure(
 async def _told(kafka: KafkaSettings) -> dict[tuple[int, int], AlarmMessage]:
     """All messages about alarms, by partition and offset."""
     found = {}
-    async with KafkaReader(kafka, [kafka.topic(topics.ALERTS)], start="beginning") as reader:
+    async with KafkaReader(kafka, [topics.ALERTS], start="beginning") as reader:
         async for message in reader.to_end():
             alert = Alert.model_validate_json(message.value or b"")
             found[message.partition, message.offset] = (alert.id, alert.sequence)

@@ -135,7 +135,7 @@ async def run_sender_chaos(plan: SenderPlan, records: Sequence[Record]) -> dict[
             async def run(name: str, faults: dict[str, list[Fate]], speed: float | None) -> Seen:
                 kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap, topic_prefix=f"{name}.")
                 await create_topics(kafka)
-                target = Target(topic=kafka.topic(topics.SAMPLES), partitions=kafka.partitions)
+                target = Target(topic=topics.SAMPLES, partitions=kafka.partitions)
                 scripts = [_script(each, faults.get(each.id, ()), target, start_ns) for each in patients]
                 return await _run(
                     kafka, scripts, Path(folder), speed=speed, bystanders=bystanders, windows=int(lasts_s // HOP_S)
@@ -250,5 +250,5 @@ async def _all_come(verdicts: VerdictLog, bystanders: Sequence[str], windows: in
 
 
 async def _all(kafka: KafkaSettings, topic: str) -> list[bytes]:
-    async with KafkaReader(kafka, [kafka.topic(topic)], start="beginning") as reader:
+    async with KafkaReader(kafka, [topic], start="beginning") as reader:
         return [message.value async for message in reader.to_end() if message.value is not None]

@@ -48,7 +48,7 @@ class VerdictLog:
 
     async def follow(self, kafka: KafkaSettings, started: asyncio.Event) -> None:
         """Read verdicts from the beginning, for ever; sets ``started`` once the reader stands."""
-        async with KafkaReader(kafka, [kafka.topic(topics.WINDOWS)], start="beginning") as reader:
+        async with KafkaReader(kafka, [topics.WINDOWS], start="beginning") as reader:
             started.set()
             async for message in reader:
                 if message.value is not None:

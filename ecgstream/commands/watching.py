@@ -1,6 +1,5 @@
 """The commands that show what happens: the demo and the subscriber."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,13 +18,13 @@ if TYPE_CHECKING:
 PAGE_PORT = 8000  # where the demo serves the page, if nothing else does
 
 
-class Followed(StrEnum):
-    """The topics that can be followed."""
+def followed(name: str) -> str:
+    """A topic that can be followed, by its name without "ecg."."""
+    from bus.topics import readable
 
-    WINDOWS = "windows"
-    ANOMALIES = "anomalies"
-    URGENT = "urgent"
-    ALERTS = "alerts"
+    if name not in readable():
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(readable())}")
+    return name
 
 
 def demo(
@@ -122,7 +121,12 @@ def _loaded(
 
 
 def subscribe(
-    topic: Annotated[Followed, typer.Argument(help="What to follow.")],
+    topic: Annotated[
+        str,
+        typer.Argument(
+            parser=followed, help="What to follow: windows, anomalies, urgent, alerts or another JSON topic."
+        ),
+    ],
     *,
     patient: Annotated[str | None, typer.Option(help="Show this patient only.")] = None,
     from_beginning: Annotated[bool, typer.Option("--from-beginning", help="Begin with the oldest message.")] = False,
@@ -131,6 +135,7 @@ def subscribe(
 ) -> None:
     """Follow a topic, readable or as JSON lines, until Ctrl-C."""
     from bus.settings import KafkaSettings
+    from bus.topics import readable
     from ecgstream.running import reader_may_leave, run
     from ecgstream.settings import ProcessSettings, load
     from ecgstream.subscribe import follow
@@ -140,4 +145,4 @@ def subscribe(
     configure_logging(service="subscribe", level="warning", form=process.log_format)
     kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
     with reader_may_leave():
-        run(follow(kafka, topic.value, patient=patient, from_beginning=from_beginning, as_json=json))
+        run(follow(kafka, readable()[topic], patient=patient, from_beginning=from_beginning, as_json=json))

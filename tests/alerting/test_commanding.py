@@ -65,9 +65,9 @@ async def ward(settings: KafkaSettings) -> AsyncIterator[KafkaSettings]:
     running = asyncio.create_task(service.run(settings, AlertingSettings(), stop, registry=CollectorRegistry()))
     first = verdict(0, "abnormal", findings=(finding("ventricular_tachycardia", 0),))
     async with KafkaPublisher(settings) as publisher:
-        topic = settings.topic(topics.WINDOWS)
+        topic = topics.WINDOWS
         await publisher.send(Outgoing(topic=topic, key=b"p1", value=first.to_bytes()))
-    async with KafkaReader(settings, [settings.topic(topics.ALERTS)], start="beginning") as reader:
+    async with KafkaReader(settings, [topics.ALERTS], start="beginning") as reader:
         async with asyncio.timeout(DEADLINE_S):
             while not await reader.batch():
                 pass

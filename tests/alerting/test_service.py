@@ -61,13 +61,13 @@ def by_patient(alerts: list[Alert]) -> dict[str, list[Alert]]:
 async def publish(settings: KafkaSettings, verdicts: list[Verdict]) -> None:
     async with KafkaPublisher(settings) as publisher:
         for each in verdicts:
-            message = Outgoing(topic=settings.topic(topics.WINDOWS), key=each.patient.encode(), value=each.to_bytes())
+            message = Outgoing(topic=topics.WINDOWS, key=each.patient.encode(), value=each.to_bytes())
             await publisher.send(message)
 
 
 async def read(settings: KafkaSettings, topic: str, count: int) -> list[bytes]:
     values: list[bytes] = []
-    async with KafkaReader(settings, [settings.topic(topic)], start="beginning") as reader:
+    async with KafkaReader(settings, [topic], start="beginning") as reader:
         async with asyncio.timeout(DEADLINE_S):
             while len(values) < count:
                 values += [message.value or b"" for message in await reader.batch()]
@@ -104,7 +104,7 @@ async def test_instances_that_die_tell_every_alert_once(settings: KafkaSettings)
 
 
 async def test_poison_is_put_aside_and_the_gauges_follow(settings: KafkaSettings) -> None:
-    topic = settings.topic(topics.WINDOWS)
+    topic = topics.WINDOWS
     stop, registry = asyncio.Event(), CollectorRegistry()
     runners: list[ExactlyOnce] = []
     running = asyncio.create_task(
@@ -139,7 +139,7 @@ async def test_a_command_reaches_its_patient_and_outlives_a_crash(settings: Kafk
     told = AlertCommand(
         id="c1", patient="p1", action="acknowledge", alert=alarm.id, by="Ada", sent_ns=SystemClock().now_ns()
     )
-    topic = settings.topic(topics.ALERT_COMMANDS)
+    topic = topics.ALERT_COMMANDS
     async with KafkaPublisher(settings) as publisher:
         await publisher.send(Outgoing(topic=topic, key=b"p1", value=told.to_bytes()))
     _, seen = await read(settings, topics.ALERTS, 2)

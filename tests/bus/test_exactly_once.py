@@ -86,7 +86,7 @@ class ThreeTopics(Counter):
         for partition, messages in batch.items():
             out = outputs[partition] = []
             for message in messages:
-                topic = next(t for t in (self.input_topic, *self.side_topics) if message.topic.endswith(t))
+                topic = message.topic
                 self.next[partition][topic] = message.offset + 1
                 self.seen[partition] += 1
                 text = f"{(message.value or b'').decode()}:{self.seen[partition]}"
@@ -97,16 +97,15 @@ class ThreeTopics(Counter):
 
 
 async def produce(settings: KafkaSettings, numbers: range, *, name: str = topics.SAMPLES) -> None:
-    topic = settings.topic(name)
     async with KafkaPublisher(settings) as publisher:
         for number in numbers:
-            await publisher.send(Outgoing(topic=topic, key=str(number % 17).encode(), value=str(number).encode()))
+            await publisher.send(Outgoing(topic=name, key=str(number % 17).encode(), value=str(number).encode()))
         await publisher.flush()
 
 
 async def collect(settings: KafkaSettings, count: int) -> list[Received]:
     found: list[Received] = []
-    async with KafkaReader(settings, [settings.topic(topics.WINDOWS)], start="beginning") as reader:
+    async with KafkaReader(settings, [topics.WINDOWS], start="beginning") as reader:
         async with asyncio.timeout(DEADLINE_S):
             while len(found) < count:
                 found.extend(await reader.batch())
@@ -196,9 +195,7 @@ async def test_partitions_move_between_instances(settings: KafkaSettings) -> Non
     async with KafkaPublisher(settings) as publisher:
         for number in range(count // 2, count):
             await publisher.send(
-                Outgoing(
-                    topic=settings.topic(topics.SAMPLES), key=str(number % 17).encode(), value=str(number).encode()
-                )
+                Outgoing(topic=topics.SAMPLES, key=str(number % 17).encode(), value=str(number).encode())
             )
     check(await collect(settings, count), count)
     stops[1].set()
@@ -242,7 +239,7 @@ async def test_progress_from_another_input_swallows_nothing_in_silence(settings:
     for partition in range(settings.partitions):
         async with KafkaPublisher(settings) as publisher:
             record = json.dumps({"seen": 1000, "next": 1000}).encode()
-            topic = settings.topic(topics.DETECTOR_PROGRESS)
+            topic = topics.DETECTOR_PROGRESS
             await publisher.send(Outgoing(topic=topic, key=b"count", value=record, partition=partition))
             await publisher.flush()
     await produce(settings, range(100))
@@ -256,7 +253,7 @@ async def test_a_topic_beside_the_input_that_was_made_anew_is_read_from_its_begi
     record = json.dumps({"seen": 0, "next": {topics.ALERT_COMMANDS: 1000}}).encode()
     async with KafkaPublisher(settings) as publisher:
         for partition in range(settings.partitions):
-            topic = settings.topic(topics.DETECTOR_PROGRESS)
+            topic = topics.DETECTOR_PROGRESS
             await publisher.send(Outgoing(topic=topic, key=b"count", value=record, partition=partition))
     await produce(settings, range(100), name=topics.ALERT_COMMANDS)
     transform, stop = ThreeTopics(), asyncio.Event()
@@ -331,7 +328,7 @@ async def test_input_that_was_deleted_before_it_was_read_is_counted(settings: Ka
     finally:
         await admin.close()
     async with KafkaPublisher(settings) as publisher:
-        topic = settings.topic(topics.DETECTOR_PROGRESS)
+        topic = topics.DETECTOR_PROGRESS
         record = json.dumps({"seen": 0, "next": 2}).encode()
         await publisher.send(Outgoing(topic=topic, key=b"count", value=record, partition=0))
     expired: list[int] = []

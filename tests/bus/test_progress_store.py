@@ -34,7 +34,7 @@ async def test_records_come_by_offset_whatever_was_written_since(settings: Kafka
                 with pytest.raises(ProgressUnavailableError, match=r"ecg\.detector-progress"):
                     await store.fetch(PARTITION, gone)
             assert await store.fetch(PARTITION, {first[3]: b"p3"}) == {first[3]: b"first 3"}
-        known = await read_compacted(settings, settings.topic(topics.DETECTOR_PROGRESS), PARTITION)
+        known = await read_compacted(settings, topics.DETECTOR_PROGRESS, PARTITION)
         assert (known[b"p3"].offset, known[b"q"].offset) == (first[3], second[0])
     finally:
         await writer.stop()

@@ -172,9 +172,7 @@ def test_a_device_that_is_restarted_for_ever_is_given_up(monkeypatch: pytest.Mon
 async def send(settings: KafkaSettings, chunks: Iterator[Chunk] | Sequence[Chunk]) -> None:
     async with KafkaPublisher(settings, linger_ms=20) as publisher:
         for each in chunks:
-            await publisher.send(
-                Outgoing(topic=settings.topic(topics.SAMPLES), key=each.patient.encode(), value=encode(each))
-            )
+            await publisher.send(Outgoing(topic=topics.SAMPLES, key=each.patient.encode(), value=encode(each)))
 
 
 def same_partition(count: int, partitions: int) -> list[str]:

@@ -8,7 +8,7 @@ import yaml
 
 from bus import topics
 from bus.messages import PATIENT_ID, AlertCommand, Continuity, DeadLetter, Message, Quality, Urgent, Verdict
-from bus.schemas import json_schemas, published
+from bus.schemas import json_schemas, published, with_topics
 from detector.transform import INGEST_HEADER
 from tests.alerting.alerts import alert
 
@@ -124,6 +124,16 @@ def test_every_topic_is_there_and_kept_as_the_program_keeps_it() -> None:
         assert kept.get("retention.ms") == topic.retention_ms
 
 
+def test_the_document_is_that_of_the_table() -> None:
+    assert with_topics(DOCUMENT) == DOCUMENT, "run 'python -m bus.schemas'"
+
+
+def test_each_model_of_the_table_has_its_schema_and_an_example() -> None:
+    models = {topic.model for topic in topics.TOPICS if topic.model is not None}
+    assert {type(example) for example in EXAMPLES.values()} == models
+    assert json_schemas().keys() == EXAMPLES.keys()
+
+
 @pytest.mark.parametrize(
     ("topic", "schema"),
     [
@@ -131,12 +141,37 @@ def test_every_topic_is_there_and_kept_as_the_program_keeps_it() -> None:
         (topics.ANOMALIES, "verdict.schema.json"),
         (topics.URGENT, "urgent.schema.json"),
         (topics.ALERTS, "alert.schema.json"),
+        (topics.ALERT_COMMANDS, "alert-command.schema.json"),
         (topics.DEAD_LETTERS, "dead-letter.schema.json"),
     ],
 )
 def test_each_json_topic_names_its_schema(topic: str, schema: str) -> None:
     (message,) = BY_ADDRESS[topic]["messages"].values()
     assert resolved(message["$ref"])["payload"] == {"$ref": f"./{schema}"}
+
+
+def test_every_service_uses_the_topics_that_it_used() -> None:
+    assert [topics.used_by(service) for service in ("producer", "detector", "alerting", "web")] == [
+        (topics.SAMPLES,),
+        (
+            topics.SAMPLES,
+            topics.WINDOWS,
+            topics.ANOMALIES,
+            topics.URGENT,
+            topics.DEAD_LETTERS,
+            topics.DETECTOR_PROGRESS,
+        ),
+        (
+            topics.SAMPLES,
+            topics.WINDOWS,
+            topics.URGENT,
+            topics.ALERTS,
+            topics.ALERT_COMMANDS,
+            topics.DEAD_LETTERS,
+            topics.ALERTING_PROGRESS,
+        ),
+        (topics.SAMPLES, topics.WINDOWS, topics.ALERTS, topics.ALERT_COMMANDS, topics.DEAD_LETTERS),
+    ]
 
 
 def test_samples_name_the_avro_schema() -> None:

@@ -90,7 +90,7 @@ def test_keys_are_dealt_out_as_aiokafka_deals_them(key: bytes, partitions: int) 
 @pytest.mark.broker
 async def test_keys_are_dealt_out_as_on_a_real_kafka(settings: KafkaSettings) -> None:
     bus = MemoryBus(partitions=settings.partitions)
-    topic = settings.topic(WINDOWS)
+    topic = WINDOWS
     async with KafkaPublisher(settings) as publisher:
         for number in range(200):
             await publisher.send(Outgoing(topic=topic, key=b"patient-%d" % number, value=b""))

@@ -11,7 +11,7 @@ from bus.clients import BrokerError, KafkaPublisher, KafkaReader, await_topics, 
 from bus.interfaces import Outgoing
 from bus.settings import KafkaSettings
 from bus.topic_admin import TopicState, admin_of, list_topics, topic_differences, topic_states
-from bus.topics import ALERTS, SAMPLES, TOPICS, USED_BY, WINDOWS
+from bus.topics import ALERTS, SAMPLES, TOPICS, WINDOWS, used_by
 from tests.support.waiting import DEADLINE_S
 
 
@@ -81,7 +81,7 @@ async def test_topics_that_a_service_uses_are_waited_for_and_not_made(settings: 
     with pytest.raises(BrokerError, match=r"no topic .*absent\.ecg\.samples .*'ecgstream topics create'"):
         await await_topics(absent, [SAMPLES])
     fresh = absent.model_copy(update={"connect_timeout_s": 60.0})
-    waiting = asyncio.create_task(await_topics(fresh, USED_BY["detector"]))
+    waiting = asyncio.create_task(await_topics(fresh, used_by("detector")))
     await create_topics(fresh)
     await waiting
     with pytest.raises(BrokerError, match=r"ECGSTREAM_PARTITIONS=5, but .*ecgstream topics grow"):
@@ -98,7 +98,7 @@ async def test_no_sender_forges_the_time_at_which_a_message_came(settings: Kafka
         await producer.send_and_wait(topic, b"from the past", partition=0, timestamp_ms=1)
     finally:
         await producer.stop()
-    async with KafkaReader(settings, [topic], start="beginning") as reader:
+    async with KafkaReader(settings, [SAMPLES], start="beginning") as reader:
         (message,) = [message async for message in reader.to_end()]
     assert message.timestamp_ms >= before_ms - 1000
 
@@ -122,7 +122,7 @@ async def test_more_replicas_than_brokers_are_refused_in_kafkas_words(settings: 
 async def test_how_a_topic_stands(settings: KafkaSettings) -> None:
     async with KafkaPublisher(settings) as publisher:
         for number in range(6):
-            await publisher.send(Outgoing(topic=settings.topic(SAMPLES), key=None, value=b"", partition=number % 2))
+            await publisher.send(Outgoing(topic=SAMPLES, key=None, value=b"", partition=number % 2))
     state = (await topic_states(settings, [SAMPLES]))[SAMPLES]
     assert state == TopicState(
         name=settings.topic(SAMPLES), ends={0: 3, 1: 3, 2: 0, 3: 0}, beginnings={0: 0, 1: 0, 2: 0, 3: 0}

@@ -73,7 +73,7 @@ async def send(settings: KafkaSettings, rounds: int) -> None:
         for _ in range(rounds):
             for patient in range(PATIENTS):
                 key = f"p{patient}".encode()
-                await publisher.send(Outgoing(topic=settings.topic(topics.SAMPLES), key=key, value=b"s"))
+                await publisher.send(Outgoing(topic=topics.SAMPLES, key=key, value=b"s"))
 
 
 async def tallied(settings: KafkaSettings, count: int) -> None:
@@ -105,9 +105,7 @@ async def test_every_patient_goes_on_where_it_stood(settings: KafkaSettings, mon
     async with KafkaPublisher(settings) as publisher:
         for told in (open_alarm, alert(patient=moving, id=f"{moving}/0/1/abnormal_window", phase="end")):
             await publisher.send(
-                Outgoing(
-                    topic=settings.topic(topics.ALERTS), key=told.id.encode(), value=told.to_bytes(), partition=was
-                )
+                Outgoing(topic=topics.ALERTS, key=told.id.encode(), value=told.to_bytes(), partition=was)
             )
     with pytest.raises(BrokerError, match="are followed"):
         await grow_topics(settings, 6, [keeper(at_rest=False)], force=False)
@@ -116,7 +114,7 @@ async def test_every_patient_goes_on_where_it_stood(settings: KafkaSettings, mon
     assert await grow_topics(settings, 6, [keeper()], force=False) == 0  # done is done
     leaving = sum(partition_of(f"p{n}".encode(), 4) != partition_of(f"p{n}".encode(), 6) for n in range(PATIENTS))
     assert moved == leaving + 1
-    alerts = settings.topic(topics.ALERTS)
+    alerts = topics.ALERTS
     assert open_alarm.id.encode() not in await read_compacted(settings, alerts, was)
     assert list(await read_compacted(settings, alerts, goes)) == [open_alarm.id.encode()]
 
@@ -124,7 +122,7 @@ async def test_every_patient_goes_on_where_it_stood(settings: KafkaSettings, mon
     await send(grown, 2)
     await tallied(grown, 2 * PATIENTS)
     numbers: dict[bytes, list[int]] = {}
-    async with KafkaReader(grown, [grown.topic(topics.WINDOWS)], start="beginning") as reader:
+    async with KafkaReader(grown, [topics.WINDOWS], start="beginning") as reader:
         async for message in reader.to_end():
             numbers.setdefault(message.key or b"", []).append(int(message.value or b"0"))
     assert {key: sorted(found) for key, found in numbers.items()} == {

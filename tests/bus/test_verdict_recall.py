@@ -19,7 +19,7 @@ async def test_verdicts_are_found_by_their_time_in_whatever_stream_they_are(sett
     restarted = [verdict(n, "abnormal", stream_start_ns=later_ns) for n in range(30)]
     async with KafkaPublisher(settings) as publisher:
         for each in (*first, *restarted):
-            topic = settings.topic(topics.WINDOWS)
+            topic = topics.WINDOWS
             await publisher.send(Outgoing(topic=topic, key=each.patient.encode(), value=each.to_bytes()))
         await publisher.send(Outgoing(topic=topic, key=b"p1", value=b"no verdict"))
 

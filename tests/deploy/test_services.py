@@ -75,7 +75,7 @@ def check(service: Running, arguments: list[str]) -> int:
 
 async def collect(kafka: KafkaSettings, topic: str, count: int) -> list[bytes]:
     values: list[bytes] = []
-    async with KafkaReader(kafka, [kafka.topic(topic)], start="beginning") as reader:
+    async with KafkaReader(kafka, [topic], start="beginning") as reader:
         async with asyncio.timeout(DEADLINE_S):
             while len(values) < count:
                 values += [message.value or b"" for message in await reader.batch()]

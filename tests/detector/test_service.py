@@ -46,7 +46,6 @@ async def replay(kafka: KafkaSettings, record: Record, *, chunk_ms: int) -> None
             deal([record]),
             ReplaySettings(speed="max", chunk_ms=chunk_ms, start_ns=EPOCH_NS),
             publisher=publisher,
-            topic=kafka.topic(topics.SAMPLES),
             clock=SystemClock(),
             metrics=ReplayMetrics(CollectorRegistry()),
         ).run(asyncio.Event())
@@ -54,7 +53,7 @@ async def replay(kafka: KafkaSettings, record: Record, *, chunk_ms: int) -> None
 
 async def read(kafka: KafkaSettings, topic: str, count: int) -> list[bytes]:
     found: list[bytes] = []
-    async with KafkaReader(kafka, [kafka.topic(topic)], start="beginning") as reader:
+    async with KafkaReader(kafka, [topic], start="beginning") as reader:
         async with asyncio.timeout(DEADLINE_S):
             while len(found) < count:
                 found += [message.value or b"" for message in await reader.batch()]
@@ -82,7 +81,7 @@ async def test_bad_messages_go_aside_and_the_stream_goes_on(
     async with detecting(settings):
         async with KafkaPublisher(settings) as publisher:
             for value in (b"no chunk", None, b"\xc3\x01" + bytes(8)):
-                await publisher.send(Outgoing(topic=settings.topic(topics.SAMPLES), key=b"208-excerpt", value=value))
+                await publisher.send(Outgoing(topic=topics.SAMPLES, key=b"208-excerpt", value=value))
         await replay(settings, excerpt, chunk_ms=250)
         found = [Verdict.model_validate_json(value) for value in await read(settings, topics.WINDOWS, len(expected))]
         letters = [DeadLetter.model_validate_json(value) for value in await read(settings, topics.DEAD_LETTERS, 3)]

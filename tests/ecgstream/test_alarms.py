@@ -34,7 +34,7 @@ async def test_the_open_alarms_are_listed(
     open_one, ended = alert(), alert(id="p1/1/1/x", phase="end", state="inactive")
     async with KafkaPublisher(settings) as publisher:
         for each in (ended, open_one):
-            topic = settings.topic(topics.ALERTS)
+            topic = topics.ALERTS
             await publisher.send(Outgoing(topic=topic, key=each.id.encode(), value=each.to_bytes()))
     monkeypatch.setenv("ECGSTREAM_TOPIC_PREFIX", settings.topic_prefix)
     file = tmp_path / "alarms.json"

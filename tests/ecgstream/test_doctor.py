@@ -66,7 +66,7 @@ async def test_missing_topics(settings: KafkaSettings, tmp_path: Path) -> None:
 
 @pytest.mark.broker
 async def test_senders_with_another_partitioner_or_without_a_key(settings: KafkaSettings, tmp_path: Path) -> None:
-    samples, right = settings.topic(SAMPLES), partition_of(b"right", 4)
+    samples, right = SAMPLES, partition_of(b"right", 4)
     async with KafkaPublisher(settings) as publisher:
         await publisher.send(Outgoing(topic=samples, key=b"right", value=b"", partition=right))
         await publisher.flush()
@@ -85,7 +85,7 @@ async def test_the_brokers_clock_against_this_one(settings: KafkaSettings, monke
     async def send() -> None:
         async with KafkaPublisher(settings) as publisher:
             while True:
-                await publisher.send(Outgoing(topic=settings.topic(SAMPLES), key=b"p1", value=b""))
+                await publisher.send(Outgoing(topic=SAMPLES, key=b"p1", value=b""))
                 await publisher.flush()
 
     assert (await probe_samples(settings)).broker_ahead_s is None

@@ -97,7 +97,7 @@ def test_the_example_of_a_settings_file_can_be_used(tmp_path: Path) -> None:
 
 async def published(settings: KafkaSettings, name: str, message: Message, key: str) -> None:
     async with KafkaPublisher(settings) as publisher:
-        await publisher.send(Outgoing(topic=settings.topic(name), key=key.encode(), value=message.to_bytes()))
+        await publisher.send(Outgoing(topic=name, key=key.encode(), value=message.to_bytes()))
 
 
 def readme_block(language: str, beginning: str) -> str:

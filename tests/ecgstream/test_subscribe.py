@@ -20,9 +20,9 @@ async def publish(settings: KafkaSettings, *patients: str) -> None:
     async with KafkaPublisher(settings) as publisher:
         for window, patient in enumerate(patients):
             message = verdict(window, "abnormal", patient=patient, reasons=("2 ventricular beats",))
-            topic = settings.topic(topics.WINDOWS)
+            topic = topics.WINDOWS
             await publisher.send(Outgoing(topic=topic, key=patient.encode(), value=message.to_bytes()))
-        await publisher.send(Outgoing(topic=settings.topic(topics.WINDOWS), key=b"x", value=b"not a verdict"))
+        await publisher.send(Outgoing(topic=topics.WINDOWS, key=b"x", value=b"not a verdict"))
 
 
 def follow(settings: KafkaSettings, directory: Path, *words: str, lines: int, topic: str = "windows") -> list[str]:
@@ -81,7 +81,7 @@ async def test_a_reader_that_leaves_ends_it_without_a_word(
 
 async def test_what_is_urgent_has_a_line_of_its_own(settings: KafkaSettings, tmp_path: Path) -> None:
     async with KafkaPublisher(settings) as publisher:
-        topic = settings.topic(topics.URGENT)
+        topic = topics.URGENT
         await publisher.send(Outgoing(topic=topic, key=b"p1", value=urgent(8).to_bytes()))
     (line,) = follow(settings, tmp_path, "--from-beginning", lines=1, topic="urgent")
     assert line == "2023-11-14 22:13:28.000Z  p1           URGENT no QRS in 4 s, lead MLII\n"

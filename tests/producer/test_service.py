@@ -41,7 +41,6 @@ class Stage:
             patients,
             settings(**changes),
             publisher=publisher or MemoryPublisher(self.bus),
-            topic=SAMPLES,
             clock=self.clock,
             metrics=ReplayMetrics(self.registry),
         )
@@ -254,7 +253,6 @@ def whole_replay(patients: tuple[Patient, ...], faults: FaultSettings, noise: Re
         patients,
         settings(),
         publisher=MemoryPublisher(MemoryBus()),
-        topic=SAMPLES,
         clock=FakeClock(),
         metrics=ReplayMetrics(CollectorRegistry()),
         faults=faults,
@@ -273,20 +271,19 @@ def test_what_cannot_be_replayed_is_refused() -> None:
 
 @pytest.mark.broker
 async def test_on_a_real_broker_every_sample_arrives_in_order(settings: KafkaSettings) -> None:
-    topic = settings.topic(SAMPLES)
+
     patients = deal([record(36_000, name="a"), record(36_000, name="b")], 10)
     async with KafkaPublisher(settings) as publisher:
         done = await Replay(
             patients,
             ReplaySettings(_env_file=None, speed="max", start_ns=START_NS),
             publisher=publisher,
-            topic=topic,
             clock=SystemClock(),
             metrics=ReplayMetrics(CollectorRegistry()),
         ).run(asyncio.Event())
     arrived: dict[str, list[Chunk]] = {}
     partitions: dict[str, set[int]] = {}
-    async with asyncio.timeout(60), KafkaReader(settings, [topic], start="beginning") as reader:
+    async with asyncio.timeout(60), KafkaReader(settings, [SAMPLES], start="beginning") as reader:
         async for message in reader.to_end():
             chunk = decode(message.value, key=message.key)
             arrived.setdefault(chunk.patient, []).append(chunk)

@@ -62,7 +62,7 @@ async def furnish(kafka: KafkaSettings, folder: Path) -> None:
     judged, alarm = verdict(3, "abnormal"), alert()
     async with KafkaPublisher(kafka) as publisher:
         for topic, key, message in ((topics.WINDOWS, judged.patient, judged), (topics.ALERTS, alarm.id, alarm)):
-            await publisher.send(Outgoing(topic=kafka.topic(topic), key=key.encode(), value=message.to_bytes()))
+            await publisher.send(Outgoing(topic=topic, key=key.encode(), value=message.to_bytes()))
     history = AlarmStore(database(f"sqlite:///{folder / 'alarms.sqlite'}"), cluster="test")
     history.open()
     history.record(stream()[ALERTS])

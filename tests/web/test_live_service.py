@@ -35,7 +35,7 @@ async def publish(kafka: KafkaSettings, messages: Sequence[Chunk | Verdict]) -> 
             name, value = (
                 (topics.SAMPLES, encode(each)) if isinstance(each, Chunk) else (topics.WINDOWS, each.to_bytes())
             )
-            await publisher.send(Outgoing(topic=kafka.topic(name), key=each.patient.encode(), value=value))
+            await publisher.send(Outgoing(topic=name, key=each.patient.encode(), value=value))
 
 
 async def connected(http: httpx.AsyncClient) -> None:

@@ -57,7 +57,7 @@ class Commander:
         """
         if (before := self._before(told)) is not None:
             return before
-        await publish(await self._running(), self._kafka, told)
+        await publish(await self._running(), told)
         self._remember(told)
         return told
 

@@ -48,7 +48,7 @@ class Follower:
         after: Callable[[], None] = lambda: None,
     ) -> None:
         self._kafka = kafka
-        self._topic = kafka.topic(topic)
+        self._topic = topic
         self._start = start
         self._take = take
         self._clock = clock

@@ -149,7 +149,7 @@ class Hub:
         BrokerError : when Kafka does not answer
         """
         start = {place: wanted.get(place[1], offset) for place, offset in self._alerts.positions.items()}
-        async with KafkaReader(self._kafka, [self._kafka.topic(topics.ALERTS)], start=start) as reader:
+        async with KafkaReader(self._kafka, [topics.ALERTS], start=start) as reader:
             async for message in reader.to_end():
                 if message.partition in wanted and (alert := self._alert(message)) is not None:
                     yield _told(alert, message)

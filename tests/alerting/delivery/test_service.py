@@ -37,7 +37,7 @@ async def test_an_alarm_reaches_a_webhook(settings: KafkaSettings, receiver: Rec
     )
     asystole = verdict(0, "abnormal", findings=(finding("asystole", 0, beats=None),))
     async with KafkaPublisher(settings) as publisher:
-        topic = settings.topic(topics.WINDOWS)
+        topic = topics.WINDOWS
         await publisher.send(Outgoing(topic=topic, key=asystole.patient.encode(), value=asystole.to_bytes()))
     await until(lambda: bool(receiver.calls) or running.done())
     stop.set()

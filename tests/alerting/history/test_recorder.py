@@ -34,7 +34,7 @@ from tests.alerting.verdicts import verdict
 from tests.support.waiting import until
 
 KAFKA = KafkaSettings(_env_file=None, topic_prefix="ward7.")
-ALERTS, COMMANDS = KAFKA.topic(topics.ALERTS), KAFKA.topic(topics.ALERT_COMMANDS)
+ALERTS, COMMANDS = topics.ALERTS, topics.ALERT_COMMANDS
 
 
 class LogReader:
@@ -69,7 +69,7 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> MemoryBus:
         return {
             name: TopicState(
                 name=KAFKA.topic(name),
-                ends={number: len(made.log(KAFKA.topic(name), number)) for number in range(made.partitions)},
+                ends={number: len(made.log(name, number)) for number in range(made.partitions)},
                 beginnings=dict.fromkeys(range(made.partitions), 0),
             )
             for name in recorder.READ
@@ -248,10 +248,8 @@ async def test_the_service_keeps_all_that_it_tells(settings: KafkaSettings, tmp_
     async with KafkaPublisher(settings) as publisher:
         for window in range(12):
             each = verdict(window, "abnormal" if window % 4 < 2 else "normal")
-            await publisher.send(
-                Outgoing(topic=settings.topic(topics.WINDOWS), key=each.patient.encode(), value=each.to_bytes())
-            )
-        await publisher.send(Outgoing(topic=settings.topic(topics.ALERT_COMMANDS), key=b"p1", value=asked.to_bytes()))
+            await publisher.send(Outgoing(topic=topics.WINDOWS, key=each.patient.encode(), value=each.to_bytes()))
+        await publisher.send(Outgoing(topic=topics.ALERT_COMMANDS, key=b"p1", value=asked.to_bytes()))
     url = URL.create("sqlite+pysqlite", database=f"{tmp_path}/alarms.sqlite")
 
     def value(name: str) -> float:
@@ -260,7 +258,7 @@ async def test_the_service_keeps_all_that_it_tells(settings: KafkaSettings, tmp_
     await until(lambda: value("actions") == 1 and value("events") >= 2)
     stop.set()
     await running
-    async with KafkaReader(settings, [settings.topic(topics.ALERTS)], start="beginning") as reader:
+    async with KafkaReader(settings, [topics.ALERTS], start="beginning") as reader:
         told = [Alert.model_validate_json(message.value or b"") async for message in reader.to_end()]
     with AlarmHistory(url) as history:
         lives = [history.life(each.id) for each in history.every(Wanted())]

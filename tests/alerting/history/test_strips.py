@@ -251,14 +251,10 @@ async def test_the_service_keeps_the_strip_of_what_it_tells(settings: KafkaSetti
                 baseline=(0, 0),
                 samples=rows,
             )
-            await publisher.send(
-                Outgoing(topic=settings.topic(topics.SAMPLES), key=b"p1", value=encode(chunk), partition=None)
-            )
+            await publisher.send(Outgoing(topic=topics.SAMPLES, key=b"p1", value=encode(chunk), partition=None))
         for window in range(6):
             each = verdict(window, "abnormal" if window in {3, 4} else "normal")
-            await publisher.send(
-                Outgoing(topic=settings.topic(topics.WINDOWS), key=each.patient.encode(), value=each.to_bytes())
-            )
+            await publisher.send(Outgoing(topic=topics.WINDOWS, key=each.patient.encode(), value=each.to_bytes()))
     running = asyncio.create_task(
         service.run(settings, AlertingSettings(alarm_db=SecretStr(address)), stop, registry=registry)
     )
