@@ -110,7 +110,7 @@ def command(offset: int, **fields: object) -> Received:
     }
     read = AlertCommand.model_validate(told | fields)
     return Received(
-        topic="ward.ecg.alert-commands",
+        topic="ecg.alert-commands",
         partition=0,
         offset=offset,
         timestamp_ms=NOW_MS,
@@ -123,7 +123,7 @@ def at_once(offset: int, each: Urgent | bytes | None, *, key: bytes | None = b"p
     """An urgent message as it comes."""
     value = each.to_bytes() if isinstance(each, Urgent) else each
     return Received(
-        topic="ward.ecg.urgent",
+        topic="ecg.urgent",
         partition=0,
         offset=offset,
         timestamp_ms=NOW_MS,
