@@ -101,6 +101,14 @@ class Quality(Message):
     noise: Probability
     flags: tuple[Literal["gap", "flat", "lead_off", "clipped", "noisy"], ...] = ()
 
+    @classmethod
+    def of(cls, fractions: tuple[float, float, float, float], flags: tuple[str, ...]) -> Self:
+        """Return the quality of ``(missing, flat, clipped, noise)``."""
+        missing, flat, clipped, noise = fractions
+        return cls.model_validate(
+            {"missing": missing, "flat": flat, "clipped": clipped, "noise": noise, "flags": flags}
+        )
+
 
 class Continuity(Message):
     """What was wrong with the samples' order and time in the window.

@@ -6,11 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from bus.samples import Chunk
+from bus.samples import CLOCK_TOLERANCE_NS, Chunk
 from ecg.records import MISSING, Int16Array, exact_rate
 from ecg.windows import Grid
-
-CLOCK_TOLERANCE_NS = 100_000_000  # as the detector has it: a clock that strays further from its count has jumped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,19 +41,9 @@ class RecalledSamples:
     left_out: int
 
 
-def base_of(chunk: Chunk) -> int:
-    """The time of a stream's sample 0 by the clock of one of its chunks, ns UTC."""
-    return chunk.start_ns - Grid(exact_rate(chunk.fs_hz)).offset_ns(chunk.start_index)
-
-
-def end_of(chunk: Chunk) -> int:
-    """The time after a chunk's last sample, ns UTC."""
-    return base_of(chunk) + Grid(exact_rate(chunk.fs_hz)).offset_ns(chunk.end_index)
-
-
 def same_stream(one: Chunk, other: Chunk) -> bool:
     """Whether two chunks are of one stream under one setting of its clock."""
-    return _source(one) == _source(other) and abs(base_of(one) - base_of(other)) <= CLOCK_TOLERANCE_NS
+    return one.source.sends(other) and abs(one.base_ns - other.base_ns) <= CLOCK_TOLERANCE_NS
 
 
 def put_together(chunks: Sequence[Chunk], from_ns: int, to_ns: int) -> RecalledSamples:
@@ -77,12 +65,12 @@ def put_together(chunks: Sequence[Chunk], from_ns: int, to_ns: int) -> RecalledS
     placed: list[tuple[Chunk, int]] = []
     others: list[Chunk] = []
     for chunk in chunks:
-        if _source(chunk) != _source(newest):
+        if not newest.source.sends(chunk):
             others.append(chunk)
             continue
-        known = next((base for base in bases if abs(base - base_of(chunk)) <= CLOCK_TOLERANCE_NS), None)
+        known = next((base for base in bases if abs(base - chunk.base_ns) <= CLOCK_TOLERANCE_NS), None)
         if known is None:
-            known = base_of(chunk)
+            known = chunk.base_ns
             bases.append(known)
         placed.append((chunk, known))
     origin = placed[-1][1]
@@ -108,10 +96,6 @@ def put_together(chunks: Sequence[Chunk], from_ns: int, to_ns: int) -> RecalledS
     )
 
 
-def _source(chunk: Chunk) -> tuple[object, ...]:
-    return chunk.device, chunk.fs_hz, chunk.leads, chunk.gain, chunk.baseline
-
-
 def _index(rate: Fraction, base_ns: int, t_ns: int) -> int:
     """The index of the first sample at or after a time."""
     index = -(-(t_ns - base_ns) * rate.numerator // (rate.denominator * 1_000_000_000))
@@ -120,7 +104,7 @@ def _index(rate: Fraction, base_ns: int, t_ns: int) -> int:
 
 
 def _count_inside(chunk: Chunk, from_ns: int, to_ns: int) -> int:
-    rate, base = exact_rate(chunk.fs_hz), base_of(chunk)
+    rate, base = exact_rate(chunk.fs_hz), chunk.base_ns
     first, end = _index(rate, base, from_ns), _index(rate, base, to_ns)
     return max(0, min(chunk.end_index, end) - max(chunk.start_index, first))
 

@@ -1,7 +1,7 @@
 """The samples contract: a chunk of int16 ECG samples in Avro single-object encoding."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,14 @@ from bus.messages import MAX_PATIENT_ID, PATIENT_ID, RefusalCode
 from bus.partitioning import partition_of
 from bus.sample_schemas import FINGERPRINT, READER, WRITER_SCHEMAS
 from ecg.errors import EcgStreamError
-from ecg.records import MAX_GAIN, MIN_GAIN, Int16Array, check_fs
+from ecg.records import MAX_GAIN, MIN_GAIN, Int16Array, check_fs, exact_rate
+from ecg.windows import Grid
 
 MARKER = b"\xc3\x01"  # Avro single-object encoding, version 1
 HEADER_BYTES = 10
 MAX_LEADS = 16  # a 12-lead ECG and four spare
 MAX_NAME = 128  # characters in the name of a lead or a device: each verdict repeats them
+CLOCK_TOLERANCE_NS = 100_000_000  # a device clock that strays further from its sample count has jumped
 MAX_CHUNK_S = 10.0  # a chunk is 0.1 to 1 s; ten times that is a mistake and would stall its window
 INT64_MAX = 2**63 - 1
 
@@ -71,6 +73,52 @@ class Chunk:
     def end_index(self) -> int:
         """The index after the last sample."""
         return self.start_index + len(self.samples)
+
+    @property
+    def base_ns(self) -> int:
+        """Time of the stream's sample 0 by the clock of this chunk, ns UTC."""
+        return self.start_ns - Grid(exact_rate(self.fs_hz)).offset_ns(self.start_index)
+
+    @property
+    def end_ns(self) -> int:
+        """Time of the sample after the last one by the clock of this chunk, ns UTC."""
+        return self.base_ns + Grid(exact_rate(self.fs_hz)).offset_ns(self.end_index)
+
+    @property
+    def source(self) -> "Source":
+        """What it has in common with the other chunks of its stream."""
+        return Source(device=self.device, fs_hz=self.fs_hz, leads=self.leads, gain=self.gain, baseline=self.baseline)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a stream's chunks have in common; a chunk that differs is another stream's."""
+
+    device: str
+    fs_hz: float
+    leads: tuple[str, ...]
+    gain: tuple[float, ...]
+    baseline: tuple[int, ...]
+
+    def sends(self, chunk: Chunk) -> bool:
+        """Whether a chunk is of this source; for every chunk of every patient, so no other source is made for it."""
+        return (
+            chunk.device == self.device
+            and chunk.fs_hz == self.fs_hz
+            and chunk.leads == self.leads
+            and chunk.gain == self.gain
+            and chunk.baseline == self.baseline
+        )
+
+    def dump(self) -> list[Any]:
+        """Return the source as JSON."""
+        return [self.device, self.fs_hz, self.leads, self.gain, self.baseline]
+
+    @classmethod
+    def load(cls, dumped: Sequence[Any]) -> "Source":
+        """Return the source that ``dump`` gave."""
+        device, fs_hz, leads, gain, baseline = dumped
+        return cls(device=device, fs_hz=fs_hz, leads=tuple(leads), gain=tuple(gain), baseline=tuple(baseline))
 
 
 def check_patient(patient: str) -> None:

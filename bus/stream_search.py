@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from bus.recalled import end_of, same_stream
+from bus.recalled import same_stream
 from bus.samples import Chunk
 from ecg.errors import EcgStreamError
 
@@ -86,7 +86,7 @@ class Pieces(Generic[T]):
     end_ns: Callable[[T], int]
 
 
-CHUNKS = Pieces(same_stream=same_stream, end_ns=end_of)
+CHUNKS = Pieces(same_stream=same_stream, end_ns=lambda chunk: chunk.end_ns)
 
 
 async def find(log: PatientLog[Chunk], from_ns: int, to_ns: int) -> list[Chunk]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bus.interfaces import Received
-from bus.samples import Chunk, decode, encode
-from detector.stream import CLOCK_TOLERANCE_NS, Source, base_of
+from bus.samples import CLOCK_TOLERANCE_NS, Chunk, Source, decode, encode
 from ecg.records import exact_rate
 from ecg.windows import Grid
 
@@ -96,8 +95,8 @@ class Candidate:
         """A candidate of one chunk."""
         chunk = held.chunk
         return cls(
-            source=Source.of(chunk),
-            base_ns=base_of(chunk),
+            source=chunk.source,
+            base_ns=chunk.base_ns,
             start=chunk.start_index,
             end=chunk.end_index,
             first_end=chunk.end_index,
@@ -124,7 +123,7 @@ class Candidate:
         return (
             self.start <= chunk.start_index <= self.end + NEXT_WITHIN_S * self.source.fs_hz
             and self.source.sends(chunk)
-            and abs(base_of(chunk) - self.base_ns) <= CLOCK_TOLERANCE_NS
+            and abs(chunk.base_ns - self.base_ns) <= CLOCK_TOLERANCE_NS
         )
 
     def take(self, held: HeldChunk, *, signal_ns: int) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from detector.baseline import USUAL_PREMATURITY, PersonalBaseline
 from detector.beat_map import AamiClass
 from detector.manifest import Calibration, PersonalReading
-from detector.scorer import Score
+from detector.score import Score
 from ecg.beats import REFRACTORY_S
 from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES
 
@@ -144,7 +144,7 @@ def time_of(position: int, end_ns: int) -> int:
     return end_ns - round((MODEL_SAMPLES - position) / MODEL_FS_HZ * 1e9)
 
 
-def judge(
+def judge_window(
     baseline: PersonalBaseline,
     score: Score,
     *,

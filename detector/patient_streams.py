@@ -25,8 +25,9 @@ from bus.dead_letters import Refusal
 from bus.interfaces import Received
 from bus.samples import Chunk
 from detector.candidate import EARLY_S, Candidate, HeldChunk
+from detector.due import Due
 from detector.rereading import Rereading
-from detector.stream import Due, PatientStream, base_of
+from detector.stream import PatientStream
 
 MAX_STREAMS = 4  # of a patient at a time
 MAX_CANDIDATES = 4
@@ -55,7 +56,7 @@ class Accepted:
 
     Attributes
     ----------
-    due : the windows and looks that are due now; of each stream, in order
+    due : the windows and rapid checks that are due now; of each stream, in order
     refused : messages, this one or earlier ones, that will not be used, and why
     stale_samples : samples that came too late for their window
     changed : whether what is written of the patient has to be written anew
@@ -160,10 +161,11 @@ class PatientStreams:
 
     def _take(self, stream: PatientStream, held: HeldChunk, out: Accepted) -> None:
         high, window = stream.ring.high, stream.next_window
-        out.due += stream.accept(held.chunk, held.offset)
+        due, stale_samples = stream.accept(held.chunk, held.offset)
+        out.due += due
+        out.stale_samples += stale_samples
         if held.kept:
             stream.park()  # the chunk cannot be reread
-        out.stale_samples += stream.stale_samples
         out.changed |= stream.next_window != window
         stream.taken, stream.heard_ms = max(stream.taken, held.offset), max(stream.heard_ms, held.at_ms)
         # A jump ahead is no signal.
@@ -254,7 +256,7 @@ class PatientStreams:
 
     def _begin(self, chunk: Chunk) -> PatientStream:
         """A stream whose windows have ids of their own."""
-        base_ns, first = base_of(chunk), PatientStream.begin(chunk)
+        base_ns, first = chunk.base_ns, PatientStream.begin(chunk)
         live = {stream.stream_start_ns for stream in self.streams}
         known = [start for start in (*live, *self.given_out) if base_ns <= start < base_ns + 1_000_000]
         after = self.given_out.get(base_ns, 0)

@@ -6,17 +6,20 @@ Records of this release's version are written; those of the one before are read,
 import base64
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from bus.samples import Source
 from detector.baseline import PersonalBaseline
 from detector.candidate import Candidate
+from detector.due import StreamId
+from detector.patient import PatientContext
 from detector.patient_streams import PatientStreams
 from detector.rereading import Rereading, Target
-from detector.stream import PatientStream, Source, WindowNotes
+from detector.stream import PatientStream, WindowNotes
 from ecg.errors import EcgStreamError
 from ecg.lethal import UsualSwing
 from ecg.records import Int16Array
@@ -70,11 +73,18 @@ class Dormant:
         )
 
 
-def dump(patient: PatientStreams, *, parked_ns: int | None = None) -> bytes:
+def dump(
+    patient: PatientStreams, contexts: Mapping[StreamId, PatientContext], *, parked_ns: int | None = None
+) -> bytes:
     """What of a patient's state cannot be reread, as JSON.
 
-    ``parked_ns`` is when the patient fell silent by the detector's clock, ns UTC; None while it is followed.
     Samples stand in it only after ``PatientStreams.park``, and until the ring has moved on from them.
+
+    Parameters
+    ----------
+    patient : its streams
+    contexts : by stream, of those of which something was judged
+    parked_ns : when the patient fell silent by the detector's clock, ns UTC; None while it is followed
     """
     record: dict[str, Any] = {
         "version": VERSION,
@@ -83,7 +93,7 @@ def dump(patient: PatientStreams, *, parked_ns: int | None = None) -> bytes:
         "parked_ns": parked_ns,
         "given_out": list(patient.given_out.items()),
         "strayed": patient.strayed,
-        "streams": [_dump_stream(stream) for stream in patient.streams],
+        "streams": [_dump_stream(stream, contexts.get(stream.id, PatientContext())) for stream in patient.streams],
     }
     if not patient.plain:
         record["held"] = [stream.held() for stream in patient.streams]
@@ -91,8 +101,8 @@ def dump(patient: PatientStreams, *, parked_ns: int | None = None) -> bytes:
     return json.dumps(record, separators=(",", ":")).encode()
 
 
-def load(patient: str, record: bytes) -> PatientStreams:
-    """A patient's streams as they stood when ``dump`` wrote the record, rings empty but for what cannot be reread.
+def load(patient: str, record: bytes) -> tuple[PatientStreams, dict[StreamId, PatientContext]]:
+    """A patient's state as it stood when ``dump`` wrote the record, rings empty but for what cannot be reread.
 
     Raises
     ------
@@ -100,6 +110,7 @@ def load(patient: str, record: bytes) -> PatientStreams:
     """
     fields = _parse(record)
     streams = PatientStreams([_load_stream(patient, each) for each in fields["streams"]])
+    contexts = {stream.id: _load_context(each) for stream, each in zip(streams.streams, fields["streams"], strict=True)}
     streams.seen = fields["seen"]
     streams.strayed = fields["strayed"]
     streams.given_out = dict(fields["given_out"])
@@ -110,10 +121,10 @@ def load(patient: str, record: bytes) -> PatientStreams:
         streams.rereading = Rereading(awaited, resume_offset=fields["resume_offset"])
     else:
         streams.rereading = Rereading((), resume_offset=fields["resume_offset"], rest_into=streams.streams[0])
-    return streams
+    return streams, contexts
 
 
-def _dump_stream(stream: PatientStream) -> dict[str, Any]:
+def _dump_stream(stream: PatientStream, context: PatientContext) -> dict[str, Any]:
     record: dict[str, Any] = {
         "source": stream.source.dump(),
         "stream_start_ns": stream.stream_start_ns,
@@ -121,12 +132,12 @@ def _dump_stream(stream: PatientStream) -> dict[str, Any]:
         "last_window": stream.last_window,
         "first_window": stream.first_window,
         "lacking": stream.lacking,
-        "next_look": stream.next_look,
+        "next_look": stream.next_check,
         # Later anchors are found again when their chunks are reread.
         "anchors": [a for n, a in enumerate(stream.anchors) if n == 0 or a[0] < stream.restored_end],
-        "baseline": stream.baseline.dump(),
-        "rhythm": stream.rhythm.dump(),
-        "usual_swing": stream.usual_swing.dump(),
+        "baseline": context.baseline.dump(),
+        "rhythm": context.rhythm.dump(),
+        "usual_swing": context.usual_swing.dump(),
         "taken": stream.taken,
         "heard_ms": stream.heard_ms,
     }
@@ -151,10 +162,7 @@ def _load_stream(patient: str, fields: dict[str, Any]) -> PatientStream:
     stream.last_window = fields["last_window"]
     stream.first_window = fields["first_window"]
     stream.lacking = [(start, end) for start, end in fields["lacking"]]
-    stream.next_look = fields["next_look"]
-    stream.baseline = PersonalBaseline.load(fields["baseline"])
-    stream.rhythm = RhythmState.load(fields["rhythm"])
-    stream.usual_swing = UsualSwing.load(fields["usual_swing"])
+    stream.next_check = fields["next_look"]
     stream.taken = fields["taken"]
     stream.heard_ms = fields["heard_ms"]
     if "samples" in fields:
@@ -166,6 +174,14 @@ def _load_stream(patient: str, fields: dict[str, Any]) -> PatientStream:
         }
         stream.restore(samples, [(a, b) for a, b in fields["runs"]], notes)
     return stream
+
+
+def _load_context(fields: dict[str, Any]) -> PatientContext:
+    return PatientContext(
+        baseline=PersonalBaseline.load(fields["baseline"]),
+        rhythm=RhythmState.load(fields["rhythm"]),
+        usual_swing=UsualSwing.load(fields["usual_swing"]),
+    )
 
 
 def moved(record: bytes) -> bytes:

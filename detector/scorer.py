@@ -3,9 +3,8 @@
 The stream, files and the evaluation score a window by this code and no other.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,52 +12,20 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from detector.baseline import QRS_AFTER, QRS_BEFORE
-from detector.beat_map import BeatFinding, BeatMapReader
+from detector.batches import in_batches
+from detector.beat_map import BeatMapReader
+from detector.due import DueWindow
 from detector.manifest import Manifest, ModelError, ModelFile, load_manifest
 from detector.parts import part_evidence
+from detector.score import Score
 from detector.settings import DetectorSettings
-from detector.stream import DueWindow
 from ecg.beats import find_beats, heart_rate_bpm
 from ecg.fibrillation import NO_WAVE, wave_leakage
-from ecg.quality import LeadQuality
 from ecg.records import Float32Array
 from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES, WINDOW_SAMPLES, Holes, Prepared, Preprocessing, prepare
 
 SMALLEST_ERROR = 1e-9
 MAX_BATCH = 32  # the networks are a fifth slower a window in batches that outgrow the cache
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """What the models say of a window; None throughout where no lead could be judged.
-
-    Attributes
-    ----------
-    lead : name of the judged lead
-    logit : of the CNN, above 0 for an abnormal window
-    log_error : natural logarithm of the autoencoder's error in normalised units
-    beats : beats of the newest seconds that the beat map covers
-    heart_rate_bpm : from the beats of the whole segment
-    quality : (fractions, flags) of the lead that was judged, or of the first where none could be
-    parts : what carried it, by parts of the window: (2, PARTS) float32, beats and shape as ``PartEvidence`` has them
-    leakage : of the VF filter over the window's judged lead, None where it was not measured
-    holes : positions [start, end) in the segment, at the models' rate, where missing samples may hide a beat
-    whole : whether the judged lead lacks no sample in its context and window
-    lacking : whether too little was received of the lead to judge first, or of any where none could be judged
-    """
-
-    lead: str | None
-    logit: float | None
-    log_error: float | None
-    beats: tuple[BeatFinding, ...]
-    heart_rate_bpm: float | None
-    quality: tuple[float, float, float, float]
-    flags: tuple[str, ...]
-    parts: Float32Array | None = None
-    leakage: float | None = None
-    holes: Holes = ()
-    whole: bool = True
-    lacking: bool = False
 
 
 class Scorer:
@@ -88,15 +55,9 @@ class Scorer:
 
     def score(self, windows: Sequence[DueWindow]) -> list[Score]:
         """Judge windows of any patients and sampling rates, in their order."""
-        groups: dict[tuple[float, int], list[int]] = defaultdict(list)
-        for number, window in enumerate(windows):
-            groups[window.source.fs_hz, len(window.columns)].append(number)
-        scores: dict[int, Score] = {}
-        for numbers in groups.values():
-            for first in range(0, len(numbers), MAX_BATCH):
-                part = numbers[first : first + MAX_BATCH]
-                scores.update(zip(part, self._score_alike([windows[n] for n in part]), strict=True))
-        return [scores[number] for number in range(len(windows))]
+        return in_batches(
+            windows, self._score_alike, alike=lambda window: (window.source.fs_hz, len(window.columns)), most=MAX_BATCH
+        )
 
     def _score_alike(self, windows: list[DueWindow]) -> list[Score]:
         prepared = prepare(
@@ -143,7 +104,7 @@ class Scorer:
     ) -> Score:
         judged = int(prepared.judged[row])
         quality = prepared.quality[max(judged, 0)]
-        measured = _fractions(quality, row)
+        measured = quality.fractions(row)
         if judged < 0:
             return Score(
                 lead=None,
@@ -245,11 +206,3 @@ def _hidden(position: int, holes: Holes) -> bool:
 def _whole(position: int, holes: Holes) -> bool:
     """Whether no hole reaches into the QRS at a position."""
     return not any(start < position + QRS_AFTER and position - QRS_BEFORE < end for start, end in holes)
-
-
-def _fractions(quality: LeadQuality, row: int) -> tuple[float, float, float, float]:
-    """Missing, flat, clipped and noise of one window, rounded to what they mean."""
-    missing, flat, clipped, noise = (
-        round(float(values[row]), 4) for values in (quality.missing, quality.flat, quality.clipped, quality.noise)
-    )
-    return missing, flat, clipped, noise

@@ -10,10 +10,10 @@ from bus.exactly_once import ExactlyOnce
 from bus.progress_store import KafkaProgressStore
 from bus.settings import KafkaSettings
 from detector.metrics import DetectorMetrics
+from detector.partition_state import SERVICE
 from detector.scorer import scorer_of
 from detector.settings import DetectorSettings
 from detector.transform import DetectorTransform
-from detector.ward import SERVICE
 from ops.clock import Clock, SystemClock
 from ops.probes import probing
 

@@ -6,98 +6,20 @@ What a window holds depends on the samples and their order alone, never on how t
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from bus.samples import Chunk
-from detector.baseline import PersonalBaseline
-from detector.looks import DueLook
+from bus.samples import CLOCK_TOLERANCE_NS, Chunk, Source
+from detector.due import Due, DueWindow, RapidCheck, StreamId
 from detector.ring import Ring, Run
 from ecg.holes import MAX_BITS
 from ecg.leads import choose_leads
-from ecg.lethal import LOOK_S, UsualSwing
+from ecg.lethal import LOOK_S
 from ecg.records import MISSING, Int16Array, exact_rate
-from ecg.rhythm import RhythmState
 from ecg.segments import segment_samples
 from ecg.windows import HOP_S, Grid
 
 LATE_S = 1.0  # a window with a hole waits that much newer signal for late chunks to fill it
-CLOCK_TOLERANCE_NS = 100_000_000  # a device clock that strays further from its sample count has jumped
 MAX_HELD = 2048  # messages to reread; a sender of one chunk over and over must not fill the memory
 MAX_LACKING = 16  # stretches of windows that are remembered as never received
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """What a stream's chunks have in common; a chunk that differs is another stream's."""
-
-    device: str
-    fs_hz: float
-    leads: tuple[str, ...]
-    gain: tuple[float, ...]
-    baseline: tuple[int, ...]
-
-    @classmethod
-    def of(cls, chunk: Chunk) -> "Source":
-        """The source of a chunk."""
-        return cls(device=chunk.device, fs_hz=chunk.fs_hz, leads=chunk.leads, gain=chunk.gain, baseline=chunk.baseline)
-
-    def sends(self, chunk: Chunk) -> bool:
-        """Whether a chunk is of this source."""
-        return (
-            chunk.device == self.device
-            and chunk.fs_hz == self.fs_hz
-            and chunk.leads == self.leads
-            and chunk.gain == self.gain
-            and chunk.baseline == self.baseline
-        )
-
-    def dump(self) -> list[Any]:
-        """The source as JSON."""
-        return [self.device, self.fs_hz, self.leads, self.gain, self.baseline]
-
-    @classmethod
-    def load(cls, dumped: Sequence[Any]) -> "Source":
-        """The source that ``dump`` gave."""
-        device, fs_hz, leads, gain, baseline = dumped
-        return cls(device=device, fs_hz=fs_hz, leads=tuple(leads), gain=tuple(gain), baseline=tuple(baseline))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueWindow:
-    """A window ready to be judged, with the context before it.
-
-    Attributes
-    ----------
-    stream : the stream that it is of, which knows the beats and the rhythm before
-    patient, source, stream_start_ns : whose, from what, and the time of the stream's sample 0
-    window : number on the stream's grid
-    start_ns, end_ns : its span by the device's clock, ns UTC
-    columns : columns of ``source.leads`` in ``segment``, the one to judge first
-    segment : (segment_samples, len(columns)) int16, ``MISSING`` where nothing was received
-    gap_before_s, missing_samples, duplicate_samples, clock_jump_ns, clock_jumps_abs_ns : see
-        ``bus.messages.Continuity``
-    offset : offset of the message that made the window due
-    """
-
-    stream: "PatientStream" = field(repr=False, compare=False)
-    patient: str
-    source: Source
-    stream_start_ns: int
-    window: int
-    start_ns: int
-    end_ns: int
-    columns: tuple[int, ...]
-    segment: Int16Array
-    gap_before_s: float
-    missing_samples: int
-    duplicate_samples: int
-    clock_jump_ns: int
-    clock_jumps_abs_ns: int
-    offset: int
-
-
-# Of a stream, in order: a look comes before the window whose end it lies at or before.
-Due = DueWindow | DueLook
 
 
 @dataclass(slots=True)
@@ -120,17 +42,13 @@ class PatientStream:
         has that already; part of every window's id
     next_window : the first window not yet given out
     last_window : the last window given out, None before the first
-    next_look : the first second not yet looked at; the look ends with it
+    next_check : the first second not yet looked at; the look ends with it
     anchors : (from index, time of sample 0) pairs; a clock jump adds one. The first is valid at the ring's floor
-    baseline : what is usual for the patient, by the windows judged
-    rhythm : what the findings of the next verdict need of the beats reported
-    usual_swing : what the next look needs of those before
     restored_end : samples before this index came from a snapshot and cannot be reread
     first_window : the first that the stream could give out
     lacking : runs of windows since then of which nothing was received
     taken : offset of the last chunk taken in, be it before a crash
     heard_ms : when that came, by the broker's clock
-    stale_samples : of the last chunk, how many came too late for their window
     """
 
     patient: str
@@ -140,17 +58,13 @@ class PatientStream:
     ring: Ring
     grid: Grid
     last_window: int | None = None
-    next_look: int = 1
+    next_check: int = 1
     anchors: list[tuple[int, int]]
-    baseline: PersonalBaseline = field(default_factory=PersonalBaseline)
-    rhythm: RhythmState = field(default_factory=RhythmState)
-    usual_swing: UsualSwing = field(default_factory=UsualSwing)
     restored_end: int = 0
     first_window: int
     lacking: list[Run] = field(default_factory=list)
     taken: int = -1
     heard_ms: int = 0
-    stale_samples: int = 0
     _notes: dict[int, WindowNotes] = field(default_factory=dict)
     _held: deque[tuple[int, int]] = field(default_factory=deque)  # (offset, end index) of chunks the ring needs
     _held_from: int | None = None
@@ -170,11 +84,11 @@ class PatientStream:
         not_before : the first window that may be given out
         """
         grid = Grid(exact_rate(chunk.fs_hz))
-        base_ns = base_of(chunk)
+        base_ns = chunk.base_ns
         window = max(grid.window_of(chunk.start_index), not_before)
         return cls.before(
             patient=chunk.patient,
-            source=Source.of(chunk),
+            source=chunk.source,
             stream_start_ns=base_ns if stream_start_ns is None else stream_start_ns,
             next_window=window,
             anchors=[(_floor(grid, chunk.fs_hz, window), base_ns)],
@@ -202,12 +116,17 @@ class PatientStream:
             stream_start_ns=stream_start_ns,
             next_window=next_window,
             first_window=next_window,
-            next_look=_first_look(next_window),
+            next_check=_first_check(next_window),
             ring=ring,
             grid=grid,
             anchors=anchors,
             _columns=columns,
         )
+
+    @property
+    def id(self) -> StreamId:
+        """Its identity."""
+        return StreamId(self.patient, self.stream_start_ns, self.first_window)
 
     @property
     def held_from(self) -> int | None:
@@ -259,20 +178,24 @@ class PatientStream:
             return False
         return not any(start <= window < end for start, end in self.lacking)
 
-    def accept(self, chunk: Chunk, offset: int) -> list[Due]:
-        """Take a chunk in and give the windows and looks out that are due now, in order.
+    def accept(self, chunk: Chunk, offset: int) -> tuple[list[Due], int]:
+        """Take a chunk in.
 
         Parameters
         ----------
         chunk : a chunk of this stream
         offset : its offset in its partition
+
+        Returns
+        -------
+        the windows and rapid checks that are due now, in order, and how many samples came too late for their window
         """
         self._follow_clock(chunk)
         samples = chunk.samples[:, self._columns]
         start, end = max(chunk.start_index, self.ring.floor), chunk.end_index
-        self.stale_samples = min(max(0, self.ring.floor - chunk.start_index), len(samples))
+        stale_samples = min(max(0, self.ring.floor - chunk.start_index), len(samples))
         if start >= end:
-            return []
+            return [], stale_samples
         due: list[Due] = []
         # A chunk may span several windows: give each out before the ring has to move on.
         while start < end:
@@ -285,7 +208,7 @@ class PatientStream:
             if self.ring.floor == before and start < end:
                 # Nothing is due and the ring is full: a jump far ahead. The windows in between are gone.
                 due.extend(self._skip_to(start, offset))
-        return due
+        return due, stale_samples
 
     def end(self, offset: int) -> list[DueWindow]:
         """Give out what was received of windows that are not due: the stream goes on no more.
@@ -322,7 +245,7 @@ class PatientStream:
         late = int(LATE_S * self.source.fs_hz)
         while True:
             start, end = self.grid.start(self.next_window), self.grid.end(self.next_window)
-            yield from self._looks_to(end, late, offset)
+            yield from self._checks_to(end, late, offset)
             received = self.ring.received(start, end)
             if self.ring.high < end or (received < end - start and self.ring.high < end + late):
                 return
@@ -333,28 +256,30 @@ class PatientStream:
                 following = self.ring.first_from(end)
                 self._advance(self.next_window + 1 if following is None else self.grid.window_of(following))
 
-    def _looks_to(self, window_end: int, late: int, offset: int) -> Iterator[DueLook]:
+    def _checks_to(self, window_end: int, late: int, offset: int) -> Iterator[RapidCheck]:
         """The looks that end with the window or before; a hole that nothing fills leaves its looks out, but for bits.
 
         None comes after its window: what a window waits for, its looks have waited for before.
         """
-        while (end := self.grid.second(self.next_look)) <= window_end:
-            start = self.grid.second(self.next_look - LOOK_S)
+        while (end := self.grid.second(self.next_check)) <= window_end:
+            start = self.grid.second(self.next_check - LOOK_S)
             lacking = end - start - self.ring.received(start, end)
             if self.ring.high < end or (lacking and self.ring.high < end + late):
                 return
             # Samples marked missing are among those that came: which leads can be judged is seen when it is measured.
             if lacking <= MAX_BITS * (end - start):
                 start_ns = self.clock_at(start) + self.grid.offset_ns(start)
-                yield DueLook(
-                    stream=self,
-                    second=self.next_look,
+                yield RapidCheck(
+                    stream=self.id,
+                    source=self.source,
+                    second=self.next_check,
                     start_ns=start_ns,
                     end_ns=start_ns + self.grid.offset_ns(end) - self.grid.offset_ns(start),
+                    columns=self._columns,
                     samples=self.ring.samples(start, end),
                     offset=offset,
                 )
-            self.next_look += 1
+            self.next_check += 1
 
     def _skip_to(self, index: int, offset: int) -> Iterator[DueWindow]:
         """Give out what is left before a jump, then move the ring to where the signal goes on."""
@@ -371,10 +296,8 @@ class PatientStream:
         start_ns = self.clock_at(start) + self.grid.offset_ns(start)
         segment = self.ring.segment_to(end)
         due = DueWindow(
-            stream=self,
-            patient=self.patient,
+            stream=self.id,
             source=self.source,
-            stream_start_ns=self.stream_start_ns,
             window=self.next_window,
             start_ns=start_ns,
             end_ns=start_ns + self.grid.offset_ns(end) - self.grid.offset_ns(start),
@@ -395,7 +318,7 @@ class PatientStream:
         if lacking < window:
             self._note_lacking(lacking, window)
         self.next_window = window
-        self.next_look = max(self.next_look, _first_look(window))
+        self.next_check = max(self.next_check, _first_check(window))
         self._notes = {number: notes for number, notes in self._notes.items() if number >= window}
         floor = _floor(self.grid, self.source.fs_hz, window)
         self.ring.move_floor(floor)
@@ -453,12 +376,7 @@ class PatientStream:
         return {number: notes for number, notes in self._restored_notes.items() if number >= self.next_window}
 
 
-def base_of(chunk: Chunk) -> int:
-    """The time of a stream's sample 0 by the clock of one of its chunks, ns UTC."""
-    return chunk.start_ns - Grid(exact_rate(chunk.fs_hz)).offset_ns(chunk.start_index)
-
-
-def _first_look(window: int) -> int:
+def _first_check(window: int) -> int:
     """The first look that ends within a window."""
     return window * HOP_S + 1
 

@@ -1,7 +1,6 @@
 """The detector over Kafka messages: samples in; verdicts, anomalies, urgent messages, dead letters, progress out."""
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,17 +10,17 @@ import structlog
 
 from bus import topics
 from bus.dead_letters import Refusal
-from bus.interfaces import Headers, Outgoing, Received
+from bus.interfaces import Outgoing, Received
 from bus.messages import Urgent, Verdict
 from bus.progress_store import ProgressRecord, ProgressStore
 from bus.samples import BadChunkError, Chunk, receive
-from detector.looks import DueLook, judge_look, measure_looks
+from detector.due import Due
 from detector.metrics import DetectorMetrics
-from detector.scorer import Score, Scorer
-from detector.stream import Due, DueWindow
-from detector.verdicts import make_verdict
-from detector.ward import MAX_PATIENTS, PARTITION_KEY, Ward
-from ecg.lethal import Measured
+from detector.partition_state import MAX_PATIENTS, PARTITION_KEY, PartitionState
+from detector.patient import judge
+from detector.results import results_of
+from detector.score import Result
+from detector.scorer import Scorer
 from ops.clock import Clock
 
 # On every verdict and urgent message: when the last message that it needed was handed to the broker, ms UTC.
@@ -33,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Due:
-    """A due window or look, where it came from, and when its last message was handed to the broker."""
+    """A due window or rapid check, where it came from, and when its last message was handed to the broker."""
 
     partition: int
     due: Due
@@ -76,33 +75,33 @@ class DetectorTransform:
         self._max_patients = max_patients
         self._metrics = metrics
         self._clock = clock
-        self._wards: dict[int, Ward] = {}
+        self._states: dict[int, PartitionState] = {}
         self._parked_s = clock.monotonic_s()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scoring")
 
     @property
     def patients(self) -> int:
         """How many patients are followed."""
-        return sum(ward.live for ward in self._wards.values())
+        return sum(state.live for state in self._states.values())
 
     @property
     def quarantined(self) -> int:
         """How many senders' messages are only counted, since nothing but bad ones come."""
-        return sum(ward.quarantine.quarantined for ward in self._wards.values())
+        return sum(state.quarantine.quarantined for state in self._states.values())
 
     def open(self, partition: int, progress_records: Mapping[bytes, ProgressRecord]) -> int | None:
         """Take a partition over."""
-        self._wards[partition], resume = Ward.restored(
+        self._states[partition], resume = PartitionState.restored(
             progress_records, partitions=self._partitions, max_patients=self._max_patients
         )
         return resume
 
     def close(self, partition: int) -> None:
         """Forget a partition."""
-        self._wards.pop(partition, None)
+        self._states.pop(partition, None)
 
     async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
-        """Step every patient, judge all due windows and looks in one call, and give out what is to be written."""
+        """Step every patient, judge all that is due in one call, and give out what is to be written."""
         outputs: dict[int, list[Outgoing]] = defaultdict(list)
         due: list[_Due] = []
         decoded = {
@@ -111,28 +110,23 @@ class DetectorTransform:
         }
         await self._fetch_returning(decoded)
         for partition, messages in decoded.items():
-            ward = self._wards[partition]
+            state = self._states[partition]
             for message, content in messages:
-                due.extend(self._step(ward, message, content, outputs[partition]))
-                ward.next_offset = message.offset + 1
-        windows = [item.due for item in due if isinstance(item.due, DueWindow)]
-        looks = [item.due for item in due if isinstance(item.due, DueLook)]
-        scored, seen = await self._score(windows, looks)
-        scores, measured = iter(scored), iter(seen)
-        for item in due:  # each look by what was usual after the verdict before it
-            if isinstance(item.due, DueWindow):
-                verdict = make_verdict(item.due, next(scores), manifest=self._scorer.manifest)
-                outputs[item.partition].extend(self._publish(verdict, item.ingest_ms))
-            elif (urgent := judge_look(item.due, next(measured))) is not None:
-                self._wards[item.partition].told(urgent.patient)
-                outputs[item.partition].append(self._publish_urgent(urgent, item.ingest_ms))
+                due.extend(self._step(state, message, content, outputs[partition]))
+                state.next_offset = message.offset + 1
+        for item, result in zip(due, await self._results([item.due for item in due]), strict=True):
+            state, stream = self._states[item.partition], item.due.stream
+            context, published = judge(state.context(stream), item.due, result, manifest=self._scorer.manifest)
+            state.judged(stream, context, published=bool(published))
+            for each in published:
+                outputs[item.partition].extend(self._publish(each, item.ingest_ms))
         for partition in batch:
-            for patient, record in self._wards[partition].changed():
+            for patient, record in self._states[partition].changed():
                 outputs[partition].append(self._progress(patient.encode(), record))
         self._park(outputs)
         for partition, messages_out in outputs.items():
             if messages_out:
-                messages_out.append(self._progress(PARTITION_KEY, self._wards[partition].partition_record()))
+                messages_out.append(self._progress(PARTITION_KEY, self._states[partition].partition_record()))
         return outputs
 
     def _decoded(self, message: Received) -> Chunk | Refusal:
@@ -155,7 +149,7 @@ class DetectorTransform:
         while True:
             returning: dict[int, dict[int, str]] = defaultdict(dict)
             for partition, offset, patient in chunks:
-                lies_at = self._wards[partition].awaited(patient, offset)
+                lies_at = self._states[partition].awaited(patient, offset)
                 if lies_at is not None:
                     returning[partition][lies_at] = patient
             if not returning:
@@ -164,18 +158,20 @@ class DetectorTransform:
                 wanted = {offset: patient.encode() for offset, patient in patients.items()}
                 records = await self._store.fetch(partition, wanted)
                 for offset, patient in patients.items():
-                    self._wards[partition].fetched(patient, records[offset])
-            # Again: meanwhile, a transaction may have ended that let go of what the ward itself had kept.
+                    self._states[partition].fetched(patient, records[offset])
+            # Again: meanwhile, a transaction may have ended that let go of what the state itself had kept.
 
-    def _step(self, ward: Ward, message: Received, chunk: Chunk | Refusal, outputs: list[Outgoing]) -> list[_Due]:
+    def _step(
+        self, state: PartitionState, message: Received, chunk: Chunk | Refusal, outputs: list[Outgoing]
+    ) -> list[_Due]:
         """Take one message in; a bad one is refused, once."""
         if isinstance(chunk, Refusal):
-            if message.offset >= ward.reported_before:
-                self._refuse(ward, message, chunk, outputs)
+            if message.offset >= state.reported_before:
+                self._refuse(state, message, chunk, outputs)
             return []
         self._metrics.chunks.inc()
         self._metrics.samples.inc(len(chunk.samples))
-        accepted = ward.accept(
+        accepted = state.accept(
             chunk, message.offset, now_s=self._clock.monotonic_s(), at_ms=message.timestamp_ms, message=message
         )
         if accepted.begun:
@@ -183,17 +179,17 @@ class DetectorTransform:
         if accepted.stale_samples:
             self._metrics.stale_samples.inc(accepted.stale_samples)
         # What a message that is read again brought about was done before; what it refuses may be older than itself.
-        if message.offset >= ward.reported_before:
+        if message.offset >= state.reported_before:
             for refused, refusal in accepted.refused:
-                self._refuse(ward, refused, refusal, outputs)
+                self._refuse(state, refused, refusal, outputs)
             if not accepted.refused:
-                self._write_letters(ward.quarantine.good(message), outputs)
+                self._write_letters(state.quarantine.good(message), outputs)
         return [_Due(partition=message.partition, due=each, ingest_ms=message.timestamp_ms) for each in accepted.due]
 
-    def _refuse(self, ward: Ward, message: Received, refusal: Refusal, outputs: list[Outgoing]) -> None:
+    def _refuse(self, state: PartitionState, message: Received, refusal: Refusal, outputs: list[Outgoing]) -> None:
         """Put a message aside."""
         self._metrics.refused_messages.labels(code=refusal.code).inc()
-        letters = ward.quarantine.bad(message, refusal)
+        letters = state.quarantine.bad(message, refusal)
         if letters:  # one for each message at first, and then one now and then
             log.warning(
                 "message_refused",
@@ -208,24 +204,28 @@ class DetectorTransform:
         self._metrics.dead_letters.inc(len(letters))
         outputs.extend(letters)
 
-    async def _score(self, windows: list[DueWindow], looks: list[DueLook]) -> tuple[list[Score], list[Measured]]:
-        if not windows and not looks:
-            return [], []
+    async def _results(self, due: list[Due]) -> list[Result]:
+        if not due:
+            return []
+        found = await asyncio.get_running_loop().run_in_executor(self._executor, results_of, due, self._scorer)
+        self._metrics.looks.inc(found.checks)
+        if found.windows:
+            self._metrics.batch_windows.observe(found.windows)
+            self._metrics.scoring_seconds.observe(found.scoring_s)
+        return found.results
 
-        def work() -> tuple[list[Score], list[Measured]]:
-            measured = measure_looks(looks)
-            began = time.perf_counter()
-            scores = self._scorer.score(windows)
-            if windows:
-                self._metrics.scoring_seconds.observe(time.perf_counter() - began)
-            return scores, measured
+    def _publish(self, message: Verdict | Urgent, ingest_ms: int) -> list[Outgoing]:
+        if isinstance(message, Urgent):
+            self._metrics.urgent.labels(kind=message.kind).inc()
+            names = [topics.URGENT]
+        else:
+            self._count(message)
+            names = [topics.WINDOWS] + [topics.ANOMALIES] * (message.decision == "abnormal")
+        value, key = message.to_bytes(), message.patient.encode()
+        headers = ((INGEST_HEADER, str(ingest_ms).encode()),)
+        return [Outgoing(topic=name, key=key, value=value, headers=headers) for name in names]
 
-        self._metrics.looks.inc(len(looks))
-        if windows:
-            self._metrics.batch_windows.observe(len(windows))
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
-
-    def _publish(self, verdict: Verdict, ingest_ms: int) -> list[Outgoing]:
+    def _count(self, verdict: Verdict) -> None:
         self._metrics.windows.labels(decision=verdict.decision).inc()
         continuity = verdict.continuity
         gap_s = continuity.gap_before_s + continuity.missing_samples / verdict.fs_hz
@@ -233,15 +233,6 @@ class DetectorTransform:
         self._metrics.duplicate_samples.inc(continuity.duplicate_samples)
         if continuity.clock_jumps_abs_ns:
             self._metrics.clock_jumps.inc()
-        names = [topics.WINDOWS] + [topics.ANOMALIES] * (verdict.decision == "abnormal")
-        value, key = verdict.to_bytes(), verdict.patient.encode()
-        return [Outgoing(topic=name, key=key, value=value, headers=_came(ingest_ms)) for name in names]
-
-    def _publish_urgent(self, urgent: Urgent, ingest_ms: int) -> Outgoing:
-        self._metrics.urgent.labels(kind=urgent.kind).inc()
-        return Outgoing(
-            topic=topics.URGENT, key=urgent.patient.encode(), value=urgent.to_bytes(), headers=_came(ingest_ms)
-        )
 
     def _progress(self, key: bytes, value: bytes | None) -> Outgoing:
         return Outgoing(topic=topics.DETECTOR_PROGRESS, key=key, value=value)
@@ -252,21 +243,21 @@ class DetectorTransform:
         if now_s - self._parked_s < PARK_EVERY_S:
             return
         self._parked_s, now_ns = now_s, self._clock.now_ns()
-        for partition, ward in self._wards.items():
-            for patient, record in ward.park_silent(now_s=now_s, now_ns=now_ns, silent_s=self._silent_s):
+        for partition, state in self._states.items():
+            for patient, record in state.park_silent(now_s=now_s, now_ns=now_ns, silent_s=self._silent_s):
                 outputs[partition].append(self._progress(patient.encode(), record))
-            for patient in ward.forget(now_ns=now_ns, forget_s=self._forget_s):
+            for patient in state.forget(now_ns=now_ns, forget_s=self._forget_s):
                 outputs[partition].append(self._progress(patient.encode(), None))
 
     def committed(self, partition: int, messages: Sequence[Outgoing], offsets: Sequence[int]) -> None:
         """Measure how long the verdicts of a transaction took, and let go of what lies on the progress topic now."""
         self._metrics.transactions.inc()
         now_ms = self._clock.now_ns() / 1e6
-        ward = self._wards.get(partition)
+        state = self._states.get(partition)
         for message, offset in zip(messages, offsets, strict=True):
             if message.topic == topics.DETECTOR_PROGRESS:
-                if ward is not None and message.key is not None and message.value is not None:
-                    ward.written(message.key.decode(), message.value, offset)
+                if state is not None and message.key is not None and message.value is not None:
+                    state.written(message.key.decode(), message.value, offset)
             elif message.topic == topics.WINDOWS:
                 self._metrics.latency_seconds.observe(
                     max(0.0, now_ms - int(dict(message.headers)[INGEST_HEADER])) / 1000
@@ -275,7 +266,3 @@ class DetectorTransform:
     def shut_down(self) -> None:
         """End the scoring thread."""
         self._executor.shutdown(wait=True)
-
-
-def _came(ingest_ms: int) -> Headers:
-    return ((INGEST_HEADER, str(ingest_ms).encode()),)

@@ -221,7 +221,7 @@ def measure(
     ]
 
 
-def judge(look: Measured, usual: UsualSwing, usual_qrs: Float32Array | None) -> tuple[UsualSwing, Sign | None]:
+def judge_check(look: Measured, usual: UsualSwing, usual_qrs: Float32Array | None) -> tuple[UsualSwing, Sign | None]:
     """What a look shows, the deadliest first; the looks of a patient are to come in their order.
 
     Parameters

@@ -49,6 +49,13 @@ class LeadQuality:
             flags.append("noisy")
         return tuple(flags)
 
+    def fractions(self, row: int) -> tuple[float, float, float, float]:
+        """Missing, flat, clipped and noise of one window, rounded to what they mean."""
+        missing, flat, clipped, noise = (
+            round(float(values[row]), 4) for values in (self.missing, self.flat, self.clipped, self.noise)
+        )
+        return missing, flat, clipped, noise
+
 
 def lead_quality(raw: Int16Array, fs_hz: float, *, resampled: Float32Array, resampled_hz: float) -> LeadQuality:
     """Judge one lead in N windows.

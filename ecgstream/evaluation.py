@@ -20,7 +20,7 @@ from bus import topics
 from bus.clients import KafkaReader
 from bus.messages import Alert, Urgent, Verdict
 from bus.settings import KafkaSettings
-from detector.offline import EPOCH_NS, told_of, verdicts_in
+from detector.offline import EPOCH_NS, judge_record, verdicts_in
 from detector.scorer import Scorer, scorer_of
 from detector.settings import DetectorSettings
 from ecg.annotations import Annotations, read_annotations
@@ -138,7 +138,7 @@ def judged_here(record: Record) -> list[Verdict | Urgent]:
     """What the detector tells of a record, in a process that holds the models."""
     if _scorer is None:
         raise RuntimeError("the process has no scorer")
-    return told_of(record, _scorer)
+    return judge_record(record, _scorer)
 
 
 def _judge(name: str, folder: Path) -> list[Verdict | Urgent]:

@@ -8,9 +8,9 @@ from alerting.transform import SERVICE as ALERTING
 from bus import topics
 from bus.topic_growth import Keeper
 from detector import progress as detector_progress
+from detector.partition_state import PARTITION_KEY as DETECTOR_PARTITION_KEY
+from detector.partition_state import SERVICE as DETECTOR
 from detector.progress import Dormant
-from detector.ward import PARTITION_KEY as DETECTOR_PARTITION_KEY
-from detector.ward import SERVICE as DETECTOR
 
 
 def keepers() -> tuple[Keeper, ...]:

@@ -8,8 +8,8 @@ import numpy as np
 
 from bus.messages import Alert, Verdict
 from bus.samples import Chunk
-from detector.stream import DueWindow
-from detector.ward import Ward
+from detector.due import DueWindow
+from detector.partition_state import PartitionState
 
 WindowKey = tuple[str, int, int]  # patient, start of the stream ns, number of the window
 
@@ -35,15 +35,15 @@ class Ledger:
     _anomalies: Counter[WindowKey] = field(default_factory=Counter)
     _alerts: set[str] = field(default_factory=set)
     _patients: set[str] = field(default_factory=set)
-    _ward: Ward = field(default_factory=lambda: Ward(max_patients=sys.maxsize))
+    _state: PartitionState = field(default_factory=lambda: PartitionState(max_patients=sys.maxsize))
 
     def sent(self, chunk: Chunk, offset: int) -> None:
         """Note a chunk that lies on the samples topic."""
         self.samples += len(chunk.samples)
         self._patients.add(chunk.patient)
-        due = self._ward.accept(chunk, offset, now_s=0.0).due
+        due = self._state.accept(chunk, offset, now_s=0.0).due
         windows = (each for each in due if isinstance(each, DueWindow))
-        self._due.update((window.patient, window.stream_start_ns, window.window) for window in windows)
+        self._due.update((window.stream.patient, window.stream.start_ns, window.window) for window in windows)
 
     def judged(self, verdict: Verdict, latency_ms: float | None) -> None:
         """Note a verdict, and how late it was read."""

@@ -12,7 +12,7 @@ from alerting.policy import policy
 from alerting.rules import FINDINGS, AlarmRules
 from alerting.state import PatientState
 from bus.messages import Alert, Urgent, Verdict
-from detector.offline import EPOCH_NS, told_of, verdicts_in
+from detector.offline import EPOCH_NS, judge_record, verdicts_in
 from detector.scorer import Scorer
 from ecg.errors import EcgStreamError
 from ecg.files import read_recording
@@ -119,7 +119,7 @@ def scored(recording: Record | WindowSet, scorer: Scorer, rules: AlarmRules, *, 
     """
     if isinstance(recording, WindowSet):
         return _scored_set(recording, scorer, rules, file=file)
-    told = told_of(recording, scorer, patient=_PATIENT)
+    told = judge_record(recording, scorer, patient=_PATIENT)
     verdicts = verdicts_in(told)
     if not verdicts:
         raise NotScoredError(
@@ -138,7 +138,7 @@ def _scored_set(windows: WindowSet, scorer: Scorer, rules: AlarmRules, *, file: 
     aggregates: list[Aggregate] = []
     for row, (start, record) in enumerate(windows.each()):
         start_ns = EPOCH_NS + grid.offset_ns(start)
-        told = told_of(record, scorer, patient=_PATIENT, start_ns=start_ns)
+        told = judge_record(record, scorer, patient=_PATIENT, start_ns=start_ns)
         found, aggregate = _found(told, rules)
         for part, each in found.items():
             whole[part] += [{"row": row, **one} for one in each]

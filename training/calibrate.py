@@ -12,7 +12,8 @@ from sklearn.linear_model import LogisticRegression
 
 from detector.judgement import Evidence, Judgement, fused
 from detector.manifest import BeatMap, Calibration, PersonalReading, Thresholds
-from detector.scorer import Score, log_of
+from detector.score import Score
+from detector.scorer import log_of
 from ecg.annotations import Annotations
 from ecg.errors import EcgStreamError
 from training.beat_comparison import Pair, class_accuracy, class_rates, qrs_rates

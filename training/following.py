@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from detector.baseline import PersonalBaseline
 from detector.beat_map import BeatMapReader
-from detector.judgement import Judgement, judge, settled, time_of
+from detector.judgement import Judgement, judge_window, settled, time_of
 from detector.manifest import BeatMap, Calibration, PersonalReading
-from detector.scorer import Score, log_of
+from detector.score import Score
+from detector.scorer import log_of
 from ecg.beats import find_beats
 from ecg.segments import MODEL_FS_HZ
 from ecg.windows import HOP_S
@@ -70,7 +71,7 @@ def follow(
     judgements = []
     for end_s, score in zip(record.windows.end_s, scores, strict=True):
         end_ns = round(end_s * 1e9)
-        baseline, judgement = judge(
+        baseline, judgement = judge_window(
             baseline, score, start_ns=end_ns - _HOP_NS, end_ns=end_ns, reading=reading, calibration=calibration
         )
         judgements.append(judgement)

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from detector.judgement import JudgedBeat, Judgement
 from detector.manifest import Calibration, PersonalReading
-from detector.scorer import Score
+from detector.score import Score
 from ecg.annotations import Annotations
 from ecg.labels import beat_labels
 from training.beat_comparison import Pair, compare, match

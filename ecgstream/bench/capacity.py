@@ -19,9 +19,9 @@ from bus.broker import LocalBroker
 from bus.clients import KafkaReader, create_topics
 from bus.samples import decode
 from bus.settings import KafkaSettings
+from detector.due import DueWindow
+from detector.partition_state import PartitionState
 from detector.scorer import Scorer
-from detector.stream import DueWindow
-from detector.ward import Ward
 from ecg.errors import EcgStreamError
 from ecg.windows import HOP_S
 from ecgstream.bench.process_usage import ProcessUsage
@@ -173,7 +173,7 @@ async def _measure(kafka: KafkaSettings, producer: Command, detector: Command) -
 
 async def _bare(kafka: KafkaSettings, *, batch: int) -> _Kernel:
     """Decode, step and score the samples on the topic in batches like the detector's, with no Kafka around it."""
-    scorer, wards = Scorer(SHIPPED), defaultdict[int, Ward](Ward)
+    scorer, states = Scorer(SHIPPED), defaultdict[int, PartitionState](PartitionState)
     due_ids: set[str] = set()
     waiting: list[DueWindow] = []
     step_s = score_s = 0.0
@@ -182,10 +182,10 @@ async def _bare(kafka: KafkaSettings, *, batch: int) -> _Kernel:
         async for message in reader.to_end():
             began_s = time.process_time()
             chunk = decode(message.value, key=message.key)
-            found = wards[message.partition].accept(chunk, message.offset, now_s=0.0).due
+            found = states[message.partition].accept(chunk, message.offset, now_s=0.0).due
             due = [each for each in found if isinstance(each, DueWindow)]
             step_s += time.process_time() - began_s
-            due_ids.update(f"{w.patient}/{w.stream_start_ns}/{w.window}" for w in due)
+            due_ids.update(w.id for w in due)
             waiting += due if scored < KERNEL_WINDOWS else []
             if len(waiting) >= batch:
                 began_s = time.process_time()

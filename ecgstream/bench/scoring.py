@@ -8,12 +8,12 @@ from typing import Any
 from alerting.rules import AlarmRules
 from bus.messages import Verdict
 from bus.samples import Chunk
-from detector.offline import EPOCH_NS
+from detector.offline import EPOCH_NS, verdicts_in
+from detector.partition_state import PartitionState
+from detector.patient import judge
+from detector.results import results_of
 from detector.scorer import Scorer, scorer_of
 from detector.settings import DetectorSettings
-from detector.stream import DueWindow
-from detector.verdicts import make_verdict
-from detector.ward import Ward
 from ecg.records import Record, exact_rate
 from ecg.wfdb_files import find_record, load_record
 from ecg.windows import Grid
@@ -77,7 +77,7 @@ def stream_verdicts(record: Record, scorer: Scorer) -> list[Verdict]:
     record : what a device sends
     scorer : judges the windows
     """
-    ward = Ward()
+    state = PartitionState()
     verdicts: list[Verdict] = []
     grid = Grid(exact_rate(record.fs_hz))
     step = round(CHUNK_S * record.fs_hz)
@@ -93,10 +93,9 @@ def stream_verdicts(record: Record, scorer: Scorer) -> list[Verdict]:
             baseline=record.baseline,
             samples=record.samples[start : start + step],
         )
-        due = ward.accept(chunk, offset, now_s=0.0).due
-        windows = [each for each in due if isinstance(each, DueWindow)]
-        verdicts += [
-            make_verdict(window, score, manifest=scorer.manifest)
-            for window, score in zip(windows, scorer.score(windows), strict=True)
-        ]
+        due = state.accept(chunk, offset, now_s=0.0).due
+        for each, result in zip(due, results_of(due, scorer).results, strict=True):
+            context, messages = judge(state.context(each.stream), each, result, manifest=scorer.manifest)
+            state.judged(each.stream, context, published=bool(messages))
+            verdicts += verdicts_in(messages)
     return verdicts

@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from bus.samples import Chunk
-from detector.looks import DueLook
-from detector.stream import Due, DueWindow
+from detector.due import Due, DueWindow, RapidCheck
 from ecg.records import Int16Array, Record, exact_rate
 from ecg.wfdb_files import toy_record
 from ecg.windows import Grid
@@ -55,14 +54,14 @@ def windows(due: Iterable[Due]) -> list[DueWindow]:
 
 
 def facts(due: Due) -> tuple[object, ...]:
-    """All that a due window or look says, but for the message that made it due."""
-    if isinstance(due, DueLook):
-        return ("look", due.second, due.start_ns, due.end_ns, due.stream.stream_start_ns, due.samples.tobytes())
+    """All that a due window or rapid check says, but for the message that made it due."""
+    if isinstance(due, RapidCheck):
+        return ("check", due.second, due.start_ns, due.end_ns, due.stream.start_ns, due.samples.tobytes())
     return (
         due.window,
         due.start_ns,
         due.end_ns,
-        due.stream_start_ns,
+        due.stream.start_ns,
         due.columns,
         due.segment.tobytes(),
         due.gap_before_s,

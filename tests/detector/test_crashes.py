@@ -6,9 +6,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bus.samples import Chunk
-from detector.looks import DueLook
-from detector.stream import Due
-from detector.ward import PARTITION_KEY, Ward
+from detector.due import Due, RapidCheck
+from detector.partition_state import PARTITION_KEY, PartitionState
 from tests.detector.progress_log import ProgressLog
 from tests.detector.streams import chunk, facts, signal
 
@@ -93,33 +92,33 @@ def run(chunks: list[Chunk], events: list[Event], *, pace_ms: int = 0) -> list[t
     read: list[Due] = []
     pending: list[Due] = []
     records: dict[bytes, bytes] = {}
-    ward, offset = Ward(), 0
+    state, offset = PartitionState(), 0
     to_come = list(events)
     while offset < len(chunks):
-        due = log.accept(ward, chunks[offset], offset, now_s=0, at_ms=offset * pace_ms).due
+        due = log.accept(state, chunks[offset], offset, now_s=0, at_ms=offset * pace_ms).due
         pending += due
         for each in due:
-            if isinstance(each, DueLook):  # as if every look found something
-                ward.told(each.stream.patient)
-        ward.next_offset = offset + 1
+            if isinstance(each, RapidCheck):  # as if every one found something
+                state.judged(each.stream, state.context(each.stream), published=True)
+        state.next_offset = offset + 1
         here = {event.kind for event in to_come if event.at == offset}
         to_come = [event for event in to_come if event.at != offset]
-        changed = {patient.encode(): record for patient, record in ward.changed()}
+        changed = {patient.encode(): record for patient, record in state.changed()}
         if "park" in here:
             changed |= {
                 patient.encode(): record
-                for patient, record in ward.park_silent(now_s=1e6, now_ns=offset * S, silent_s=1)
+                for patient, record in state.park_silent(now_s=1e6, now_ns=offset * S, silent_s=1)
             }
         if "forget" in here:
-            changed |= dict.fromkeys([name.encode() for name in ward.forget(now_ns=offset * S, forget_s=5)], b"")
+            changed |= dict.fromkeys([name.encode() for name in state.forget(now_ns=offset * S, forget_s=5)], b"")
         if changed:
-            records |= changed | {PARTITION_KEY: ward.partition_record()}
+            records |= changed | {PARTITION_KEY: state.partition_record()}
         if "hold" not in here and records:
-            log.commit(ward, records)
+            log.commit(state, records)
             read += pending
             records, pending = {}, []
         if "crash" in here:
-            ward, resume = log.restored()
+            state, resume = log.restored()
             offset, records, pending = resume or 0, {}, []
             continue
         offset += 1
@@ -171,23 +170,23 @@ def test_forgetting_who_never_returns_changes_nothing(
 # The same clock before and after: the renamed leads' windows would have the first leads' numbers.
 @example(faults=[Fault("flap", 6), Fault("again", 1)])
 @example(faults=[Fault("jump", 10), Fault("again", 1), Fault("again", 3)])
-def test_no_window_or_look_is_given_out_twice(faults: list[Fault]) -> None:
-    ward = Ward()
+def test_no_window_or_check_is_given_out_twice(faults: list[Fault]) -> None:
+    state = PartitionState()
     names = [
-        (due.stream.stream_start_ns, "look", due.second)
-        if isinstance(due, DueLook)
-        else (due.stream_start_ns, "window", due.window)
+        (due.stream.start_ns, "check", due.second)
+        if isinstance(due, RapidCheck)
+        else (due.stream.start_ns, "window", due.window)
         for offset, part in enumerate(device("p", faults, size=100))
-        for due in ward.accept(part, offset, now_s=0).due
+        for due in state.accept(part, offset, now_s=0).due
     ]
     assert len(names) == len(set(names))
 
 
 def test_a_device_that_sends_one_chunk_for_ever_takes_no_memory_and_pins_nothing() -> None:
     stuck = chunk(signal(10, FS_HZ, 2), 0, 100, fs_hz=FS_HZ)
-    ward = Ward()
+    state = PartitionState()
     for offset in range(600):
-        ward.accept(stuck, offset, now_s=offset)
-        ward.next_offset = offset + 1
-        list(ward.park_silent(now_s=offset, now_ns=0, silent_s=60))
-    assert int(ward.partition_record().split(b":")[1].split(b",")[0]) > 500
+        state.accept(stuck, offset, now_s=offset)
+        state.next_offset = offset + 1
+        list(state.park_silent(now_s=offset, now_ns=0, silent_s=60))
+    assert int(state.partition_record().split(b":")[1].split(b",")[0]) > 500

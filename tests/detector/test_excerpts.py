@@ -2,10 +2,10 @@
 
 import pytest
 
-from detector.offline import verdicts_of
 from detector.scorer import Scorer
 from ecg.excerpts import WARD
 from tests.support.recordings import recording
+from tests.support.verdicts import verdicts_of
 
 QUIET = "19090-excerpt"
 # What is found, and in how many of 60 windows there is something to be red about.

@@ -7,7 +7,6 @@ import pytest
 
 from detector.explain import MARGIN, Explainer, Explanation, occluded
 from detector.manifest import BeatMap
-from detector.offline import verdicts_of
 from detector.parts import PART_S, PART_SAMPLES, PARTS, part_evidence
 from detector.scorer import Scorer
 from ecg.annotations import read_annotations
@@ -17,6 +16,7 @@ from ecg.records import MISSING, Record
 from ecg.segments import MODEL_SAMPLES, WINDOW_SAMPLES
 from ecg.wfdb_files import load_record
 from models import SHIPPED
+from tests.support.verdicts import verdicts_of
 
 RECORDS = ("119", "106", "205", "215", "208")  # of DS1: ventricular beats of one shape, of several; fusion beats
 OF_EACH = 6

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from detector.offline import EPOCH_NS, verdicts_of
+from detector.offline import EPOCH_NS
 from detector.scorer import Scorer
 from tests.support.recordings import recording
+from tests.support.verdicts import verdicts_of
 
 SECONDS = 40
 S = 1_000_000_000

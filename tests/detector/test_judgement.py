@@ -8,9 +8,9 @@ import pytest
 
 from detector.baseline import QRS_AFTER, QRS_BEFORE, PersonalBaseline
 from detector.beat_map import BeatFinding
-from detector.judgement import LIMIT, Evidence, Judgement, fused, judge, settled
+from detector.judgement import LIMIT, Evidence, Judgement, fused, judge_window, settled
 from detector.manifest import Calibration, Manifest, PersonalReading, load_manifest
-from detector.scorer import Score
+from detector.score import Score
 from ecg.segments import MODEL_SAMPLES
 from models import SHIPPED
 
@@ -49,7 +49,7 @@ def score(beats: list[tuple[int, tuple[float, float, float, float], np.ndarray]]
 def judged(windows: list[Score]) -> list[Judgement]:
     baseline, found = PersonalBaseline(), []
     for number, one in enumerate(windows):
-        baseline, judgement = judge(
+        baseline, judgement = judge_window(
             baseline,
             one,
             start_ns=5 * number * S,
@@ -128,7 +128,7 @@ def test_a_beat_that_has_not_settled_counts_and_is_not_learned_from() -> None:
 def test_a_window_that_no_lead_can_tell_of_changes_nothing() -> None:
     nothing = replace(score([]), lead=None, logit=None, log_error=None)
     baseline = PersonalBaseline(last_beat_ns=3 * S)
-    after, judgement = judge(
+    after, judgement = judge_window(
         baseline, nothing, start_ns=0, end_ns=5 * S, reading=manifest().personal, calibration=manifest().calibration
     )
     assert after is baseline

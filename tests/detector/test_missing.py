@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bus import topics
 from bus.messages import Urgent, Verdict
-from detector.offline import EPOCH_NS, told_of
+from detector.offline import EPOCH_NS, judge_record
 from detector.scorer import Scorer
 from ecg.excerpts import EXCERPTS
 from ecg.filters import resample
@@ -22,7 +22,7 @@ from producer.settings import FaultSettings
 from producer.streams import Patient, cut
 from tests.detector.missing import MARKS, Marks, high_in, made_up, marked
 from tests.detector.streams import stopped
-from tests.detector.test_looks import Instance, messages, sent
+from tests.detector.test_rapid_check import Instance, messages, sent
 
 SECONDS = 40
 DROPOUTS: list[Marks] = [("periodic", 0.0, 1.0, 0.2, 250)]  # 50 ms of every 250
@@ -52,7 +52,7 @@ def record(kind: str) -> Record:
 
 @cache
 def truly(kind: str) -> list[tuple[str, int, int]]:
-    return high_in(told_of(record(kind), scorer()))
+    return high_in(judge_record(record(kind), scorer()))
 
 
 def test_nearly_all_records_have_nothing() -> None:
@@ -72,7 +72,7 @@ def test_no_finding_of_high_priority_comes_of_missing_samples(
 ) -> None:
     whole = record(kind)
     holed = marked(whole, marks, tuple(lead for lead in leads if lead < len(whole.leads)))
-    assert made_up(high_in(told_of(holed, scorer())), truly(kind)) == []
+    assert made_up(high_in(judge_record(holed, scorer())), truly(kind)) == []
 
 
 @settings(max_examples=10, deadline=None)
@@ -86,7 +86,7 @@ def test_the_stream_tells_of_missing_samples_what_the_file_does(
     instance = Instance(scorer())
     instance.commit(instance.process(messages(holed)))
     windows = [Verdict.model_validate_json(m.value or b"") for m in instance.committed if m.topic == topics.WINDOWS]
-    told = told_of(holed, scorer(), patient="p", device="ecgstream-replay")
+    told = judge_record(holed, scorer(), patient="p", device="ecgstream-replay")
     assert instance.urgent() == [each for each in told if isinstance(each, Urgent)]
     assert windows == [each for each in told if isinstance(each, Verdict)]
     assert made_up(high_in([*instance.urgent(), *windows]), truly(kind)) == []
@@ -118,7 +118,7 @@ def test_an_asystole_with_a_few_lost_packets_is_found() -> None:
     samples = heart.samples.copy()
     for second in (14.0, 19.5, 27.0):
         samples[round(second * 360) : round((second + 0.25) * 360)] = MISSING
-    told = told_of(replace(heart, samples=samples), scorer())
+    told = judge_record(replace(heart, samples=samples), scorer())
     at_once = [each.second for each in told if isinstance(each, Urgent) and each.kind == "asystole"]
     assert at_once == [19, 24, 25, 26, 27, *range(32, 41)]
     assert any(each.kind == "asystole" for verdict in told if isinstance(verdict, Verdict) for each in verdict.findings)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from bus.messages import Verdict
-from detector.offline import EPOCH_NS, verdicts_of
+from detector.offline import EPOCH_NS
 from detector.scorer import Scorer
 from ecg.records import MISSING, Record
 from tests.support.recordings import recording
+from tests.support.verdicts import verdicts_of
 
 SAME = 1e-6
 

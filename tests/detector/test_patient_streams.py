@@ -12,9 +12,9 @@ from bus.interfaces import Received
 from bus.messages import RefusalCode
 from bus.samples import Chunk
 from detector.candidate import MAX_HELD
+from detector.due import Due, DueWindow
+from detector.partition_state import PartitionState
 from detector.patient_streams import MAX_CANDIDATES, MAX_STREAMS, STARTS_KEPT
-from detector.stream import Due, DueWindow
-from detector.ward import Ward
 from tests.detector.streams import START_NS, chunk, facts, signal
 
 FS_HZ = 100.0
@@ -27,7 +27,7 @@ class Sent:
     """What came of the messages of one partition, sent a quarter of a second apart."""
 
     def __init__(self, chunks: Sequence[Chunk] = (), *, pace_ms: int = 250) -> None:
-        self.ward = Ward()
+        self.state = PartitionState()
         self.due: list[Due] = []
         self.codes: list[RefusalCode] = []
         self.offset = 0
@@ -45,15 +45,15 @@ class Sent:
                 key=each.patient.encode(),
                 value=b"",
             )
-            accepted = self.ward.accept(each, self.offset, now_s=0, at_ms=at_ms, message=message)
+            accepted = self.state.accept(each, self.offset, now_s=0, at_ms=at_ms, message=message)
             self.due += accepted.due
             self.codes += [refusal.code for _, refusal in accepted.refused]
             self.offset += 1
-            self.ward.next_offset = self.offset
+            self.state.next_offset = self.offset
 
     def windows(self, *, start_ns: int | None = START_NS) -> list[DueWindow]:
         found = [due for due in self.due if isinstance(due, DueWindow)]
-        return [w for w in found if start_ns is None or w.stream_start_ns == start_ns]
+        return [w for w in found if start_ns is None or w.stream.start_ns == start_ns]
 
 
 def good(first_s: float, last_s: float, *, seed: int = 0, base_ns: int = 0, device: str = "test") -> list[Chunk]:
@@ -150,19 +150,19 @@ def test_after_whatever_was_sent_good_ecg_is_judged_within_a_minute(
             index = max(index, -part.start_index)
             sent.send(replace(moved(part, index=index, clock_ns=clock_ns), device=str(how["device"])))
         at += count
-    before = {(w.stream_start_ns, w.window) for w in sent.windows(start_ns=None)}
+    before = {(w.stream.start_ns, w.window) for w in sent.windows(start_ns=None)}
     # The device goes on where it would be by now, or was restarted.
     after = good(at / 4, at / 4 + 60) if same_clock else good(0, 60, base_ns=at * S // 4 + 500_000_000)
     sent.send(*after)
     judged = [
         w
         for w in sent.windows(start_ns=None)
-        if (w.stream_start_ns, w.window) not in before and w.missing_samples == 0 and w.source.device == "test"
+        if (w.stream.start_ns, w.window) not in before and w.missing_samples == 0 and w.source.device == "test"
     ]
     samples = {part.samples.tobytes() for part in after}
     whole = [w for w in judged if w.segment[-25:, ::-1].tobytes() in samples]
     assert len(whole) >= 6
-    ids = [(w.stream_start_ns, w.window) for w in sent.windows(start_ns=None)]
+    ids = [(w.stream.start_ns, w.window) for w in sent.windows(start_ns=None)]
     assert len(ids) == len(set(ids))
 
 
@@ -180,7 +180,7 @@ def test_two_devices_under_one_id_are_both_judged_as_if_each_were_alone() -> Non
 def test_two_devices_with_the_same_clock_have_ids_of_their_own() -> None:
     one, other = good(0, 60), good(0, 60, seed=5, device="other")
     both = Sent([part for pair in zip(one, other, strict=True) for part in pair], pace_ms=125)
-    assert {(w.stream_start_ns - START_NS, w.source.device) for w in both.windows(start_ns=None)} == {
+    assert {(w.stream.start_ns - START_NS, w.source.device) for w in both.windows(start_ns=None)} == {
         (0, "test"),
         (1, "other"),
     }
@@ -204,7 +204,7 @@ def test_a_gap_that_the_clock_backs_moves_the_stream() -> None:
 def test_an_index_jump_that_lasts_begins_a_new_stream() -> None:
     jumped = [moved(part, index=10**9) for part in good(20, 60)]
     sent = Sent([*good(0, 20), *jumped])
-    (start,) = {w.stream_start_ns for w in sent.windows(start_ns=None)} - {START_NS}
+    (start,) = {w.stream.start_ns for w in sent.windows(start_ns=None)} - {START_NS}
     assert len(sent.windows(start_ns=start)) >= 7
     assert sent.codes == []
 
@@ -220,7 +220,7 @@ def test_what_was_stored_while_the_line_was_down_is_judged_beside_what_is_live()
     mixed = [part for pair in zip(live, stored[:240], strict=False) for part in pair]
     sent = Sent([*good(0, 20), *live[:8], *mixed[16:], *stored[240:]], pace_ms=125)
     assert {w.window for w in sent.windows()} == {*range(4), *range(20, 32)}
-    (later,) = {w.stream_start_ns for w in sent.windows(start_ns=None)} - {START_NS}
+    (later,) = {w.stream.start_ns for w in sent.windows(start_ns=None)} - {START_NS}
     assert {w.window for w in sent.windows(start_ns=later)} >= set(range(5, 19))
     assert sent.codes == []
 
@@ -237,7 +237,7 @@ def test_what_was_judged_and_comes_again_is_not_judged_again() -> None:
 def test_a_device_whose_clock_starts_anew_with_it_is_judged_again() -> None:
     # Without a clock of its own: the same time and the same index after each start.
     sent = Sent([*good(0, 300), *good(0, 60, seed=3)])
-    (start,) = {w.stream_start_ns for w in sent.windows(start_ns=None)} - {START_NS}
+    (start,) = {w.stream.start_ns for w in sent.windows(start_ns=None)} - {START_NS}
     assert len(sent.windows(start_ns=start)) >= 7
 
 
@@ -257,7 +257,7 @@ def test_the_other_stream_ends_with_what_it_had_when_it_is_silent_for_a_minute()
     mixed = [part for pair in zip(one, other[:48], strict=True) for part in pair]
     sent = Sent([*mixed, *other[48:]])
     assert [(w.window, w.missing_samples) for w in sent.windows()] == [(0, 0), (1, 0), (2, 300)]
-    assert len(sent.ward._live["p"].streams) == 1
+    assert len(sent.state._live["p"].streams.streams) == 1
 
 
 HOSTILE: st.SearchStrategy[dict[str, object]] = st.builds(
@@ -285,16 +285,16 @@ def test_memory_is_bounded_whatever_comes(hostile: list[dict[str, object]], roun
                         device=str(how["device"]),
                     )
                 )
-    patient = sent.ward._live["p"]
+    patient = sent.state._live["p"].streams
     assert len(patient.streams) <= MAX_STREAMS
     assert len(patient.candidates) <= MAX_CANDIDATES
     assert all(len(candidate.held) <= MAX_HELD for candidate in patient.candidates)
     assert len(patient.given_out) <= STARTS_KEPT
     assert all(len(stream.anchors) < 50 for stream in patient.streams)
-    for name, record in sent.ward.changed():
+    for name, record in sent.state.changed():
         assert name == "p"
         assert len(record) < 200_000
-    assert len(sent.ward.partition_record()) < 200
+    assert len(sent.state.partition_record()) < 200
 
 
 @pytest.mark.parametrize("clock_ns", [DAYS_2 * S, -START_NS, -HOUR * S])

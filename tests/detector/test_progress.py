@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bus.samples import Chunk
+from detector.partition_state import PARTITION_KEY, PartitionState
 from detector.progress import READ_VERSIONS, VERSION, dump, load
-from detector.ward import PARTITION_KEY, Ward
 from tests.detector.progress_log import ProgressLog
 from tests.detector.streams import chunk, facts, signal
 
@@ -33,18 +33,18 @@ def test_there_is_a_record_of_each_version_that_is_read() -> None:
 @pytest.mark.parametrize("path", sorted(RECORDS.iterdir()), ids=lambda path: path.stem)
 def test_a_patient_goes_on_from_a_record_as_if_nothing_were(path: Path) -> None:
     chunks = device()
-    straight = Ward()
+    straight = PartitionState()
     expected = [
         (offset, facts(due)) for offset, part in enumerate(chunks) for due in straight.accept(part, offset, now_s=0).due
     ]
-    seen = load("p", path.read_bytes()).seen
+    streams, contexts = load("p", path.read_bytes())
     partition = b'{"resume_offset": 20, "next_offset": 48}'
     log = ProgressLog({b"p": path.read_bytes(), PARTITION_KEY: partition})
-    ward, resume = log.restored()
+    state, resume = log.restored()
     found = [
         (offset, facts(due))
         for offset in range(resume or 0, len(chunks))
-        for due in log.accept(ward, chunks[offset], offset, now_s=0).due
+        for due in log.accept(state, chunks[offset], offset, now_s=0).due
     ]
-    assert found == [(offset, fact) for offset, fact in expected if offset >= seen]
-    assert dump(load("p", path.read_bytes())).startswith(b'{"version":5,')
+    assert found == [(offset, fact) for offset, fact in expected if offset >= streams.seen]
+    assert dump(streams, contexts).startswith(b'{"version":5,')

@@ -12,7 +12,7 @@ from bus.clients import KafkaPublisher, KafkaReader
 from bus.interfaces import Outgoing
 from bus.messages import DeadLetter, Verdict
 from bus.settings import KafkaSettings
-from detector.offline import EPOCH_NS, verdicts_of
+from detector.offline import EPOCH_NS
 from detector.scorer import Scorer
 from detector.service import run
 from detector.settings import DetectorSettings
@@ -23,6 +23,7 @@ from producer.service import Replay
 from producer.settings import ReplaySettings
 from producer.streams import DEVICE, deal
 from tests.detector.test_offline import assert_same
+from tests.support.verdicts import verdicts_of
 from tests.support.waiting import DEADLINE_S
 
 pytestmark = pytest.mark.broker

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.samples import Chunk
-from detector.looks import DueLook
+from detector.due import RapidCheck
+from detector.partition_state import PARTITION_KEY, PartitionState
 from detector.stream import PatientStream
-from detector.ward import PARTITION_KEY, Ward
 from ecg.records import MISSING
 from ecg.segments import segment_samples
 from tests.detector.progress_log import ProgressLog
@@ -18,13 +18,13 @@ RATES = (100.0, 128.0, 250.0, 250.5, 360.0, 1000.0)
 
 def all_of(chunks: list[Chunk]) -> list[tuple[object, ...]]:
     stream = PatientStream.begin(chunks[0])
-    return [facts(due) for offset, part in enumerate(chunks) for due in stream.accept(part, offset)]
+    return [facts(due) for offset, part in enumerate(chunks) for due in stream.accept(part, offset)[0]]
 
 
 def test_whole_stream_gives_every_window_once() -> None:
     samples = signal(31, 360.0, 2)
     stream = PatientStream.begin(chunk(samples, 0, 1, fs_hz=360.0))
-    due = [w for n, part in enumerate(cut(samples, [90], fs_hz=360.0)) for w in windows(stream.accept(part, n))]
+    due = [w for n, part in enumerate(cut(samples, [90], fs_hz=360.0)) for w in windows(stream.accept(part, n)[0])]
     assert [w.window for w in due] == [0, 1, 2, 3, 4, 5]
     assert [w.start_ns - START_NS for w in due] == [k * 5_000_000_000 for k in range(6)]
     assert all(a.end_ns == b.start_ns for a, b in pairwise(due))
@@ -83,30 +83,30 @@ def faulty(faults: list[tuple[str, int]], fs_hz: float = 100.0) -> list[Chunk]:
 def test_crash_and_park_change_nothing(faults: list[tuple[str, int]], crashes: set[int], parks: set[int]) -> None:
     chunks = faulty(faults)
     undisturbed: list[tuple[object, ...]] = []
-    ward = Ward()
+    state = PartitionState()
     for offset, part in enumerate(chunks):
-        undisturbed.extend(facts(due) for due in ward.accept(part, offset, now_s=0).due)
+        undisturbed.extend(facts(due) for due in state.accept(part, offset, now_s=0).due)
 
     log = ProgressLog()
     given_out: list[tuple[object, ...]] = []
-    ward, offset = Ward(), 0
+    state, offset = PartitionState(), 0
     while offset < len(chunks):
-        due = log.accept(ward, chunks[offset], offset, now_s=0).due
+        due = log.accept(state, chunks[offset], offset, now_s=0).due
         for each in due:
-            if isinstance(each, DueLook):  # as if every look found something
-                ward.told("p")
-        ward.next_offset = offset + 1
+            if isinstance(each, RapidCheck):  # as if every one found something
+                state.judged(each.stream, state.context(each.stream), published=True)
+        state.next_offset = offset + 1
         if due:
             # What goes out in one transaction.
             given_out.extend(facts(each) for each in due)
-            changed = {name.encode(): record for name, record in ward.changed()}
-            log.commit(ward, changed | {PARTITION_KEY: ward.partition_record()})
+            changed = {name.encode(): record for name, record in state.changed()}
+            log.commit(state, changed | {PARTITION_KEY: state.partition_record()})
         if offset in parks:
-            for patient, record in ward.park_silent(now_s=1e6, now_ns=0, silent_s=1):
-                log.commit(ward, {patient.encode(): record, PARTITION_KEY: ward.partition_record()})
+            for patient, record in state.park_silent(now_s=1e6, now_ns=0, silent_s=1):
+                log.commit(state, {patient.encode(): record, PARTITION_KEY: state.partition_record()})
         if offset in crashes:
             crashes = crashes - {offset}
-            ward, resume = log.restored()
+            state, resume = log.restored()
             offset = resume or 0
             continue
         offset += 1
@@ -117,7 +117,7 @@ def test_gap_is_counted_and_named() -> None:
     samples = signal(40, 100.0, 1)
     chunks = [c for c in cut(samples, [50], fs_hz=100.0) if not 1150 <= c.start_index < 1250]
     stream = PatientStream.begin(chunks[0])
-    due = [w for n, part in enumerate(chunks) for w in windows(stream.accept(part, n))]
+    due = [w for n, part in enumerate(chunks) for w in windows(stream.accept(part, n)[0])]
     assert [w.missing_samples for w in due[:4]] == [0, 0, 100, 0]
     hole = due[2].segment[-500:][150:250]
     assert (hole == MISSING).all()
@@ -127,7 +127,7 @@ def test_windows_without_a_sample_are_no_windows_but_a_gap() -> None:
     samples = signal(60, 100.0, 1)
     chunks = [c for c in cut(samples, [50], fs_hz=100.0) if not 700 <= c.start_index < 3300]
     stream = PatientStream.begin(chunks[0])
-    due = [w for n, part in enumerate(chunks) for w in windows(stream.accept(part, n))]
+    due = [w for n, part in enumerate(chunks) for w in windows(stream.accept(part, n)[0])]
     assert [w.window for w in due[:4]] == [0, 1, 6, 7]
     assert [w.gap_before_s for w in due[:4]] == [0, 0, 20.0, 0]
     assert due[1].missing_samples == 300
@@ -139,7 +139,7 @@ def test_jump_of_years_costs_nothing() -> None:
     first, second = cut(samples, [1000], fs_hz=100.0)
     far = 10**15
     stream = PatientStream.begin(first)
-    due = windows(stream.accept(first, 0))
+    due = windows(stream.accept(first, 0)[0])
     moved = Chunk(
         **{
             **{name: getattr(second, name) for name in Chunk.__slots__},
@@ -147,7 +147,7 @@ def test_jump_of_years_costs_nothing() -> None:
             "start_ns": second.start_ns + far * 10_000_000 - 10_000_000_000,
         }
     )
-    due += windows(stream.accept(moved, 1))
+    due += windows(stream.accept(moved, 1)[0])
     assert [w.window for w in due] == [0, 1, far // 500, far // 500 + 1]
 
 
@@ -163,7 +163,7 @@ def test_duplicate_samples_are_counted_and_the_first_stay() -> None:
     chunks = cut(samples, [50], fs_hz=100.0)
     other = chunk(samples[::-1].copy(), 100, 150, fs_hz=100.0)
     stream = PatientStream.begin(chunks[0])
-    due = [w for n, part in enumerate([*chunks[:4], other, *chunks[4:]]) for w in windows(stream.accept(part, n))]
+    due = [w for n, part in enumerate([*chunks[:4], other, *chunks[4:]]) for w in windows(stream.accept(part, n)[0])]
     assert due[0].duplicate_samples == 50
     assert np.array_equal(due[0].segment[-500:], samples[:500])
 
@@ -176,7 +176,7 @@ def test_clock_jump_is_named_once_and_times_follow_the_clock() -> None:
         for start in range(0, 2000, 50)
     ]
     stream = PatientStream.begin(chunks[0])
-    due = [w for n, part in enumerate(chunks) for w in windows(stream.accept(part, n))]
+    due = [w for n, part in enumerate(chunks) for w in windows(stream.accept(part, n)[0])]
     assert [w.clock_jump_ns for w in due] == [0, jump_ns, 0, 0]
     assert [w.clock_jumps_abs_ns for w in due] == [0, jump_ns, 0, 0]
     assert due[2].start_ns == START_NS + 10_000_000_000 + jump_ns
@@ -201,7 +201,7 @@ def test_samples_marked_missing_on_every_lead_are_counted_as_missing() -> None:
     samples[530:590, 1] = MISSING
     chunks = cut(samples, [50], fs_hz=100.0)
     stream = PatientStream.begin(chunks[0])
-    given = [w for n, part in enumerate(chunks) for w in windows(stream.accept(part, n))]
+    given = [w for n, part in enumerate(chunks) for w in windows(stream.accept(part, n)[0])]
     assert [w.missing_samples for w in given] == [0, 30, 0]
 
 
@@ -217,5 +217,5 @@ def test_segment_has_one_shape_for_every_rate() -> None:
         samples = signal(12, fs_hz, 2)
         stream = PatientStream.begin(chunk(samples, 0, 1, fs_hz=fs_hz))
         chunks = cut(samples, [int(fs_hz)], fs_hz=fs_hz)
-        due = [w for n, part in enumerate(chunks) for w in windows(stream.accept(part, n))]
+        due = [w for n, part in enumerate(chunks) for w in windows(stream.accept(part, n)[0])]
         assert {w.segment.shape for w in due} == {(segment_samples(fs_hz), 2)}

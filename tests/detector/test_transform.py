@@ -17,14 +17,14 @@ from bus.progress_store import ProgressRecord, ProgressUnavailableError
 from bus.samples import encode
 from bus.testing import FakeClock, MemoryBus, MemoryProgressStore
 from detector.metrics import DetectorMetrics
-from detector.offline import verdicts_of
+from detector.partition_state import PARTITION_KEY
 from detector.scorer import Scorer
 from detector.transform import INGEST_HEADER, DetectorTransform
-from detector.ward import PARTITION_KEY
 from ecg.records import Record
 from producer.streams import Patient, cut
 from tests.bus.poison import POISON
 from tests.detector.streams import START_NS
+from tests.support.verdicts import verdicts_of
 
 
 @pytest.fixture

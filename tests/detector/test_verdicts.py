@@ -11,11 +11,12 @@ from bus.messages import Verdict
 from bus.samples import Chunk
 from detector.baseline import QRS_AFTER, QRS_BEFORE
 from detector.beat_map import AamiClass, BeatFinding
+from detector.due import DueWindow
 from detector.manifest import Manifest, load_manifest
-from detector.scorer import Score
-from detector.stream import DueWindow
-from detector.verdicts import make_verdict
-from detector.ward import PARTITION_KEY, Ward
+from detector.offline import verdicts_in
+from detector.partition_state import PARTITION_KEY, PartitionState
+from detector.patient import PatientContext, judge
+from detector.score import Score
 from ecg.records import MISSING
 from ecg.segments import MODEL_SAMPLES, WINDOW_SAMPLES
 from models import SHIPPED
@@ -73,18 +74,21 @@ def score(due: DueWindow, *, logit: float = 9.0, leakage: float | None = None) -
     )
 
 
-def judged(due: list[DueWindow], waves: Mapping[int, float] | None = None) -> list[Verdict]:
-    return [
-        make_verdict(window, score(window, leakage=(waves or {}).get(window.window)), manifest=manifest())
-        for window in due
-    ]
+def judged(state: PartitionState, due: list[DueWindow], waves: Mapping[int, float] | None = None) -> list[Verdict]:
+    verdicts = []
+    for window in due:
+        result = score(window, leakage=(waves or {}).get(window.window))
+        context, messages = judge(state.context(window.stream), window, result, manifest=manifest())
+        state.judged(window.stream, context, published=True)
+        verdicts += verdicts_in(messages)
+    return verdicts
 
 
 def verdicts_on(chunks: list[Chunk], waves: Mapping[int, float] | None = None) -> list[Verdict]:
-    ward = Ward()
+    state = PartitionState()
     verdicts: list[Verdict] = []
     for offset, part in enumerate(chunks):
-        verdicts += judged(windows(ward.accept(part, offset, now_s=0).due), waves)
+        verdicts += judged(state, windows(state.accept(part, offset, now_s=0).due), waves)
     return verdicts
 
 
@@ -111,20 +115,20 @@ def test_beats_and_findings_survive_crash_and_park(
     undisturbed = verdicts_on(chunks, WAVES)
     log = ProgressLog()
     given_out: list[Verdict] = []
-    ward, offset = Ward(), 0
+    state, offset = PartitionState(), 0
     while offset < len(chunks):
-        due = log.accept(ward, chunks[offset], offset, now_s=0).due
-        ward.next_offset = offset + 1
+        due = log.accept(state, chunks[offset], offset, now_s=0).due
+        state.next_offset = offset + 1
         if due:
-            given_out += judged(windows(due), WAVES)
-            changed = {name.encode(): record for name, record in ward.changed()}
-            log.commit(ward, changed | {PARTITION_KEY: ward.partition_record()})
+            given_out += judged(state, windows(due), WAVES)
+            changed = {name.encode(): record for name, record in state.changed()}
+            log.commit(state, changed | {PARTITION_KEY: state.partition_record()})
         if offset in parks:
-            for patient, record in ward.park_silent(now_s=1e6, now_ns=0, silent_s=1):
-                log.commit(ward, {patient.encode(): record, PARTITION_KEY: ward.partition_record()})
+            for patient, record in state.park_silent(now_s=1e6, now_ns=0, silent_s=1):
+                log.commit(state, {patient.encode(): record, PARTITION_KEY: state.partition_record()})
         if offset in crashes:
             crashes = crashes - {offset}
-            ward, resume = log.restored()
+            state, resume = log.restored()
             offset = resume or 0
             continue
         offset += 1
@@ -164,11 +168,12 @@ def test_each_beat_is_told_once_however_the_clock_jumps() -> None:
 
 
 def test_what_may_kill_at_once_is_abnormal_whatever_the_networks_say() -> None:
-    ward, verdicts = Ward(), []
+    state, context, verdicts = PartitionState(), PatientContext(), list[Verdict]()
     for offset, part in enumerate(seconds(20)):
-        for due in windows(ward.accept(part, offset, now_s=0).due):
+        for due in windows(state.accept(part, offset, now_s=0).due):
             calm = score(due, logit=-9.0, leakage=WAVES.get(due.window))
-            verdicts.append(make_verdict(due, calm, manifest=manifest()))
+            context, messages = judge(context, due, calm, manifest=manifest())
+            verdicts += verdicts_in(messages)
     assert [verdict.decision for verdict in verdicts] == ["normal", "normal", "normal", "abnormal"]
     assert verdicts[3].reasons[0] == "ventricular flutter or fibrillation, 5 s"
     assert verdicts[3].fused is not None

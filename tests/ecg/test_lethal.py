@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ecg.lethal import LOOK_S, MIN_USUAL_LOOKS, Measured, Sign, UsualSwing, judge, measure
+from ecg.lethal import LOOK_S, MIN_USUAL_LOOKS, Measured, Sign, UsualSwing, judge_check, measure
 from ecg.records import MISSING, Int16Array
 
 GAIN = 200.0
@@ -65,7 +65,7 @@ NONE = np.empty(0)
 def test_a_rhythm_shows_nothing_and_becomes_usual(fs_hz: float) -> None:
     usual = UsualSwing()
     for _ in range(MIN_USUAL_LOOKS):
-        usual, sign = judge(
+        usual, sign = judge_check(
             look(ecg(SINUS, fs_hz=fs_hz), ecg(SINUS, fs_hz=fs_hz, height=0.5), fs_hz=fs_hz), usual, None
         )
         assert sign is None
@@ -76,7 +76,7 @@ def test_a_rhythm_shows_nothing_and_becomes_usual(fs_hz: float) -> None:
 
 
 def test_no_qrs_in_any_lead_is_asystole() -> None:
-    usual, sign = judge(look(ecg(NONE), ecg(NONE)), used_to(1.0, 0.5), None)
+    usual, sign = judge_check(look(ecg(NONE), ecg(NONE)), used_to(1.0, 0.5), None)
     assert sign is not None
     assert (sign.kind, sign.value, sign.limit, sign.unit) == ("asystole", 4.0, 4.0, "s")
     assert (sign.from_s, sign.to_s) == (0.0, 4.0)
@@ -86,28 +86,28 @@ def test_no_qrs_in_any_lead_is_asystole() -> None:
 @pytest.mark.parametrize("at_s", [0.05, 1.0, 2.0, 3.9])
 def test_one_qrs_in_one_lead_is_no_asystole(at_s: float) -> None:
     one = ecg(np.array([at_s]), height=0.5)
-    assert judge(look(ecg(NONE), one), used_to(1.0, 0.5), None)[1] is None
+    assert judge_check(look(ecg(NONE), one), used_to(1.0, 0.5), None)[1] is None
 
 
 def test_p_waves_alone_are_asystole() -> None:
     waves = ecg(SINUS, width_s=0.05, height=0.12)
-    assert kind(judge(look(waves), used_to(1.0), None)[1]) == "asystole"
+    assert kind(judge_check(look(waves), used_to(1.0), None)[1]) == "asystole"
 
 
 def test_while_nothing_is_usual_silence_must_be_deeper() -> None:
     waves = ecg(SINUS, width_s=0.03, height=0.15)
-    assert judge(look(waves), UsualSwing(), None)[1] is None
-    assert kind(judge(look(waves), used_to(1.0), None)[1]) == "asystole"
-    assert kind(judge(look(ecg(NONE)), UsualSwing(), None)[1]) == "asystole"
+    assert judge_check(look(waves), UsualSwing(), None)[1] is None
+    assert kind(judge_check(look(waves), used_to(1.0), None)[1]) == "asystole"
+    assert kind(judge_check(look(ecg(NONE)), UsualSwing(), None)[1]) == "asystole"
 
 
 def test_a_line_that_does_not_move_is_a_lead_that_is_off() -> None:
     off = np.full(LOOK_S * 360, 5.0)
-    assert judge(look(off, off), used_to(1.0, 1.0), None)[1] is None
-    assert judge(look(off, ecg(SINUS)), used_to(1.0, 1.0), None)[1] is None
+    assert judge_check(look(off, off), used_to(1.0, 1.0), None)[1] is None
+    assert judge_check(look(off, ecg(SINUS)), used_to(1.0, 1.0), None)[1] is None
     measured = look(off, ecg(NONE))
     assert measured.judged == 1
-    usual, sign = judge(measured, used_to(1.0, 1.0), None)
+    usual, sign = judge_check(measured, used_to(1.0, 1.0), None)
     assert kind(sign) == "asystole", "what is left of the signal shows no beat"
     assert usual == used_to(1.0, 1.0)
 
@@ -129,24 +129,26 @@ def test_a_lead_with_holes_shows_nothing(spans: list[tuple[float, float]]) -> No
     for lead in (ecg(NONE), 0.4 * np.sin(2 * np.pi * 4.5 * np.arange(LOOK_S * 360) / 360)):
         holed = look(marked(lead, *spans))
         assert holed.judged is None
-        assert judge(holed, used_to(1.0), QRS) == (used_to(1.0), None)
+        assert judge_check(holed, used_to(1.0), QRS) == (used_to(1.0), None)
 
 
 def test_a_lead_with_harmless_bits_missing_is_judged_but_not_learned_from() -> None:
     bits = [(at, at + 0.019) for at in np.arange(0.1, LOOK_S, 0.5)]
-    assert kind(judge(look(marked(ecg(NONE), *bits)), used_to(1.0), None)[1]) == "asystole"
-    usual, sign = judge(look(marked(ecg(SINUS), *bits)), used_to(1.0), None)
+    assert kind(judge_check(look(marked(ecg(NONE), *bits)), used_to(1.0), None)[1]) == "asystole"
+    usual, sign = judge_check(look(marked(ecg(SINUS), *bits)), used_to(1.0), None)
     assert (usual, sign) == (used_to(1.0), None)
     wide = [(at - 0.0095, at + 0.0095) for at in SINUS]
-    assert judge(look(marked(ecg(SINUS, width_s=0.03), *wide)), used_to(1.0), None)[1] is None, "the flanks are left"
+    assert judge_check(look(marked(ecg(SINUS, width_s=0.03), *wide)), used_to(1.0), None)[1] is None, (
+        "the flanks are left"
+    )
 
 
 def test_the_lead_that_is_whole_is_judged_beside_one_that_is_not() -> None:
     off = marked(ecg(SINUS), ALL)
     measured = look(off, ecg(NONE))
     assert measured.judged == 1
-    assert kind(judge(measured, used_to(1.0, 1.0), None)[1]) == "asystole"
-    usual, sign = judge(look(off, ecg(SINUS)), used_to(1.0, 0.5), None)
+    assert kind(judge_check(measured, used_to(1.0, 1.0), None)[1]) == "asystole"
+    usual, sign = judge_check(look(off, ecg(SINUS)), used_to(1.0, 0.5), None)
     assert sign is None
     assert usual.swing_mv[0] == 1.0, "nothing is learned of the lead that is missing"
     assert usual.swing_mv[1] > 0.5
@@ -158,28 +160,28 @@ def test_the_lead_that_is_whole_is_judged_beside_one_that_is_not() -> None:
     ids=["unknown", "low", "new"],
 )
 def test_a_stand_in_whose_qrs_does_not_stand_out_tells_of_no_asystole(usual: UsualSwing) -> None:
-    assert judge(look(marked(ecg(SINUS), ALL), ecg(NONE)), usual, None)[1] is None
+    assert judge_check(look(marked(ecg(SINUS), ALL), ecg(NONE)), usual, None)[1] is None
 
 
 def test_a_lead_that_lacks_little_speaks_against_the_flutter_of_its_stand_in() -> None:
     wave = 0.4 * np.sin(2 * np.pi * 4.5 * np.arange(LOOK_S * 360) / 360)
     usual = used_to(1.0, 1.0)
-    assert judge(look(marked(ecg(SINUS), (2.0, 2.1)), wave), usual, None)[1] is None
-    assert kind(judge(look(marked(wave, (2.0, 2.1)), wave), usual, None)[1]) == "ventricular_flutter"
-    assert kind(judge(look(marked(ecg(SINUS), ALL), wave), usual, None)[1]) == "ventricular_flutter"
+    assert judge_check(look(marked(ecg(SINUS), (2.0, 2.1)), wave), usual, None)[1] is None
+    assert kind(judge_check(look(marked(wave, (2.0, 2.1)), wave), usual, None)[1]) == "ventricular_flutter"
+    assert kind(judge_check(look(marked(ecg(SINUS), ALL), wave), usual, None)[1]) == "ventricular_flutter"
 
 
 def test_a_beat_in_what_was_received_of_a_lead_is_a_beat() -> None:
     partly = marked(ecg(np.array([3.2])), (0.0, 2.0))
-    assert judge(look(partly, ecg(NONE)), used_to(1.0, 1.0), None)[1] is None
+    assert judge_check(look(partly, ecg(NONE)), used_to(1.0, 1.0), None)[1] is None
     hidden = marked(ecg(np.array([1.0])), (0.0, 2.0))
-    assert kind(judge(look(hidden, ecg(NONE)), used_to(1.0, 1.0), None)[1]) == "asystole"
+    assert kind(judge_check(look(hidden, ecg(NONE)), used_to(1.0, 1.0), None)[1]) == "asystole"
 
 
 def test_the_slope_over_a_hole_is_no_beat() -> None:
     steps = np.where(np.arange(LOOK_S * 360) < 720, 0.0, 2.0) + RNG.normal(0, 0.01, LOOK_S * 360)
     holed = marked(steps, (1.9, 2.1))
-    assert kind(judge(look(holed, ecg(NONE)), used_to(1.0, 1.0), None)[1]) == "asystole"
+    assert kind(judge_check(look(holed, ecg(NONE)), used_to(1.0, 1.0), None)[1]) == "asystole"
 
 
 def test_what_was_usual_before_leads_were_counted_apart_is_read() -> None:
@@ -189,7 +191,7 @@ def test_what_was_usual_before_leads_were_counted_apart_is_read() -> None:
 
 def test_a_wave_without_rest_is_flutter() -> None:
     t = np.arange(LOOK_S * 360) / 360
-    usual, sign = judge(look(np.sin(2 * np.pi * 4.5 * t) + RNG.normal(0, 0.01, len(t))), used_to(1.0), None)
+    usual, sign = judge_check(look(np.sin(2 * np.pi * 4.5 * t) + RNG.normal(0, 0.01, len(t))), used_to(1.0), None)
     assert sign is not None
     assert sign.kind == "ventricular_flutter"
     assert sign.value < sign.limit
@@ -205,7 +207,7 @@ def tachycardia(**changes: Any) -> Measured:
 
 
 def test_five_strange_beats_alike_steady_and_fast_are_tachycardia() -> None:
-    _, sign = judge(tachycardia(), used_to(1.0), QRS)
+    _, sign = judge_check(tachycardia(), used_to(1.0), QRS)
     assert sign is not None
     assert (sign.kind, sign.limit, sign.unit) == ("ventricular_tachycardia", 100.0, "/min")
     assert sign.value == pytest.approx(60 / 0.45, rel=0.02)
@@ -223,7 +225,7 @@ def test_five_strange_beats_alike_steady_and_fast_are_tachycardia() -> None:
     ids=["usual", "slow", "four", "unsteady"],
 )
 def test_short_of_any_of_that_it_is_none(other: dict[str, Any]) -> None:
-    assert judge(tachycardia(**other), used_to(1.0), QRS)[1] is None
+    assert judge_check(tachycardia(**other), used_to(1.0), QRS)[1] is None
 
 
 def test_beats_of_many_shapes_are_left_to_the_windows() -> None:
@@ -233,15 +235,15 @@ def test_beats_of_many_shapes_are_left_to_the_windows() -> None:
             np.arange(0.4, 3.5, 0.45), (0.05, 0.02, 0.07) * 3, (-1.0, -1.0, 1.0) * 3, (-0.8, 0.9, 0.8) * 3, strict=False
         )
     ]
-    assert judge(look(np.sum(leads, axis=0)), used_to(1.0), QRS)[1] is None
+    assert judge_check(look(np.sum(leads, axis=0)), used_to(1.0), QRS)[1] is None
 
 
 def test_without_a_usual_qrs_none_is_strange() -> None:
-    assert judge(tachycardia(), used_to(1.0), None)[1] is None
+    assert judge_check(tachycardia(), used_to(1.0), None)[1] is None
 
 
 def test_an_artefact_moves_what_is_usual_only_a_little() -> None:
-    usual, _ = judge(look(ecg(SINUS, height=50.0)), used_to(1.0), None)
+    usual, _ = judge_check(look(ecg(SINUS, height=50.0)), used_to(1.0), None)
     assert usual.swing_mv[0] == pytest.approx(1 + 1 / 30, abs=1e-3)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ecg.data import data_directory
-from ecg.lethal import LOOK_S, UsualSwing, judge, measure
+from ecg.lethal import LOOK_S, UsualSwing, judge_check, measure
 from ecg.records import Int16Array, Record
 from ecg.wfdb_files import read_wfdb
 
@@ -29,7 +29,7 @@ def seen(of: Record, samples: Int16Array) -> dict[int, str]:
     usual = UsualSwing()
     found: dict[int, str] = {}
     for second, look in enumerate(measured, LOOK_S):
-        usual, sign = judge(look, usual, None)
+        usual, sign = judge_check(look, usual, None)
         if sign is not None:
             found[second] = sign.kind
     return found

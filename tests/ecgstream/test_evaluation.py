@@ -7,7 +7,7 @@ import pytest
 
 from alerting.rules import load_rules
 from bus.messages import Beat, BeatClass, Urgent, Verdict
-from detector.offline import told_of, verdicts_of
+from detector.offline import judge_record
 from detector.scorer import scorer_of
 from detector.settings import DetectorSettings
 from ecg.wfdb_files import toy_record
@@ -15,6 +15,7 @@ from ecgstream.evaluation import alerts_of, compare, compare_urgent, judge_on_ka
 from ecgstream.local_system import LocalSystem
 from tests.alerting.verdicts import urgent, verdict
 from tests.detector.streams import stopped
+from tests.support.verdicts import verdicts_of
 
 CHUNKS_MS = (100, 250, 777)
 
@@ -71,7 +72,7 @@ async def test_the_verdicts_through_kafka_are_the_offline_ones_for_any_chunk_len
         # A heart that stops: the looks tell the same on either path, and it is one alarm, whichever topic leads.
         heart = replace(stopped(8.3, 24), name="heart")
         judged = await judge_on_kafka([heart], system.kafka, chunk_ms=250, check=system.check, done=lambda _: None)
-        seen = [each for each in told_of(heart, scorer) if isinstance(each, Urgent)]
+        seen = [each for each in judge_record(heart, scorer) if isinstance(each, Urgent)]
         assert compare_urgent({"heart": seen}, judged.urgent) == (12, 0)
         started = [alert.condition for alert in judged.alerts["heart"] if alert.phase == "start"]
         assert started.count("asystole") == 1

@@ -7,9 +7,10 @@ import numpy as np
 
 from detector.baseline import QRS_AFTER, QRS_BEFORE
 from detector.beat_map import BeatFinding
+from detector.due import DueWindow
 from detector.manifest import load_manifest
-from detector.scorer import Score, Scorer
-from detector.stream import DueWindow
+from detector.score import Score
+from detector.scorer import Scorer
 from ecg.records import MISSING, Int16Array, Record
 from ecg.segments import MODEL_FS_HZ
 from models import SHIPPED

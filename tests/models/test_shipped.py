@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from detector.manifest import load_manifest
-from detector.offline import verdicts_of
 from detector.scorer import Scorer
 from ecg.annotations import read_annotations
 from ecg.data import data_directory
 from ecg.labels import DS1, DS2
 from ecg.wfdb_files import read_wfdb, toy_record
 from models import SHIPPED
+from tests.support.verdicts import verdicts_of
 from training.evaluate import evaluate
 from training.figures import Evaluation
 

@@ -7,7 +7,6 @@ import pytest
 
 from bus.messages import Verdict
 from detector.explain import Explainer
-from detector.offline import verdicts_of
 from detector.scorer import Scorer
 from ecg.labels import BeatLabels
 from ecg.records import MISSING, Record
@@ -18,6 +17,7 @@ from reports.record import RecordReport, make_report, what_is_left_out
 from reports.record_html import to_html
 from reports.record_pdf import to_pdf_report
 from reports.record_strips import Findings, peaks
+from tests.support.verdicts import verdicts_of
 
 HOSTILE = '<script>alert("x")</script>&$a_b$'
 
@@ -182,7 +182,7 @@ def test_peaks_are_hills_of_their_own_the_highest_first() -> None:
     assert peaks(np.array([3.0, 0, 3, 0, 3, 0, 3])) == [0, 2, 4]
 
 
-def test_what_was_told_of_the_patient_stands_in_the_report(report: RecordReport) -> None:
+def test_what_was_judge_record_the_patient_stands_in_the_report(report: RecordReport) -> None:
     told = (("Age", "61 years"), ("Symptoms", f"palpitations\n{HOSTILE}\n" + "long " * 400))
     with_answers = replace(report, told=told)
     page = to_html(with_answers)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import training.data
-from detector.offline import verdicts_of
-from detector.scorer import Score
-from detector.stream import DueWindow
+from detector.due import DueWindow
+from detector.score import Score
 from ecg.annotations import read_annotations
 from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES
 from ecg.wfdb_files import read_wfdb
+from tests.support.verdicts import verdicts_of
 from tests.training.recordings import write_record
 from training.data import CLASSES, FRAMES, FRAMES_HZ, UNKNOWN, cache_key, frame_classes, load_windows, windows_of
 from training.records import TrainingRecords

@@ -13,11 +13,11 @@ import pytest
 
 from bus.messages import Verdict
 from detector.manifest import load_manifest
-from detector.offline import verdicts_of
 from detector.scorer import Scorer
 from ecg.annotations import read_annotations
 from ecg.wfdb_files import read_wfdb
 from models import SHIPPED
+from tests.support.verdicts import verdicts_of
 from tests.training.recordings import write_record
 from training.evaluate import evaluate
 from training.records import SplitError

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from detector.manifest import load_manifest
-from detector.offline import verdicts_of
 from detector.scorer import Scorer, open_session
 from ecg.records import Float32Array
 from ecg.segments import MODEL_SAMPLES, Preprocessing, prepare
 from ecg.wfdb_files import toy_record
 from models import SHIPPED
+from tests.support.verdicts import verdicts_of
 from tests.training.recordings import write_record
 from training.data import segments_of
 from training.experiments.plain_cnn import write_plain_cnn

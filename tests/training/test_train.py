@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from detector.offline import verdicts_of
 from detector.scorer import Scorer
 from ecg.errors import EcgStreamError
 from ecg.wfdb_files import toy_record
+from tests.support.verdicts import verdicts_of
 from tests.training.recordings import write_record
 from training.data import load_windows
 from training.export import export

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from alerting.commanding import urgency_of
 from bus.messages import Alert
-from bus.samples import Chunk
+from bus.samples import CLOCK_TOLERANCE_NS, Chunk
 from ecg.leads import choose_leads
 from web.live.frames import ANEW, HOLE
 from web.live.share import RECENT_S, Share, bytes_of
-from web.live.streams import AHEAD_S, BACK_S, CLOCK_TOLERANCE_NS, Streams, base_ns_of, source_of
+from web.live.streams import AHEAD_S, BACK_S, Streams
 from web.live.summary import PatientSummary, Place, VerdictBrief, brief_of, rank_of, state_of
 from web.live.verdicts import ALL, VerdictHead, VerdictLog
 
@@ -155,7 +155,7 @@ class Bedside:
             leads=leads,
             fs_hz=chunk.fs_hz if chunk else None,
             lead=newest.lead if newest and newest.lead in leads else _first_lead(leads),
-            last_sample_ns=_end_ns(chunk) if chunk else None,
+            last_sample_ns=chunk.end_ns if chunk else None,
             last_wall_ms=self.latest.sent_ms if self.latest else None,
             heart_rate_bpm=newest.heart_rate_bpm if newest else None,
             state=state,
@@ -170,8 +170,8 @@ def _begins_anew(before: Chunk, chunk: Chunk) -> bool:
     """Whether samples that are shown do not go on from those shown before: another source, clock or place."""
     step = chunk.start_index - before.end_index
     return (
-        source_of(before) != source_of(chunk)
-        or abs(base_ns_of(before) - base_ns_of(chunk)) > CLOCK_TOLERANCE_NS
+        not before.source.sends(chunk)
+        or abs(before.base_ns - chunk.base_ns) > CLOCK_TOLERANCE_NS
         or not -BACK_S * chunk.fs_hz <= step <= AHEAD_S * chunk.fs_hz
     )
 
@@ -190,10 +190,6 @@ def _brief(head: VerdictHead) -> VerdictBrief:
 
 def _first_lead(leads: tuple[str, ...]) -> str | None:
     return leads[choose_leads(leads)[0]] if leads else None
-
-
-def _end_ns(chunk: Chunk) -> int:
-    return chunk.start_ns + round(len(chunk.samples) * _NS / chunk.fs_hz)
 
 
 def _behind(chunk: Chunk, index: int) -> Chunk:

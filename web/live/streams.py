@@ -8,9 +8,8 @@ when the shown one has been silent for seconds, or when the alarm that is open r
 
 from dataclasses import dataclass
 
-from bus.samples import Chunk
+from bus.samples import CLOCK_TOLERANCE_NS, Chunk, Source
 
-CLOCK_TOLERANCE_NS = 100_000_000  # a clock that strays further from its sample count has been set
 AHEAD_S = 5.0  # a longer jump of the index is another stream until it is borne out
 BACK_S = 20.0  # what lies no further back was there before; further back is another stream
 SILENT_MS = 3000  # of the shown stream before another one takes its place
@@ -18,8 +17,6 @@ BORNE_OUT_S = 1.0  # of signal, in two messages or more, make another stream one
 MOST_STREAMS = 4  # of one patient are noted; the one that was heard longest ago makes room
 DEVICES_MS = 10_000  # a stream that was heard so recently still sends
 _NS = 1_000_000_000
-
-Source = tuple[object, ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,9 +49,9 @@ class Stream:
     def of(cls, chunk: Chunk, sent_ms: int) -> "Stream":
         """Return the stream that begins with a message."""
         stream = cls(
-            source=source_of(chunk),
+            source=chunk.source,
             device=chunk.device,
-            base_ns=base_ns_of(chunk),
+            base_ns=chunk.base_ns,
             fs_hz=chunk.fs_hz,
             end_index=chunk.start_index,
             sent_ms=sent_ms,
@@ -64,19 +61,19 @@ class Stream:
 
     def goes_on_with(self, chunk: Chunk) -> bool:
         """Return whether a message is of this stream: new, or sent again."""
-        if self.source != source_of(chunk):
+        if not self.source.sends(chunk):
             return False
         step = chunk.start_index - self.end_index
         if not -BACK_S * self.fs_hz <= step <= AHEAD_S * self.fs_hz:
             return False
         # A clock that was set between two messages without a sample between them leaves the stream as it is.
-        return step == 0 or abs(self.base_ns - base_ns_of(chunk)) <= CLOCK_TOLERANCE_NS
+        return step == 0 or abs(self.base_ns - chunk.base_ns) <= CLOCK_TOLERANCE_NS
 
     def take(self, chunk: Chunk, sent_ms: int) -> None:
         """Note a message that goes on."""
         new = max(0, chunk.end_index - max(self.end_index, chunk.start_index))
         if new:
-            self.base_ns, self.end_index, self.sent_ms = base_ns_of(chunk), chunk.end_index, sent_ms
+            self.base_ns, self.end_index, self.sent_ms = chunk.base_ns, chunk.end_index, sent_ms
             self.samples += new
             self.messages += 1
             self.chunk_ms = len(chunk.samples) * 1000 / chunk.fs_hz
@@ -144,13 +141,3 @@ class Streams:
             return ()
         sending = [each.device for each in self.others if each.borne_out and now_ms - each.sent_ms <= DEVICES_MS]
         return (self.shown.device, *sending)
-
-
-def source_of(chunk: Chunk) -> Source:
-    """Return what all messages of a stream have in common."""
-    return chunk.device, chunk.fs_hz, chunk.leads, chunk.gain, chunk.baseline
-
-
-def base_ns_of(chunk: Chunk) -> int:
-    """Return the time of the stream's sample 0, ns UTC."""
-    return chunk.start_ns - round(chunk.start_index * _NS / chunk.fs_hz)

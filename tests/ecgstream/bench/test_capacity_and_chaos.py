@@ -24,7 +24,7 @@ def test_capacity_counts_every_window_once(tmp_path: Path) -> None:
     assert set(report["latency_ms"]) == {"p50", "p99", "p999", "max"}
 
 
-def test_many_browsers_are_told_of_every_alarm_and_fast_ones_have_every_sample(
+def test_many_browsers_are_judge_record_every_alarm_and_fast_ones_have_every_sample(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(live, "WARM_S", 1.0)

@@ -1,9 +1,9 @@
-"""The patients of one input partition: who is followed, who is parked, and where to resume."""
+"""The patients of one input partition: who is followed, who is dormant, and where to resume."""
 
 import heapq
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from bus import topics
@@ -13,6 +13,8 @@ from bus.progress_store import ProgressRecord
 from bus.quarantine import Quarantine
 from bus.samples import Chunk
 from detector import progress
+from detector.due import StreamId
+from detector.patient import PatientContext
 from detector.patient_streams import Accepted, PatientStreams
 from detector.progress import Dormant
 from detector.stream import PatientStream
@@ -25,7 +27,23 @@ MAX_PATIENTS = 2500  # of a partition
 RETURN_S = 60.0  # after a crash, who has not returned by then is away
 
 
-class Ward:
+@dataclass(slots=True, kw_only=True)
+class _Live:
+    """A patient who is followed.
+
+    Attributes
+    ----------
+    streams : its signal
+    contexts : of each stream of which something was judged; of one that has ended, until the record is written
+    heard_s : when something new came, monotonic seconds
+    """
+
+    streams: PatientStreams
+    contexts: dict[StreamId, PatientContext] = field(default_factory=dict)
+    heard_s: float
+
+
+class PartitionState:
     """The state of one input partition.
 
     A patient is *live* while chunks come: its streams are in memory. Before its first chunk after a restart, and once
@@ -40,9 +58,8 @@ class Ward:
 
     def __init__(self, *, partitions: int | None = None, max_patients: int = MAX_PATIENTS) -> None:
         self._max_patients = max_patients
-        self._live: dict[str, PatientStreams] = {}
+        self._live: dict[str, _Live] = {}
         self._dormant: dict[str, Dormant] = {}
-        self._heard_s: dict[str, float] = {}
         self._changed: set[str] = set()
         # The first message that each live patient needs, each once: the smallest first, and never one too large.
         self._resumes: list[tuple[int, str]] = []
@@ -55,24 +72,24 @@ class Ward:
     @classmethod
     def restored(
         cls, records: Mapping[bytes, ProgressRecord], *, partitions: int | None = None, max_patients: int = MAX_PATIENTS
-    ) -> tuple["Ward", int | None]:
-        """The ward as its progress records tell, and the offset to resume the input at (None: the beginning).
+    ) -> tuple["PartitionState", int | None]:
+        """The state that progress records hold, and the offset to resume the input at (None: the beginning).
 
         Raises
         ------
         BadProgressError : when a record is none of this version or the one before
         """
-        ward = cls(partitions=partitions, max_patients=max_patients)
+        state = cls(partitions=partitions, max_patients=max_patients)
         resume = None
         for key, record in records.items():
             if key == PARTITION_KEY:
                 fields = json.loads(record.value)
-                resume = ward.next_offset = int(fields["resume_offset"])
-                ward.reported_before = int(fields["next_offset"])
-                ward.quarantine.load(fields.get("refused", ()))
+                resume = state.next_offset = int(fields["resume_offset"])
+                state.reported_before = int(fields["next_offset"])
+                state.quarantine.load(fields.get("refused", ()))
             else:
-                ward._dormant[key.decode()] = Dormant.of(record.value, record.offset)
-        return ward, resume
+                state._dormant[key.decode()] = Dormant.of(record.value, record.offset)
+        return state, resume
 
     @property
     def live(self) -> int:
@@ -93,7 +110,7 @@ class Ward:
     def written(self, patient: str, record: bytes, offset: int) -> None:
         """Hear where a record lies on the progress topic. If that is what is kept of a dormant patient, let it go."""
         dormant = self._dormant.get(patient)
-        # Any record may be heard of, also one of before the patient was last here or this ward was restored.
+        # Any record may be heard of, also one of before the patient was last here or this partition was taken over.
         if dormant is not None and dormant.offset is None and dormant.record == record and offset >= 0:
             self._dormant[patient] = replace(dormant, offset=offset, record=None)
 
@@ -113,13 +130,13 @@ class Ward:
         ------
         RuntimeError : when the patient's record is ``awaited``
         """
-        patient = self._live.get(chunk.patient)
-        if patient is None:
+        live = self._live.get(chunk.patient)
+        if live is None:
             dormant = self._dormant.get(chunk.patient)
             if dormant is None:
                 if len(self._live) + len(self._dormant) >= self._max_patients:
                     return self._turned_away(chunk, message)
-                patient = PatientStreams([PatientStream.begin(chunk)])
+                live = _Live(streams=PatientStreams([PatientStream.begin(chunk)]), heard_s=now_s)
                 self._changed.add(chunk.patient)
             elif offset < dormant.resume_offset:  # its record holds it
                 return Accepted()
@@ -129,19 +146,19 @@ class Ward:
                 )
             else:
                 del self._dormant[chunk.patient]
-                patient = progress.load(chunk.patient, dormant.record)
-            self._live[chunk.patient] = patient
-            self._heard_s[chunk.patient] = now_s
-        signal_ns = patient.signal_ns
-        accepted = patient.accept(chunk, offset, at_ms=at_ms, message=message)
+                streams, contexts = progress.load(chunk.patient, dormant.record)
+                live = _Live(streams=streams, contexts=contexts, heard_s=now_s)
+            self._live[chunk.patient] = live
+        signal_ns = live.streams.signal_ns
+        accepted = live.streams.accept(chunk, offset, at_ms=at_ms, message=message)
         if accepted.changed:
             self._changed.add(chunk.patient)
-        if patient.signal_ns > signal_ns:
+        if live.streams.signal_ns > signal_ns:
             # A device that sends nothing but what it has sent is silent: all it sends would have to be reread.
-            self._heard_s[chunk.patient] = now_s
+            live.heard_s = now_s
         if chunk.patient not in self._placed:
             self._placed.add(chunk.patient)
-            heapq.heappush(self._resumes, (patient.resume_offset, chunk.patient))
+            heapq.heappush(self._resumes, (live.streams.resume_offset, chunk.patient))
         return accepted
 
     def _turned_away(self, chunk: Chunk, message: Received | None) -> Accepted:
@@ -153,32 +170,44 @@ class Ward:
         )
         return Accepted(refused=[] if message is None else [(message, refusal)])
 
-    def told(self, patient: str) -> None:
-        """Note that something was told of a look at the patient: it must not be told again after a crash."""
-        self._changed.add(patient)
+    def context(self, stream: StreamId) -> PatientContext:
+        """What a stream has shown of its patient so far."""
+        return self._live[stream.patient].contexts.get(stream, PatientContext())
+
+    def judged(self, stream: StreamId, context: PatientContext, *, published: bool) -> None:
+        """Keep the context after a window or a rapid check.
+
+        What was published must not be published again after a crash, so the patient's record is written with it. What
+        a check alone has changed is found again when its samples are reread: no record each second.
+        """
+        self._live[stream.patient].contexts[stream] = context
+        if published:
+            self._changed.add(stream.patient)
 
     def changed(self) -> Iterator[tuple[str, bytes]]:
-        """Whose window or stream is another since the last call, or of whom a look told something: patient and record.
+        """Whose window or stream is another since the last call, or of whom something was published: patient, record.
 
         To be written with what was given out since; without them, a crash would lead to a partition record that
         has left messages behind which the patient's record still needs.
         """
         changed, self._changed = self._changed, set()
         for patient in sorted(changed):
-            yield patient, progress.dump(self._live[patient])
+            live = self._live[patient]
+            streams = {stream.id for stream in live.streams.streams}
+            live.contexts = {stream: context for stream, context in live.contexts.items() if stream in streams}
+            yield patient, progress.dump(live.streams, live.contexts)
 
     def park_silent(self, *, now_s: float, now_ns: int, silent_s: float) -> Iterator[tuple[str, bytes]]:
         """Make dormant from whom nothing new came for ``silent_s`` seconds; patient and progress record of each.
 
-        No more than ``PARK_AT_ONCE`` of them: a whole ward that falls silent must not stop the event loop.
+        No more than ``PARK_AT_ONCE`` of them: a whole partition that falls silent must not stop the event loop.
         """
-        silent = (p for p, heard_s in self._heard_s.items() if now_s - heard_s >= silent_s)
+        silent = (patient for patient, live in self._live.items() if now_s - live.heard_s >= silent_s)
         for patient in list(islice(silent, PARK_AT_ONCE)):
-            del self._heard_s[patient]
-            streams = self._live.pop(patient)
+            live = self._live.pop(patient)
             self._changed.discard(patient)
-            streams.park()
-            record = progress.dump(streams, parked_ns=now_ns)
+            live.streams.park()
+            record = progress.dump(live.streams, live.contexts, parked_ns=now_ns)
             self._dormant[patient] = Dormant.of(record)
             yield patient, record
 
@@ -217,12 +246,12 @@ class Ward:
         """The first message that somebody still needs; it looks at few patients, however many there are."""
         while self._resumes:
             offset, name = self._resumes[0]
-            patient = self._live.get(name)
-            if patient is None:
+            live = self._live.get(name)
+            if live is None:
                 heapq.heappop(self._resumes)
                 self._placed.discard(name)
-            elif patient.resume_offset != offset:  # it has gone on since, and never goes back
-                heapq.heapreplace(self._resumes, (patient.resume_offset, name))
+            elif live.streams.resume_offset != offset:  # it has gone on since, and never goes back
+                heapq.heapreplace(self._resumes, (live.streams.resume_offset, name))
             else:
                 return min(offset, self.next_offset)
         return self.next_offset

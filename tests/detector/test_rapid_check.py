@@ -14,7 +14,7 @@ from bus.messages import Urgent
 from bus.samples import Chunk, encode
 from bus.testing import FakeClock, MemoryBus, MemoryProgressStore
 from detector.metrics import DetectorMetrics
-from detector.offline import EPOCH_NS, told_of
+from detector.offline import EPOCH_NS, judge_record
 from detector.scorer import Scorer
 from detector.transform import INGEST_HEADER, DetectorTransform
 from ecg.records import Record
@@ -101,11 +101,11 @@ def test_an_asystole_is_told_every_second_from_its_fourth_on(scorer: Scorer) -> 
     assert instance.registry.get_sample_value("ecgstream_detector_looks_total") == 21
 
 
-def test_what_is_told_at_once_is_what_is_told_of_the_file(scorer: Scorer) -> None:
+def test_what_is_told_at_once_is_what_is_judge_record_the_file(scorer: Scorer) -> None:
     instance = Instance(scorer)
     for message in messages(HEART, chunk_ms=1000):
         instance.commit(instance.process([message]))
-    offline = told_of(HEART, scorer, patient="p", device="ecgstream-replay")
+    offline = judge_record(HEART, scorer, patient="p", device="ecgstream-replay")
     assert instance.urgent() == [each for each in offline if isinstance(each, Urgent)] != []
 
 
@@ -146,4 +146,4 @@ def test_crashes_lose_and_double_nothing(scorer: Scorer, chunk_ms: int, batches:
 @pytest.mark.parametrize("chunk_s", [0.1, 0.33, 1.0, 7.0])
 def test_any_cut_tells_the_same(scorer: Scorer, chunk_s: float) -> None:
     record = stopped(CUT_S, 18)
-    assert told_of(record, scorer, chunk_s=chunk_s) == told_of(record, scorer)
+    assert judge_record(record, scorer, chunk_s=chunk_s) == judge_record(record, scorer)
