@@ -12,7 +12,7 @@ from detector.due import Due, DueWindow, RapidCheck, StreamId
 from detector.ring import Ring, Run
 from ecg.holes import MAX_BITS
 from ecg.leads import choose_leads
-from ecg.lethal import LOOK_S
+from ecg.lethal import CHECK_S
 from ecg.records import MISSING, Int16Array, exact_rate
 from ecg.segments import segment_samples
 from ecg.windows import HOP_S, Grid
@@ -42,7 +42,7 @@ class PatientStream:
         has that already; part of every window's id
     next_window : the first window not yet given out
     last_window : the last window given out, None before the first
-    next_check : the first second not yet looked at; the look ends with it
+    next_check : the first second not yet checked; the check ends with it
     anchors : (from index, time of sample 0) pairs; a clock jump adds one. The first is valid at the ring's floor
     restored_end : samples before this index came from a snapshot and cannot be reread
     first_window : the first that the stream could give out
@@ -257,12 +257,12 @@ class PatientStream:
                 self._advance(self.next_window + 1 if following is None else self.grid.window_of(following))
 
     def _checks_to(self, window_end: int, late: int, offset: int) -> Iterator[RapidCheck]:
-        """The looks that end with the window or before; a hole that nothing fills leaves its looks out, but for bits.
+        """The checks that end with the window or before; a hole that nothing fills leaves its checks out, but for bits.
 
-        None comes after its window: what a window waits for, its looks have waited for before.
+        None comes after its window: what a window waits for, its checks have waited for before.
         """
         while (end := self.grid.second(self.next_check)) <= window_end:
-            start = self.grid.second(self.next_check - LOOK_S)
+            start = self.grid.second(self.next_check - CHECK_S)
             lacking = end - start - self.ring.received(start, end)
             if self.ring.high < end or (lacking and self.ring.high < end + late):
                 return
@@ -377,7 +377,7 @@ class PatientStream:
 
 
 def _first_check(window: int) -> int:
-    """The first look that ends within a window."""
+    """The first check that ends within a window."""
     return window * HOP_S + 1
 
 

@@ -1,7 +1,7 @@
-"""What kills within minutes, looked for every second in the newest four: no beat, a wave, strange fast beats. Pure.
+"""What kills within minutes, checked for every second in the newest four: no beat, a wave, strange fast beats. Pure.
 
-A look is cheap and needs no network: all patients' looks are measured together (``measure``), and few of them are
-worth the second step (``judge``). The windows' findings stay what they are; a look only tells the same sooner.
+A rapid check is cheap and needs no network: all patients' checks are measured together (``measure``), and few of them
+are worth the second step (``judge_check``). The windows' findings stay what they are; a check only tells the same sooner.
 
 A sample that was never received is evidence of nothing. A lead that lacks more than harmless bits (``ecg.holes``) is
 not judged and teaches nothing; the other, when whole, is. What did come of the former can still speak for a beat.
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d
 
 from ecg.fibrillation import wave_leakage
-from ecg.filters import band_pass, resample
+from ecg.filters import band_pass, newest, resample
 from ecg.findings import LethalKind
 from ecg.holes import fill, harmless, spans_of
 from ecg.quality import MAX_FLAT, flat_share
@@ -25,10 +25,10 @@ from ecg.segments import MODEL_FS_HZ
 
 # Asystole is 4 s without QRS, and four seconds of fibrillation are one, as bedside monitors were judged by in the
 # PhysioNet/CinC Challenge 2015: doi:10.1109/CIC.2015.7408639.
-LOOK_S = 4
-LOOK_SAMPLES = round(LOOK_S * MODEL_FS_HZ)
+CHECK_S = 4
+CHECK_SAMPLES = round(CHECK_S * MODEL_FS_HZ)
 SWING_STEP = 6  # samples: a QRS climbs within 60 ms what a T wave takes 150 for; the baseline hardly moves in it
-# A QRS is taken to be gone when no swing reaches a fifth of the usual one: on DS1 every look at both leads has one of
+# A QRS is taken to be gone when no swing reaches a fifth of the usual one: on DS1 every check at both leads has one of
 # a quarter or more. P waves and noise stay below. The bounds are for very low and very tall QRS complexes.
 QUIET_SHARE = 0.2
 QUIET_MV = (0.06, 0.3)
@@ -37,14 +37,14 @@ QUIET_UNKNOWN_MV = 0.1  # until the usual swing is known
 # a fibrillation replaced by lines the rest of it still swings without rest, and a QRS between rests is still one.
 WITNESS = 0.75
 HOLE_REACH = 3  # samples beside a hole that the filter against aliasing still colours by it
-USUAL_LOOKS = 30  # over which the usual swing is a moving mean
-MIN_USUAL_LOOKS = 5
+USUAL_CHECKS = 30  # over which the usual swing is a moving mean
+MIN_USUAL_CHECKS = 5
 USUAL_JUMP = 2.0  # an artefact counts as no more than that many usual swings
 # Peaks that may be beats of a ventricular tachycardia. The last three limits were chosen on DS1 and on five of its
 # records under each noise of the Noise Stress Test at 12, 6 and 0 dB: without any one of them there are false ones, and
 # each has room to both sides. What has beats of many shapes is left to the windows.
 PEAK_APART = 25  # samples: no beat has two peaks 0.25 s apart, and 240/min is told as flutter
-PEAK_SHARE = 0.4  # of the look's highest: beats of one run are of like size
+PEAK_SHARE = 0.4  # of the check's highest: beats of one run are of like size
 ALIGN = 6  # samples; the peak of a strange beat is another point of the complex than that of a usual one
 UNLIKE = 0.3  # one minus the correlation with the usual QRS, at the best alignment
 ALIKE = 0.9  # correlation of each beat with the run's mean: noise has no two peaks of one shape
@@ -54,36 +54,36 @@ BEAT_BEFORE, BEAT_AFTER = 10, 15  # samples around a peak, as in the personal ba
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsualSwing:
-    """How far a patient's QRS usually swings, learned from the looks.
+    """How far a patient's QRS usually swings, learned from the checks.
 
     Attributes
     ----------
-    swing_mv : by column, moving mean of each look's largest swing; 0 before the first with a QRS in it
-    looks : by column, over how many, ``USUAL_LOOKS`` at most; both are empty before the first look with a QRS
+    swing_mv : by column, moving mean of each check's largest swing; 0 before the first with a QRS in it
+    checks : by column, over how many, ``USUAL_CHECKS`` at most; both are empty before the first check with a QRS
     """
 
     swing_mv: tuple[float, ...] = ()
-    looks: tuple[int, ...] = ()
+    checks: tuple[int, ...] = ()
 
     def quiet_mv(self) -> npt.NDArray[np.float64]:
         """By column, the swing below which no QRS is there; one for all while nothing is usual."""
-        if not self.looks:
+        if not self.checks:
             return np.array(QUIET_UNKNOWN_MV)
         low, high = QUIET_MV
         known = np.clip(QUIET_SHARE * np.array(self.swing_mv), low, high)
-        return np.where(np.array(self.looks) < MIN_USUAL_LOOKS, QUIET_UNKNOWN_MV, known)
+        return np.where(np.array(self.checks) < MIN_USUAL_CHECKS, QUIET_UNKNOWN_MV, known)
 
     def tall(self) -> npt.NDArray[np.bool_]:
         """By column, whether its QRS usually stands out, so that it would be missed were it gone."""
-        if not self.looks:
+        if not self.checks:
             return np.zeros(1, np.bool_)
-        known = np.array(self.looks) >= MIN_USUAL_LOOKS
+        known = np.array(self.checks) >= MIN_USUAL_CHECKS
         return np.asarray(known & (np.array(self.swing_mv) >= QUIET_MV[0] / QUIET_SHARE), np.bool_)
 
-    def with_look(
+    def with_check(
         self, swing_mv: npt.NDArray[np.float32], received: npt.NDArray[np.bool_] | None = None
     ) -> "UsualSwing":
-        """After a look with a QRS in it.
+        """After a check with a QRS in it.
 
         Parameters
         ----------
@@ -91,38 +91,40 @@ class UsualSwing:
         received : (columns,) which leads lack no sample, None where none does; the others teach nothing
         """
         every = len(swing_mv)
-        before = zip(self.swing_mv or (0.0,) * every, self.looks or (0,) * every, strict=True)
+        before = zip(self.swing_mv or (0.0,) * every, self.checks or (0,) * every, strict=True)
         learned = [
-            _moved(usual, looks, float(swing)) if whole else (usual, looks)
-            for (usual, looks), swing, whole in zip(
+            _moved(usual, checks, float(swing)) if whole else (usual, checks)
+            for (usual, checks), swing, whole in zip(
                 before, swing_mv, [True] * every if received is None else received, strict=True
             )
         ]
-        return UsualSwing(swing_mv=tuple(usual for usual, _ in learned), looks=tuple(looks for _, looks in learned))
+        return UsualSwing(swing_mv=tuple(usual for usual, _ in learned), checks=tuple(checks for _, checks in learned))
 
     def dump(self) -> list[Any]:
         """The state as JSON."""
-        return [self.swing_mv, self.looks]
+        return [self.swing_mv, self.checks]
 
     @classmethod
     def load(cls, fields: list[Any]) -> "UsualSwing":
         """The state that ``dump`` wrote."""
-        swing_mv, looks = fields
+        swing_mv, checks = fields
         # Records before holes were told apart by lead hold one number for all leads.
-        return cls(swing_mv=tuple(swing_mv), looks=(looks,) * len(swing_mv) if isinstance(looks, int) else tuple(looks))
+        return cls(
+            swing_mv=tuple(swing_mv), checks=(checks,) * len(swing_mv) if isinstance(checks, int) else tuple(checks)
+        )
 
 
-def _moved(usual: float, looks: int, swing: float) -> tuple[float, int]:
-    """What is usual of a lead after one more look, and over how many."""
-    if not looks:
+def _moved(usual: float, checks: int, swing: float) -> tuple[float, int]:
+    """What is usual of a lead after one more check, and over how many."""
+    if not checks:
         return round(swing, 6), 1
-    looks = min(looks + 1, USUAL_LOOKS)
-    return round(usual + (min(swing, USUAL_JUMP * usual) - usual) / looks, 6), looks
+    checks = min(checks + 1, USUAL_CHECKS)
+    return round(usual + (min(swing, USUAL_JUMP * usual) - usual) / checks, 6), checks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One look, measured.
+    """One rapid check, measured.
 
     Attributes
     ----------
@@ -133,7 +135,7 @@ class Measured:
     off : (columns,) whether a line does not move
     swing_mv : (columns,) float32, the largest swing within 60 ms, both of whose ends were received
     leakage : of the VF filter over the judged lead; where it stands in for one that lacks a little, the higher of both
-    signal : (LOOK_SAMPLES,) float32, mV, the judged lead, band-passed
+    signal : (CHECK_SAMPLES,) float32, mV, the judged lead, band-passed
     peaks : its peaks, where some lie as close as the beats of a tachycardia; else empty
     """
 
@@ -149,12 +151,12 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sign:
-    """What a look found.
+    """What a check found.
 
     Attributes
     ----------
     kind : what
-    from_s, to_s : where in the look, s from its start
+    from_s, to_s : where in the check, s from its start
     value, limit, unit : what was measured and the limit that it crossed
     reason : in words
     """
@@ -171,12 +173,12 @@ class Sign:
 def measure(
     raw: Int16Array, *, fs_hz: float, gain: npt.NDArray[np.float64], baseline: npt.NDArray[np.int64]
 ) -> list[Measured]:
-    """Measure looks of one sampling rate, all at once; each one's result depends on it alone.
+    """Measure checks of one sampling rate, all at once; each one's result depends on it alone.
 
     Parameters
     ----------
     raw : (N, n, columns) int16, ADC units, ``MISSING`` where nothing came; the lead to judge in column 0; n samples
-        are ``LOOK_S``
+        are ``CHECK_S``
     fs_hz : sampling rate, Hz
     gain, baseline : (N, columns), ADC units per mV, and the ADC value of 0 mV
     """
@@ -189,7 +191,7 @@ def measure(
     received = ~missing.any(axis=1)
     for number in np.flatnonzero(~received):
         fill(millivolts[number], missing[number])
-    resampled = _to_length(resample(millivolts, fs_hz, to_hz=MODEL_FS_HZ))
+    resampled = newest(resample(millivolts, fs_hz, to_hz=MODEL_FS_HZ), CHECK_SAMPLES)
     swings = np.abs(resampled[:, SWING_STEP:] - resampled[:, :-SWING_STEP])
     whole = harmless(rows, fs_hz)
     for number in np.flatnonzero(~whole):
@@ -199,7 +201,7 @@ def measure(
     off = np.asarray(flat_share(rows, fs_hz) > MAX_FLAT, np.bool_).reshape(count, columns)
     usable = whole.reshape(count, columns) & ~off
     judged = usable.argmax(axis=1)
-    signal = band_pass(resampled.reshape(count, columns, LOOK_SAMPLES)[np.arange(count), judged], MODEL_FS_HZ)
+    signal = band_pass(resampled.reshape(count, columns, CHECK_SAMPLES)[np.arange(count), judged], MODEL_FS_HZ)
     leakage = wave_leakage(signal, MODEL_FS_HZ)
     first_share = 1 - missing.reshape(count, columns, length)[:, 0].mean(axis=1)
     for number in np.flatnonzero((judged > 0) & ~off[:, 0] & (first_share >= WITNESS) & (leakage < FLUTTER_LEAKAGE)):
@@ -221,12 +223,12 @@ def measure(
     ]
 
 
-def judge_check(look: Measured, usual: UsualSwing, usual_qrs: Float32Array | None) -> tuple[UsualSwing, Sign | None]:
-    """What a look shows, the deadliest first; the looks of a patient are to come in their order.
+def judge_check(check: Measured, usual: UsualSwing, usual_qrs: Float32Array | None) -> tuple[UsualSwing, Sign | None]:
+    """What a check shows, the deadliest first; the checks of a patient are to come in their order.
 
     Parameters
     ----------
-    look : as it was measured
+    check : as it was measured
     usual : what was usual before it
     usual_qrs : the patient's usual QRS in the judged lead, any unit, ``BEAT_BEFORE`` samples before its R peak and
         ``BEAT_AFTER`` from it on; None while it is not known
@@ -236,53 +238,53 @@ def judge_check(look: Measured, usual: UsualSwing, usual_qrs: Float32Array | Non
     what is usual after it, and what was found
 
     Source: the two rules on waves are those of ``ecg.fibrillation``, on four seconds. Four seconds without QRS, and
-    five ventricular beats at 100/min, are the definitions of the Challenge 2015 (see ``LOOK_S``); how both are seen
+    five ventricular beats at 100/min, are the definitions of the Challenge 2015 (see ``CHECK_S``); how both are seen
     here is our own.
     """
-    if look.judged is None:
+    if check.judged is None:
         return usual, None
-    quiet = np.asarray(look.swing_mv < usual.quiet_mv())
+    quiet = np.asarray(check.swing_mv < usual.quiet_mv())
     # A beat in what was received of any lead, be it in bits, is a beat; only a line that does not move tells nothing.
-    if bool(quiet[~look.off].all()):
+    if bool(quiet[~check.off].all()):
         # What one with holes may have shown, another must have been seen to show: in V1 a QRS may be below 0.1 mV.
-        lacking = ~look.usable & ~look.off
-        if bool(lacking.any()) and not bool((usual.tall() & look.usable).any()):
+        lacking = ~check.usable & ~check.off
+        if bool(lacking.any()) and not bool((usual.tall() & check.usable).any()):
             return usual, None
         return usual, Sign(
             kind="asystole",
             from_s=0.0,
-            to_s=float(LOOK_S),
-            value=float(LOOK_S),
-            limit=float(LOOK_S),
+            to_s=float(CHECK_S),
+            value=float(CHECK_S),
+            limit=float(CHECK_S),
             unit="s",
-            reason=f"no QRS in {LOOK_S} s",
+            reason=f"no QRS in {CHECK_S} s",
         )
-    if not look.off.any():
-        usual = usual.with_look(look.swing_mv, look.received)
-    if look.leakage < FLUTTER_LEAKAGE:
+    if not check.off.any():
+        usual = usual.with_check(check.swing_mv, check.received)
+    if check.leakage < FLUTTER_LEAKAGE:
         return usual, Sign(
             kind="ventricular_flutter",
             from_s=0.0,
-            to_s=float(LOOK_S),
-            value=round(look.leakage, 3),
+            to_s=float(CHECK_S),
+            value=round(check.leakage, 3),
             limit=FLUTTER_LEAKAGE,
             unit="leakage",
-            reason=f"ventricular flutter or fibrillation, {LOOK_S} s",
+            reason=f"ventricular flutter or fibrillation, {CHECK_S} s",
         )
-    return usual, None if usual_qrs is None else _tachycardia(look, usual_qrs)
+    return usual, None if usual_qrs is None else _tachycardia(check, usual_qrs)
 
 
-def _tachycardia(look: Measured, usual_qrs: Float32Array) -> Sign | None:
+def _tachycardia(check: Measured, usual_qrs: Float32Array) -> Sign | None:
     """The newest run of strange beats that are alike, steady and fast, if there is one."""
-    whole = look.peaks[(look.peaks >= BEAT_BEFORE + ALIGN) & (look.peaks < LOOK_SAMPLES - BEAT_AFTER - ALIGN)]
+    whole = check.peaks[(check.peaks >= BEAT_BEFORE + ALIGN) & (check.peaks < CHECK_SAMPLES - BEAT_AFTER - ALIGN)]
     if len(whole) < VT_BEATS:
         return None
-    strange = 1 - _likeness(look.signal, whole, usual_qrs) >= UNLIKE
+    strange = 1 - _likeness(check.signal, whole, usual_qrs) >= UNLIKE
     for last in range(len(whole), VT_BEATS - 1, -1):
         run = whole[last - VT_BEATS : last]
         rate_bpm = (VT_BEATS - 1) * 60 * MODEL_FS_HZ / float(run[-1] - run[0])
         steady = np.diff(run).max() <= STEADY * np.diff(run).min()
-        if rate_bpm >= VT_BPM and steady and strange[last - VT_BEATS : last].all() and _alike(look.signal, run):
+        if rate_bpm >= VT_BPM and steady and strange[last - VT_BEATS : last].all() and _alike(check.signal, run):
             return Sign(
                 kind="ventricular_tachycardia",
                 from_s=float(run[0]) / MODEL_FS_HZ,
@@ -327,17 +329,9 @@ def _close_peaks(signal: Float32Array) -> list[npt.NDArray[np.int64]]:
 
 
 def _known(missing: npt.NDArray[np.bool_], fs_hz: float) -> npt.NDArray[np.bool_]:
-    """Where at the models' rate a signal with holes is what was received: (LOOK_SAMPLES,)."""
-    known = np.ones(LOOK_SAMPLES, np.bool_)
+    """Where at the models' rate a signal with holes is what was received: (CHECK_SAMPLES,)."""
+    known = np.ones(CHECK_SAMPLES, np.bool_)
     scale = MODEL_FS_HZ / fs_hz
     for start, end in spans_of(missing):
         known[max(0, int(start * scale) - HOLE_REACH) : int(np.ceil(end * scale)) + HOLE_REACH] = False
     return known
-
-
-def _to_length(resampled: Float32Array) -> Float32Array:
-    """Exactly LOOK_SAMPLES: rates like 250.5 Hz give one more or one less."""
-    surplus = resampled.shape[1] - LOOK_SAMPLES
-    if surplus >= 0:
-        return np.ascontiguousarray(resampled[:, surplus:])
-    return np.pad(resampled, ((0, 0), (-surplus, 0)), mode="edge")

@@ -10,7 +10,7 @@ from math import ceil
 import numpy as np
 import numpy.typing as npt
 
-from ecg.filters import band_pass, notch, resample
+from ecg.filters import band_pass, newest, notch, resample
 from ecg.holes import fill, hiding, spans_of
 from ecg.leads import MODEL_LEADS
 from ecg.quality import MAX_MISSING, LeadQuality, lead_quality
@@ -103,7 +103,7 @@ def prepare(
 
     if settings.mains_hz is not None and settings.mains_hz < fs_hz / 2:
         millivolts = notch(millivolts, fs_hz, mains_hz=settings.mains_hz)
-    resampled = _to_length(resample(millivolts, fs_hz, to_hz=MODEL_FS_HZ))
+    resampled = newest(resample(millivolts, fs_hz, to_hz=MODEL_FS_HZ), MODEL_SAMPLES)
     valid_from = np.minimum(np.ceil(known_from * (MODEL_FS_HZ / fs_hz)).astype(np.int64), MODEL_SAMPLES)
     normalised = _normalise(band_pass(resampled, MODEL_FS_HZ), valid_from).reshape(count, columns, MODEL_SAMPLES)
 
@@ -176,14 +176,6 @@ def _known_from(missing: npt.NDArray[np.bool_], fs_hz: float) -> int:
         if start == 0 or end - start > longest or crowded:
             cut = end
     return cut
-
-
-def _to_length(resampled: Float32Array) -> Float32Array:
-    """Exactly MODEL_SAMPLES: rates like 250.5 Hz give one more or one less."""
-    surplus = resampled.shape[1] - MODEL_SAMPLES
-    if surplus >= 0:
-        return resampled[:, surplus:]
-    return np.pad(resampled, ((0, 0), (-surplus, 0)), mode="edge")
 
 
 def _normalise(filtered: Float32Array, valid_from: npt.NDArray[np.int64]) -> Float32Array:

@@ -41,13 +41,15 @@ def test_whole_stream_gives_every_window_once() -> None:
     seconds=st.floats(5, 40),
     parts=st.lists(st.floats(0.02, 9.0), min_size=1, max_size=6),
 )
-def test_any_cut_gives_the_same_windows_and_looks(fs_hz: float, leads: int, seconds: float, parts: list[float]) -> None:
+def test_any_cut_gives_the_same_windows_and_checks(
+    fs_hz: float, leads: int, seconds: float, parts: list[float]
+) -> None:
     samples = signal(seconds, fs_hz, leads)
     whole = all_of(cut(samples, [round(0.25 * fs_hz)], fs_hz=fs_hz))
     assert all_of(cut(samples, [max(1, int(part * fs_hz)) for part in parts], fs_hz=fs_hz)) == whole
-    looks = [each for each in whole if each[0] == "look"]
-    assert [each[1] for each in looks] == list(range(4, int(len(samples) / fs_hz) + 1))
-    assert len(whole) - len(looks) == int(len(samples) / fs_hz // 5)
+    checks = [each for each in whole if each[0] == "check"]
+    assert [each[1] for each in checks] == list(range(4, int(len(samples) / fs_hz) + 1))
+    assert len(whole) - len(checks) == int(len(samples) / fs_hz // 5)
 
 
 FAULTS = st.lists(st.tuples(st.sampled_from(["drop", "twice", "late", "jump", "far"]), st.integers(0, 199)), max_size=6)
@@ -182,17 +184,17 @@ def test_clock_jump_is_named_once_and_times_follow_the_clock() -> None:
     assert due[2].start_ns == START_NS + 10_000_000_000 + jump_ns
 
 
-def test_a_hole_leaves_out_the_looks_that_it_touches_and_no_others() -> None:
+def test_a_hole_leaves_out_the_checks_that_it_touches_and_no_others() -> None:
     samples = signal(30, 100.0, 1)
     chunks = [c for c in cut(samples, [25], fs_hz=100.0) if c.start_index != 1225]
-    looks = [each[1] for each in all_of(chunks) if each[0] == "look"]
-    assert looks == [*range(4, 13), *range(17, 31)]
+    checks = [each[1] for each in all_of(chunks) if each[0] == "check"]
+    assert checks == [*range(4, 13), *range(17, 31)]
 
 
-def test_rows_left_out_that_hide_no_beat_leave_no_looks_out() -> None:
+def test_rows_left_out_that_hide_no_beat_leave_no_checks_out() -> None:
     samples = signal(30, 250.0, 1)
     chunks = [c for c in cut(samples, [5], fs_hz=250.0) if c.start_index != 3100]
-    assert [each[1] for each in all_of(chunks) if each[0] == "look"] == list(range(4, 31))
+    assert [each[1] for each in all_of(chunks) if each[0] == "check"] == list(range(4, 31))
 
 
 def test_samples_marked_missing_on_every_lead_are_counted_as_missing() -> None:
@@ -205,11 +207,11 @@ def test_samples_marked_missing_on_every_lead_are_counted_as_missing() -> None:
     assert [w.missing_samples for w in given] == [0, 30, 0]
 
 
-def test_a_late_chunk_brings_its_looks_back() -> None:
+def test_a_late_chunk_brings_its_checks_back() -> None:
     samples = signal(30, 100.0, 1)
     chunks = cut(samples, [25], fs_hz=100.0)
     chunks.insert(52, chunks.pop(49))  # 12.25 s, after 13 s have come
-    assert [each[1] for each in all_of(chunks) if each[0] == "look"] == list(range(4, 31))
+    assert [each[1] for each in all_of(chunks) if each[0] == "check"] == list(range(4, 31))
 
 
 def test_segment_has_one_shape_for_every_rate() -> None:

@@ -1,4 +1,4 @@
-"""Looks: the rules at their limits, on signals made for them."""
+"""Checks: the rules at their limits, on signals made for them."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ecg.lethal import LOOK_S, MIN_USUAL_LOOKS, Measured, Sign, UsualSwing, judge_check, measure
+from ecg.lethal import CHECK_S, MIN_USUAL_CHECKS, Measured, Sign, UsualSwing, judge_check, measure
 from ecg.records import MISSING, Int16Array
 
 GAIN = 200.0
@@ -21,7 +21,7 @@ def ecg(
     beats_s: npt.NDArray[np.float64],
     *,
     fs_hz: float = 360.0,
-    seconds: float = LOOK_S,
+    seconds: float = CHECK_S,
     width_s: float = 0.02,
     height: float = 1.0,
     dip: float = 0.0,
@@ -34,7 +34,7 @@ def ecg(
     return lead
 
 
-def look(*leads: npt.NDArray[np.float64], fs_hz: float = 360.0) -> Measured:
+def check(*leads: npt.NDArray[np.float64], fs_hz: float = 360.0) -> Measured:
     return measure(
         raw(*leads),
         fs_hz=fs_hz,
@@ -54,29 +54,29 @@ def kind(sign: Sign | None) -> str | None:
 
 
 def used_to(*swing_mv: float) -> UsualSwing:
-    return UsualSwing(swing_mv=swing_mv, looks=(30,) * len(swing_mv))
+    return UsualSwing(swing_mv=swing_mv, checks=(30,) * len(swing_mv))
 
 
-SINUS = np.arange(0.3, LOOK_S, 0.8)
+SINUS = np.arange(0.3, CHECK_S, 0.8)
 NONE = np.empty(0)
 
 
 @pytest.mark.parametrize("fs_hz", [100.0, 128.0, 250.0, 250.5, 360.0, 500.0, 1000.0])
 def test_a_rhythm_shows_nothing_and_becomes_usual(fs_hz: float) -> None:
     usual = UsualSwing()
-    for _ in range(MIN_USUAL_LOOKS):
+    for _ in range(MIN_USUAL_CHECKS):
         usual, sign = judge_check(
-            look(ecg(SINUS, fs_hz=fs_hz), ecg(SINUS, fs_hz=fs_hz, height=0.5), fs_hz=fs_hz), usual, None
+            check(ecg(SINUS, fs_hz=fs_hz), ecg(SINUS, fs_hz=fs_hz, height=0.5), fs_hz=fs_hz), usual, None
         )
         assert sign is None
-    assert usual.looks == (MIN_USUAL_LOOKS,) * 2
+    assert usual.checks == (MIN_USUAL_CHECKS,) * 2
     assert usual.swing_mv == pytest.approx((0.95, 0.47), rel=0.15)
     assert usual.quiet_mv() == pytest.approx((0.19, 0.095), rel=0.15)
     assert UsualSwing.load(usual.dump()) == usual
 
 
 def test_no_qrs_in_any_lead_is_asystole() -> None:
-    usual, sign = judge_check(look(ecg(NONE), ecg(NONE)), used_to(1.0, 0.5), None)
+    usual, sign = judge_check(check(ecg(NONE), ecg(NONE)), used_to(1.0, 0.5), None)
     assert sign is not None
     assert (sign.kind, sign.value, sign.limit, sign.unit) == ("asystole", 4.0, 4.0, "s")
     assert (sign.from_s, sign.to_s) == (0.0, 4.0)
@@ -86,26 +86,26 @@ def test_no_qrs_in_any_lead_is_asystole() -> None:
 @pytest.mark.parametrize("at_s", [0.05, 1.0, 2.0, 3.9])
 def test_one_qrs_in_one_lead_is_no_asystole(at_s: float) -> None:
     one = ecg(np.array([at_s]), height=0.5)
-    assert judge_check(look(ecg(NONE), one), used_to(1.0, 0.5), None)[1] is None
+    assert judge_check(check(ecg(NONE), one), used_to(1.0, 0.5), None)[1] is None
 
 
 def test_p_waves_alone_are_asystole() -> None:
     waves = ecg(SINUS, width_s=0.05, height=0.12)
-    assert kind(judge_check(look(waves), used_to(1.0), None)[1]) == "asystole"
+    assert kind(judge_check(check(waves), used_to(1.0), None)[1]) == "asystole"
 
 
 def test_while_nothing_is_usual_silence_must_be_deeper() -> None:
     waves = ecg(SINUS, width_s=0.03, height=0.15)
-    assert judge_check(look(waves), UsualSwing(), None)[1] is None
-    assert kind(judge_check(look(waves), used_to(1.0), None)[1]) == "asystole"
-    assert kind(judge_check(look(ecg(NONE)), UsualSwing(), None)[1]) == "asystole"
+    assert judge_check(check(waves), UsualSwing(), None)[1] is None
+    assert kind(judge_check(check(waves), used_to(1.0), None)[1]) == "asystole"
+    assert kind(judge_check(check(ecg(NONE)), UsualSwing(), None)[1]) == "asystole"
 
 
 def test_a_line_that_does_not_move_is_a_lead_that_is_off() -> None:
-    off = np.full(LOOK_S * 360, 5.0)
-    assert judge_check(look(off, off), used_to(1.0, 1.0), None)[1] is None
-    assert judge_check(look(off, ecg(SINUS)), used_to(1.0, 1.0), None)[1] is None
-    measured = look(off, ecg(NONE))
+    off = np.full(CHECK_S * 360, 5.0)
+    assert judge_check(check(off, off), used_to(1.0, 1.0), None)[1] is None
+    assert judge_check(check(off, ecg(SINUS)), used_to(1.0, 1.0), None)[1] is None
+    measured = check(off, ecg(NONE))
     assert measured.judged == 1
     usual, sign = judge_check(measured, used_to(1.0, 1.0), None)
     assert kind(sign) == "asystole", "what is left of the signal shows no beat"
@@ -120,35 +120,35 @@ def marked(lead: npt.NDArray[np.float64], *spans_s: tuple[float, float]) -> npt.
     return lead
 
 
-ALL = (0.0, float(LOOK_S))
-PERIODIC = [(at, at + 0.05) for at in np.arange(0, LOOK_S, 0.25)]
+ALL = (0.0, float(CHECK_S))
+PERIODIC = [(at, at + 0.05) for at in np.arange(0, CHECK_S, 0.25)]
 
 
 @pytest.mark.parametrize("spans", [[ALL], [(0, 3.9)], [(2.0, 2.1)], [(0, 0.03)], PERIODIC], ids=str)
 def test_a_lead_with_holes_shows_nothing(spans: list[tuple[float, float]]) -> None:
-    for lead in (ecg(NONE), 0.4 * np.sin(2 * np.pi * 4.5 * np.arange(LOOK_S * 360) / 360)):
-        holed = look(marked(lead, *spans))
+    for lead in (ecg(NONE), 0.4 * np.sin(2 * np.pi * 4.5 * np.arange(CHECK_S * 360) / 360)):
+        holed = check(marked(lead, *spans))
         assert holed.judged is None
         assert judge_check(holed, used_to(1.0), QRS) == (used_to(1.0), None)
 
 
 def test_a_lead_with_harmless_bits_missing_is_judged_but_not_learned_from() -> None:
-    bits = [(at, at + 0.019) for at in np.arange(0.1, LOOK_S, 0.5)]
-    assert kind(judge_check(look(marked(ecg(NONE), *bits)), used_to(1.0), None)[1]) == "asystole"
-    usual, sign = judge_check(look(marked(ecg(SINUS), *bits)), used_to(1.0), None)
+    bits = [(at, at + 0.019) for at in np.arange(0.1, CHECK_S, 0.5)]
+    assert kind(judge_check(check(marked(ecg(NONE), *bits)), used_to(1.0), None)[1]) == "asystole"
+    usual, sign = judge_check(check(marked(ecg(SINUS), *bits)), used_to(1.0), None)
     assert (usual, sign) == (used_to(1.0), None)
     wide = [(at - 0.0095, at + 0.0095) for at in SINUS]
-    assert judge_check(look(marked(ecg(SINUS, width_s=0.03), *wide)), used_to(1.0), None)[1] is None, (
+    assert judge_check(check(marked(ecg(SINUS, width_s=0.03), *wide)), used_to(1.0), None)[1] is None, (
         "the flanks are left"
     )
 
 
 def test_the_lead_that_is_whole_is_judged_beside_one_that_is_not() -> None:
     off = marked(ecg(SINUS), ALL)
-    measured = look(off, ecg(NONE))
+    measured = check(off, ecg(NONE))
     assert measured.judged == 1
     assert kind(judge_check(measured, used_to(1.0, 1.0), None)[1]) == "asystole"
-    usual, sign = judge_check(look(off, ecg(SINUS)), used_to(1.0, 0.5), None)
+    usual, sign = judge_check(check(off, ecg(SINUS)), used_to(1.0, 0.5), None)
     assert sign is None
     assert usual.swing_mv[0] == 1.0, "nothing is learned of the lead that is missing"
     assert usual.swing_mv[1] > 0.5
@@ -156,54 +156,54 @@ def test_the_lead_that_is_whole_is_judged_beside_one_that_is_not() -> None:
 
 @pytest.mark.parametrize(
     "usual",
-    [UsualSwing(), used_to(1.0, 0.2), UsualSwing(swing_mv=(1.0, 1.0), looks=(30, MIN_USUAL_LOOKS - 1))],
+    [UsualSwing(), used_to(1.0, 0.2), UsualSwing(swing_mv=(1.0, 1.0), checks=(30, MIN_USUAL_CHECKS - 1))],
     ids=["unknown", "low", "new"],
 )
 def test_a_stand_in_whose_qrs_does_not_stand_out_tells_of_no_asystole(usual: UsualSwing) -> None:
-    assert judge_check(look(marked(ecg(SINUS), ALL), ecg(NONE)), usual, None)[1] is None
+    assert judge_check(check(marked(ecg(SINUS), ALL), ecg(NONE)), usual, None)[1] is None
 
 
 def test_a_lead_that_lacks_little_speaks_against_the_flutter_of_its_stand_in() -> None:
-    wave = 0.4 * np.sin(2 * np.pi * 4.5 * np.arange(LOOK_S * 360) / 360)
+    wave = 0.4 * np.sin(2 * np.pi * 4.5 * np.arange(CHECK_S * 360) / 360)
     usual = used_to(1.0, 1.0)
-    assert judge_check(look(marked(ecg(SINUS), (2.0, 2.1)), wave), usual, None)[1] is None
-    assert kind(judge_check(look(marked(wave, (2.0, 2.1)), wave), usual, None)[1]) == "ventricular_flutter"
-    assert kind(judge_check(look(marked(ecg(SINUS), ALL), wave), usual, None)[1]) == "ventricular_flutter"
+    assert judge_check(check(marked(ecg(SINUS), (2.0, 2.1)), wave), usual, None)[1] is None
+    assert kind(judge_check(check(marked(wave, (2.0, 2.1)), wave), usual, None)[1]) == "ventricular_flutter"
+    assert kind(judge_check(check(marked(ecg(SINUS), ALL), wave), usual, None)[1]) == "ventricular_flutter"
 
 
 def test_a_beat_in_what_was_received_of_a_lead_is_a_beat() -> None:
     partly = marked(ecg(np.array([3.2])), (0.0, 2.0))
-    assert judge_check(look(partly, ecg(NONE)), used_to(1.0, 1.0), None)[1] is None
+    assert judge_check(check(partly, ecg(NONE)), used_to(1.0, 1.0), None)[1] is None
     hidden = marked(ecg(np.array([1.0])), (0.0, 2.0))
-    assert kind(judge_check(look(hidden, ecg(NONE)), used_to(1.0, 1.0), None)[1]) == "asystole"
+    assert kind(judge_check(check(hidden, ecg(NONE)), used_to(1.0, 1.0), None)[1]) == "asystole"
 
 
 def test_the_slope_over_a_hole_is_no_beat() -> None:
-    steps = np.where(np.arange(LOOK_S * 360) < 720, 0.0, 2.0) + RNG.normal(0, 0.01, LOOK_S * 360)
+    steps = np.where(np.arange(CHECK_S * 360) < 720, 0.0, 2.0) + RNG.normal(0, 0.01, CHECK_S * 360)
     holed = marked(steps, (1.9, 2.1))
-    assert kind(judge_check(look(holed, ecg(NONE)), used_to(1.0, 1.0), None)[1]) == "asystole"
+    assert kind(judge_check(check(holed, ecg(NONE)), used_to(1.0, 1.0), None)[1]) == "asystole"
 
 
 def test_what_was_usual_before_leads_were_counted_apart_is_read() -> None:
-    assert UsualSwing.load([[1.0, 0.5], 7]) == UsualSwing(swing_mv=(1.0, 0.5), looks=(7, 7))
+    assert UsualSwing.load([[1.0, 0.5], 7]) == UsualSwing(swing_mv=(1.0, 0.5), checks=(7, 7))
     assert UsualSwing.load([[], 0]) == UsualSwing()
 
 
 def test_a_wave_without_rest_is_flutter() -> None:
-    t = np.arange(LOOK_S * 360) / 360
-    usual, sign = judge_check(look(np.sin(2 * np.pi * 4.5 * t) + RNG.normal(0, 0.01, len(t))), used_to(1.0), None)
+    t = np.arange(CHECK_S * 360) / 360
+    usual, sign = judge_check(check(np.sin(2 * np.pi * 4.5 * t) + RNG.normal(0, 0.01, len(t))), used_to(1.0), None)
     assert sign is not None
     assert sign.kind == "ventricular_flutter"
     assert sign.value < sign.limit
-    assert usual.looks == (30,)
+    assert usual.checks == (30,)
 
 
 QRS = beat(np.arange(-10, 15) / 100, 0.02, 1.0).astype(np.float32)
 
 
 def tachycardia(**changes: Any) -> Measured:
-    beats = np.arange(0.4, LOOK_S - 0.3, 0.45) if "beats" not in changes else changes.pop("beats")
-    return look(ecg(beats, **({"width_s": 0.04, "height": -1.0} | changes)))
+    beats = np.arange(0.4, CHECK_S - 0.3, 0.45) if "beats" not in changes else changes.pop("beats")
+    return check(ecg(beats, **({"width_s": 0.04, "height": -1.0} | changes)))
 
 
 def test_five_strange_beats_alike_steady_and_fast_are_tachycardia() -> None:
@@ -211,7 +211,7 @@ def test_five_strange_beats_alike_steady_and_fast_are_tachycardia() -> None:
     assert sign is not None
     assert (sign.kind, sign.limit, sign.unit) == ("ventricular_tachycardia", 100.0, "/min")
     assert sign.value == pytest.approx(60 / 0.45, rel=0.02)
-    assert 0 < sign.from_s < sign.to_s < LOOK_S
+    assert 0 < sign.from_s < sign.to_s < CHECK_S
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_beats_of_many_shapes_are_left_to_the_windows() -> None:
             np.arange(0.4, 3.5, 0.45), (0.05, 0.02, 0.07) * 3, (-1.0, -1.0, 1.0) * 3, (-0.8, 0.9, 0.8) * 3, strict=False
         )
     ]
-    assert judge_check(look(np.sum(leads, axis=0)), used_to(1.0), QRS)[1] is None
+    assert judge_check(check(np.sum(leads, axis=0)), used_to(1.0), QRS)[1] is None
 
 
 def test_without_a_usual_qrs_none_is_strange() -> None:
@@ -243,16 +243,16 @@ def test_without_a_usual_qrs_none_is_strange() -> None:
 
 
 def test_an_artefact_moves_what_is_usual_only_a_little() -> None:
-    usual, _ = judge_check(look(ecg(SINUS, height=50.0)), used_to(1.0), None)
+    usual, _ = judge_check(check(ecg(SINUS, height=50.0)), used_to(1.0), None)
     assert usual.swing_mv[0] == pytest.approx(1 + 1 / 30, abs=1e-3)
 
 
-def test_a_look_is_measured_alike_in_any_batch() -> None:
+def test_a_check_is_measured_alike_in_any_batch() -> None:
     leads = [ecg(SINUS), ecg(NONE), ecg(SINUS, height=2.0)]
     batch = np.concatenate([raw(lead) for lead in leads])
     together = measure(batch, fs_hz=360.0, gain=np.full((3, 1), GAIN), baseline=np.full((3, 1), 100, np.int64))
     for one, lead in zip(together, leads, strict=True):
-        alone = look(lead)
+        alone = check(lead)
         assert np.array_equal(one.signal, alone.signal)
         assert np.array_equal(one.swing_mv, alone.swing_mv)
         assert (one.leakage, one.peaks.tolist()) == (alone.leakage, alone.peaks.tolist())

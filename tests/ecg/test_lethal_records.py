@@ -1,4 +1,4 @@
-"""Looks on records of DS1: what is there is seen in time, and nothing else."""
+"""Checks on records of DS1: what is there is seen in time, and nothing else."""
 
 from functools import lru_cache
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ecg.data import data_directory
-from ecg.lethal import LOOK_S, UsualSwing, judge_check, measure
+from ecg.lethal import CHECK_S, UsualSwing, judge_check, measure
 from ecg.records import Int16Array, Record
 from ecg.wfdb_files import read_wfdb
 
@@ -20,16 +20,16 @@ def record(name: str) -> Record:
 
 
 def seen(of: Record, samples: Int16Array) -> dict[int, str]:
-    """By second, what a look that ends there shows; without what is usual of the QRS's shape."""
-    count = len(samples) // FS - LOOK_S + 1
-    looks = np.stack([samples[second * FS : (second + LOOK_S) * FS] for second in range(count)])
+    """By second, what a check that ends there shows; without what is usual of the QRS's shape."""
+    count = len(samples) // FS - CHECK_S + 1
+    checks = np.stack([samples[second * FS : (second + CHECK_S) * FS] for second in range(count)])
     measured = measure(
-        looks, fs_hz=of.fs_hz, gain=np.tile(of.gain, (count, 1)), baseline=np.tile(np.array(of.baseline), (count, 1))
+        checks, fs_hz=of.fs_hz, gain=np.tile(of.gain, (count, 1)), baseline=np.tile(np.array(of.baseline), (count, 1))
     )
     usual = UsualSwing()
     found: dict[int, str] = {}
-    for second, look in enumerate(measured, LOOK_S):
-        usual, sign = judge_check(look, usual, None)
+    for second, check in enumerate(measured, CHECK_S):
+        usual, sign = judge_check(check, usual, None)
         if sign is not None:
             found[second] = sign.kind
     return found
@@ -50,10 +50,10 @@ def test_a_signal_cut_to_its_noise_floor_is_asystole_from_four_seconds_on(name: 
     noise = np.random.default_rng(1).normal(0, 2, samples[cut:].shape)  # 10 uV
     samples[cut:] = np.rint(samples[cut - 1] + noise)
     found = seen(of, samples)
-    first = int(np.ceil(cut_s + LOOK_S))
+    first = int(np.ceil(cut_s + CHECK_S))
     assert set(found.values()) == {"asystole"}
     assert set(range(first, 37)) <= found.keys()
-    assert min(found) >= cut_s + LOOK_S - 1.5, "not before the last beat is four seconds away"
+    assert min(found) >= cut_s + CHECK_S - 1.5, "not before the last beat is four seconds away"
 
 
 def test_a_pulled_lead_is_no_asystole() -> None:
