@@ -13,6 +13,7 @@ from detector.settings import DetectorSettings
 from ecg.annotations import read_annotations
 from ecg.errors import EcgStreamError
 from ecg.files import read_file
+from ecg.formats import names_a_file
 from ecg.labels import BeatLabels, beat_labels
 from ecg.records import Record
 from ecg.segments import Preprocessing
@@ -22,8 +23,6 @@ from reports.episodes import ReportFinding
 from reports.record import RecordReport, make_report
 from reports.record_strips import Findings
 from reports.scoring import scored
-
-_KINDS = {".hea", ".dat", ".edf", ".rec", ".csv", ".tsv", ".txt", ".npy"}
 
 
 class SpanError(EcgStreamError):
@@ -59,7 +58,7 @@ def read_recording(
     EcgStreamError : when it is not there or cannot be read
     """
     path = Path(name).expanduser()
-    if path.suffix.lower() in _KINDS:
+    if names_a_file(path.name):
         record = read_file(path, fs_hz=fs_hz, leads=leads, unit=unit)
         stem = path.with_suffix("")
     else:

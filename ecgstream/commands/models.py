@@ -21,7 +21,9 @@ class Unit(StrEnum):
 
 
 def score(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="WFDB (.hea, .dat), EDF, CSV or .npy files.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Recordings: WFDB (.hea, .dat), EDF, CSV, NumPy.")
+    ],
     *,
     fs: Annotated[float | None, typer.Option(metavar="HZ", help="Sampling rate, for files that do not say it.")] = None,
     leads: Annotated[str | None, typer.Option(help="Lead names, separated by commas.")] = None,

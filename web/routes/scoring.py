@@ -10,11 +10,13 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Json, ValidationError
 
 from ecg.data import data_directory
+from ecg.formats import FORMATS
 from web.access import Caller, Responder, Viewer
 from web.parts import Parts
 from web.problems import ProblemError, responses
-from web.scoring.answers import BeatsAnswer, Samples, ScoreAnswer
-from web.scoring.beats import ScoreBeats
+from web.scoring.answers import BeatsAnswer, FormatAnswer, FormatsAnswer, Samples, ScoreAnswer
+from web.scoring.beats import BEAT_FILES, ScoreBeats
+from web.scoring.contents import ARCHIVE
 from web.scoring.intake import Sent
 from web.scoring.jobs import Keeping, Outcome, Reading, ScoreFiles, ScoreRecord
 from web.scoring.kept import RESULT
@@ -138,6 +140,12 @@ def routes(parts: Parts) -> APIRouter:
             else:
                 files = (await receive(request, folder, known=frozenset())).files
             return await office.workers.do(ScoreBeats(files=_some(files)))
+
+    @router.get("/formats")
+    async def formats(_: Viewer) -> FormatsAnswer:
+        """The file formats that are scored."""
+        known = [FormatAnswer.model_validate(form, from_attributes=True) for form in FORMATS]
+        return FormatsAnswer(formats=known, archives=[ARCHIVE], beats=list(BEAT_FILES))
 
     @router.get("/samples")
     async def samples(_: Viewer) -> Samples:

@@ -165,6 +165,32 @@ class RecordingStrip(_Answer):
     samples: list[list[int | None]]
 
 
+class FormatAnswer(BaseModel):
+    """A file format that recordings are read from; suffixes in lower case, the usual one first.
+
+    Attributes
+    ----------
+    name : for people
+    suffixes : of the file that is read
+    parts, companions : of files that have to come with it, and of those that may
+    says_all : whether the file itself says sampling rate, leads and unit
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    parts: tuple[str, ...]
+    companions: tuple[str, ...]
+    says_all: bool
+
+
+class FormatsAnswer(BaseModel):
+    """File formats: of recordings, of archives of them, and of single beats."""
+
+    formats: list[FormatAnswer]
+    archives: list[str]
+    beats: list[str]
+
+
 class BeatAnswer(_Answer):
     """A single beat judged.
 

@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,8 @@ NOTE = "These networks learned from one patient's beats: what they say of anothe
 _DIGITS = 5
 _CLASSES = 5
 
-BeatFile = Literal[".npy", ".csv", ".tsv", ".txt", ".json"]
+BEAT_TABLES = (".csv", ".tsv", ".txt")
+BEAT_FILES = (".npy", *BEAT_TABLES, ".json")
 Floats = npt.NDArray[np.float64]
 
 
@@ -90,11 +90,11 @@ def _rows(file: Sent) -> Floats:
     elif suffix == ".npy":
         check_content(file.path, name)
         values = np.atleast_2d(read_array(file.path).astype(np.float64))
-    elif suffix in {".csv", ".tsv", ".txt"}:
+    elif suffix in BEAT_TABLES:
         check_content(file.path, name)
         values = _from_text(file.path, name)
     else:
-        raise EcgStreamError(f"{name}: beats are read from .npy, .csv, .tsv, .txt and .json: send one of these")
+        raise EcgStreamError(f"{name}: beats are read from {', '.join(BEAT_FILES)}: send one of these")
     return _with_class(values, name)
 
 

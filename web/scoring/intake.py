@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecg.errors import EcgStreamError
+from ecg.formats import is_part
 from web.scoring.archives import unpack
-from web.scoring.contents import ARCHIVE, PARTS, check_content
+from web.scoring.contents import ARCHIVE, check_content
 from web.scoring.names import plain_name
 
 HEADER = ".hea"
@@ -92,8 +93,7 @@ def _lay(path: Path, name: str, folder: Path) -> _Laid:
 def _recordings(laid: Sequence[_Laid], refused: list[Refused]) -> Iterable[Readable]:
     headers = {file.path.with_suffix("") for file in laid if file.path.suffix.lower() == HEADER}
     for file in laid:
-        suffix = file.path.suffix.lower()
-        if suffix not in PARTS:
+        if not is_part(file.path.name):
             yield Readable(name=file.shown, path=file.path)
         elif file.path.with_suffix("") not in headers and not any(_names(header, file.path) for header in headers):
             lacking = file.path.with_suffix(HEADER).name

@@ -11,11 +11,13 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from playwright.async_api import Browser, Route
 
+from ecg.formats import FORMATS
 from ecg.records import MISSING
 from ecg.urgency import PATIENT_STATES, PRIORITIES, PROMPT, SOUNDING, AlarmState, patient_rank
 from web.live.frames import ANEW, HOLE, Frame, encode
 from web.live.summary import Place
 from web.routes import page
+from web.scoring.answers import FormatAnswer, FormatsAnswer
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -481,3 +483,34 @@ async def test_no_line_leads_back_where_a_sweep_comes_round(run: Run) -> None:
         }""",
     )
     assert drawn == [["move", 0], ["line", 10], ["line", 20], ["move", 0], ["line", 10], ["line", 20]]
+
+
+async def test_chosen_files_are_put_together_as_the_servers_formats_say(run: Run) -> None:
+    formats = [FormatAnswer.model_validate(form, from_attributes=True) for form in FORMATS]
+    known = FormatsAnswer(formats=formats, archives=[".zip"], beats=[".npy", ".json"]).model_dump(mode="json")
+    names = ["a.hea", "a.dat", "a.atr", "b.dat", "c.hea", "d.EDF", "e.npy", "f.zip", "g.json", "h.jpg"]
+    function = """(chosen, [names, known]) => {
+      const files = names.map((name) => ({ name, size: 1 }));
+      return {
+        found: chosen.recordings(files, known).map(({ name, files, problem }) => [name, files.length, problem]),
+        says: files.filter((file) => chosen.mayNotSay([file], known)).map((file) => file.name),
+        beats: files.filter((file) => chosen.mayBeBeats([file], known)).map((file) => file.name),
+        accepted: chosen.accepted(known),
+        words: chosen.inWords(known),
+      };
+    }"""
+    told = await run("chosen_files", function, [names, known])
+    words = "WFDB (.hea with .dat), EDF (.edf), CSV (.csv), NumPy (.npy), or a .zip of them"
+    assert told["found"] == [
+        ["a", 3, None],
+        ["b", 1, "b.dat needs its header: add b.hea"],
+        ["c", 1, "c.hea needs its samples: add c.dat"],
+        ["d.EDF", 1, None],
+        ["e.npy", 1, None],
+        ["f.zip", 1, None],
+        ["g.json", 1, None],
+        ["h.jpg", 1, f"h.jpg is of no kind that is read: {words}"],
+    ]
+    assert (told["says"], told["beats"]) == (["e.npy"], ["e.npy", "g.json"])
+    assert told["accepted"] == ".hea,.dat,.atr,.edf,.rec,.csv,.tsv,.txt,.npy,.zip,.json"
+    assert told["words"] == words

@@ -1,43 +1,58 @@
 // The files that somebody chose, put together to recordings: `.hea` and `.dat` belong together. No DOM here.
+//
+// `known` is what the server tells of file formats: `{formats: [{name, suffixes, parts, companions, says_all}], archives, beats}`.
 
-const ALONE = new Set(["edf", "rec", "csv", "tsv", "txt", "npy", "zip", "json"]);
-const UNSAID = new Set(["csv", "tsv", "txt", "npy"]); // may not tell rate, leads or unit
-const BEATS = new Set(["csv", "tsv", "txt", "npy", "json"]); // may hold single beats
+export const NOTHING_KNOWN = { formats: [], archives: [], beats: [] };
 
-const kindOf = (name) => (name.includes(".") ? name.split(".").pop().toLowerCase() : "");
+const kindOf = (name) => (name.includes(".") ? `.${name.split(".").pop().toLowerCase()}` : "");
 const stemOf = (name) => name.replace(/\.[^.]*$/, "");
+const kindsOf = ({ suffixes, parts, companions }) => [...suffixes, ...parts, ...companions];
+const formatOf = (name, known) => known.formats.find((each) => kindsOf(each).includes(kindOf(name)));
+const usual = ({ suffixes, parts }) => [suffixes[0], ...parts].join(" with ");
+
+/** The suffixes that may be chosen, as a file input takes them. */
+export const accepted = (known) => [...new Set([...known.formats.flatMap(kindsOf), ...known.archives, ...known.beats])].join(",");
+
+/** The formats in words: "WFDB (.hea with .dat), EDF (.edf), CSV (.csv), NumPy (.npy), or a .zip of them". */
+export const inWords = (known) =>
+  [...known.formats.map((each) => `${each.name} (${usual(each)})`), ...known.archives.map((each) => `or a ${each} of them`)].join(", ");
 
 /**
  * What the files are: `[{name, files, bytes, problem}]`, one a recording; `problem` says why it cannot be scored.
  */
-export function recordings(files) {
+export function recordings(files, known) {
   const found = new Map();
   for (const file of files) {
-    const kind = kindOf(file.name);
-    const paired = kind === "hea" || kind === "dat" || kind === "atr";
-    const key = paired ? `wfdb ${stemOf(file.name)}` : file.name;
-    if (!found.has(key)) found.set(key, { name: paired ? stemOf(file.name) : file.name, paired, files: [], bytes: 0 });
+    const format = formatOf(file.name, known);
+    const paired = format?.parts.length > 0;
+    const key = paired ? `${format.name} ${stemOf(file.name)}` : file.name;
+    if (!found.has(key)) found.set(key, { name: paired ? stemOf(file.name) : file.name, format, paired, files: [], bytes: 0 });
     const one = found.get(key);
     one.files.push(file);
     one.bytes += file.size;
   }
-  return [...found.values()].map((one) => ({ ...one, problem: problemOf(one) }));
+  return [...found.values()].map((one) => ({ ...one, problem: problemOf(one, known) }));
 }
 
-function problemOf({ name, paired, files, bytes }) {
+function problemOf({ name, format, paired, files, bytes }, known) {
   const kinds = files.map((file) => kindOf(file.name));
-  if (paired && !kinds.includes("hea")) return `${name}.dat needs its header: add ${name}.hea`;
-  if (paired && !kinds.includes("dat")) return `${name}.hea needs its samples: add ${name}.dat`;
-  if (!paired && !ALONE.has(kinds[0])) return `${name} is of no kind that is read: .hea with .dat, .edf, .csv, .npy or .zip`;
+  if (paired) {
+    const [main] = format.suffixes;
+    const missing = format.parts.find((part) => !kinds.includes(part));
+    if (!kinds.includes(main)) return `${name}${format.parts[0]} needs its header: add ${name}${main}`;
+    if (missing) return `${name}${main} needs its samples: add ${name}${missing}`;
+  }
+  const others = [...known.archives, ...known.beats];
+  if (!format && !others.includes(kinds[0])) return `${name} is of no kind that is read: ${inWords(known)}`;
   if (bytes === 0) return `${name} is empty`;
   return null;
 }
 
 /** Whether rate, leads and unit may have to be told. */
-export const mayNotSay = (files) => [...files].some((file) => UNSAID.has(kindOf(file.name)));
+export const mayNotSay = (files, known) => [...files].some((file) => formatOf(file.name, known)?.says_all === false);
 
 /** Whether they may hold single beats. */
-export const mayBeBeats = (files) => files.length > 0 && [...files].every((file) => BEATS.has(kindOf(file.name)));
+export const mayBeBeats = (files, known) => files.length > 0 && [...files].every((file) => known.beats.includes(kindOf(file.name)));
 
 /** 12 kB, 3.4 MB. */
 export function size(bytes) {

@@ -1,16 +1,17 @@
 // Choosing files and what has to be told with them, and sending them.
 
-import { mayBeBeats, mayNotSay, recordings, size } from "./chosen_files.js";
+import { get } from "./api.js";
+import { NOTHING_KNOWN, accepted, inWords, mayBeBeats, mayNotSay, recordings, size } from "./chosen_files.js";
 import { h, replace, say } from "./dom.js";
 import { icon } from "./icons.js";
 import { Questionnaire } from "./questionnaire.js";
 import { send } from "./send.js";
 
 const UNITS = { "": "As the file says, else mV", mV: "mV", uV: "µV", V: "V", adc: "ADC units" };
-const KINDS = ".hea,.dat,.atr,.edf,.rec,.csv,.tsv,.txt,.npy,.zip,.json";
 
 export class UploadForm {
   #files = [];
+  #known = NOTHING_KNOWN; // formats, once the server has told them
 
   constructor({ signal, began, scored, beats, failed }) {
     this.signal = signal;
@@ -18,6 +19,7 @@ export class UploadForm {
     this.questionnaire = new Questionnaire();
     this.#build();
     this.#show();
+    this.#readFormats();
   }
 
   /** Open the browser's own dialog. */
@@ -26,17 +28,18 @@ export class UploadForm {
   }
 
   #build() {
-    this.input = h("input", { type: "file", id: "upload-files", multiple: true, accept: KINDS, class: "unseen" });
+    this.input = h("input", { type: "file", id: "upload-files", multiple: true, class: "unseen" });
     this.input.addEventListener("change", () => {
       this.#add(this.input.files);
       this.input.value = ""; // the same file may be chosen again after it was mended
     });
+    this.taken = h("span", { class: "quiet" });
     this.drop = h(
       "label",
       { class: "drop", for: "upload-files" },
       icon("upload", 36),
       h("b", {}, "Drop files here, or choose them"),
-      h("span", { class: "quiet" }, "WFDB (.hea with .dat, or a .zip), EDF, CSV, NumPy (.npy). Several at once if you like."),
+      this.taken,
     );
     this.#dropping();
     this.list = h("ul", { class: "chosen" });
@@ -73,6 +76,18 @@ export class UploadForm {
     );
   }
 
+  async #readFormats() {
+    try {
+      this.#known = await get("/formats", {}, { signal: this.signal });
+    } catch (error) {
+      if (error.name !== "AbortError") this.on.failed(error);
+      return;
+    }
+    this.input.accept = accepted(this.#known);
+    say(this.taken, `${inWords(this.#known)}. Several at once if you like.`);
+    this.#show();
+  }
+
   #dropping() {
     const over = (is) => this.drop.classList.toggle("over", is);
     this.drop.addEventListener("dragover", (event) => {
@@ -96,14 +111,14 @@ export class UploadForm {
   }
 
   get #beats() {
-    return mayBeBeats(this.#files) && this.node.elements.what.value === "beats";
+    return mayBeBeats(this.#files, this.#known) && this.node.elements.what.value === "beats";
   }
 
   #show() {
-    const found = recordings(this.#files);
+    const found = recordings(this.#files, this.#known);
     replace(this.list, found.map((one) => this.#entry(one)));
-    this.what.hidden = !mayBeBeats(this.#files);
-    this.reading.hidden = !mayNotSay(this.#files) || this.#beats;
+    this.what.hidden = !mayBeBeats(this.#files, this.#known);
+    this.reading.hidden = !mayNotSay(this.#files, this.#known) || this.#beats;
     this.person.hidden = this.#beats;
     const able = found.filter((one) => one.problem === null).length;
     this.go.disabled = able === 0;
@@ -154,7 +169,7 @@ export class UploadForm {
 
   #form(beats) {
     const form = new FormData();
-    for (const one of recordings(this.#files)) {
+    for (const one of recordings(this.#files, this.#known)) {
       if (one.problem === null) for (const file of one.files) form.append("files", file, file.name);
     }
     if (beats) return form;
