@@ -169,14 +169,13 @@ async def _alarm_history(settings: AlertingSettings) -> Finding:
 
 async def _alarm_channels(settings: AlertingSettings) -> Finding:
     from alerting.delivery.channels import load_channels
-    from alerting.delivery.senders import sender_of
     from alerting.history.database import address
     from ops.clock import SystemClock
 
     channels = load_channels(settings.channels)
     url = address(settings.alarm_db.get_secret_value() if settings.alarm_db else None)
     for name, channel in channels.items():
-        sender = await asyncio.to_thread(sender_of, name, channel, clock=SystemClock(), database=url)
+        sender = await asyncio.to_thread(channel.sender, name, clock=SystemClock(), database=url)
         await asyncio.to_thread(sender.close)
     told = ", ".join(f"{name} ({channel.kind})" for name, channel in channels.items())
     return Finding(check="alarm channels", ok=True, found=told or "none: alarms stay on the topic and in the history")

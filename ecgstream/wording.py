@@ -10,7 +10,7 @@ from bus.messages import AlarmPhase, Alert, Message, Urgent, Verdict
 from ecgstream.failures import shown
 
 if TYPE_CHECKING:
-    from alerting.delivery.channels import AnyChannel
+    from alerting.delivery.channels import Channel
     from alerting.history.reading import Life  # it brings SQLAlchemy, which few commands need
 
 STYLES = {"normal": "green", "abnormal": "bold red", "unusable": "yellow"}
@@ -112,7 +112,7 @@ def delivery_line(row: Mapping[str, Any]) -> str:
     return f"{row['state']:<7}  {when}  {row['channel']}  {row['alarm']} message {row['sequence']}{tried}{why}"
 
 
-def channel_line(name: str, channel: "AnyChannel | None", stands: Mapping[str, int] | None) -> str:
+def channel_line(name: str, channel: "Channel | None", stands: Mapping[str, int] | None) -> str:
     """A channel as one line; None for one that the file does not name, or that has had nothing yet."""
     counts = ", ".join(f"{count} {state}" for state, count in (stands or {}).items()) or "nothing yet"
     if channel is None:

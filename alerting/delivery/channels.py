@@ -2,9 +2,11 @@
 
 import re
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -17,18 +19,19 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic import field_validator as validated
+from sqlalchemy import URL
 
 from alerting.delivery.secrets import resolved
+from alerting.delivery.sending import Sender
 from bus.messages import AlarmKind, AlarmPhase, Alert
 from ecg.errors import EcgStreamError
 from ecg.urgency import PRIORITY_RANK, AlarmPriority
+from ops.clock import Clock
 
 VARIABLE = "ECGSTREAM_ALERTING_CHANNELS"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PHASES: frozenset[AlarmPhase] = frozenset(get_args(AlarmPhase))
 KINDS: frozenset[AlarmKind] = frozenset(get_args(AlarmKind))
-SHORTEST_SECRET = 16  # characters: a shorter key of an HMAC can be guessed
 
 
 class ChannelsError(EcgStreamError):
@@ -50,8 +53,8 @@ Secret = Annotated[SecretStr, BeforeValidator(_resolved)]
 HttpUrl = Annotated[Secret, AfterValidator(_http)]
 
 
-class Channel(BaseModel):
-    """What every channel has. Times are of the wall clock, s.
+class Channel(BaseModel, ABC):
+    """What every channel has, and the way out that its kind knows. Times are of the wall clock, s.
 
     Attributes
     ----------
@@ -64,6 +67,7 @@ class Channel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
+    kind: str
     min_priority: AlarmPriority = "information"
     phases: frozenset[AlarmPhase] = Field(default=PHASES, min_length=1)
     kinds: frozenset[AlarmKind] = Field(default=KINDS, min_length=1)
@@ -88,83 +92,50 @@ class Channel(BaseModel):
             and alert.kind in self.kinds
         )
 
+    @abstractmethod
+    def sender(self, name: str, *, clock: Clock, database: URL) -> Sender:
+        """Return what delivers over it.
 
-class AppriseChannel(Channel):
-    """Mail, chat, text messages and a hundred more, by an address of apprise.
+        Parameters
+        ----------
+        name : as the channels file has it
+        clock : for signatures
+        database : of the alarm history
 
-    People are told of alarms that sound, when they start and when nobody comes, unless the file says otherwise.
-    """
-
-    kind: Literal["apprise"]
-    url: Secret
-    min_priority: AlarmPriority = "medium"
-    phases: frozenset[AlarmPhase] = Field(default=frozenset({"start", "escalate"}), min_length=1)
-
-
-class WebhookChannel(Channel):
-    """Each message as JSON to a program of somebody's, signed with a key that both know.
-
-    Attributes
-    ----------
-    ca_file : certificates to trust instead of the system's
-    """
-
-    kind: Literal["webhook"]
-    url: HttpUrl
-    secret: Secret
-    ca_file: Path | None = None
-
-    @validated("secret")
-    @classmethod
-    def _long_enough(cls, secret: SecretStr) -> SecretStr:
-        if len(secret.get_secret_value()) < SHORTEST_SECRET:
-            raise ValueError(f"it has fewer than {SHORTEST_SECRET} characters: take a longer one, at random")
-        return secret
+        Raises
+        ------
+        ChannelsError : when it can never deliver: an address that nobody knows, certificates that cannot be read
+        """
 
 
-class FhirChannel(Channel):
-    """Each alarm as a FHIR R4 Observation: to a server, or to a file of lines (NDJSON).
-
-    Attributes
-    ----------
-    url : the server's base address
-    file : or the file, which need not exist
-    token : sent to the server as bearer token
-    ca_file : certificates to trust instead of the system's
-    """
-
-    kind: Literal["fhir"]
-    url: HttpUrl | None = None
-    file: Path | None = None
-    token: Secret | None = None
-    ca_file: Path | None = None
-
-    @model_validator(mode="after")
-    def _goes_somewhere(self) -> Self:
-        if (self.url is None) == (self.file is None):
-            raise ValueError("name a server with url, or a file with file: not both, not neither")
-        if self.file is not None and (self.token or self.ca_file):
-            raise ValueError("token and ca_file are for a server: leave them out with file")
-        return self
-
-
-AnyChannel = Annotated[AppriseChannel | WebhookChannel | FhirChannel, Field(discriminator="kind")]
-Channels = Mapping[str, AppriseChannel | WebhookChannel | FhirChannel]
+Channels = Mapping[str, Channel]
 NONE: Channels = {}
+
+
+# By the kind that the file names: where its settings are, which know their sender. A kind is loaded where it is used.
+KINDS_OF_CHANNEL: Mapping[str, str] = {
+    "apprise": "alerting.delivery.apprise_channel:AppriseChannel",
+    "webhook": "alerting.delivery.webhook:WebhookChannel",
+    "fhir": "alerting.delivery.fhir_channel:FhirChannel",
+}
 
 
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    channels: dict[str, AnyChannel] = Field(default_factory=dict)
+    channels: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
-    @validated("channels")
-    @classmethod
-    def _named(cls, channels: dict[str, AnyChannel]) -> dict[str, AnyChannel]:
-        for name in channels:
-            if not NAME.fullmatch(name):
-                raise ValueError(f"{name!r:.80} is no name of a channel: take up to 64 letters, digits, - and _")
-        return channels
+
+def kind_of_channel(kind: str) -> type[Channel]:
+    """Return the settings of a kind of channel.
+
+    Raises
+    ------
+    KeyError : when there is no such kind
+    """
+    module, _, name = KINDS_OF_CHANNEL[kind].partition(":")
+    found: type[Channel] = getattr(import_module(module), name)
+    return found
 
 
 def load_channels(path: Path | None) -> Channels:
@@ -189,22 +160,35 @@ def load_channels(path: Path | None) -> Channels:
         place = re.search(r"\(at .*\)$", str(error))
         raise ChannelsError(f"the channels {path} are no TOML {place[0] if place else ''}: correct the file") from None
     try:
-        return _File.model_validate(found).channels
+        try:
+            tables = _File.model_validate(found).channels
+        except ValidationError as error:
+            raise ValueError(_told(error)) from None
+        return {name: _channel(name, table) for name, table in tables.items()}
+    except ValueError as error:
+        raise ChannelsError(f"the channels {path} cannot be used: {error}") from None
+
+
+def _channel(name: str, table: Mapping[str, Any]) -> Channel:
+    if not NAME.fullmatch(name):
+        raise ValueError(f"channels: {name!r:.80} is no name of a channel: take up to 64 letters, digits, - and _")
+    kind = table.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS_OF_CHANNEL:
+        *others, last = KINDS_OF_CHANNEL
+        raise ValueError(f"channels.{name}.kind is missing or none that there is: write {', '.join(others)} or {last}")
+    try:
+        return kind_of_channel(kind).model_validate(table)
     except ValidationError as error:
-        raise ChannelsError(f"the channels {path} cannot be used: {_told(error)}") from None
+        raise ValueError(_told(error, "channels", name)) from None
 
 
-def _told(error: ValidationError) -> str:
+def _told(error: ValidationError, *table: str) -> str:
     """The first thing that is wrong: where, its limit and what to do; its value may be a secret."""
     first: Any = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    kinds = {"apprise", "webhook", "fhir"}
-    # A table's kind stands in the place behind the channel's name; it is none of its keys.
-    place = ".".join(str(part) for at, part in enumerate(first["loc"]) if not (at == 2 and part in kinds))
+    place = ".".join(map(str, (*table, *first["loc"])))
     message = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         return f"{place} is no setting of it: correct or remove it"
     if first["type"] == "missing":
         return f"{place} is missing: add it"
-    if first["type"].startswith("union_tag"):
-        return f"{place}.kind is missing or none that there is: write apprise, webhook or fhir"
     return f"{place}: {message[:1].lower() + message[1:]}" + ("" if first["type"] == "value_error" else ": correct it")

@@ -18,7 +18,6 @@ from sqlalchemy import URL
 
 from alerting.delivery.channels import Channel, Channels
 from alerting.delivery.outbox import NS, Backlog, Outbox
-from alerting.delivery.senders import sender_of
 from alerting.delivery.sending import ChannelDownError, Delivery, RefusedMessageError, Sender, SendError
 from alerting.history.database import HistoryError
 from alerting.metrics import AlertingMetrics
@@ -57,7 +56,7 @@ async def delivering(
     """
     holder = instance or uuid.uuid4().hex
     senders: Mapping[str, Sender] = {
-        name: await asyncio.to_thread(sender_of, name, channel, clock=clock, database=url)
+        name: await asyncio.to_thread(channel.sender, name, clock=clock, database=url)
         for name, channel in channels.items()
     }
     couriers = [

@@ -5,7 +5,6 @@ import uuid
 from sqlalchemy import URL
 
 from alerting.delivery.channels import Channel
-from alerting.delivery.senders import sender_of
 from alerting.delivery.sending import Delivery
 from bus.messages import Alert
 from ops.clock import Clock
@@ -65,7 +64,7 @@ def trial(name: str, channel: Channel, *, clock: Clock, database: URL) -> None:
         silenced_by=None,
         silenced_until_ns=None,
     )
-    sender = sender_of(name, channel, clock=clock, database=database)
+    sender = channel.sender(name, clock=clock, database=database)
     try:
         sender.send(
             Delivery(

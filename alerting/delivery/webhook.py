@@ -1,10 +1,43 @@
 """Webhooks: a message as JSON to a program of somebody's, signed."""
 
-from alerting.delivery.channels import WebhookChannel
+from pathlib import Path
+from typing import Literal
+
+from pydantic import SecretStr, field_validator
+from sqlalchemy import URL
+
+from alerting.delivery.channels import Channel, HttpUrl, Secret
 from alerting.delivery.http import HttpCaller
-from alerting.delivery.sending import Delivery
+from alerting.delivery.sending import Delivery, Sender
 from alerting.delivery.signature import KEY_HEADER, PUBLISHED_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from ops.clock import Clock
+
+SHORTEST_SECRET = 16  # characters: a shorter key of an HMAC can be guessed
+
+
+class WebhookChannel(Channel):
+    """Each message as JSON to a program of somebody's, signed with a key that both know.
+
+    Attributes
+    ----------
+    ca_file : certificates to trust instead of the system's
+    """
+
+    kind: Literal["webhook"]
+    url: HttpUrl
+    secret: Secret
+    ca_file: Path | None = None
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr) -> SecretStr:
+        if len(secret.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"it has fewer than {SHORTEST_SECRET} characters: take a longer one, at random")
+        return secret
+
+    def sender(self, name: str, *, clock: Clock, database: URL) -> Sender:  # noqa: ARG002 # it needs neither
+        """Return what posts messages."""
+        return WebhookSender(self, clock=clock)
 
 
 class WebhookSender:

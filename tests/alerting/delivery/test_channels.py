@@ -2,12 +2,17 @@
 
 import re
 import traceback
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
+from typing import get_args
 
 import pytest
 
-from alerting.delivery.channels import ChannelsError, FhirChannel, WebhookChannel, load_channels
-from alerting.delivery.senders import sender_of
+from alerting import delivery
+from alerting.delivery.channels import KINDS_OF_CHANNEL, Channel, ChannelsError, kind_of_channel, load_channels
+from alerting.delivery.fhir_channel import FhirChannel
+from alerting.delivery.webhook import WebhookChannel
 from alerting.history.database import address
 from ops.clock import SystemClock
 from tests.alerting.alerts import alert
@@ -63,7 +68,7 @@ def test_a_whole_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     assert not pager.takes(alert(priority="high", phase="continue")), "nobody wants a mail every 30 seconds"
     for name, channel in channels.items():
-        sender_of(name, channel, clock=SystemClock(), database=NOWHERE).close()
+        channel.sender(name, clock=SystemClock(), database=NOWHERE).close()
 
 
 def test_no_file_has_no_channels(tmp_path: Path) -> None:
@@ -142,11 +147,29 @@ def test_an_address_that_apprise_does_not_take_is_told_at_the_start(
     caplog.set_level(1)
     channels = load_channels(written(tmp_path, f'[channels.pager]\nkind = "apprise"\nurl = "{url}"'))
     with pytest.raises(ChannelsError, match=re.escape(f"channels.pager.url {expected}")) as told:
-        sender_of("pager", channels["pager"], clock=SystemClock(), database=NOWHERE)
+        channels["pager"].sender("pager", clock=SystemClock(), database=NOWHERE)
     assert "hunter2" not in str(told.value) + caplog.text
 
 
 def test_certificates_that_cannot_be_read_are_told_at_the_start(tmp_path: Path) -> None:
     channels = load_channels(written(tmp_path, f'[channels.x]\n{HOOK}ca_file = "{tmp_path}/none.pem"'))
     with pytest.raises(ChannelsError, match=r"none\.pem cannot be used \(No such file or directory\): name a PEM file"):
-        sender_of("x", channels["x"], clock=SystemClock(), database=NOWHERE)
+        channels["x"].sender("x", clock=SystemClock(), database=NOWHERE)
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_CHANNEL)
+def test_each_kind_of_the_table_has_settings_of_its_name(kind: str) -> None:
+    settings = kind_of_channel(kind)
+    assert issubclass(settings, Channel)
+    assert get_args(settings.model_fields["kind"].annotation) == (kind,)
+
+
+def test_every_channel_is_in_the_table() -> None:
+    modules = [import_module(f"alerting.delivery.{module.name}") for module in iter_modules(delivery.__path__)]
+    found = {
+        each
+        for module in modules
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, Channel) and each is not Channel
+    }
+    assert {kind_of_channel(kind) for kind in KINDS_OF_CHANNEL} == found

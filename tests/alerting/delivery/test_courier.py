@@ -15,10 +15,11 @@ import structlog
 from prometheus_client import CollectorRegistry
 from sqlalchemy import URL
 
-from alerting.delivery.channels import AppriseChannel, Channel, Channels, FhirChannel
+from alerting.delivery.apprise_channel import AppriseChannel
+from alerting.delivery.channels import Channel, Channels
 from alerting.delivery.courier import Courier, delivering
+from alerting.delivery.fhir_channel import FhirChannel
 from alerting.delivery.outbox import Outbox
-from alerting.delivery.senders import sender_of
 from alerting.delivery.sending import Delivery
 from alerting.delivery.signature import verify
 from alerting.history.database import address
@@ -166,7 +167,7 @@ async def test_killed_at_any_moment_everything_arrives_and_what_comes_twice_has_
     kills = 0
     while set(states(url, "x")) != {"done"}:
         box = Outbox(url, "x", channels["x"], holder="a")
-        sender = sender_of("x", channels["x"], clock=CLOCK, database=url)
+        sender = channels["x"].sender("x", clock=CLOCK, database=url)
         left = seeded.randint(0, 8)
 
         def dying(work: Callable[..., object]) -> Callable[..., object]:

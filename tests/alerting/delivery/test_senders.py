@@ -9,10 +9,9 @@ import pytest
 from fhir.resources.R4B.observation import Observation
 from sqlalchemy import URL
 
-from alerting.delivery.channels import AppriseChannel, FhirChannel
-from alerting.delivery.fhir_delivery import LOOKED_BACK
+from alerting.delivery.apprise_channel import AppriseChannel
+from alerting.delivery.fhir_channel import LOOKED_BACK, FhirChannel
 from alerting.delivery.http import judge
-from alerting.delivery.senders import sender_of
 from alerting.delivery.sending import ChannelDownError, Delivery, RefusedMessageError, SendError
 from alerting.fhir import resource_id
 from alerting.fhir_reading import alert_of, strip_of
@@ -108,7 +107,7 @@ def test_how_long_a_server_asks_to_be_left_alone(header: str | None, expected: f
 def test_a_server_that_does_not_answer_in_time(receiver: Receiver, database: URL) -> None:
     free = threading.Event()
     receiver.answer = lambda _: 200 if free.wait(60) else 500
-    sender = sender_of("x", webhook(receiver.url, timeout_s=0.1), clock=CLOCK, database=database)
+    sender = webhook(receiver.url, timeout_s=0.1).sender("x", clock=CLOCK, database=database)
     with pytest.raises(ChannelDownError, match="does not answer: timed out"):
         sender.send(delivery(told("a")))
     free.set()
@@ -119,7 +118,7 @@ def test_a_server_is_believed_by_its_certificate_alone(database: URL) -> None:
     with receiving(TLS / "broker.pem") as server:
         for ca, taken in (("ca.pem", True), ("other-ca.pem", False), (None, False)):
             channel = webhook(server.url, ca_file=None if ca is None else TLS / ca)
-            sender = sender_of("x", channel, clock=CLOCK, database=database)
+            sender = channel.sender("x", clock=CLOCK, database=database)
             if taken:
                 sender.send(delivery(told("a")))
             else:
@@ -131,7 +130,7 @@ def test_a_server_is_believed_by_its_certificate_alone(database: URL) -> None:
 
 def test_apprise_tells_an_alarm_in_words(receiver: Receiver, database: URL) -> None:
     channel = AppriseChannel.model_validate({"kind": "apprise", "url": receiver.url.replace("http", "json")})
-    sender = sender_of("x", channel, clock=CLOCK, database=database)
+    sender = channel.sender("x", clock=CLOCK, database=database)
     asystole = told(
         "a",
         priority="high",
@@ -165,7 +164,7 @@ def test_apprise_that_fails_says_what_it_may(receiver: Receiver, database: URL) 
     receiver.answer = lambda _: 500
     url = f"{receiver.url.replace('http', 'json')}/t0ken"
     channel = AppriseChannel.model_validate({"kind": "apprise", "url": url})
-    sender = sender_of("x", channel, clock=CLOCK, database=database)
+    sender = channel.sender("x", clock=CLOCK, database=database)
     with pytest.raises(SendError, match=r"did not take it: .*500") as failed:
         sender.send(delivery(told("a")))
     assert "t0ken" not in str(failed.value)
@@ -175,7 +174,7 @@ def test_a_server_gets_one_resource_for_an_alarm_and_its_strip_once_there_is_one
     receiver: Receiver, database: URL
 ) -> None:
     channel = FhirChannel.model_validate({"kind": "fhir", "url": f"{receiver.url}/r4/", "token": "t0ken"})
-    sender = sender_of("x", channel, clock=CLOCK, database=database)
+    sender = channel.sender("x", clock=CLOCK, database=database)
     start, end = told("a"), told("a", 1, phase="end", state="inactive", end_ns=told("a").last_ns)
     filled(database, {}, [start, end])
     sender.send(delivery(start))
@@ -210,7 +209,7 @@ def test_a_server_gets_one_resource_for_an_alarm_and_its_strip_once_there_is_one
 def test_a_file_gets_each_message_once_whatever_a_crash_left_behind(tmp_path: Path, database: URL) -> None:
     file = tmp_path / "alarms.ndjson"
     channel = FhirChannel.model_validate({"kind": "fhir", "file": str(file)})
-    sender = sender_of("x", channel, clock=CLOCK, database=database)
+    sender = channel.sender("x", clock=CLOCK, database=database)
     messages = [told("a"), told("b"), told("a", 1)]
     sender.send(delivery(messages[0]))
     sender.send(delivery(messages[1]))
@@ -232,9 +231,7 @@ def test_a_file_gets_each_message_once_whatever_a_crash_left_behind(tmp_path: Pa
 
 def test_a_long_file_is_searched_at_its_end_alone(tmp_path: Path, database: URL) -> None:
     file = tmp_path / "alarms.ndjson"
-    sender = sender_of(
-        "x", FhirChannel.model_validate({"kind": "fhir", "file": str(file)}), clock=CLOCK, database=database
-    )
+    sender = FhirChannel.model_validate({"kind": "fhir", "file": str(file)}).sender("x", clock=CLOCK, database=database)
     filler = b'{"resourceType":"Observation"' + b" " * 1000 + b"}\n"
     file.write_bytes(filler * (LOOKED_BACK // 500))
     size = file.stat().st_size
@@ -248,9 +245,7 @@ def test_a_long_file_is_searched_at_its_end_alone(tmp_path: Path, database: URL)
 def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path, database: URL) -> None:
     file = tmp_path / "letter.txt"
     file.write_text("Dear Ada,\nthis has no end")
-    sender = sender_of(
-        "x", FhirChannel.model_validate({"kind": "fhir", "file": str(file)}), clock=CLOCK, database=database
-    )
+    sender = FhirChannel.model_validate({"kind": "fhir", "file": str(file)}).sender("x", clock=CLOCK, database=database)
     with pytest.raises(ChannelDownError, match=r"letter\.txt holds something else: name a file of its own"):
         sender.send(delivery(told("a")))
     assert file.read_text() == "Dear Ada,\nthis has no end"
@@ -259,7 +254,7 @@ def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path, database: URL) ->
 
 def test_a_file_that_cannot_be_written_is_tried_again(tmp_path: Path, database: URL) -> None:
     channel = FhirChannel.model_validate({"kind": "fhir", "file": str(tmp_path / "none" / "alarms.ndjson")})
-    sender = sender_of("x", channel, clock=CLOCK, database=database)
+    sender = channel.sender("x", clock=CLOCK, database=database)
     with pytest.raises(ChannelDownError, match="cannot be written: No such file or directory"):
         sender.send(delivery(told("a")))
     sender.close()
@@ -267,7 +262,7 @@ def test_a_file_that_cannot_be_written_is_tried_again(tmp_path: Path, database: 
 
 def test_a_message_of_another_release_is_refused(tmp_path: Path, database: URL) -> None:
     channel = FhirChannel.model_validate({"kind": "fhir", "file": str(tmp_path / "alarms.ndjson")})
-    sender = sender_of("x", channel, clock=CLOCK, database=database)
+    sender = channel.sender("x", clock=CLOCK, database=database)
     old = delivery(told("a"))
     with pytest.raises(RefusedMessageError, match="of another release"):
         sender.send(

@@ -1,23 +1,41 @@
-"""Mail, chat, text messages and a hundred more through apprise, by an address."""
+"""Mail, chat, text messages and a hundred more through apprise, by an address.
+
+Apprise has 200 services and takes seconds to load: that is paid where a message is sent.
+"""
 
 import logging
 from contextvars import ContextVar
+from typing import Literal
 
-from apprise import Apprise, NotifyBase, NotifyFormat, NotifyType
-from apprise.manager_plugins import NotificationManager
+from pydantic import Field
+from sqlalchemy import URL
 
 from alerting.delivery import words
-from alerting.delivery.channels import AppriseChannel, ChannelsError
+from alerting.delivery.channels import Channel, ChannelsError, Secret
 from alerting.delivery.secrets import scrubbed
-from alerting.delivery.sending import Delivery, SendError
+from alerting.delivery.sending import Delivery, Sender, SendError
+from bus.messages import AlarmPhase
 from ecg.urgency import AlarmPriority
+from ops.clock import Clock
 
-TYPES: dict[AlarmPriority, NotifyType] = {
-    "high": NotifyType.FAILURE,
-    "medium": NotifyType.WARNING,
-    "low": NotifyType.INFO,
-    "information": NotifyType.INFO,
-}
+# Apprise's names.
+TYPES: dict[AlarmPriority, str] = {"high": "failure", "medium": "warning", "low": "info", "information": "info"}
+
+
+class AppriseChannel(Channel):
+    """Mail, chat, text messages and a hundred more, by an address of apprise.
+
+    People are told of alarms that sound, when they start and when nobody comes, unless the file says otherwise.
+    """
+
+    kind: Literal["apprise"]
+    url: Secret
+    min_priority: AlarmPriority = "medium"
+    phases: frozenset[AlarmPhase] = Field(default=frozenset({"start", "escalate"}), min_length=1)
+
+    def sender(self, name: str, *, clock: Clock, database: URL) -> Sender:  # noqa: ARG002 # it needs neither
+        """Return what sends messages in words."""
+        return AppriseSender(name, self)
 
 
 class AppriseSender:
@@ -34,6 +52,8 @@ class AppriseSender:
     """
 
     def __init__(self, name: str, channel: AppriseChannel) -> None:
+        from apprise import Apprise, NotifyBase, NotifyFormat  # noqa: PLC0415 # see the module
+
         # Both log addresses with all that is in them, apprise even as an error when it does not understand one.
         logging.getLogger("apprise").addFilter(_EAR)
         logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -55,12 +75,14 @@ class AppriseSender:
         ------
         SendError : when apprise says that it was not taken
         """
+        from apprise import NotifyType  # noqa: PLC0415 # see the module
+
         alert = delivery.alert()
         said: list[str] = []
         _SAID.set(said)
         # Of the service itself: ``Apprise.notify`` has one pool of threads for all, which slow ones fill.
         taken = self._service.notify(
-            title=words.title(alert), body=words.body(alert), notify_type=TYPES[alert.priority]
+            title=words.title(alert), body=words.body(alert), notify_type=NotifyType(TYPES[alert.priority])
         )
         if not taken:
             why = scrubbed("; ".join(said), self._url) or "it does not say why"
@@ -72,6 +94,8 @@ class AppriseSender:
 
 def _why_none(scheme: str | None) -> str:
     """Why apprise does not take an address, of which only the scheme is no secret."""
+    from apprise.manager_plugins import NotificationManager  # noqa: PLC0415 # see the module
+
     if scheme is None:
         return "has no scheme: write it as apprise's list of services does, like mailto://user:password@host"
     if scheme not in NotificationManager():  # type: ignore[no-untyped-call] # apprise has types, this part has none

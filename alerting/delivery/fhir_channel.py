@@ -1,22 +1,58 @@
-"""Alarms as FHIR resources: put to a server, or appended to a file of lines."""
+"""Alarms as FHIR resources, put to a server or appended to a file. Their models are loaded where one is made."""
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
 
-from fhir.resources.R4B.meta import Meta
-from fhir.resources.R4B.observation import Observation
+from pydantic import model_validator
 from sqlalchemy import URL
 
-from alerting.delivery.channels import FhirChannel
+from alerting.delivery.channels import Channel, HttpUrl, Secret
 from alerting.delivery.http import HttpCaller
-from alerting.delivery.sending import ChannelDownError, Delivery
+from alerting.delivery.sending import ChannelDownError, Delivery, Sender
 from alerting.delivery.signature import KEY_HEADER
-from alerting.fhir import DELIVERIES, observation_of
 from alerting.history.database import explained, open_engine
 from alerting.history.strip_store import read_strip
+from ops.clock import Clock
+
+if TYPE_CHECKING:
+    from fhir.resources.R4B.observation import Observation
 
 BEGINNING = b'{"resourceType":"Observation"'
 LOOKED_BACK = 1 << 20  # bytes at a file's end that are searched for a line that a crash kept from being noted
+
+
+class FhirChannel(Channel):
+    """Each alarm as a FHIR R4 Observation: to a server, or to a file of lines (NDJSON).
+
+    Attributes
+    ----------
+    url : the server's base address
+    file : or the file, which need not exist
+    token : sent to the server as bearer token
+    ca_file : certificates to trust instead of the system's
+    """
+
+    kind: Literal["fhir"]
+    url: HttpUrl | None = None
+    file: Path | None = None
+    token: Secret | None = None
+    ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> Self:
+        if (self.url is None) == (self.file is None):
+            raise ValueError("name a server with url, or a file with file: not both, not neither")
+        if self.file is not None and (self.token or self.ca_file):
+            raise ValueError("token and ca_file are for a server: leave them out with file")
+        return self
+
+    def sender(self, name: str, *, clock: Clock, database: URL) -> Sender:  # noqa: ARG002 # FHIR needs neither
+        """Return what puts resources to the server, or appends them to the file."""
+        if self.url is not None:
+            return FhirServerSender(self.url.get_secret_value(), self, database)
+        assert self.file is not None  # noqa: S101 # one of the two was checked
+        return FhirFileSender(self.file, database)
 
 
 class _Resources:
@@ -26,7 +62,9 @@ class _Resources:
         self._database = database
         self._engine = open_engine(database, read_only=True)
 
-    def of(self, delivery: Delivery) -> Observation:
+    def of(self, delivery: Delivery) -> "Observation":
+        from alerting.fhir import observation_of  # noqa: PLC0415 # see the module
+
         alert = delivery.alert()
         with explained(self._database), self._engine.begin() as connection:
             strip = read_strip(connection, delivery.alarm)
@@ -102,6 +140,10 @@ class FhirFileSender:
         RefusedMessageError : when another release wrote the message
         ChannelDownError : when the file cannot be written
         """
+        from fhir.resources.R4B.meta import Meta  # noqa: PLC0415 # see the module
+
+        from alerting.fhir import DELIVERIES  # noqa: PLC0415 # see the module
+
         resource = self._resources.of(delivery)
         resource.meta = Meta.model_validate({"tag": [{"system": DELIVERIES, "code": delivery.key}]})
         line = resource.model_dump_json().encode() + b"\n"
