@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ecg.csv_numbers import all_numbers
 from ecg.errors import EcgStreamError
+from ecg.leads import find_lead
 from ecg.quantise import ADC_UNIT, UNITS_MV, record_of
 from ecg.records import MAX_FS_HZ, MAX_LEADS, MIN_FS_HZ, Record
 
@@ -184,11 +185,11 @@ def _times(body: Body) -> npt.NDArray[np.float64]:
 
 
 def _named(lead: str, signals: list[_Column], path: Path) -> int:
-    for number, column in enumerate(signals):
-        if column.name.lower() == lead.lower():
-            return number
-    there = ", ".join(column.name for column in signals)
-    raise EcgStreamError(f"{path.name} has no lead {lead!r}: it has {there}")
+    names = [column.name for column in signals]
+    found = find_lead(lead, names)
+    if found is None:
+        raise EcgStreamError(f"{path.name} has no lead {lead!r}: it has {', '.join(names)}")
+    return found
 
 
 def _split_time(columns: list[_Column], body: Body, path: Path) -> tuple[npt.NDArray[np.float64] | None, int | None]:

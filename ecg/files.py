@@ -6,6 +6,7 @@ import numpy as np
 
 from ecg.errors import EcgStreamError
 from ecg.formats import FORMATS, format_of, formats_in_words, not_read
+from ecg.leads import find_lead
 from ecg.npy_files import WindowSet
 from ecg.records import Record
 
@@ -72,11 +73,12 @@ def _main_file(path: Path) -> Path:
 def _choose(record: Record, leads: tuple[str, ...] | None) -> Record:
     if leads is None:
         return record
-    places = {name.lower(): column for column, name in enumerate(record.leads)}
+    columns = []
     for lead in leads:
-        if lead.lower() not in places:
+        found = find_lead(lead, record.leads)
+        if found is None:
             raise EcgStreamError(f"record {record.name} has no lead {lead!r}: it has {', '.join(record.leads)}")
-    columns = [places[lead.lower()] for lead in leads]
+        columns.append(found)
     return Record(
         name=record.name,
         fs_hz=record.fs_hz,
