@@ -22,7 +22,12 @@ from tests.alerting.verdicts import verdict
 from tests.deploy.programs import ROOT, debian_program
 from tests.ecgstream.commands import clean_environment, status_of
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "deploy").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "deploy").glob("*.md")),
+]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:[A-Z_]+=\S+ )*(?:time )?ecgstream [^`]+)`")
 SAMPLE = alert()

@@ -229,9 +229,9 @@ async def test_no_secret_is_ever_told(
         "chat": _apprise(f"{with_user.replace('http', 'json')}/t0ken-in-the-path?k=passw0rd"),
         "records": _fhir(f"{with_user}/t0ken-in-the-path", token=SECRETS[0]),
     }
-    fill(sqlite, channels, 1)  # type: ignore[arg-type] # each is one of the three kinds
+    fill(sqlite, channels, 1)
     with structlog.testing.capture_logs() as logs:
-        async with couriers(sqlite, channels):  # type: ignore[arg-type] # as above
+        async with couriers(sqlite, channels):
             await until(lambda: all(row.error for row in rows(sqlite).values()))
     errors = [row.error for row in rows(sqlite).values()]
     said = caplog.text + repr(logs) + repr(errors) + repr(channels)
