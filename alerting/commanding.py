@@ -15,6 +15,7 @@ from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
 from ecg.urgency import alarm_rank
 from ops.clock import SystemClock
+from ops.validation import first_error
 
 ANSWER_S = 10.0  # the service commits ten times a second
 
@@ -82,10 +83,7 @@ def command(
             }
         )
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        value = f"{place}={first['input']!r}: " if place else ""
-        raise CommandError(f"{value}{first['msg']}: correct it") from error
+        raise CommandError(f"{first_error(error.errors(), value=True)}: correct it") from error
 
 
 def urgency_of(alert: Alert) -> tuple[int, int, str]:

@@ -8,6 +8,7 @@ from bus.interfaces import Received
 from bus.messages import AlertCommand, RefusalCode, Urgent, Verdict
 from bus.partitioning import partition_of
 from ecg.errors import EcgStreamError
+from ops.validation import first_error
 
 AHEAD_NS = 60_000_000_000  # two machines' clocks may differ by so much; beyond it a command's time is wrong
 
@@ -52,9 +53,8 @@ def decode(message: Received, kind: type[MessageT], *, partitions: int | None = 
     try:
         read = kind.model_validate_json(message.value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the message"
-        raise BadMessageError(f"no {name} of schema version 1: {place}: {first['msg']}") from error
+        told = first_error(error.errors(), whole="the message")
+        raise BadMessageError(f"no {name} of schema version 1: {told}") from error
     key = read.patient.encode()
     if message.key != key:
         raise BadMessageError(

@@ -17,6 +17,7 @@ from bus.messages import PATIENT_ID, Condition, Quality, ScoreCondition, Technic
 from ecg.errors import EcgStreamError
 from ecg.findings import FindingKind
 from ecg.urgency import AlarmPriority
+from ops.validation import limit_in
 
 DEFAULT_RULES = "default_rules.toml"
 FINDINGS: tuple[FindingKind, ...] = get_args(FindingKind)
@@ -194,13 +195,12 @@ def _merged(base: Any, own: Any) -> Any:
 
 def _told(error: ValidationError) -> str:
     """The first thing that is wrong: where, its value, its limit and what to do."""
-    first = error.errors(include_url=False)[0]
+    first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if part != "[key]" and not str(part).startswith("literal["))
-    message = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "value_error":
-        return f"{place}: {message}" if place else message
+        return f"{place}: {limit_in(first)}" if place else limit_in(first)
     if first["type"] == "extra_forbidden":
         return f"{place} is no setting of the rules: correct or remove it"
     if "[key]" in first["loc"]:
         return f"{place} is no condition: choose of {', '.join(CONDITIONS)}"
-    return f"{place}={first['input']!r}: {message[:1].lower() + message[1:]}: correct it"
+    return f"{place}={first['input']!r}: {limit_in(first)}: correct it"

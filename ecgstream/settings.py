@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ecg.errors import EcgStreamError
+from ops.validation import limit_in
 
 PREFIX = "ECGSTREAM_"
 TEST_PREFIX = "ECGSTREAM_TEST_"  # for the project's tests, which start commands
@@ -167,16 +168,16 @@ def kinds() -> tuple[type[BaseSettings], ...]:
 def _told(
     kind: type[BaseSettings], error: ValidationError, given: dict[str, Any], old_names: Mapping[str, str]
 ) -> SettingsError:
-    first = error.errors(include_url=False)[0]
+    first = error.errors()[0]
     if not first["loc"]:  # two settings that contradict each other: their own check says all
-        return SettingsError(str(first["msg"]).removeprefix("Value error, "))
+        return SettingsError(limit_in(first))
     place = str(first["loc"][0])  # a field, or its alias
     fields = (name for name in kind.model_fields if place.upper() in {name.upper(), _variable(kind, name)})
     field = next(fields, place)
     annotation = kind.model_fields[field].annotation if field in kind.model_fields else None
     secret = SecretStr in (annotation, *get_args(annotation))
     value = "" if secret or "password" in field else f"={first['input']}"
-    limit = str(first["msg"])[:1].lower() + str(first["msg"])[1:]
+    limit = limit_in(first)
     if field in given:
         return OptionError(f"--{field.replace('_', '-')}{value}: {limit}: correct the option")
     name = old_names.get(field) or _variable(kind, field)

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from bus.clients import BrokerError
 from ecg.errors import EcgStreamError
+from ops.validation import first_error
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -88,9 +89,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _malformed(_: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{place}: {first['msg']}: correct it")
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{first_error(error.errors())}: correct it")
 
     @app.exception_handler(HTTPException)
     async def _plain(_: Request, error: HTTPException) -> JSONResponse:

@@ -27,6 +27,7 @@ from bus.messages import AlarmKind, AlarmPhase, Alert
 from ecg.errors import EcgStreamError
 from ecg.urgency import PRIORITY_RANK, AlarmPriority
 from ops.clock import Clock
+from ops.validation import limit_in
 
 VARIABLE = "ECGSTREAM_ALERTING_CHANNELS"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -184,11 +185,10 @@ def _channel(name: str, table: Mapping[str, Any]) -> Channel:
 
 def _told(error: ValidationError, *table: str) -> str:
     """The first thing that is wrong: where, its limit and what to do; its value may be a secret."""
-    first: Any = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    first: Any = error.errors()[0]
     place = ".".join(map(str, (*table, *first["loc"])))
-    message = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         return f"{place} is no setting of it: correct or remove it"
     if first["type"] == "missing":
         return f"{place} is missing: add it"
-    return f"{place}: {message[:1].lower() + message[1:]}" + ("" if first["type"] == "value_error" else ": correct it")
+    return f"{place}: {limit_in(first)}" + ("" if first["type"] == "value_error" else ": correct it")

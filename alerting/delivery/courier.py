@@ -12,14 +12,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import stamina
 import structlog
 from sqlalchemy import URL
 
 from alerting.delivery.channels import Channel, Channels
 from alerting.delivery.outbox import NS, Backlog, Outbox
 from alerting.delivery.sending import ChannelDownError, Delivery, RefusedMessageError, Sender, SendError
-from alerting.history.database import HistoryError
+from alerting.history.database import in_thread, patiently
 from alerting.metrics import AlertingMetrics
 from ops.clock import Clock
 
@@ -27,8 +26,6 @@ SHORTEST_REST_S = 0.01  # what should be due and is not must not keep a processo
 POLL_S = 5.0  # another process may have filled the outbox; this one says so
 LOOK_EVERY_S = 5.0  # how old the gauges may be
 PURGE_EVERY_S = 3600.0
-DATABASE_WAIT_S = 0.2  # after the first failure of the database; doubled after each further one, up to
-DATABASE_MAX_WAIT_S = 30.0
 JITTER = (0.75, 1.25)  # who failed together must not come back together
 LEAVE_S = 3.0  # for calls that are under way at the end; what they send may be sent again
 
@@ -159,7 +156,7 @@ class Courier:
 
     async def _deliver(self, delivery: Delivery, failures: int) -> None:
         try:
-            await self._in_thread(lambda: self._sender.send(delivery))
+            await in_thread(self._thread, lambda: self._sender.send(delivery))
         except RefusedMessageError as error:
             await self._refused(delivery, str(error))
         except SendError as error:
@@ -238,18 +235,4 @@ class Courier:
             await asyncio.wait_for(unless.wait(), min(max(wait_s, SHORTEST_REST_S), POLL_S))
 
     async def _patiently(self, work: Callable[[], ResultT]) -> ResultT:
-        """Do something with the database, again and again while it cannot be done now."""
-        async for attempt in stamina.retry_context(
-            on=HistoryError,
-            attempts=None,
-            timeout=None,
-            wait_initial=DATABASE_WAIT_S,
-            wait_max=DATABASE_MAX_WAIT_S,
-            wait_jitter=DATABASE_WAIT_S,
-        ):
-            with attempt:
-                result = await self._in_thread(work)
-        return result
-
-    async def _in_thread(self, work: Callable[[], ResultT]) -> ResultT:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        return await patiently(lambda: in_thread(self._thread, work))

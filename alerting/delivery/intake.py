@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alerting.delivery.channels import Channels
+from alerting.history.database import without_nul
 from alerting.history.models import deliveries
 from bus.messages import Alert
 from ecg.urgency import PRIORITY_RANK
@@ -28,7 +29,7 @@ def queue(connection: Connection, wanted: Channels, told: Iterable[tuple[Alert, 
     rows: list[dict[str, Any]] = [
         {
             "channel": name,
-            "alarm": alert.id.replace("\0", "\ufffd"),  # as the history has it
+            "alarm": without_nul(alert.id),  # as the history has it
             "sequence": alert.sequence,
             "urgency": PRIORITY_RANK[alert.priority],
             "state": "waiting",

@@ -1,14 +1,17 @@
 """Reaching the database: its address, its engine, and what is said when it does not do what it should."""
 
+import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
+import stamina
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 
@@ -20,6 +23,8 @@ BUSY_S = 5.0  # so long one waits for another's transaction; a second one's take
 WAL_AGAIN_S = 0.01
 CONNECT_S = 5
 STATEMENT_MS = 30_000
+WAIT_S = 0.2  # after the first failure of the database; doubled after each further one, up to
+MAX_WAIT_S = 30.0
 _DRIVERS = {
     "sqlite": "sqlite+pysqlite",
     "postgresql": "postgresql+psycopg",
@@ -37,6 +42,7 @@ _REMEDIES = (
     (("3D000",), "create the database"),
     (("42501",), "grant this user its tables"),
 )
+ResultT = TypeVar("ResultT")
 
 
 class HistoryError(EcgStreamError):
@@ -166,6 +172,40 @@ def explained(url: URL) -> Iterator[None]:
             f"see that it runs, and that {VARIABLE} names it",
         )
         raise HistoryError(f"the alarm history {shown(url)} does not answer as it should: {said}: {remedy}") from None
+
+
+async def in_thread(thread: Executor, work: Callable[[], ResultT]) -> ResultT:
+    """Do something with the database in a thread: one that waits for a lock must not hold the event loop up."""
+    return await asyncio.get_running_loop().run_in_executor(thread, work)
+
+
+async def patiently(
+    work: Callable[[], Awaitable[ResultT]],
+    *,
+    on: type[Exception] | Callable[[Exception], bool] = HistoryError,
+    wait_s: float = WAIT_S,
+    jitter_s: float = WAIT_S,
+) -> ResultT:
+    """Do something with the database, again and again while it cannot be done now.
+
+    Parameters
+    ----------
+    work : begun anew for each attempt
+    on : which failures pass by themselves
+    wait_s : after the first failure; doubled after each further one, up to ``MAX_WAIT_S``
+    jitter_s : by up to so much each wait is longer: who failed together must not come back together
+    """
+    async for attempt in stamina.retry_context(
+        on=on, attempts=None, timeout=None, wait_initial=wait_s, wait_max=MAX_WAIT_S, wait_jitter=jitter_s
+    ):
+        with attempt:
+            result = await work()
+    return result
+
+
+def without_nul(text: str) -> str:
+    """Return a text without NUL, which PostgreSQL does not take: a name with one must not escape the trail."""
+    return text.replace("\0", "\ufffd")
 
 
 def _first_line(error: BaseException | None) -> str:

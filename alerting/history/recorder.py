@@ -12,14 +12,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import stamina
 import structlog
 from pydantic import ValidationError
 from sqlalchemy import URL
 
 from alerting.decoding import BadMessageError, decode
 from alerting.delivery.channels import NONE, Channels
-from alerting.history.database import HistoryError, RefusedError
+from alerting.history.database import WAIT_S, HistoryError, RefusedError, in_thread, patiently
 from alerting.history.store import AlarmStore, Entry, Place, PlaceLostError
 from alerting.metrics import AlertingMetrics
 from bus import topics
@@ -29,12 +28,11 @@ from bus.messages import Alert, AlertCommand
 from bus.settings import KafkaSettings
 from bus.topic_admin import cluster_id, topic_states
 from ops.clock import Clock
+from ops.validation import first_error
 
 READ = (topics.ALERTS, topics.ALERT_COMMANDS)
 POLL_MS = 200  # how soon an idle recorder sees that it is to leave
 BATCH = 500  # messages of a transaction: others may have to wait for it
-WAIT_S = 0.2  # after the first failure; doubled after each further one, up to
-MAX_WAIT_S = 30.0
 JITTER_S = 1.0  # services that wait for one database must not come back all at once
 LEAVE_S = 3.0  # for the last alarms; a database that is away then gets them after the next start
 
@@ -136,7 +134,7 @@ class Recorder:
                     if not messages and self._leaving:
                         return
         finally:
-            await self._in_thread(store.close)
+            await in_thread(self._thread, store.close)
 
     def _place(self, topic: str, partition: int) -> Place:
         """Return a partition's place in the database, which several installations on a cluster may share."""
@@ -194,8 +192,7 @@ class Recorder:
         except BadMessageError as error:
             self._pass_over(place, message.offset, str(error))
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            self._pass_over(place, message.offset, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+            self._pass_over(place, message.offset, first_error(error.errors()))
         return Entry(place=place, offset=message.offset, published_ns=message.timestamp_ms * 1_000_000, message=read)
 
     def _pass_over(self, place: Place, offset: int, reason: str) -> None:
@@ -214,22 +211,18 @@ class Recorder:
                 self._opened = True
             return work()
 
-        async for attempt in stamina.retry_context(
-            on=_passing, attempts=None, timeout=None, wait_initial=WAIT_S, wait_max=MAX_WAIT_S, wait_jitter=JITTER_S
-        ):
-            with attempt:
-                try:
-                    result = await self._in_thread(attempted)
-                except HistoryError as error:
-                    if _passing(error):
-                        self._opened = False
-                        self._failed()
-                    raise
+        async def attempt() -> ResultT:
+            try:
+                return await in_thread(self._thread, attempted)
+            except HistoryError as error:
+                if _passing(error):
+                    self._opened = False
+                    self._failed()
+                raise
+
+        result = await patiently(attempt, on=_passing, wait_s=WAIT_S, jitter_s=JITTER_S)
         self._failing_since_s = None
         return result
-
-    async def _in_thread(self, work: Callable[[], ResultT]) -> ResultT:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _failed(self) -> None:
         self._metrics.history_failures.inc()

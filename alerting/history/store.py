@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from alerting.delivery.channels import NONE, Channels
 from alerting.delivery.intake import queue
 from alerting.history import schema
-from alerting.history.database import HistoryError, explained, make_file, open_engine, shown
+from alerting.history.database import HistoryError, explained, make_file, open_engine, shown, without_nul
 from alerting.history.models import actions, alarm_events, alarms, positions
 from alerting.history.strip_store import ask_for
 from bus.messages import Alert, AlertCommand
@@ -149,7 +149,11 @@ class AlarmStore:
             queue(
                 connection,
                 self._channels,
-                [(alert, entry.published_ns) for entry, alert in told if (_kept(alert.id), alert.sequence) in new],
+                [
+                    (alert, entry.published_ns)
+                    for entry, alert in told
+                    if (without_nul(alert.id), alert.sequence) in new
+                ],
             )
             ask_for(connection, [(alert, entry.published_ns) for entry, alert in told if alert.sequence == 0])
             self._stand(connection, [alert for _, alert in told])
@@ -220,12 +224,7 @@ class AlarmStore:
 
 
 def _text_kept(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: _kept(value) if isinstance(value, str) else value for name, value in row.items()}
-
-
-def _kept(text: str) -> str:
-    """A text without NUL characters, which PostgreSQL does not take: a name with one must not escape the trail."""
-    return text.replace("\0", "\ufffd")
+    return {name: without_nul(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _event(entry: Entry, alert: Alert) -> dict[str, Any]:

@@ -7,14 +7,14 @@ come past it. Which alarms wait stands in the database, written with the alarm i
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import structlog
 from sqlalchemy import URL
 
-from alerting.history.database import HistoryError
+from alerting.history.database import HistoryError, in_thread
 from alerting.history.strip_store import AFTER_NS, BEFORE_NS, DueStrip, StripStore
 from alerting.metrics import AlertingMetrics
 from alerting.strips import AlarmStrip
@@ -31,7 +31,6 @@ WAIT_S = 1.0  # after the first failure; doubled after each further one, up to
 MAX_WAIT_S = 30.0
 
 log = structlog.get_logger(__name__)
-ResultT = TypeVar("ResultT")
 
 
 class Recall(Protocol):
@@ -86,7 +85,7 @@ class StripKeeper:
             try:
                 while True:
                     try:
-                        await self._in_thread(store.check)
+                        await in_thread(self._thread, store.check)
                         while True:
                             done = await self.look(store)
                             wait_s = WAIT_S
@@ -98,7 +97,7 @@ class StripKeeper:
                     await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 # no secret
                     wait_s = min(2 * wait_s, MAX_WAIT_S)
             finally:
-                await self._in_thread(store.close)  # behind what the thread may still be at
+                await in_thread(self._thread, store.close)  # behind what the thread may still be at
 
     async def look(self, store: StripStore) -> int:
         """Try some of those who wait; how many those were.
@@ -109,7 +108,7 @@ class StripKeeper:
         HistoryError : when the database does not
         """
         now_ns = self._clock.now_ns()
-        due = await self._in_thread(lambda: store.due(now_ns, limit=AT_ONCE))
+        due = await in_thread(self._thread, lambda: store.due(now_ns, limit=AT_ONCE))
         for each in due:
             await self._try(store, each, now_ns)
         return len(due)
@@ -122,23 +121,20 @@ class StripKeeper:
             await self._give_up(store, due, str(error))
         except NoSamplesError as error:
             if patient:
-                await self._in_thread(lambda: store.postpone(due.alarm, to_ns=now_ns + RETRY_NS))
+                await in_thread(self._thread, lambda: store.postpone(due.alarm, to_ns=now_ns + RETRY_NS))
             else:
                 await self._give_up(store, due, str(error))
         else:
             if patient and (found.samples[-1] == MISSING).all():
-                await self._in_thread(lambda: store.postpone(due.alarm, to_ns=now_ns + RETRY_NS))
+                await in_thread(self._thread, lambda: store.postpone(due.alarm, to_ns=now_ns + RETRY_NS))
             else:
-                await self._in_thread(lambda: store.keep(_strip(due, found)))
+                await in_thread(self._thread, lambda: store.keep(_strip(due, found)))
                 self._metrics.strips.labels(outcome="kept").inc()
 
     async def _give_up(self, store: StripStore, due: DueStrip, reason: str) -> None:
-        await self._in_thread(lambda: store.give_up(due.alarm, reason))
+        await in_thread(self._thread, lambda: store.give_up(due.alarm, reason))
         self._metrics.strips.labels(outcome="none").inc()
         log.info("alarm_without_strip", alarm=due.alarm, reason=reason)
-
-    async def _in_thread(self, work: Callable[[], ResultT]) -> ResultT:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
 def _strip(due: DueStrip, found: RecalledSamples) -> AlarmStrip:

@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import URL, Connection, Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alerting.history.database import explained, open_engine
+from alerting.history.database import explained, open_engine, without_nul
 from alerting.history.models import alarm_strips
 from alerting.history.schema import require_current
 from alerting.strips import AlarmStrip
@@ -53,7 +53,7 @@ def ask_for(connection: Connection, started: Iterable[tuple[Alert, int]]) -> Non
         ready_ns = published_ns + max(0, alert.onset_ns + AFTER_NS - alert.told_ns)
         rows.append(
             {
-                "alarm": alert.id.replace("\0", "\ufffd"),  # as the history has it
+                "alarm": without_nul(alert.id),  # as the history has it
                 "patient": alert.patient,
                 "onset_ns": alert.onset_ns,
                 "state": "due",

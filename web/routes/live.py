@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from ecg.errors import EcgStreamError
+from ops.validation import first_error
 from web.access import Viewer
 from web.live.hub import Hub
 from web.live.positions import positions_of
@@ -69,9 +70,7 @@ def routes(parts: Parts) -> APIRouter:
                 try:
                     wanted = Request.model_validate_json(said).watch
                 except ValidationError as error:
-                    first = error.errors(include_url=False, include_input=False)[0]
-                    place = ".".join(map(str, first["loc"]))
-                    await socket.send_json({"type": "error", "detail": f"{place}: {first['msg']}: correct it"})
+                    await socket.send_json({"type": "error", "detail": f"{first_error(error.errors())}: correct it"})
                     continue
                 _watch(hub, client, wanted)
         except (WebSocketDisconnect, KeyError):  # KeyError: bytes where text is expected

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Json, Validation
 
 from ecg.data import data_directory
 from ecg.formats import FORMATS
+from ops.validation import first_error
 from web.access import Caller, Responder, Viewer
 from web.parts import Parts
 from web.problems import ProblemError, responses
@@ -188,9 +189,8 @@ def _fields(given: dict[str, str]) -> ScoreFields:
     try:
         return ScoreFields.model_validate({name: value for name, value in given.items() if value.strip()})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{place}: {first['msg']}: correct it") from error
+        detail = f"{first_error(error.errors())}: correct it"
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from error
 
 
 def _some(files: tuple[Sent, ...]) -> tuple[Sent, ...]:

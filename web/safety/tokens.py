@@ -23,6 +23,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ecg.errors import EcgStreamError
+from ops.validation import first_error
 from web.roles import Role
 
 PREFIX = "ecgs_"  # shows what a string that lies somewhere is, to people and to secret scanners
@@ -139,9 +140,7 @@ def read_tokens(path: Path) -> Tokens:
     except tomllib.TOMLDecodeError as error:
         raise TokensError(f"{path} is no TOML: {error}: correct it") from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise TokensError(f"{path}: {place}: {first['msg']}: correct it as web-token prints it") from None
+        raise TokensError(f"{path}: {first_error(error.errors())}: correct it as web-token prints it") from None
     for field in ("name", "sha256"):
         values = [getattr(entry, field) for entry in file.token]
         twice = next((value for value in values if values.count(value) > 1), None)
