@@ -158,17 +158,6 @@ async def topic_states(settings: KafkaSettings, names: Iterable[str]) -> dict[st
     return states
 
 
-async def list_topics(settings: KafkaSettings) -> dict[str, int]:
-    """The partition count of every topic on the cluster, by name.
-
-    Raises
-    ------
-    BrokerError : when Kafka cannot be reached
-    """
-    async with admin_of(settings) as admin:
-        return await _partition_counts(admin)
-
-
 async def cluster_id(settings: KafkaSettings) -> str:
     """The cluster's own id: offsets that were read on one mean nothing on another.
 

@@ -10,7 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from bus.clients import BrokerError, KafkaPublisher, KafkaReader, await_topics, connection_arguments, create_topics
 from bus.interfaces import Outgoing
 from bus.settings import KafkaSettings
-from bus.topic_admin import TopicState, admin_of, list_topics, topic_differences, topic_states
+from bus.topic_admin import TopicState, admin_of, topic_differences, topic_states
 from bus.topics import ALERTS, SAMPLES, TOPICS, WINDOWS, used_by
 from tests.support.waiting import DEADLINE_S
 
@@ -35,15 +35,15 @@ async def altered(settings: KafkaSettings, topic: str, configs: Mapping[str, str
 @pytest.mark.broker
 async def test_all_topics_are_made_and_making_them_again_changes_nothing(settings: KafkaSettings) -> None:
     await asyncio.gather(*(create_topics(settings) for _ in range(3)))
-    found = await list_topics(settings)
-    assert {found[settings.topic(topic.name)] for topic in TOPICS} == {settings.partitions}
+    found = await topic_states(settings, [topic.name for topic in TOPICS])
+    assert [len(found[topic.name].ends) for topic in TOPICS] == [settings.partitions] * len(TOPICS)
 
 
 @pytest.mark.broker
 async def test_services_that_start_together_make_the_topics_once(settings: KafkaSettings) -> None:
     fresh = settings.model_copy(update={"topic_prefix": settings.topic_prefix + "together."})
     await asyncio.gather(*(create_topics(fresh) for _ in range(4)))
-    assert settings.topic("together." + WINDOWS) in await list_topics(settings)
+    assert WINDOWS in await topic_states(fresh, [WINDOWS])
 
 
 @pytest.mark.broker
