@@ -49,6 +49,7 @@ def test_a_record_that_contradicts_itself_is_refused(changes: dict[str, Any], ma
 @pytest.mark.parametrize("fs_hz", [100.0, 360.0, 1000.0])
 def test_the_limits_of_the_rate_belong_to_it(fs_hz: float) -> None:
     check_fs(fs_hz)
+    assert record(fs_hz=fs_hz).fs_hz == fs_hz
 
 
 def test_rates_are_exact_where_floats_are_not() -> None:

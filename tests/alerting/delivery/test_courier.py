@@ -150,8 +150,10 @@ async def test_couriers_wait_for_a_database_that_is_not_there_yet(sqlite: URL, r
     channels = {"x": webhook(receiver.url)}
     async with couriers(sqlite, channels):
         await asyncio.sleep(0)
+        assert not receiver.calls
         fill(sqlite, channels, 1)
-        await until(lambda: len(receiver.calls) == 1)
+        await until(lambda: states(sqlite, "x") == ["done"])
+    assert len(receiver.calls) == 1
 
 
 class KilledError(BaseException):

@@ -83,16 +83,18 @@ def test_a_reader_does_not_migrate(store: AlarmStore, url: URL) -> None:
 def test_many_that_open_a_new_file_at_once_all_can(tmp_path: Path) -> None:
     """SQLite lets nobody wait for the change to its write-ahead log."""
 
-    def opened(url: URL) -> None:
+    def opened(url: URL) -> str:
         engine = open_engine(url)
         start.wait()
         with engine.begin() as connection:
             connection.execute(text("CREATE TABLE IF NOT EXISTS rows (number INTEGER)"))
+            mode = str(connection.execute(text("PRAGMA journal_mode")).scalar_one())
         engine.dispose()
+        return mode
 
     start = Barrier(4)
     with ThreadPoolExecutor(4) as threads:
         for number in range(50):
             url = address(f"sqlite:///{tmp_path}/{number}.sqlite")
             make_file(url)
-            list(threads.map(opened, [url] * 4))
+            assert list(threads.map(opened, [url] * 4)) == ["wal"] * 4

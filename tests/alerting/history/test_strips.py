@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import structlog
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from sqlalchemy import URL
@@ -209,6 +210,9 @@ async def test_what_fails_is_tried_again(store: AlarmStore, url: URL, monkeypatc
 
     monkeypatch.setattr(StripStore, "keep", keep)
     await ward.until(lambda: ward.outcome("kept") == 2)
+    assert next(faults, None) is None
+    assert ward.strip(alert().id) is not None
+    assert ward.strip("p1/y") is not None
 
 
 def test_an_alarm_from_before_has_none(store: AlarmStore, url: URL) -> None:
@@ -228,8 +232,11 @@ def test_asking_twice_changes_nothing(store: AlarmStore) -> None:
 async def test_without_kafka_or_tables_it_waits_in_peace(tmp_path: Path) -> None:
     nowhere = KafkaSettings(_env_file=None, bootstrap_servers="127.0.0.1:9", connect_timeout_s=0.1)
     url = URL.create("sqlite+pysqlite", database=str(tmp_path / "none.sqlite"))
-    async with keeping_strips(nowhere, url, AlertingMetrics(CollectorRegistry()), clock=SystemClock()):
-        await asyncio.sleep(0)
+    with structlog.testing.capture_logs() as logs:
+        async with keeping_strips(nowhere, url, AlertingMetrics(CollectorRegistry()), clock=SystemClock()):
+            await until(lambda: len(logs) > 1)
+    assert {line["event"] for line in logs} == {"alarm_strips_wait"}
+    assert not (tmp_path / "none.sqlite").exists()
 
 
 @pytest.mark.broker

@@ -103,6 +103,7 @@ async def test_what_never_comes_is_not_waited_for_without_end() -> None:
     log.add(alert().to_bytes())
     await log.wait_for([key_of(alert())], patience_s=60)
     await log.wait_for([key_of(alert(sequence=1))], patience_s=0.0)
+    assert log.alerts.keys() == {key_of(alert())}
 
 
 def test_no_verdict_is_no_stream() -> None:
