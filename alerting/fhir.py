@@ -3,7 +3,7 @@
 An Observation, of the specification's version 4.0/4.3 (``fhir.resources.R4B``; what is used of it is the same in both).
 What FHIR has a place for stands there. What it has none for, and what its place cannot hold exactly (nanoseconds, text
 that is no FHIR string), is an extension named by the alert's field: it wins over the place. So
-``alerting.fhir_reading`` gives back every alert as JSON carries it, field by field.
+every alert can be read back as JSON carries it, field by field.
 """
 
 import base64

@@ -9,11 +9,11 @@ from fhir.resources.R4B.observation import Observation
 from hypothesis import strategies as st
 
 from alerting.fhir import observation_of, resource_id
-from alerting.fhir_reading import FhirError, alert_of, strip_of
 from alerting.strips import AlarmStrip
 from bus.messages import Alert, MdcCode, Quality
 from ecg.records import MISSING
 from tests.alerting.alerts import alert
+from tests.alerting.fhir_reading import FhirError, alert_of, strip_of
 
 # As JSON carries them: no NaN, no infinity.
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)

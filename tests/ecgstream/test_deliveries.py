@@ -8,11 +8,11 @@ import pytest
 from fhir.resources.R4B.observation import Observation
 
 from alerting.delivery.channels import load_channels
-from alerting.fhir_reading import alert_of
 from alerting.history.database import address
 from bus.messages import Alert
 from ops.clock import SystemClock
 from tests.alerting.delivery.boxes import SECRET, filled, outbox, told
+from tests.alerting.fhir_reading import alert_of
 from tests.ecgstream.commands import status_of
 from tests.support.receiver import Receiver, receiving
 

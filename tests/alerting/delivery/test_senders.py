@@ -14,7 +14,6 @@ from alerting.delivery.fhir_channel import LOOKED_BACK, FhirChannel
 from alerting.delivery.http import judge
 from alerting.delivery.sending import ChannelDownError, Delivery, RefusedMessageError, SendError
 from alerting.fhir import resource_id
-from alerting.fhir_reading import alert_of, strip_of
 from alerting.history.database import address
 from alerting.history.store import AlarmStore
 from alerting.history.strip_store import StripStore
@@ -22,6 +21,7 @@ from alerting.strips import AlarmStrip
 from bus.messages import Alert
 from ops.clock import SystemClock
 from tests.alerting.delivery.boxes import NOW_NS, filled, told, webhook
+from tests.alerting.fhir_reading import alert_of, strip_of
 from tests.alerting.history.entries import CLUSTER
 from tests.support.receiver import Receiver, receiving
 
