@@ -1,7 +1,8 @@
 """What kills within minutes, checked for every second in the newest four: no beat, a wave, strange fast beats. Pure.
 
 A rapid check is cheap and needs no network: all patients' checks are measured together (``measure``), and few of them
-are worth the second step (``judge_check``). The windows' findings stay what they are; a check only tells the same sooner.
+are worth the second step (``judge_check``). The windows' findings stay what they are; a check only tells the same
+sooner.
 
 A sample that was never received is evidence of nothing. A lead that lacks more than harmless bits (``ecg.holes``) is
 not judged and teaches nothing; the other, when whole, is. What did come of the former can still speak for a beat.

@@ -57,7 +57,7 @@ def added(place: str, text: str, package: ModuleType, folder: Path, monkeypatch:
 
 def entered(entry: str, table: ModuleType, made: ModuleType) -> Any:
     """The entry, evaluated where its table stands."""
-    return eval(f"({entry})", vars(table) | vars(made))  # noqa: S307 # our own page
+    return eval(f"({entry},)", vars(table) | vars(made))  # noqa: S307 # our own page
 
 
 async def test_channel_gets_an_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

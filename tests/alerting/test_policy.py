@@ -42,7 +42,7 @@ def normal(*windows: int) -> list[Verdict]:
         ("aauu", ["abnormal_window:start@0+2", "lead_off:start@2+2"]),  # both at once
     ],
 )
-def test_what_is_judge_record_windows(letters: str, expected: list[str]) -> None:
+def test_what_is_told_of_windows(letters: str, expected: list[str]) -> None:
     told = alerts(Ward().do(*stream(letters)))
     assert [
         f"{alert.condition}:{alert.phase}@{(alert.onset_ns - START_NS) // HOP_NS}+{alert.windows}" for alert in told

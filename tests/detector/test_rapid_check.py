@@ -101,7 +101,7 @@ def test_an_asystole_is_told_every_second_from_its_fourth_on(scorer: Scorer) -> 
     assert instance.registry.get_sample_value("ecgstream_detector_looks_total") == 21
 
 
-def test_what_is_told_at_once_is_what_is_judge_record_the_file(scorer: Scorer) -> None:
+def test_what_is_told_at_once_is_what_is_told_of_the_file(scorer: Scorer) -> None:
     instance = Instance(scorer)
     for message in messages(HEART, chunk_ms=1000):
         instance.commit(instance.process([message]))

@@ -182,7 +182,7 @@ def test_peaks_are_hills_of_their_own_the_highest_first() -> None:
     assert peaks(np.array([3.0, 0, 3, 0, 3, 0, 3])) == [0, 2, 4]
 
 
-def test_what_was_judge_record_the_patient_stands_in_the_report(report: RecordReport) -> None:
+def test_what_was_told_of_the_patient_stands_in_the_report(report: RecordReport) -> None:
     told = (("Age", "61 years"), ("Symptoms", f"palpitations\n{HOSTILE}\n" + "long " * 400))
     with_answers = replace(report, told=told)
     page = to_html(with_answers)

@@ -106,7 +106,7 @@ async def test_hello_tells_how_everything_stands_and_alarms_follow_with_their_id
 
 @settings(max_examples=60)
 @given(st.data())
-def test_a_browser_that_is_cut_off_at_any_moment_is_judge_record_each_alarm_once(data: st.DataObject) -> None:
+def test_a_browser_that_is_cut_off_at_any_moment_is_told_of_each_alarm_once(data: st.DataObject) -> None:
     async def life(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(telling, "KEPT_ALARMS", data.draw(st.integers(0, 6), label="kept"))
         room, last, seen = Room(), None, Counter[int]()
