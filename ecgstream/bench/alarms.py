@@ -7,12 +7,10 @@ and with three.
 import asyncio
 import math
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from bus.interfaces import Outgoing
 from bus.messages import Alert, Continuity, Finding, Quality, Verdict
 from bus.settings import KafkaSettings
 from ecg.windows import HOP_S
+from ecgstream.bench.alert_log import receiving
 from ecgstream.bench.capacity import machine
 from ecgstream.bench.process_usage import ProcessUsage
 from ecgstream.children import Command
@@ -126,25 +125,25 @@ async def run_alarms(plan: AlarmBenchPlan) -> dict[str, Any]:
 
 async def _run(plan: AlarmBenchPlan, *, channels: bool) -> _Run:
     run = _Run()
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ecgstream-bench-")))
         (folder / "rules.toml").write_text(RULES)
         database = f"sqlite:///{folder}/alarms.sqlite"
         environment = {"ECGSTREAM_ALERTING_RULES": str(folder / "rules.toml"), "ECGSTREAM_ALERTING_ALARM_DB": database}
         if channels:
-            good, slow = (stack.enter_context(_receiver(seconds)) for seconds in (0.0, plan.slow_s))
-            (dead,) = free_ports(1)
-            ports = {"good": good, "slow": slow, "dead": dead}
-            (folder / "channels.toml").write_text("".join(_channel(*each) for each in ports.items()))
+            urls = {"dead": f"http://127.0.0.1:{free_ports(1)[0]}/"}
+            for name, seconds in (("good", 0.0), ("slow", plan.slow_s)):
+                urls[name] = await stack.enter_async_context(receiving(_wait_for(seconds), secret=SECRET))
+            (folder / "channels.toml").write_text("".join(_channel(*each) for each in urls.items()))
             environment["ECGSTREAM_ALERTING_CHANNELS"] = str(folder / "channels.toml")
-        async with LocalBroker() as broker:
-            kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap)
-            await create_topics(kafka)
-            async with Command("alert", "alert", kafka=kafka, logs=folder, environment=environment) as service:
-                await service.ready()
-                await _measure(plan, kafka, service, run)
-                if channels:
-                    run.deliveries = await _drained(database, due=plan.alarms)
+        broker = await stack.enter_async_context(LocalBroker())
+        kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap)
+        await create_topics(kafka)
+        async with Command("alert", "alert", kafka=kafka, logs=folder, environment=environment) as service:
+            await service.ready()
+            await _measure(plan, kafka, service, run)
+            if channels:
+                run.deliveries = await _drained(database, due=plan.alarms)
     return run
 
 
@@ -241,35 +240,9 @@ def _verdict(patient: str, start_ns: int, window: int) -> Verdict:
     )
 
 
-def _channel(name: str, port: int) -> str:
-    return f'[channels.{name}]\nkind = "webhook"\nurl = "http://127.0.0.1:{port}/"\nsecret = "{SECRET}"\n'
+def _wait_for(seconds: float) -> Callable[[bytes], None]:
+    return lambda _: time.sleep(seconds)
 
 
-@contextmanager
-def _receiver(seconds: float) -> Iterator[int]:
-    """A server on this machine that takes so long for a call; gives its port."""
-    leaving = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            leaving.wait(seconds)
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Nothing: a line a call is no result."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        leaving.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def _channel(name: str, url: str) -> str:
+    return f'[channels.{name}]\nkind = "webhook"\nurl = "{url}"\nsecret = "{SECRET}"\n'

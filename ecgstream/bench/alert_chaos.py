@@ -82,7 +82,7 @@ async def run_alert_chaos(
     told, delivered, started = AlertLog(), AlertLog(), asyncio.Event()
     with tempfile.TemporaryDirectory(prefix="ecgstream-chaos-") as folder:
         database = f"sqlite:///{folder}/alarms.sqlite"
-        async with LocalBroker() as broker, receiving(delivered, secret=SECRET) as url:
+        async with LocalBroker() as broker, receiving(delivered.add, secret=SECRET) as url:
             kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap, topic_prefix="chaos.")
             await create_topics(kafka)
             channels = Path(folder) / "channels.toml"

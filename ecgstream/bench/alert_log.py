@@ -80,15 +80,15 @@ class AlertLog:
 
 
 @contextlib.asynccontextmanager
-async def receiving(log: AlertLog, *, secret: str) -> AsyncIterator[str]:
+async def receiving(take: Callable[[bytes], object], *, secret: str) -> AsyncIterator[str]:
     """Receive a webhook's calls while in ``async with``; gives the address to call.
 
     Parameters
     ----------
-    log : notes each message whose signature is good
+    take : is called with each message whose signature is good, one at a time
     secret : shared with the sender
     """
-    server = _Server(("127.0.0.1", 0), _handler(log.add, secret))
+    server = _Server(("127.0.0.1", 0), _handler(take, secret))
     thread = threading.Thread(target=server.serve_forever, name="receiver", daemon=True)
     thread.start()
     try:
@@ -105,7 +105,7 @@ class _Server(ThreadingHTTPServer):
         """Nothing: a caller that was killed leaves its call half done, and the next one makes it anew."""
 
 
-def _handler(take: Callable[[bytes], None], secret: str) -> type[BaseHTTPRequestHandler]:
+def _handler(take: Callable[[bytes], object], secret: str) -> type[BaseHTTPRequestHandler]:
     turn = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
