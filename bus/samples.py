@@ -148,24 +148,25 @@ def encode(chunk: Chunk) -> bytes:
     _check(chunk)
     out = io.BytesIO()
     out.write(_PREFIX)
-    _write(
-        out,
-        READER,
-        {
-            "patient": chunk.patient,
-            "device": chunk.device,
-            "start_ns": chunk.start_ns,
-            "start_index": chunk.start_index,
-            "fs_hz": chunk.fs_hz,
-            "leads": chunk.leads,
-            "unit": "mV",
-            "gain": chunk.gain,
-            "baseline": chunk.baseline,
-            "count": len(chunk.samples),
-            "samples": chunk.samples.astype("<i2", copy=False).tobytes(),
-        },
-    )
+    _write(out, READER, fields_of(chunk))
     return out.getvalue()
+
+
+def fields_of(chunk: Chunk) -> dict[str, Any]:
+    """Return the fields of a chunk's message, as the Avro schema names them."""
+    return {
+        "patient": chunk.patient,
+        "device": chunk.device,
+        "start_ns": chunk.start_ns,
+        "start_index": chunk.start_index,
+        "fs_hz": chunk.fs_hz,
+        "leads": chunk.leads,
+        "unit": "mV",
+        "gain": chunk.gain,
+        "baseline": chunk.baseline,
+        "count": len(chunk.samples),
+        "samples": chunk.samples.astype("<i2", copy=False).tobytes(),
+    }
 
 
 def decode(value: bytes | None, *, key: bytes | None = None) -> Chunk:

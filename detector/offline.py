@@ -53,7 +53,9 @@ def judge_record(
         batch.clear()
 
     stream: PatientStream | None = None
-    for offset, chunk in enumerate(_chunks(record, patient, device, start_ns, chunk_s)):
+    for offset, chunk in enumerate(
+        chunks_of(record, patient=patient, device=device, start_ns=start_ns, chunk_s=chunk_s)
+    ):
         stream = stream or PatientStream.begin(chunk)
         due, _ = stream.accept(chunk, offset)
         batch.extend(due)
@@ -63,7 +65,8 @@ def judge_record(
     return published
 
 
-def _chunks(record: Record, patient: str, device: str, start_ns: int, chunk_s: float) -> Iterator[Chunk]:
+def chunks_of(record: Record, *, patient: str, device: str, start_ns: int, chunk_s: float) -> Iterator[Chunk]:
+    """Cut a record into the chunks of one patient, as a device sends them."""
     grid = Grid(exact_rate(record.fs_hz))
     step = max(1, round(chunk_s * record.fs_hz))
     for start in range(0, len(record.samples), step):

@@ -18,7 +18,7 @@ import numpy as np
 
 from bus.interfaces import Outgoing
 from bus.partitioning import partition_of
-from bus.samples import HEADER_BYTES, INT64_MAX, MARKER, MAX_CHUNK_S, Chunk, encode
+from bus.samples import HEADER_BYTES, INT64_MAX, MARKER, MAX_CHUNK_S, Chunk, encode, fields_of
 from ecg.errors import EcgStreamError
 from ecg.records import MAX_GAIN, MIN_GAIN, MISSING, exact_rate
 from ecg.windows import Grid
@@ -380,24 +380,8 @@ def written(chunk: Chunk, changes: Mapping[str, Any]) -> bytes:
     """A samples message with some fields changed, whether they make sense or not."""
     out = io.BytesIO()
     out.write(encode(chunk)[:HEADER_BYTES])
-    _write(out, _PARSED, _fields(chunk) | dict(changes))
+    _write(out, _PARSED, fields_of(chunk) | dict(changes))
     return out.getvalue()
-
-
-def _fields(chunk: Chunk) -> dict[str, Any]:
-    return {
-        "patient": chunk.patient,
-        "device": chunk.device,
-        "start_ns": chunk.start_ns,
-        "start_index": chunk.start_index,
-        "fs_hz": chunk.fs_hz,
-        "leads": chunk.leads,
-        "unit": "mV",
-        "gain": chunk.gain,
-        "baseline": chunk.baseline,
-        "count": len(chunk.samples),
-        "samples": chunk.samples.astype("<i2", copy=False).tobytes(),
-    }
 
 
 def _broken(seeded: random.Random, chunk: Chunk) -> bytes | None:
@@ -426,5 +410,5 @@ def _of_newer_schema(chunk: Chunk) -> bytes:
     """The chunk by a schema that this release does not know."""
     out = io.BytesIO()
     out.write(_NEWER_PREFIX)
-    _write(out, _NEWER_PARSED, _fields(chunk) | {"firmware": "9.9"})
+    _write(out, _NEWER_PARSED, fields_of(chunk) | {"firmware": "9.9"})
     return out.getvalue()

@@ -7,16 +7,14 @@ from typing import Any
 
 from alerting.rules import AlarmRules
 from bus.messages import Verdict
-from bus.samples import Chunk
-from detector.offline import EPOCH_NS, verdicts_in
+from detector.offline import EPOCH_NS, chunks_of, verdicts_in
 from detector.partition_state import PartitionState
 from detector.patient import judge
 from detector.results import results_of
 from detector.scorer import Scorer, scorer_of
 from detector.settings import DetectorSettings
-from ecg.records import Record, exact_rate
+from ecg.records import Record
 from ecg.wfdb_files import find_record, load_record
-from ecg.windows import Grid
 from ecgstream.bench.capacity import machine
 from ecgstream.evaluation import compare
 from reports.scoring import score_file, scored
@@ -79,20 +77,8 @@ def stream_verdicts(record: Record, scorer: Scorer) -> list[Verdict]:
     """
     state = PartitionState()
     verdicts: list[Verdict] = []
-    grid = Grid(exact_rate(record.fs_hz))
-    step = round(CHUNK_S * record.fs_hz)
-    for offset, start in enumerate(range(0, len(record.samples), step)):
-        chunk = Chunk(
-            patient="file",
-            device="file",
-            start_ns=EPOCH_NS + grid.offset_ns(start),
-            start_index=start,
-            fs_hz=record.fs_hz,
-            leads=record.leads,
-            gain=record.gain,
-            baseline=record.baseline,
-            samples=record.samples[start : start + step],
-        )
+    chunks = chunks_of(record, patient="file", device="file", start_ns=EPOCH_NS, chunk_s=CHUNK_S)
+    for offset, chunk in enumerate(chunks):
         due = state.accept(chunk, offset, now_s=0.0).due
         for each, result in zip(due, results_of(due, scorer).results, strict=True):
             context, messages = judge(state.context(each.stream), each, result, manifest=scorer.manifest)
