@@ -6,10 +6,11 @@ from itertools import dropwhile
 from alerting import alarm as one
 from alerting.alarm import Alarm, Origin
 from alerting.conditions import Sight, label_of, look, look_at_urgent
-from alerting.patient_time import HOP_NS, NS, PRESENT_NS, STREAMS_KEPT, BrokerTime, PatientTime, Placed, Stream
-from alerting.rules import BY_SILENCE, AlarmRules, Rule
+from alerting.patient_time import NS, PRESENT_NS, STREAMS_KEPT, WINDOW_NS, BrokerTime, PatientTime, Placed, Stream
+from alerting.rules import BY_SILENCE, AlarmRules, Rule, windows_in
 from alerting.state import REMEMBERED_COMMANDS, PatientState
 from bus.messages import AlarmPhase, Alert, AlertCommand, Condition, DeadLetter, Urgent, Verdict
+from ecg.windows import HOP_S
 
 IN_STEP_NS = 8 * NS  # no look is further ahead of the windows; more, and alerting is still catching up with them
 FORGET_RECENT_NS = 60 * NS  # windows on both sides of a longer gap do not start an alarm together
@@ -90,15 +91,15 @@ class Bedside:
         sights = look(verdict, self._rules).moved(at_ns - verdict.end_ns, latest_ns=at_ns)
         sights = sights.and_seen("several_devices", self._several(run))
         recent = dict(run.recent)
-        self._no_refusal()
+        self._no_refusal(verdict.hop_s)
         ready: list[Condition] = []
         for condition, rule in self._rules.items():
             sight = sights.seen.get(condition)
             if condition == "input_refused" or (sight is None and condition not in sights.absent):
                 continue
             if condition in self._alarms:
-                self._follow(condition, rule, sight, origin, at_ns)
-            elif _awaited(recent, condition, rule, sight):
+                self._follow(condition, sight, origin, at_ns, end_clean=windows_in(rule.end_clean_s, verdict.hop_s))
+            elif _awaited(recent, condition, rule, sight, verdict.hop_s):
                 ready.append(condition)
         started = {condition for condition, alarm in self._alarms.items() if alarm.present}
         for condition in ready:  # in the rules' order: what covers comes before what it covers
@@ -162,9 +163,10 @@ class Bedside:
             self._alarms["input_refused"] = replace(alarm.seen(sight, origin), windows=alarm.windows)
             self._state = replace(self._state, refused=True)
             return
-        refusals = (*self._state.refusals, *([sight] * min(letter.count, rule.of)))[-rule.of :]
+        of = windows_in(rule.of_s, HOP_S)
+        refusals = (*self._state.refusals, *([sight] * min(letter.count, of)))[-of:]
         seen = [each for each in refusals if each is not None]
-        started = len(seen) >= rule.start
+        started = len(seen) >= windows_in(rule.start_s, HOP_S)
         self._state = replace(self._state, refused=True, refusals=() if started else refusals)
         if started:
             self._start("input_refused", seen, origin, windows=0)
@@ -279,19 +281,20 @@ class Bedside:
         before = placed.run and placed.run.shifted(placed.shift_ns)
         last = self._state.streams[-1] if self._state.streams else None
         if before is None:
-            begun_ns = placed.at_ns - HOP_NS
+            begun_ns = placed.at_ns - WINDOW_NS
             heir = last is not None and last.device == verdict.device and begun_ns - last.seen_ns <= FORGET_RECENT_NS
             return Stream(
                 device=verdict.device,
                 start_ns=verdict.stream_start_ns,
                 first=verdict.window,
                 window=verdict.window,
+                hop_s=verdict.hop_s,
                 claimed_ns=verdict.end_ns,
                 seen_ns=placed.at_ns,
                 broker_ns=broker_ns,
                 recent=last.recent if last and heir else {},
             )
-        gap_ns = placed.at_ns - HOP_NS - before.seen_ns
+        gap_ns = placed.at_ns - before.hop_s * NS - before.seen_ns
         gaps = before.gaps_with(verdict.window)
         if verdict.window > before.window:
             before = replace(before, window=verdict.window, claimed_ns=verdict.end_ns, seen_ns=placed.at_ns)
@@ -325,21 +328,21 @@ class Bedside:
         names = sorted({run.device, other.device})
         who = f"{names[0]!r} and {names[1]!r}" if len(names) > 1 else f"two that both call themselves {names[0]!r}"
         return Sight(
-            onset_ns=run.seen_ns - HOP_NS,
+            onset_ns=run.seen_ns - WINDOW_NS,
             last_ns=run.seen_ns,
             reasons=(f"{who} send under this patient id: give each patient an id of its own",),
         )
 
-    def _no_refusal(self) -> None:
+    def _no_refusal(self, hop_s: int) -> None:
         """A window came: if nothing was refused since the one before, that counts towards the end."""
         if self._state.refused:
             self._state = replace(self._state, refused=False)
             return
         alarm, rule = self._alarms.get("input_refused"), self._rules["input_refused"]
         if alarm is not None:
-            self._clean(alarm, rule)
+            self._clean(alarm, windows_in(rule.end_clean_s, hop_s))
         elif self._state.refusals:
-            refusals = (*self._state.refusals, None)[-rule.of :]
+            refusals = (*self._state.refusals, None)[-windows_in(rule.of_s, HOP_S) :]
             self._state = replace(self._state, refusals=refusals if any(refusals) else ())
 
     def _tells_of(self, condition: Condition, origin: Origin, told: Origin, at_ns: int) -> bool:
@@ -356,7 +359,7 @@ class Bedside:
 
     # --- conditions ---
 
-    def _follow(self, condition: Condition, rule: Rule, sight: Sight | None, origin: Origin, at_ns: int) -> None:
+    def _follow(self, condition: Condition, sight: Sight | None, origin: Origin, at_ns: int, *, end_clean: int) -> None:
         """A window that can tell of a condition whose alarm is open."""
         alarm = self._alarms[condition]
         if sight is not None:
@@ -367,14 +370,14 @@ class Bedside:
             self._end(condition, ("heard again",))
         elif alarm.present and at_ns > alarm.sight.last_ns and self._tells_of(condition, origin, alarm.origin, at_ns):
             # Else it tells of a time before, or of another's signal.
-            self._clean(alarm, rule)
+            self._clean(alarm, end_clean)
 
-    def _clean(self, alarm: Alarm, rule: Rule) -> None:
+    def _clean(self, alarm: Alarm, end_clean: int) -> None:
         """A window without the condition of an alarm: enough in a row end it, or leave it latched."""
         alarm = self._alarms[alarm.condition] = replace(alarm, clean=alarm.clean + 1)
-        if not alarm.present or alarm.clean < rule.end_clean:
+        if not alarm.present or alarm.clean < end_clean:
             return
-        if rule.latching and alarm.acknowledged_by is None:
+        if self._rules[alarm.condition].latching and alarm.acknowledged_by is None:
             self._put(replace(alarm, present=False), "update")
         else:
             self._end(alarm.condition)
@@ -460,13 +463,13 @@ class Bedside:
 
 
 def _awaited(
-    recent: dict[Condition, tuple[Sight | None, ...]], condition: Condition, rule: Rule, sight: Sight | None
+    recent: dict[Condition, tuple[Sight | None, ...]], condition: Condition, rule: Rule, sight: Sight | None, hop_s: int
 ) -> bool:
     """Whether a condition without an alarm has been there for long enough; notes in ``recent`` what is seen."""
-    last = (*recent.get(condition, ()), sight)[-rule.of :]
+    last = (*recent.get(condition, ()), sight)[-windows_in(rule.of_s, hop_s) :]
     last = tuple(dropwhile(lambda each: each is None, last))
     if last:
         recent[condition] = last
     else:
         recent.pop(condition, None)
-    return sight is not None and sum(each is not None for each in last) >= rule.start
+    return sight is not None and sum(each is not None for each in last) >= windows_in(rule.start_s, hop_s)

@@ -125,9 +125,9 @@ def look(verdict: Verdict, rules: dict[Condition, Rule]) -> Sights:
 def look_at_urgent(urgent: Urgent, rule: Rule) -> Sight | None:
     """What was seen between the windows, None where the rule does not let it alarm.
 
-    A rule that asks for more than one window waits for the windows.
+    A rule that asks for some time waits for the windows.
     """
-    if not rule.enabled or rule.start > 1 or rule.gate & set(urgent.quality.flags):
+    if not rule.enabled or rule.start_s > 0 or rule.gate & set(urgent.quality.flags):
         return None
     return Sight(
         onset_ns=urgent.start_ns,

@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 from alerting.conditions import Sight
 from bus.messages import Condition, Urgent, Verdict
-from ecg.windows import HOP_S
+from ecg.windows import HOP_S, WINDOW_S
 
 NS = 1_000_000_000
-HOP_NS = HOP_S * NS
+WINDOW_NS = WINDOW_S * NS
 # A window begins with a whole sample: by so much two may be further apart than their numbers say.
 ROUNDING_NS = 20_000_000
 TOLERANCE_NS = 60 * NS
-# Who was heard by less ago is still there: verdicts of one stream are 5 s apart.
-PRESENT_NS = 2 * HOP_NS
+# Who was heard by less ago is still there: verdicts of one stream are 5 s apart at most.
+PRESENT_NS = 2 * WINDOW_NS
 FOREVER_NS = 1 << 80
 GAPS_KEPT = 8  # of a run, in which a window may still come late
 STREAMS_KEPT = 8  # of a patient; the detector judges fewer at a time
@@ -53,6 +53,7 @@ class Stream:
     ----------
     device, start_ns : which stream
     first, window : the first window of the run, and the newest that was judged
+    hop_s : from one window to the next, s
     gaps : first and last of windows in between that were not
     claimed_ns, seen_ns : where that ends, by the device's clock and in the patient's time
     broker_ns : when the broker took its verdict, None where that is not known
@@ -64,6 +65,7 @@ class Stream:
     start_ns: int
     first: int
     window: int
+    hop_s: int = HOP_S  # records of the release before have none
     gaps: tuple[tuple[int, int], ...] = ()
     claimed_ns: int
     seen_ns: int
@@ -176,12 +178,12 @@ class PatientTime:
         return Placed(run, passed_ns, shift_ns)
 
     def place_urgent(self, urgent: Urgent) -> int:
-        """Where an urgent message's look ends."""
+        """Where an urgent message's rapid check ends."""
         run = next((run for run in reversed(self.streams) if run.is_of(urgent)), None)
         if run is None:
             at_ns = urgent.end_ns if urgent.end_ns >= self.seen_ns - TOLERANCE_NS else self.seen_ns
         else:
-            index_ns = urgent.second * NS - (run.window + 1) * HOP_NS
+            index_ns = (urgent.second - run.window * run.hop_s - WINDOW_S) * NS
             claimed_ns = urgent.end_ns - run.claimed_ns
             at_ns = run.seen_ns + (claimed_ns if _agree(claimed_ns, index_ns) else index_ns)
         return max(0, min(at_ns, self._latest_ns()))
@@ -204,14 +206,14 @@ class PatientTime:
             return nearest  # it comes late, into a gap
         if nearest is None or verdict.window == nearest.window + 1:
             return nearest
-        index_ns = (verdict.window - nearest.window) * HOP_NS
+        index_ns = (verdict.window - nearest.window) * nearest.hop_s * NS
         if _agree(verdict.end_ns - nearest.claimed_ns, index_ns):
             return nearest if nearest.seen_ns + index_ns <= self._latest_ns() else None
         return nearest if index_ns <= self._apart_ns(nearest) else None
 
     def _within(self, verdict: Verdict, run: Stream) -> int:
         """How much time has passed since the run's window before."""
-        index_ns = (verdict.window - run.window) * HOP_NS
+        index_ns = (verdict.window - run.window) * run.hop_s * NS
         claimed_ns = verdict.end_ns - run.claimed_ns
         return claimed_ns if _agree(claimed_ns, index_ns) else index_ns
 
@@ -221,8 +223,8 @@ class PatientTime:
         same_clock = last is not None and last.device == verdict.device
         claimed_ns = verdict.end_ns - (last.claimed_ns if last is not None and same_clock else self.seen_ns)
         if claimed_ns < -TOLERANCE_NS or not self._believes(verdict.end_ns):
-            return HOP_NS  # the clock was turned back, or is none: as much as is known
-        return min(claimed_ns, max(HOP_NS, self._apart_ns(last)))
+            return verdict.hop_s * NS  # the clock was turned back, or is none: as much as is known
+        return min(claimed_ns, max(verdict.hop_s * NS, self._apart_ns(last)))
 
     def _apart_ns(self, before: Stream | None) -> int:
         """How much can have passed since a run was heard, by the broker's clock."""

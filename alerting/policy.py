@@ -11,7 +11,7 @@ often somebody looks.
 from dataclasses import dataclass
 
 from alerting.bedside import Bedside
-from alerting.patient_time import HOP_NS, BrokerTime, begin
+from alerting.patient_time import WINDOW_NS, BrokerTime, begin
 from alerting.rules import AlarmRules
 from alerting.state import PatientState
 from bus.messages import Alert, AlertCommand, DeadLetter, Urgent, Verdict
@@ -87,7 +87,7 @@ def policy(
 def _beginning(event: Event, broker: BrokerTime | None) -> PatientState | None:
     """The state of a patient who is not followed, before the first message; None where that begins nothing."""
     if isinstance(event, Verdict):
-        return _newcomer(event, seen_ns=begin(event.end_ns, broker) - HOP_NS, broker=broker)
+        return _newcomer(event, seen_ns=begin(event.end_ns, broker) - WINDOW_NS, broker=broker)
     if isinstance(event, Urgent):
         return _newcomer(event, seen_ns=begin(event.end_ns, broker), broker=broker)
     if isinstance(event, DeadLetter) and event.patient is not None:

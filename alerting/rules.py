@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self, get_args
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bus.messages import PATIENT_ID, Condition, Quality, ScoreCondition, TechnicalCondition
@@ -18,6 +19,8 @@ from ecg.errors import EcgStreamError
 from ecg.findings import FindingKind
 from ecg.urgency import AlarmPriority
 from ops.validation import limit_in
+
+log = structlog.get_logger(__name__)
 
 DEFAULT_RULES = "default_rules.toml"
 FINDINGS: tuple[FindingKind, ...] = get_args(FindingKind)
@@ -40,14 +43,14 @@ class _Table(BaseModel):
 
 
 class Rule(_Table):
-    """When one condition alarms. Counts are windows (5 s), times are of the recording, s.
+    """When one condition alarms. Times are of the recording, s, and are rounded up to whole windows.
 
     Attributes
     ----------
     enabled : False never alarms
     priority : how urgent
-    start, of : it starts when the condition is in ``start`` of the last ``of`` windows that could tell
-    end_clean : it ends after so many windows in a row that could tell and do not have it
+    start_s, of_s : it starts when the condition is in ``start_s`` of the last ``of_s`` that could tell; 0: at once
+    end_clean_s : it ends after so long, all of which could tell and does not have it
     latching : it stays after the condition has gone, until somebody acknowledges
     retell_s : while it sounds it is told again so often; None never
     escalate_s : it is escalated when nobody has attended to it for so long, at most ``MAX_ESCALATIONS`` times
@@ -60,9 +63,9 @@ class Rule(_Table):
 
     enabled: bool = True
     priority: AlarmPriority
-    start: int = Field(default=1, ge=1, le=1000)
-    of: int = Field(default=1, ge=1, le=1000)
-    end_clean: int = Field(default=3, ge=1, le=10_000)
+    start_s: int = Field(default=0, ge=0, le=5000)
+    of_s: int = Field(default=0, ge=0, le=5000)
+    end_clean_s: int = Field(default=15, ge=1, le=50_000)
     latching: bool = False
     retell_s: float | None = Field(default=None, ge=5, le=86_400)
     escalate_s: float | None = Field(default=None, ge=5, le=86_400)
@@ -74,14 +77,19 @@ class Rule(_Table):
 
     @model_validator(mode="after")
     def _can_work(self) -> Self:
-        if self.start > self.of:
-            raise ValueError(f"start={self.start} is above of={self.of}: it could never start; raise of")
+        if self.start_s > self.of_s:
+            raise ValueError(f"start_s={self.start_s} is above of_s={self.of_s}: it could never start; raise of_s")
         if self.escalate_to is not None and self.escalate_s is None:
             raise ValueError(f"escalate_to={self.escalate_to!r} needs escalate_s: say after how long")
         unknown = self.gate - set(QualityFlag)
         if unknown:
             raise ValueError(f"gate={min(unknown)!r} is no quality flag: choose of {', '.join(QualityFlag)}")
         return self
+
+
+def windows_in(seconds: int, hop_s: int) -> int:
+    """How many windows, one every ``hop_s`` seconds, a time of a rule takes: one at least."""
+    return max(1, -(-seconds // hop_s))
 
 
 class PatientRules(_Table):
@@ -172,7 +180,7 @@ def load_rules(path: Path | None = None) -> AlarmRules:
             ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise RulesError(f"the alarm rules {path} are no TOML: {error}: correct the file") from error
-    merged = _merged(shipped, own)
+    merged = _merged(shipped, _in_seconds(own))
     for patient in _tables(merged.get("patients")).values():
         if isinstance(patient, dict):
             for condition, table in _tables(patient.get("rules")).items():
@@ -181,6 +189,25 @@ def load_rules(path: Path | None = None) -> AlarmRules:
         return AlarmRules.model_validate(merged)
     except ValidationError as error:
         raise RulesError(f"the alarm rules {path or DEFAULT_RULES} cannot be used: {_told(error)}") from error
+
+
+# Rules counted windows of 5 s until there was a choice of hop.
+_COUNTED_WINDOWS = {"start": "start_s", "of": "of_s", "end_clean": "end_clean_s"}
+
+
+def _in_seconds(own: Any) -> Any:
+    """The file with times where it counts windows, as rules of the release before did."""
+    if not isinstance(own, dict):
+        return own
+    converted: dict[str, Any] = {}
+    for key, value in own.items():
+        name = _COUNTED_WINDOWS.get(key)
+        if name is None or isinstance(value, dict):
+            converted[key] = _in_seconds(value)
+            continue
+        converted[name] = 0 if value == 1 and key != "end_clean" else 5 * value if isinstance(value, int) else value
+        log.warning("rule_counts_windows", setting=key, value=value, remedy=f"write {name} = {converted[name]}")
+    return converted
 
 
 def _tables(value: object) -> dict[str, Any]:

@@ -143,7 +143,9 @@ class Verdict(Message):
     """The verdict on one window of one patient: topics ``ecg.windows`` and ``ecg.anomalies``.
 
     ``id`` is the patient, the start of the patient's stream and the window's number in it: the same for the same
-    samples, always. Scores are null where the window is unusable, ``evidence`` where it is not abnormal.
+    samples, always. A window begins ``hop_s`` after the one before: below 5 s they overlap, and what is counted or
+    found (beats, findings, continuity) is told of the part that no window before it held. Scores are null where the
+    window is unusable, ``evidence`` where it is not abnormal.
     """
 
     schema_version: Literal[1] = 1
@@ -152,6 +154,7 @@ class Verdict(Message):
     device: str
     stream_start_ns: int
     window: int
+    hop_s: int = 5
     start_ns: int
     end_ns: int
     fs_hz: float

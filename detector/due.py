@@ -32,6 +32,8 @@ class DueWindow:
     stream, source : the stream that it is of, and what that stream's chunks have in common
     window : number on the stream's grid
     start_ns, end_ns : its span by the device's clock, ns UTC
+    new_from_ns : from where on it holds what no window before it held: beats and findings are told of that part
+    hop_s : from the start of one window to that of the next, s
     columns : columns of ``source.leads`` in ``segment``, the one to judge first
     segment : (segment_samples, len(columns)) int16, ``MISSING`` where nothing was received
     gap_before_s, missing_samples, duplicate_samples, clock_jump_ns, clock_jumps_abs_ns : see
@@ -43,7 +45,9 @@ class DueWindow:
     source: Source
     window: int
     start_ns: int
+    new_from_ns: int
     end_ns: int
+    hop_s: int
     columns: tuple[int, ...]
     segment: Int16Array
     gap_before_s: float

@@ -119,16 +119,16 @@ class _Beat:
     ectopic: float  # log odds of being ventricular or fusion
 
 
-def settled(times_ns: Sequence[int], *, start_ns: int, end_ns: int, last_ns: int | None) -> list[int]:
+def settled(times_ns: Sequence[int], *, new_from_ns: int, end_ns: int, last_ns: int | None) -> list[int]:
     """Which of a window's beats are to be reported with it: the indices of those that are new and sure.
 
     Parameters
     ----------
     times_ns : times of the beats, ascending
-    start_ns, end_ns : the window
+    new_from_ns, end_ns : the part of the window that no window before it held
     last_ns : the last beat reported before
     """
-    earliest = start_ns - SETTLE_NS - OVERLAP_NS
+    earliest = new_from_ns - SETTLE_NS - OVERLAP_NS
     if last_ns is not None:
         earliest = max(earliest, last_ns + REFRACTORY_NS)
     chosen = []
@@ -149,6 +149,7 @@ def judge_window(
     score: Score,
     *,
     start_ns: int,
+    new_from_ns: int,
     end_ns: int,
     reading: PersonalReading,
     calibration: Calibration,
@@ -159,7 +160,7 @@ def judge_window(
     ----------
     baseline : what was usual before the window
     score : what the networks say of it
-    start_ns, end_ns : the window
+    start_ns, new_from_ns, end_ns : the window, and from where on no window before it held it
     reading, calibration : of the models' manifest
 
     Returns
@@ -171,7 +172,7 @@ def judge_window(
     times = [time_of(finding.position, end_ns) for finding in score.beats]
     breaks_ns = [time_of(end, end_ns) for _, end in score.holes]
     beats = _weigh(baseline, score, times, reading)
-    new = settled(times, start_ns=start_ns, end_ns=end_ns, last_ns=baseline.last_beat_ns)
+    new = settled(times, new_from_ns=new_from_ns, end_ns=end_ns, last_ns=baseline.last_beat_ns)
     after, judged = _class_all(baseline, [beats[index] for index in new], breaks_ns, reading)
     # What has not settled counts for the window, but nothing is learned from it yet.
     _, unsettled = _class_all(after, [beat for beat in beats if beat.t_ns >= end_ns - SETTLE_NS], breaks_ns, reading)
@@ -185,7 +186,11 @@ def judge_window(
     if ordinary:
         after = after.with_qrs(np.stack(ordinary), score.lead)
     after = after.with_regularity()
-    inside = [beat for beat in (*judged, *unsettled) if beat.t_ns >= start_ns and beat.beat_class is not None]
+    # Reported with a window before, and still in this one where windows overlap: how early they came was told then.
+    told = [beat for beat in beats if start_ns <= beat.t_ns <= (baseline.last_beat_ns or 0) and beat.t_ns < new_from_ns]
+    _, before = _class_all(baseline, told, breaks_ns, reading)
+    every = (*before, *judged, *unsettled)
+    inside = [beat for beat in every if beat.t_ns >= start_ns and beat.beat_class is not None]
 
     cnn = calibration.cnn_slope * score.logit + calibration.cnn_bias
     log_error = baseline.error_above_usual(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ecg.errors import EcgStreamError
 from ecg.leads import MODEL_LEADS
 from ecg.segments import CONTEXT_S, MODEL_FS_HZ, MODEL_SAMPLES, PREPROCESSING_VERSION
+from ecg.windows import HOP_S, WINDOW_S
 
 MANIFEST = "manifest.json"
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -107,6 +108,8 @@ class Manifest(_Part):
     preprocessing_version: str
     fs_hz: float
     context_s: int
+    window_s: int = WINDOW_S
+    hop_s: int = HOP_S  # that the thresholds were chosen at; a detector may hop less far
     leads: int
     cnn: ModelFile
     autoencoder: ModelFile
@@ -133,12 +136,19 @@ def load_manifest(directory: Path) -> Manifest:
         raise ModelError(f"{path} is not there: name a directory that `ecgstream export` filled") from error
     except (ValidationError, json.JSONDecodeError) as error:
         raise ModelError(f"{path} is no manifest of version 2: {error}") from error
-    expected = (PREPROCESSING_VERSION, MODEL_FS_HZ, CONTEXT_S, MODEL_LEADS)
-    found = (manifest.preprocessing_version, manifest.fs_hz, manifest.context_s, manifest.leads)
+    expected = (PREPROCESSING_VERSION, MODEL_FS_HZ, CONTEXT_S, WINDOW_S, HOP_S, MODEL_LEADS)
+    found = (
+        manifest.preprocessing_version,
+        manifest.fs_hz,
+        manifest.context_s,
+        manifest.window_s,
+        manifest.hop_s,
+        manifest.leads,
+    )
     if found != expected:
         raise ModelError(
-            f"{path}: the models expect preprocessing {found} (version, Hz, context s, leads) and this program does "
-            f"{expected}: export the models anew"
+            f"{path}: the models expect preprocessing {found} (version, Hz, context s, window s, hop s, leads), this "
+            f"program does {expected}: export the models anew"
         )
     for model in (manifest.cnn, manifest.autoencoder):
         check_file(directory / model.file, model, (MODEL_LEADS, MODEL_SAMPLES))

@@ -30,6 +30,7 @@ def judge_record(
     device: str = "file",
     start_ns: int = EPOCH_NS,
     chunk_s: float = CHUNK_S,
+    hop_s: int | None = None,
 ) -> list[Verdict | Urgent]:
     """All that the detector would publish of a record, in order: verdicts, and urgent messages between them.
 
@@ -39,6 +40,7 @@ def judge_record(
     scorer : judges the windows
     patient, device, start_ns : stand in the messages; the patient is the record's name unless given
     chunk_s : length of the chunks that the record is cut into, s; changes nothing
+    hop_s : from one window to the next, s; None for the scorer's
     """
     patient = patient or record.name
     context = PatientContext()
@@ -56,7 +58,7 @@ def judge_record(
     for offset, chunk in enumerate(
         chunks_of(record, patient=patient, device=device, start_ns=start_ns, chunk_s=chunk_s)
     ):
-        stream = stream or PatientStream.begin(chunk)
+        stream = stream or PatientStream.begin(chunk, hop_s=hop_s or scorer.hop_s)
         due, _ = stream.accept(chunk, offset)
         batch.extend(due)
         if len(batch) >= BATCH:

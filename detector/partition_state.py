@@ -18,6 +18,7 @@ from detector.patient import PatientContext
 from detector.patient_streams import Accepted, PatientStreams
 from detector.progress import Dormant
 from detector.stream import PatientStream
+from ecg.windows import HOP_S
 
 # Not a patient id: "/" may not stand in one.
 PARTITION_KEY = b"/partition"
@@ -54,9 +55,11 @@ class PartitionState:
     ----------
     partitions : how many partitions the input has; None where dead letters need not find their patient's
     max_patients : how many patients may be known at a time, live and dormant
+    hop_s : from one window to the next, s
     """
 
-    def __init__(self, *, partitions: int | None = None, max_patients: int = MAX_PATIENTS) -> None:
+    def __init__(self, *, partitions: int | None = None, max_patients: int = MAX_PATIENTS, hop_s: int = HOP_S) -> None:
+        self._hop_s = hop_s
         self._max_patients = max_patients
         self._live: dict[str, _Live] = {}
         self._dormant: dict[str, Dormant] = {}
@@ -71,15 +74,20 @@ class PartitionState:
 
     @classmethod
     def restored(
-        cls, records: Mapping[bytes, ProgressRecord], *, partitions: int | None = None, max_patients: int = MAX_PATIENTS
+        cls,
+        records: Mapping[bytes, ProgressRecord],
+        *,
+        partitions: int | None = None,
+        max_patients: int = MAX_PATIENTS,
+        hop_s: int = HOP_S,
     ) -> tuple["PartitionState", int | None]:
         """The state that progress records hold, and the offset to resume the input at (None: the beginning).
 
         Raises
         ------
-        BadProgressError : when a record is none of this version or the one before
+        BadProgressError : when a record is none of this version or the one before, or of another hop
         """
-        state = cls(partitions=partitions, max_patients=max_patients)
+        state = cls(partitions=partitions, max_patients=max_patients, hop_s=hop_s)
         resume = None
         for key, record in records.items():
             if key == PARTITION_KEY:
@@ -88,7 +96,7 @@ class PartitionState:
                 state.reported_before = int(fields["next_offset"])
                 state.quarantine.load(fields.get("refused", ()))
             else:
-                state._dormant[key.decode()] = Dormant.of(record.value, record.offset)
+                state._dormant[key.decode()] = Dormant.of(record.value, record.offset, hop_s=hop_s)
         return state, resume
 
     @property
@@ -136,7 +144,7 @@ class PartitionState:
             if dormant is None:
                 if len(self._live) + len(self._dormant) >= self._max_patients:
                     return self._turned_away(chunk, message)
-                live = _Live(streams=PatientStreams([PatientStream.begin(chunk)]), heard_s=now_s)
+                live = _Live(streams=PatientStreams([PatientStream.begin(chunk, hop_s=self._hop_s)]), heard_s=now_s)
                 self._changed.add(chunk.patient)
             elif offset < dormant.resume_offset:  # its record holds it
                 return Accepted()
@@ -208,7 +216,7 @@ class PartitionState:
             self._changed.discard(patient)
             live.streams.park()
             record = progress.dump(live.streams, live.contexts, parked_ns=now_ns)
-            self._dormant[patient] = Dormant.of(record)
+            self._dormant[patient] = Dormant.of(record, hop_s=self._hop_s)
             yield patient, record
 
     def forget(self, *, now_ns: int, forget_s: float) -> Iterator[str]:

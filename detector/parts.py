@@ -7,10 +7,10 @@ import numpy as np
 from detector.manifest import BeatMap
 from ecg.records import Float32Array
 from ecg.segments import WINDOW_SAMPLES
-from ecg.windows import HOP_S
+from ecg.windows import WINDOW_S
 
 PART_S = 0.2  # a QRS complex with its flanks; a P or T wave is not much longer
-PARTS = round(HOP_S / PART_S)
+PARTS = round(WINDOW_S / PART_S)
 PART_SAMPLES = WINDOW_SAMPLES // PARTS
 ABNORMAL = ("S", "V", "F")
 
@@ -42,7 +42,7 @@ def part_evidence(
     settings : how the beat map is read
     """
     count = len(beat_maps)
-    frames = round(HOP_S * settings.frames_hz)
+    frames = round(WINDOW_S * settings.frames_hz)
     maps = beat_maps[:, :, -frames:]
     # The sum of a softmax over some classes, as a logistic of their odds: half the exponentials, and none overflows.
     top = maps.max(axis=1, keepdims=True)

@@ -66,6 +66,7 @@ def _judge_window(
     baseline, judgement = judge_window(
         _by_the_clock_of(due, context),
         score,
+        new_from_ns=due.new_from_ns,
         start_ns=due.start_ns,
         end_ns=due.end_ns,
         reading=manifest.personal,
@@ -80,7 +81,7 @@ def _by_the_clock_of(due: DueWindow, context: PatientContext) -> PersonalBaselin
     """The baseline by the clock of a window: turned back, the device's clock must not hide the beats to come."""
     if context.baseline.last_beat_ns is None or context.rhythm.end_ns is None:
         return context.baseline
-    jump_ns = due.start_ns - context.rhythm.end_ns - round(due.gap_before_s * 1e9)
+    jump_ns = due.new_from_ns - context.rhythm.end_ns - round(due.gap_before_s * 1e9)
     return context.baseline.shifted(jump_ns) if abs(jump_ns) > CLOCK_TOLERANCE_NS else context.baseline
 
 
@@ -91,20 +92,35 @@ def _rhythm(
     _, flat, _, _ = score.quality
     holes = [(time_of(start, due.end_ns), time_of(end, due.end_ns)) for start, end in score.holes]
     # Those that end with or before the beats handed over; of one that goes on, the next window tells.
-    first_ns, last_ns = due.start_ns - SETTLE_NS, due.end_ns - SETTLE_NS
+    first_ns, last_ns = due.new_from_ns - SETTLE_NS, due.end_ns - SETTLE_NS
     open_from_ns = min((start for start, end in holes if end > last_ns), default=due.end_ns)
     span = Span(
-        start_ns=due.start_ns,
+        start_ns=due.new_from_ns,
         end_ns=due.end_ns,
         settled_ns=min(due.end_ns - SETTLE_NS - OVERLAP_NS, open_from_ns),
         usable=score.lead is not None,
         holes=tuple(hole for hole in holes if first_ns < hole[1] <= last_ns),
         # Nobody knows how well beats are found in a stand-in: silence is left to the rapid check, which knows its
         # swing.
-        doubtful_ns=round((1.0 if score.lacking else flat) * (due.end_ns - due.start_ns)),
+        doubtful_ns=round((1.0 if score.lacking else flat) * (due.end_ns - due.new_from_ns)),
         leakage=NO_WAVE if score.leakage is None else score.leakage,
     )
-    return step(state, ((beat.t_ns, beat.beat_class or "Q") for beat in judgement.beats), span)
+    after, found = step(state, ((beat.t_ns, beat.beat_class or "Q") for beat in judgement.beats), span)
+    return after, (*_still_there(state, found, due), *found) if span.usable else found
+
+
+def _still_there(before: RhythmState, found: tuple[RhythmFinding, ...], due: DueWindow) -> tuple[RhythmFinding, ...]:
+    """Findings that reach into the part of a window that the windows before held; none where they do not overlap."""
+    named = {(each.family, each.start_ns) for each in found}
+    flutters = [each for each in (*before.latest, *found) if each.kind == "ventricular_flutter"]
+    return tuple(
+        each
+        for each in before.latest
+        if due.start_ns < each.end_ns <= due.new_from_ns
+        and (each.family, each.start_ns) not in named
+        # What is found in the waves of a flutter are no beats.
+        and not any(flutter.start_ns <= each.end_ns < flutter.end_ns for flutter in flutters)
+    )
 
 
 def _judge_check(

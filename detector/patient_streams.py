@@ -75,7 +75,7 @@ class PatientStreams:
 
     Parameters
     ----------
-    streams : at least one
+    streams : at least one; those to come go on by its hop
 
     Attributes
     ----------
@@ -88,11 +88,12 @@ class PatientStreams:
     rereading : what is read again after a restart, while it is
     """
 
-    __slots__ = ("candidates", "given_out", "patient", "rereading", "seen", "signal_ns", "strayed", "streams")
+    __slots__ = ("_hop_s", "candidates", "given_out", "patient", "rereading", "seen", "signal_ns", "strayed", "streams")
 
     def __init__(self, streams: list[PatientStream]) -> None:
         self.patient = streams[0].patient
         self.streams = streams
+        self._hop_s = streams[0].grid.hop_s
         self.candidates: list[Candidate] = []
         self.seen = 0
         self.given_out: dict[int, int] = {}
@@ -256,15 +257,16 @@ class PatientStreams:
 
     def _begin(self, chunk: Chunk) -> PatientStream:
         """A stream whose windows have ids of their own."""
-        base_ns, first = chunk.base_ns, PatientStream.begin(chunk)
+        base_ns, first = chunk.base_ns, PatientStream.begin(chunk, hop_s=self._hop_s)
         live = {stream.stream_start_ns for stream in self.streams}
         known = [start for start in (*live, *self.given_out) if base_ns <= start < base_ns + 1_000_000]
         after = self.given_out.get(base_ns, 0)
         if base_ns not in live and base_ns in self.given_out and first.next_window >= after - 1:
             # The device came back, and counted on: so do its windows.
             del self.given_out[base_ns]
-            return PatientStream.begin(chunk, not_before=after)
-        return PatientStream.begin(chunk, stream_start_ns=max(known) + 1 if known else base_ns)
+            return PatientStream.begin(chunk, not_before=after, hop_s=self._hop_s)
+        start_ns = max(known) + 1 if known else base_ns
+        return PatientStream.begin(chunk, stream_start_ns=start_ns, hop_s=self._hop_s)
 
     def _end(self, stream: PatientStream, offset: int, out: Accepted) -> None:
         """Give out what was received of windows that are not due: the stream goes on no more."""

@@ -24,6 +24,7 @@ from ecg.errors import EcgStreamError
 from ecg.lethal import UsualSwing
 from ecg.records import Int16Array
 from ecg.rhythm import RhythmState
+from ecg.windows import HOP_S
 
 VERSION = 5
 READ_VERSIONS = (4, 5)
@@ -52,17 +53,24 @@ class Dormant:
     record: bytes | None
 
     @classmethod
-    def of(cls, record: bytes, offset: int | None = None) -> "Dormant":
-        """What a progress record says of its patient.
+    def of(cls, record: bytes, offset: int | None = None, *, hop_s: int = HOP_S) -> "Dormant":
+        """What a progress record says of its patient, whose windows are to be ``hop_s`` apart.
 
         It is kept unless ``offset`` says where it lies; of who was followed until a crash it is kept even then, since
         they return at once, and all together.
 
         Raises
         ------
-        BadProgressError : when the bytes are no progress record of this version or the one before
+        BadProgressError : when the bytes are no progress record of this version or the one before, or of another hop
         """
         fields = _parse(record)
+        before = {_hop_s(stream) for stream in fields["streams"]}
+        if before - {hop_s}:
+            raise BadProgressError(
+                f"hop_s={hop_s} s, but the progress record was written with {min(before)} s, by which its windows are "
+                f"numbered: set ECGSTREAM_DETECTOR_HOP_S={min(before)}, or stop all detectors and delete the progress "
+                "topic: every patient then begins a new stream"
+            )
         parked_ns = fields["parked_ns"]
         return cls(
             resume_offset=fields["resume_offset"],
@@ -128,6 +136,7 @@ def _dump_stream(stream: PatientStream, context: PatientContext) -> dict[str, An
     record: dict[str, Any] = {
         "source": stream.source.dump(),
         "stream_start_ns": stream.stream_start_ns,
+        "hop_s": stream.grid.hop_s,
         "next_window": stream.next_window,
         "last_window": stream.last_window,
         "first_window": stream.first_window,
@@ -158,6 +167,7 @@ def _load_stream(patient: str, fields: dict[str, Any]) -> PatientStream:
         stream_start_ns=fields["stream_start_ns"],
         next_window=fields["next_window"],
         anchors=[(index, base_ns) for index, base_ns in fields["anchors"]],
+        hop_s=_hop_s(fields),
     )
     stream.last_window = fields["last_window"]
     stream.first_window = fields["first_window"]
@@ -174,6 +184,10 @@ def _load_stream(patient: str, fields: dict[str, Any]) -> PatientStream:
         }
         stream.restore(samples, [(a, b) for a, b in fields["runs"]], notes)
     return stream
+
+
+def _hop_s(stream: dict[str, Any]) -> int:
+    return int(stream.get("hop_s", HOP_S))  # records written before there was a choice have none
 
 
 def _load_context(fields: dict[str, Any]) -> PatientContext:

@@ -23,6 +23,7 @@ from ecg.beats import find_beats, heart_rate_bpm
 from ecg.fibrillation import NO_WAVE, wave_leakage
 from ecg.records import Float32Array
 from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES, WINDOW_SAMPLES, Holes, Prepared, Preprocessing, prepare
+from ecg.windows import HOP_S
 
 SMALLEST_ERROR = 1e-9
 MAX_BATCH = 32  # the networks are a fifth slower a window in batches that outgrow the cache
@@ -36,13 +37,19 @@ class Scorer:
     directory : where the ONNX files and their manifest lie
     preprocessing : what may be chosen about the preprocessing
     threads : threads of one inference
+    hop_s : from one window to the next in the records that it judges, s
 
     Raises
     ------
     ModelError : when a model's hash, shape or preprocessing does not fit
     """
 
-    def __init__(self, directory: Path, *, preprocessing: Preprocessing | None = None, threads: int = 1) -> None:
+    hop_s: int = HOP_S
+
+    def __init__(
+        self, directory: Path, *, preprocessing: Preprocessing | None = None, threads: int = 1, hop_s: int = HOP_S
+    ) -> None:
+        self.hop_s = hop_s
         self.manifest: Manifest = load_manifest(directory)
         self._preprocessing = preprocessing or Preprocessing()
         self._cnn = open_session(directory, self.manifest.cnn, threads)
@@ -162,7 +169,12 @@ def scorer_of(settings: DetectorSettings) -> Scorer:
     ------
     ModelError : when the models do not fit
     """
-    return Scorer(settings.models, preprocessing=Preprocessing(mains_hz=settings.mains_hz), threads=settings.threads)
+    return Scorer(
+        settings.models,
+        preprocessing=Preprocessing(mains_hz=settings.mains_hz),
+        threads=settings.threads,
+        hop_s=settings.hop_s,
+    )
 
 
 def open_session(directory: Path, model: ModelFile, threads: int) -> ort.InferenceSession:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ecg.windows import HOP_S, HOPS_S
 from models import SHIPPED
 
 
@@ -19,6 +20,7 @@ class DetectorSettings(BaseSettings):
         takes its partitions up again at once instead of after the session's end. Two that run under one name evict
         each other
     mains_hz : mains frequency to notch out, Hz; None for no notch (the band-pass ends at 40 Hz)
+    hop_s : from one window of 5 s to the next, s: below 5 they overlap, and verdicts come more often
     threads : threads of one inference
     commit_every_s : the least time between two transactions of a partition, s: longer costs the broker less and
         the verdicts that much delay
@@ -37,6 +39,7 @@ class DetectorSettings(BaseSettings):
     mains_hz: Annotated[Literal[50, 60] | None, BeforeValidator(lambda hz: int(hz) if str(hz).isdecimal() else hz)] = (
         None
     )
+    hop_s: int = Field(default=HOP_S, ge=min(HOPS_S), le=max(HOPS_S))
     threads: int = Field(default=1, ge=1, le=64)
     commit_every_s: float = Field(default=0.1, ge=0.0, le=60.0)
     silent_s: float = Field(default=60.0, ge=1.0, le=86_400.0)

@@ -73,7 +73,9 @@ class PatientStream:
     _restored_runs: tuple[Run, ...] = ()
 
     @classmethod
-    def begin(cls, chunk: Chunk, *, stream_start_ns: int | None = None, not_before: int = 0) -> "PatientStream":
+    def begin(
+        cls, chunk: Chunk, *, stream_start_ns: int | None = None, not_before: int = 0, hop_s: int = HOP_S
+    ) -> "PatientStream":
         """The state before the first chunk of a stream.
 
         Parameters
@@ -82,8 +84,9 @@ class PatientStream:
         stream_start_ns : what tells its windows from those of the patient's other streams; None for the time of
             sample 0
         not_before : the first window that may be given out
+        hop_s : from one window to the next, s
         """
-        grid = Grid(exact_rate(chunk.fs_hz))
+        grid = Grid(exact_rate(chunk.fs_hz), hop_s)
         base_ns = chunk.base_ns
         window = max(grid.window_of(chunk.start_index), not_before)
         return cls.before(
@@ -92,6 +95,7 @@ class PatientStream:
             stream_start_ns=base_ns if stream_start_ns is None else stream_start_ns,
             next_window=window,
             anchors=[(_floor(grid, chunk.fs_hz, window), base_ns)],
+            hop_s=hop_s,
         )
 
     @classmethod
@@ -103,9 +107,10 @@ class PatientStream:
         stream_start_ns: int,
         next_window: int,
         anchors: list[tuple[int, int]],
+        hop_s: int = HOP_S,
     ) -> "PatientStream":
         """A stream that stands before ``next_window``, its ring empty."""
-        grid = Grid(exact_rate(source.fs_hz))
+        grid = Grid(exact_rate(source.fs_hz), hop_s)
         columns = choose_leads(source.leads)
         ring = Ring(
             floor=_floor(grid, source.fs_hz, next_window), segment=segment_samples(source.fs_hz), columns=len(columns)
@@ -116,7 +121,7 @@ class PatientStream:
             stream_start_ns=stream_start_ns,
             next_window=next_window,
             first_window=next_window,
-            next_check=_first_check(next_window),
+            next_check=grid.new_second(next_window) + 1,
             ring=ring,
             grid=grid,
             anchors=anchors,
@@ -235,8 +240,8 @@ class PatientStream:
 
     def _per_window(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         window = max(self.grid.window_of(start), self.next_window)
-        while self.grid.start(window) < end:
-            count = min(end, self.grid.end(window)) - max(start, self.grid.start(window))
+        while self.grid.new_from(window) < end:
+            count = min(end, self.grid.end(window)) - max(start, self.grid.new_from(window))
             if count > 0:
                 yield window, count
             window += 1
@@ -244,13 +249,13 @@ class PatientStream:
     def _due(self, offset: int) -> Iterator[Due]:
         late = int(LATE_S * self.source.fs_hz)
         while True:
-            start, end = self.grid.start(self.next_window), self.grid.end(self.next_window)
+            new_from, end = self.grid.new_from(self.next_window), self.grid.end(self.next_window)
             yield from self._checks_to(end, late, offset)
-            received = self.ring.received(start, end)
-            if self.ring.high < end or (received < end - start and self.ring.high < end + late):
+            received = self.ring.received(new_from, end)
+            if self.ring.high < end or (received < end - new_from and self.ring.high < end + late):
                 return
             if received:
-                yield self._give_out(start, end, offset)
+                yield self._give_out(offset)
                 self._advance(self.next_window + 1)
             else:
                 following = self.ring.first_from(end)
@@ -283,16 +288,17 @@ class PatientStream:
 
     def _skip_to(self, index: int, offset: int) -> Iterator[DueWindow]:
         """Give out what is left before a jump, then move the ring to where the signal goes on."""
-        while self.ring.high > self.grid.start(self.next_window):
-            start, end = self.grid.start(self.next_window), self.grid.end(self.next_window)
-            if self.ring.received(start, end):
-                yield self._give_out(start, end, offset)
+        while self.ring.high > self.grid.new_from(self.next_window):
+            if self.ring.received(self.grid.new_from(self.next_window), self.grid.end(self.next_window)):
+                yield self._give_out(offset)
             self._advance(self.next_window + 1)
         self._advance(max(self.next_window, self.grid.window_of(index)))
 
-    def _give_out(self, start: int, end: int, offset: int) -> DueWindow:
+    def _give_out(self, offset: int) -> DueWindow:
+        start, end = self.grid.start(self.next_window), self.grid.end(self.next_window)
         notes = self._notes.get(self.next_window, WindowNotes())
-        before = 0 if self.last_window is None else start - self.grid.end(self.last_window)
+        new_from = self.grid.new_from(self.next_window)
+        before = 0 if self.last_window is None else new_from - self.grid.end(self.last_window)
         start_ns = self.clock_at(start) + self.grid.offset_ns(start)
         segment = self.ring.segment_to(end)
         due = DueWindow(
@@ -300,11 +306,13 @@ class PatientStream:
             source=self.source,
             window=self.next_window,
             start_ns=start_ns,
+            new_from_ns=start_ns + self.grid.offset_ns(new_from) - self.grid.offset_ns(start),
             end_ns=start_ns + self.grid.offset_ns(end) - self.grid.offset_ns(start),
+            hop_s=self.grid.hop_s,
             columns=self._columns,
             segment=segment,
             gap_before_s=round(before / self.source.fs_hz, 6),
-            missing_samples=int((segment[start - end :] == MISSING).all(axis=1).sum()),
+            missing_samples=int((segment[new_from - end :] == MISSING).all(axis=1).sum()),
             duplicate_samples=notes.duplicate_samples,
             clock_jump_ns=notes.clock_jump_ns,
             clock_jumps_abs_ns=notes.clock_jumps_abs_ns,
@@ -318,7 +326,7 @@ class PatientStream:
         if lacking < window:
             self._note_lacking(lacking, window)
         self.next_window = window
-        self.next_check = max(self.next_check, _first_check(window))
+        self.next_check = max(self.next_check, self.grid.new_second(window) + 1)
         self._notes = {number: notes for number, notes in self._notes.items() if number >= window}
         floor = _floor(self.grid, self.source.fs_hz, window)
         self.ring.move_floor(floor)
@@ -374,11 +382,6 @@ class PatientStream:
     def restored_notes(self) -> dict[int, WindowNotes]:
         """What was noted with the samples of ``snapshot``, by window."""
         return {number: notes for number, notes in self._restored_notes.items() if number >= self.next_window}
-
-
-def _first_check(window: int) -> int:
-    """The first check that ends within a window."""
-    return window * HOP_S + 1
 
 
 def _floor(grid: Grid, fs_hz: float, window: int) -> int:

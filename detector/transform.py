@@ -92,7 +92,7 @@ class DetectorTransform:
     def open(self, partition: int, progress_records: Mapping[bytes, ProgressRecord]) -> int | None:
         """Take a partition over."""
         self._states[partition], resume = PartitionState.restored(
-            progress_records, partitions=self._partitions, max_patients=self._max_patients
+            progress_records, partitions=self._partitions, max_patients=self._max_patients, hop_s=self._scorer.hop_s
         )
         return resume
 

@@ -43,6 +43,7 @@ def make_verdict(
         device=due.source.device,
         stream_start_ns=due.stream.start_ns,
         window=due.window,
+        hop_s=due.hop_s,
         start_ns=due.start_ns,
         end_ns=due.end_ns,
         fs_hz=due.source.fs_hz,

@@ -13,7 +13,7 @@ from ecg.errors import EcgStreamError
 from ecg.quantise import record_of
 from ecg.records import MAX_LEADS, MISSING, Record, check_fs, exact_rate
 from ecg.segments import CONTEXT_S
-from ecg.windows import HOP_S, Grid
+from ecg.windows import HOP_S, WINDOW_S, Grid
 
 MAX_WINDOWS = 5000  # of five seconds: seven hours
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -129,10 +129,10 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]
 
 def _check_windows(path: Path, shape: tuple[int, ...], fs_hz: float) -> None:
     count, length, _ = shape
-    if length < HOP_S * fs_hz:
+    if length < WINDOW_S * fs_hz:
         raise EcgStreamError(
             f"{path.name} has shape {shape}: windows of {length} samples, which is {length / fs_hz:.3g} s at "
-            f"{fs_hz:g} Hz and below {HOP_S} s: give longer windows, better {CONTEXT_S} s"
+            f"{fs_hz:g} Hz and below {WINDOW_S} s: give longer windows, better {CONTEXT_S} s"
         )
     if count > MAX_WINDOWS:
         raise EcgStreamError(f"{path.name} holds {count} windows, above {MAX_WINDOWS}: send it in parts")
@@ -140,7 +140,7 @@ def _check_windows(path: Path, shape: tuple[int, ...], fs_hz: float) -> None:
 
 def _step_windows(length: int, fs_hz: float) -> int:
     """So many steps of 5 s that a window's context ends behind the window before."""
-    return ceil(length / fs_hz / HOP_S) + (CONTEXT_S - HOP_S) // HOP_S
+    return ceil(length / fs_hz / HOP_S) + (CONTEXT_S - WINDOW_S) // HOP_S
 
 
 def _laid_out(record: Record, *, count: int, length: int) -> WindowSet:

@@ -15,7 +15,7 @@ from ecg.holes import fill, hiding, spans_of
 from ecg.leads import MODEL_LEADS
 from ecg.quality import MAX_MISSING, LeadQuality, lead_quality
 from ecg.records import MISSING, Float32Array, Int16Array, exact_rate, to_millivolts
-from ecg.windows import HOP_S
+from ecg.windows import WINDOW_S
 
 PREPROCESSING_VERSION = "1"  # goes up when the same samples would give the models another input
 MODEL_FS_HZ = 100.0  # 40 Hz fits below its Nyquist rate, and 1,500 points hold 15 s
@@ -25,7 +25,7 @@ MIN_SCALE_MV = 0.05  # a lead quieter than this is noise: it is not blown up to 
 CLIP = 8.0  # standard deviations; a pacing spike or an artefact must not drown the rest
 
 MODEL_SAMPLES = int(CONTEXT_S * MODEL_FS_HZ)
-WINDOW_SAMPLES = int(HOP_S * MODEL_FS_HZ)
+WINDOW_SAMPLES = int(WINDOW_S * MODEL_FS_HZ)
 
 Holes = tuple[tuple[int, int], ...]
 
@@ -107,7 +107,7 @@ def prepare(
     valid_from = np.minimum(np.ceil(known_from * (MODEL_FS_HZ / fs_hz)).astype(np.int64), MODEL_SAMPLES)
     normalised = _normalise(band_pass(resampled, MODEL_FS_HZ), valid_from).reshape(count, columns, MODEL_SAMPLES)
 
-    window = round(HOP_S * fs_hz)
+    window = round(WINDOW_S * fs_hz)
     by_lead = rows.reshape(count, columns, length)
     window_mv = resampled.reshape(count, columns, MODEL_SAMPLES)[:, :, -WINDOW_SAMPLES:]
     quality = tuple(
@@ -167,7 +167,7 @@ def _bridge(rows: Float32Array, missing: npt.NDArray[np.bool_], fs_hz: float) ->
 def _known_from(missing: npt.NDArray[np.bool_], fs_hz: float) -> int:
     """Where the signal is known from: behind the last hole that is too long, or too many of them in the context."""
     spans = spans_of(missing)
-    longest, window = int(MAX_HOLE_S * fs_hz), round(HOP_S * fs_hz)
+    longest, window = int(MAX_HOLE_S * fs_hz), round(WINDOW_S * fs_hz)
     count = np.concatenate([[0], np.cumsum(missing)])
     cut = 0
     for start, end in spans.tolist():

@@ -3,34 +3,47 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-HOP_S = 5  # a window starts where the one before ended
+WINDOW_S = 5  # what is judged at a time
+HOP_S = 5  # from one window to the next, unless set otherwise: each starts where the one before ended
+HOPS_S = range(1, WINDOW_S + 1)  # a longer one would leave signal out
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
     """The windows of a stream at one sampling rate.
 
-    Window ``k`` holds the samples whose time since the stream's first sample lies in [5k s, 5(k+1) s). The grid
-    depends on nothing but the rate, so any cut into chunks gives the same windows.
+    Window ``k`` holds the samples whose time since the stream's first sample lies in [k hop, k hop + 5 s). The grid
+    depends on nothing but rate and hop, so any cut into chunks gives the same windows.
 
     Attributes
     ----------
     rate : sampling rate in Hz, exact
+    hop_s : from the start of one window to that of the next, s; one of ``HOPS_S``
     """
 
     rate: Fraction
+    hop_s: int = HOP_S
 
     def start(self, window: int) -> int:
         """The index of a window's first sample."""
-        return -(-window * HOP_S * self.rate.numerator // self.rate.denominator)
+        return self.second(window * self.hop_s)
 
     def end(self, window: int) -> int:
         """The index after a window's last sample."""
-        return self.start(window + 1)
+        return self.second(window * self.hop_s + WINDOW_S)
+
+    def new_from(self, window: int) -> int:
+        """The index of a window's first sample that no window before it holds."""
+        return self.second(self.new_second(window))
+
+    def new_second(self, window: int) -> int:
+        """The same in seconds from the stream's first sample."""
+        return (window - 1) * self.hop_s + WINDOW_S if window > 0 else 0
 
     def window_of(self, index: int) -> int:
-        """The window that holds a sample."""
-        return index * self.rate.denominator // (HOP_S * self.rate.numerator)
+        """The first window that holds a sample."""
+        hop, rate = self.hop_s * self.rate.numerator, self.rate
+        return max(0, (index * rate.denominator - WINDOW_S * rate.numerator) // hop + 1)
 
     def second(self, number: int) -> int:
         """The index of the first sample at or after so many seconds from the stream's first."""

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from alerting.conditions import kind_of, label_of
-from alerting.rules import Rule
+from alerting.rules import Rule, windows_in
 from bus.messages import BeatClass, Condition, Decision, Verdict
 from ecg.urgency import PRIORITY_RANK, PROMPT
+from ecg.windows import HOP_S
 from reports.episodes import ReportFinding, span_s
 
 EVEN = 0.5  # what was decided is at least as likely as not
@@ -75,10 +76,11 @@ def aggregate_of(
     of_patient = [found for found in findings if kind_of(found.kind) == "physiological"]
     of_signal = [found for found in findings if kind_of(found.kind) == "technical"]
     deciding = [found for found in of_patient if found.priority in PROMPT or found.kind == "abnormal_window"]
-    likely = episode_probability([verdict.fused or 0.0 for verdict in judged], rule)
+    hop_s = verdicts[0].hop_s if verdicts else HOP_S
+    likely = episode_probability([verdict.fused or 0.0 for verdict in judged], rule, hop_s)
     decision: Decision = "normal"
     confidence: float | None = None
-    if deciding or _is_episode(judged, rule):
+    if deciding or _is_episode(judged, rule, hop_s):
         decision = "abnormal"
         confidence = _not_below_even(max([likely, *(PRECISION.get(found.kind, EVEN) for found in deciding)]))
         reasons = [*_named(of_patient), *_abnormal_windows(abnormal, judged), *_not_judged(judged, verdicts)]
@@ -127,7 +129,7 @@ def aggregate_of_rows(rows: Sequence[Aggregate], verdicts: Sequence[Verdict]) ->
     )
 
 
-def episode_probability(scores: Sequence[float], rule: Rule) -> float:
+def episode_probability(scores: Sequence[float], rule: Rule, hop_s: int) -> float:
     """How likely it is that somewhere as many windows together are abnormal as make an episode.
 
     Neighbours are alike. Taken as wholly alike, two of three windows are both abnormal as often as the less probable of
@@ -137,12 +139,14 @@ def episode_probability(scores: Sequence[float], rule: Rule) -> float:
     Parameters
     ----------
     scores : probability of each window that it is abnormal, in order
-    rule : how many windows of how many make an episode
+    rule : how long, of how long, makes an episode
+    hop_s : from one window to the next, s
     """
-    if len(scores) < rule.of:
+    start, of = windows_in(rule.start_s, hop_s), windows_in(rule.of_s, hop_s)
+    if len(scores) < of:
         return max(scores, default=0.0)
-    stretches = (scores[first : first + rule.of] for first in range(len(scores) - rule.of + 1))
-    return max(sorted(stretch)[-rule.start] for stretch in stretches)
+    stretches = (scores[first : first + of] for first in range(len(scores) - of + 1))
+    return max(sorted(stretch)[-start] for stretch in stretches)
 
 
 def _abnormal_fraction(verdicts: Sequence[Verdict]) -> float | None:
@@ -150,9 +154,9 @@ def _abnormal_fraction(verdicts: Sequence[Verdict]) -> float | None:
     return round(sum(v.decision == "abnormal" for v in usable) / len(usable), 4) if usable else None
 
 
-def _is_episode(judged: Sequence[Verdict], rule: Rule) -> bool:
+def _is_episode(judged: Sequence[Verdict], rule: Rule, hop_s: int) -> bool:
     marks = [1.0 if verdict.decision == "abnormal" else 0.0 for verdict in judged]
-    return episode_probability(marks, rule) > 0
+    return episode_probability(marks, rule, hop_s) > 0
 
 
 def _not_below_even(probability: float) -> float:

@@ -7,7 +7,7 @@ from typing import get_args
 from bus.messages import Condition, Verdict
 from ecg.findings import FindingKind
 from ecg.urgency import PRIORITY_RANK, AlarmPriority
-from ecg.windows import HOP_S
+from ecg.windows import WINDOW_S
 
 MAX_STRIPS = 20  # ten A4 sheets: what somebody reads
 MAX_OF_EPISODE = 5  # an hour of fibrillation looks the same throughout
@@ -91,10 +91,12 @@ class Episode:
 
 def episodes(verdicts: Sequence[Verdict], findings: Sequence[ReportFinding]) -> list[Episode]:
     """The runs of windows that are abnormal, unusable or touched by a finding, in time order."""
+    hop_s = verdicts[0].hop_s if verdicts else WINDOW_S
     touching: dict[int, int] = {}
     for found in findings:
         if not found.is_episode:
-            for window in range(int(found.start_s // HOP_S), int(found.end_s // HOP_S) + 1):
+            first = max(0, int((found.start_s - WINDOW_S) // hop_s) + 1)
+            for window in range(first, int(found.end_s // hop_s) + 1):
                 touching[window] = min(touching.get(window, _UNUSABLE_RANK), PRIORITY_RANK[found.priority])
     groups: list[list[Notable]] = []
     for verdict in verdicts:

@@ -13,7 +13,7 @@ from ecg.labels import BeatLabels
 from ecg.leads import choose_leads
 from ecg.records import Record, to_millivolts
 from ecg.urgency import PRIORITY_RANK
-from ecg.windows import HOP_S
+from ecg.windows import WINDOW_S
 from reports.aggregate import Aggregate
 from reports.episodes import STRIP_S, Episode, Notable, ReportFinding, span_s
 from reports.lettering import clock
@@ -78,7 +78,7 @@ def shown(record: Record, found: Findings, explainer: Explainer, episode: Episod
     before = next((w for w in episode.windows if w.end_s == notable.start_s), None)
     after = next((w for w in episode.windows if w.start_s == notable.end_s), None)
     # The neighbour that belongs to the episode, else what comes after.
-    start_s = notable.start_s - HOP_S if before is not None and after is None else notable.start_s
+    start_s = notable.start_s - WINDOW_S if before is not None and after is None else notable.start_s
     kinds = {
         finding.words: finding.priority
         for finding in sorted(found.findings, key=lambda finding: PRIORITY_RANK[finding.priority])

@@ -19,7 +19,7 @@ from ecg.files import read_recording
 from ecg.findings import PRIORITIES, RhythmFinding, merged
 from ecg.npy_files import WindowSet
 from ecg.records import Record, exact_rate
-from ecg.windows import HOP_S, Grid
+from ecg.windows import HOP_S, WINDOW_S, Grid
 from reports.aggregate import Aggregate, aggregate_of, aggregate_of_rows
 from reports.episodes import ReportFinding
 
@@ -123,7 +123,7 @@ def scored(recording: Record | WindowSet, scorer: Scorer, rules: AlarmRules, *, 
     verdicts = verdicts_in(told)
     if not verdicts:
         raise NotScoredError(
-            f"{Path(file).name}: {recording.seconds:.3g} s is shorter than one window of {HOP_S} s: give a longer "
+            f"{Path(file).name}: {recording.seconds:.3g} s is shorter than one window of {WINDOW_S} s: give a longer "
             f"recording, or correct the sampling rate if {recording.fs_hz:g} Hz is not its own"
         )
     return Scored(record=recording, verdicts=tuple(verdicts), result=result_of(recording, told, rules, file=file))
@@ -138,7 +138,7 @@ def _scored_set(windows: WindowSet, scorer: Scorer, rules: AlarmRules, *, file: 
     aggregates: list[Aggregate] = []
     for row, (start, record) in enumerate(windows.each()):
         start_ns = EPOCH_NS + grid.offset_ns(start)
-        told = judge_record(record, scorer, patient=_PATIENT, start_ns=start_ns)
+        told = judge_record(record, scorer, patient=_PATIENT, start_ns=start_ns, hop_s=HOP_S)
         found, aggregate = _found(told, rules)
         for part, each in found.items():
             whole[part] += [{"row": row, **one} for one in each]

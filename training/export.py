@@ -9,6 +9,7 @@ from torch import nn
 from detector.manifest import MANIFEST, Manifest, ModelFile
 from ecg.leads import MODEL_LEADS
 from ecg.segments import CONTEXT_S, MODEL_FS_HZ, PREPROCESSING_VERSION, WINDOW_SAMPLES
+from ecg.windows import HOP_S, WINDOW_S
 from training.data import CLASSES
 from training.networks import MAP_FRAMES, Autoencoder, BeatNet
 from training.onnx_file import segment_probes, write_onnx
@@ -64,6 +65,8 @@ def export(run_directory: Path, directory: Path) -> Exported:
         preprocessing_version=PREPROCESSING_VERSION,
         fs_hz=MODEL_FS_HZ,
         context_s=CONTEXT_S,
+        window_s=WINDOW_S,
+        hop_s=HOP_S,
         leads=MODEL_LEADS,
         cnn=files[CNN],
         autoencoder=files[AUTOENCODER],

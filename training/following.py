@@ -14,11 +14,11 @@ from detector.score import Score
 from detector.scorer import log_of
 from ecg.beats import find_beats
 from ecg.segments import MODEL_FS_HZ
-from ecg.windows import HOP_S
+from ecg.windows import WINDOW_S
 from training.outoffold import OutOfFold
 
 LEAD = "judged"
-_HOP_NS = round(HOP_S * 1e9)
+_WINDOW_NS = round(WINDOW_S * 1e9)
 Candidates = list[npt.NDArray[np.int64]]
 
 
@@ -57,7 +57,7 @@ def times_of(record: OutOfFold, scores: Sequence[Score]) -> npt.NDArray[np.float
     for end_s, score in zip(record.windows.end_s, scores, strict=True):
         end_ns = round(end_s * 1e9)
         found = [time_of(beat.position, end_ns) for beat in score.beats]
-        new = settled(found, start_ns=end_ns - _HOP_NS, end_ns=end_ns, last_ns=last_ns)
+        new = settled(found, new_from_ns=end_ns - _WINDOW_NS, end_ns=end_ns, last_ns=last_ns)
         times.extend(found[index] for index in new)
         last_ns = times[-1] if times else None
     return np.array(times, np.float64) / 1e9
@@ -72,7 +72,13 @@ def follow(
     for end_s, score in zip(record.windows.end_s, scores, strict=True):
         end_ns = round(end_s * 1e9)
         baseline, judgement = judge_window(
-            baseline, score, start_ns=end_ns - _HOP_NS, end_ns=end_ns, reading=reading, calibration=calibration
+            baseline,
+            score,
+            start_ns=end_ns - _WINDOW_NS,
+            new_from_ns=end_ns - _WINDOW_NS,
+            end_ns=end_ns,
+            reading=reading,
+            calibration=calibration,
         )
         judgements.append(judgement)
     return judgements

@@ -22,7 +22,7 @@ from ecg.leads import choose_leads
 from ecg.records import Float32Array
 from ecg.segments import Preprocessing, prepare
 from ecg.wfdb_files import read_wfdb
-from ecg.windows import HOP_S
+from ecg.windows import WINDOW_S
 from training.data import segments_of
 from training.records import TrainingRecords
 
@@ -56,7 +56,7 @@ def calibration_segments(records: TrainingRecords, *, per_record: int = PER_RECO
     chosen = []
     for name in records.names:
         record = read_wfdb(records.directory / name)
-        ends = np.sort(random.integers(round(HOP_S * record.fs_hz), len(record.samples), per_record))
+        ends = np.sort(random.integers(round(WINDOW_S * record.fs_hz), len(record.samples), per_record))
         columns = list(choose_leads(record.leads))
         prepared = prepare(
             segments_of(record, ends),

@@ -11,7 +11,7 @@ from ecg.annotations import Annotations
 from ecg.errors import EcgStreamError
 from ecg.labels import beat_labels, flutter_intervals, label_windows, rhythm_intervals
 from ecg.records import exact_rate
-from ecg.windows import HOP_S, Grid
+from ecg.windows import WINDOW_S, Grid
 from training.alarm_tally import AlarmTally, tally_alarms
 from training.beat_comparison import Pair, compare
 from training.figures import SCORES, Score
@@ -106,14 +106,15 @@ def tally_records(
 
 def _tally(verdicts: Sequence[Verdict], annotations: Annotations, alerts: list[Alert] | None) -> Tally:
     fs_hz = verdicts[0].fs_hz
-    grid = Grid(exact_rate(fs_hz))
+    hop_s = verdicts[0].hop_s
+    grid = Grid(exact_rate(fs_hz), hop_s)
     labels = label_windows(annotations, fs_hz, [grid.start(verdict.window) for verdict in verdicts])
     usable = np.array([verdict.fused is not None for verdict in verdicts])
     judged = usable & ~labels.left_out
     # Some databases annotate rhythms alone: a beat found there is neither right nor wrong.
     beats_annotated = len(beat_labels(annotations).sample) > 0
     return Tally(
-        hours=len(verdicts) * HOP_S / 3600,
+        hours=len(verdicts) * hop_s / 3600,
         left_out=int(labels.left_out.sum()),
         unusable=int((~usable & ~labels.left_out).sum()),
         labels=[labels.abnormal[judged]],
@@ -135,5 +136,8 @@ def _compare(verdicts: Sequence[Verdict], annotations: Annotations) -> Counter[P
         verdicts[0].fs_hz,
         np.array([(beat.t_ns - origin_ns) / 1e9 for beat in beats], np.float64),
         [beat.beat_class or UNCLASSIFIED for beat in beats],
-        span_s=(verdicts[0].window * HOP_S - SETTLE_S, (verdicts[-1].window + 1) * HOP_S - SETTLE_S),
+        span_s=(
+            verdicts[0].window * verdicts[0].hop_s - SETTLE_S,
+            verdicts[-1].window * verdicts[-1].hop_s + WINDOW_S - SETTLE_S,
+        ),
     )

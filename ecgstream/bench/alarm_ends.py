@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from alerting.conditions import look
-from alerting.rules import BY_SILENCE, AlarmRules
+from alerting.rules import BY_SILENCE, AlarmRules, windows_in
 from bus.messages import Alert, Verdict
+from ecg.windows import HOP_S
 
 # What signal and system say of themselves ends by itself: heard again, alone again, nothing refused any more.
 _OF_THEMSELVES = BY_SILENCE | {"input_refused", "several_devices"}
@@ -27,7 +28,8 @@ def ended_wrongly(alerts: Iterable[Alert], verdicts: Sequence[Verdict], rules: A
         unseen = rule.latching and alert.acknowledged_by is None
         forgotten = any(reason.startswith("nothing came for") for reason in alert.reasons)
         acknowledged = rule.latching and alert.acknowledged_by is not None
-        if unseen or forgotten or (not acknowledged and _clean(alert, verdicts, rules) < rule.end_clean):
+        enough = windows_in(rule.end_clean_s, HOP_S)
+        if unseen or forgotten or (not acknowledged and _clean(alert, verdicts, rules) < enough):
             wrong.append(alert)
     return wrong
 

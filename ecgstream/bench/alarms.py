@@ -38,7 +38,7 @@ DRAIN_S = 30.0  # for the good channel to get the last message, and the topic
 SECRET = "known-to-this-benchmark-alone"  # noqa: S105 # of a webhook on this machine, for as long as this lasts
 RULES = """
 [rules.ventricular_run]
-end_clean = 1
+end_clean_s = 5
 [rules.abnormal_window]
 enabled = false
 [rules.unusual_window]

@@ -23,7 +23,7 @@ from detector.due import DueWindow
 from detector.partition_state import PartitionState
 from detector.scorer import Scorer
 from ecg.errors import EcgStreamError
-from ecg.windows import HOP_S
+from ecg.windows import HOP_S, WINDOW_S
 from ecgstream.bench.process_usage import ProcessUsage
 from ecgstream.bench.verdict_log import VerdictLog
 from ecgstream.children import Command
@@ -89,8 +89,8 @@ class CapacityPlan:
     chunk_ms: int = 250
 
     def __post_init__(self) -> None:
-        if self.duration_s < HOP_S:
-            raise EcgStreamError(f"duration={self.duration_s:g} s is below the {HOP_S} s of a window: replay longer")
+        if self.duration_s < WINDOW_S:
+            raise EcgStreamError(f"duration={self.duration_s:g} s is below the {WINDOW_S} s of a window: replay longer")
 
     @property
     def words(self) -> list[str]:

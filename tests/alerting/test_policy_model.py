@@ -19,10 +19,10 @@ from tests.alerting.ward import RULES, S, with_rules
 # Short times and counts, so that a few events meet every limit.
 QUICK = AlarmRules.model_validate(
     with_rules(
-        ventricular_tachycardia={"end_clean": 2, "retell_s": 15, "escalate_s": 20},
-        abnormal_window={"end_clean": 2, "retell_s": 25, "escalate_s": 30, "escalate_to": "medium"},
-        lead_off={"end_clean": 1, "latching": True},
-        bradycardia={"start": 1, "of": 1, "end_clean": 1},
+        ventricular_tachycardia={"end_clean_s": 10, "retell_s": 15, "escalate_s": 20},
+        abnormal_window={"end_clean_s": 10, "retell_s": 25, "escalate_s": 30, "escalate_to": "medium"},
+        lead_off={"end_clean_s": 5, "latching": True},
+        bradycardia={"start_s": 0, "of_s": 0, "end_clean_s": 5},
         silent_patient={"retell_s": 120},
     ).model_dump(mode="json")
     | {"forget_s": 900}

@@ -82,7 +82,7 @@ def test_rules_hold_for_looks_too() -> None:
     flutter: LethalKind = "ventricular_flutter"
     for rules, flags in (
         (with_rules(ventricular_flutter={"enabled": False}), ()),
-        (with_rules(ventricular_flutter={"start": 2, "of": 3}), ()),
+        (with_rules(ventricular_flutter={"start_s": 10, "of_s": 15}), ()),
         (with_rules(ventricular_flutter={"gate": ["noisy"]}), ("noisy",)),
         (with_rules(ventricular_flutter={"covered_by": ["asystole"]}), ()),
     ):
@@ -108,7 +108,7 @@ def test_the_first_that_is_heard_of_a_patient_may_be_urgent() -> None:
 
 
 def test_other_alarms_keep_their_times() -> None:
-    ward = Ward(with_rules(lead_off={"start": 1, "of": 1, "escalate_s": 5}))
+    ward = Ward(with_rules(lead_off={"start_s": 0, "of_s": 0, "escalate_s": 5}))
     ward.do(verdict(0, "unusable", flags=("lead_off",)))
     told = alerts(ward.do(urgent(12)))
     assert [(alert.condition, alert.phase, alert.told_ns - START_NS) for alert in told] == [

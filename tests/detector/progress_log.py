@@ -6,6 +6,7 @@ from bus.progress_store import ProgressRecord
 from bus.samples import Chunk
 from detector.partition_state import PARTITION_KEY, PartitionState
 from detector.patient_streams import Accepted
+from ecg.windows import HOP_S
 
 
 class ProgressLog:
@@ -30,9 +31,9 @@ class ProgressLog:
             if value and key != PARTITION_KEY:
                 state.written(key.decode(), value, offset)
 
-    def restored(self) -> tuple[PartitionState, int | None]:
+    def restored(self, *, hop_s: int = HOP_S) -> tuple[PartitionState, int | None]:
         """A state after a restart, and the offset to resume the input at."""
-        return PartitionState.restored(self._last)
+        return PartitionState.restored(self._last, hop_s=hop_s)
 
     def accept(self, state: PartitionState, chunk: Chunk, offset: int, *, now_s: float, at_ms: int = 0) -> Accepted:
         """Let the state accept a chunk, with the record that it waits for."""

@@ -53,6 +53,7 @@ def judged(windows: list[Score]) -> list[Judgement]:
             baseline,
             one,
             start_ns=5 * number * S,
+            new_from_ns=5 * number * S,
             end_ns=5 * (number + 1) * S,
             reading=manifest().personal,
             calibration=manifest().calibration,
@@ -129,7 +130,13 @@ def test_a_window_that_no_lead_can_tell_of_changes_nothing() -> None:
     nothing = replace(score([]), lead=None, logit=None, log_error=None)
     baseline = PersonalBaseline(last_beat_ns=3 * S)
     after, judgement = judge_window(
-        baseline, nothing, start_ns=0, end_ns=5 * S, reading=manifest().personal, calibration=manifest().calibration
+        baseline,
+        nothing,
+        start_ns=0,
+        new_from_ns=0,
+        end_ns=5 * S,
+        reading=manifest().personal,
+        calibration=manifest().calibration,
     )
     assert after is baseline
     assert judgement == Judgement()
@@ -144,7 +151,7 @@ def test_probabilities_are_probabilities_whatever_the_networks_say() -> None:
 
 
 def test_settled_beats_are_new_apart_and_half_a_second_old() -> None:
-    window = {"start_ns": 10 * S, "end_ns": 15 * S}
+    window = {"new_from_ns": 10 * S, "end_ns": 15 * S}
     times = [9 * S, 9 * S + 300_000_000, 10 * S, 10 * S + 100_000_000, 14 * S, 14 * S + 600_000_000]
     assert settled(times, **window, last_ns=None) == [1, 2, 4]
     assert settled(times, **window, last_ns=10 * S) == [4]

@@ -11,6 +11,7 @@ from alerting.conditions import kind_of
 from alerting.rules import load_rules
 from bus.messages import Condition, Decision, Verdict
 from ecg.urgency import AlarmPriority
+from ecg.windows import HOP_S
 from reports.aggregate import Aggregate, aggregate_of, aggregate_of_rows, episode_probability, place, span
 from reports.episodes import ReportFinding
 from tests.alerting.verdicts import verdict
@@ -103,7 +104,7 @@ def test_the_word_of_rows_follows_from_theirs(rows: list[list[float | None]]) ->
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_the_probability_of_an_episode_stands_on_the_side_of_the_rule(scores: list[float]) -> None:
-    likely = episode_probability(scores, RULE)
+    likely = episode_probability(scores, RULE, HOP_S)
     assert likely in scores
     for limit in (0.1, 0.5, 0.9):
         marks = [score >= limit for score in scores]

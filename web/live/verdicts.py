@@ -41,6 +41,7 @@ class VerdictHead(BaseModel):
     id: str
     patient: PatientId
     device: str
+    hop_s: int = HOP_S
     start_ns: int
     end_ns: int
     lead: str | None

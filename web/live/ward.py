@@ -4,6 +4,7 @@ from collections import OrderedDict
 
 from bus.messages import Alert
 from bus.samples import Chunk
+from ecg.windows import HOP_S
 from web.live.bedside import Arrived, Bedside
 from web.live.share import DEFAULT_BYTES, Share
 from web.live.summary import PatientSummary, Place
@@ -142,6 +143,12 @@ class Ward:
     def summaries(self) -> list[PatientSummary]:
         """All patients, in no order."""
         return [self.summary(patient) for patient in self.bedsides]
+
+    def hop_s(self, patient: str) -> int:
+        """Return how far apart a patient's windows are, s."""
+        bedside = self.bedsides.get(patient)
+        newest = bedside.verdicts.newest if bedside else None
+        return newest.hop_s if newest else HOP_S
 
     def places(self) -> list[Place]:
         """Where each patient stands, the most urgent first."""

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, StringConstraints
 
 from bus.messages import PATIENT_ID, Decision, Verdict
-from ecg.windows import HOP_S
 from web.access import Viewer
 from web.live.bedside import Bedside
 from web.live.hub import Hub
@@ -155,7 +154,7 @@ def routes(parts: Parts) -> APIRouter:
         if to_ns is None:
             newest = known(hub, patient).verdicts.newest
             to_ns = newest.end_ns if newest else 0
-        page_ns = limit * HOP_S * _NS
+        page_ns = limit * hub.ward.hop_s(patient) * _NS
         begin = max(0, to_ns - page_ns) if from_ns is None else from_ns
         begin = max(begin, after or 0)
         end = min(to_ns, begin + page_ns)
