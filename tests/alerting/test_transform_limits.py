@@ -19,7 +19,7 @@ from tests.alerting.test_transform import Bench, at_once, command, messages, rec
 from tests.alerting.verdicts import START_NS, urgent, verdict
 
 OLD = Path(__file__).parent / "data" / "progress-2.json"
-LETTERS = "ward.ecg.dead-letters"
+LETTERS = topics.DEAD_LETTERS
 
 
 def as_received(offset: int, each: DeadLetter, *, late_s: float = 0.0) -> Received:
