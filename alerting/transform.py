@@ -65,6 +65,17 @@ class Limits:
     partitions: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OutgoingAlert(Outgoing):
+    """A message about an alarm, with the alarm itself: once it is written, it is counted as it stands."""
+
+    alert: Alert
+
+    @classmethod
+    def of(cls, alert: Alert, headers: Headers) -> "_OutgoingAlert":
+        return cls(topic=topics.ALERTS, key=alert.id.encode(), value=alert.to_bytes(), headers=headers, alert=alert)
+
+
 class AlertingTransform:
     """Exactly-once processing of ``ecg.windows``, ``ecg.urgent``, ``ecg.alert-commands`` and ``ecg.dead-letters``.
 
@@ -164,8 +175,8 @@ class AlertingTransform:
         for message in messages:
             if message.topic == topics.ALERTS and message.value is None:
                 self._metrics.removed_alerts.inc()
-            elif message.topic == topics.ALERTS and message.value is not None:
-                alert = Alert.model_validate_json(message.value)
+            elif isinstance(message, _OutgoingAlert):
+                alert = message.alert
                 self._metrics.alerts.labels(kind=alert.kind, priority=alert.priority, phase=alert.phase).inc()
                 log.info("alert", **alert.as_json())
 
@@ -317,9 +328,7 @@ class AlertingTransform:
             else:
                 if action.phase == "end":
                     ward.ended.add(action.id, self._clock.now_ns() // 1_000_000)
-                out.append(
-                    Outgoing(topic=topics.ALERTS, key=action.id.encode(), value=action.to_bytes(), headers=headers)
-                )
+                out.append(_OutgoingAlert.of(action, headers))
         return out
 
     def _note(self, ward: PartitionState, out: list[Outgoing], now_s: float) -> None:

@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from ecg.records import Float32Array
 
-MIN_SECONDS = 3.0  # the shortest signal that can be judged: one section of the threshold crossings
 # Flutter is no slower than 150/min. The mean frequency of a fibrillation, with all its ripples, lies below 9 Hz (SPEC
 # algorithm of Barro et al., J Biomed Eng 11 (1989) 320). Muscle and mains are faster, chest compressions slower.
 MIN_HZ = 2.5
@@ -31,7 +30,7 @@ def wave_leakage(lead: Float32Array, fs_hz: float) -> Float32Array:
 
     Parameters
     ----------
-    lead : (N, n) float32, one lead each, band-passed, any unit; ``MIN_SECONDS`` or longer
+    lead : (N, n) float32, one lead each, band-passed, any unit; 3 s or longer: one section of the threshold crossings
     fs_hz : sampling rate, Hz
 
     Returns

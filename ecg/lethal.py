@@ -157,14 +157,13 @@ class Sign:
     Attributes
     ----------
     kind : what
-    from_s, to_s : where in the check, s from its start
+    from_s : where in the check it begins, s from the check's start
     value, limit, unit : what was measured and the limit that it crossed
     reason : in words
     """
 
     kind: LethalKind
     from_s: float
-    to_s: float
     value: float
     limit: float
     unit: str
@@ -254,7 +253,6 @@ def judge_check(check: Measured, usual: UsualSwing, usual_qrs: Float32Array | No
         return usual, Sign(
             kind="asystole",
             from_s=0.0,
-            to_s=float(CHECK_S),
             value=float(CHECK_S),
             limit=float(CHECK_S),
             unit="s",
@@ -266,7 +264,6 @@ def judge_check(check: Measured, usual: UsualSwing, usual_qrs: Float32Array | No
         return usual, Sign(
             kind="ventricular_flutter",
             from_s=0.0,
-            to_s=float(CHECK_S),
             value=round(check.leakage, 3),
             limit=FLUTTER_LEAKAGE,
             unit="leakage",
@@ -289,7 +286,6 @@ def _tachycardia(check: Measured, usual_qrs: Float32Array) -> Sign | None:
             return Sign(
                 kind="ventricular_tachycardia",
                 from_s=float(run[0]) / MODEL_FS_HZ,
-                to_s=float(run[-1]) / MODEL_FS_HZ,
                 value=round(rate_bpm, 1),
                 limit=VT_BPM,
                 unit="/min",

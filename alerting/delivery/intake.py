@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from alerting.delivery.channels import Channels
-from alerting.history.database import without_nul
+from alerting.history.database import insert_into, without_nul
 from alerting.history.models import deliveries
 from bus.messages import Alert
 from ecg.urgency import PRIORITY_RANK
@@ -25,7 +24,6 @@ def queue(connection: Connection, wanted: Channels, told: Iterable[tuple[Alert, 
     wanted : the channels
     told : messages that the history did not have, with the wall time at which each was published, ns UTC
     """
-    insert: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     rows: list[dict[str, Any]] = [
         {
             "channel": name,
@@ -43,7 +41,7 @@ def queue(connection: Connection, wanted: Channels, told: Iterable[tuple[Alert, 
     ]
     if not rows:
         return
-    connection.execute(insert(deliveries).on_conflict_do_nothing(), rows)
+    connection.execute(insert_into(connection, deliveries).on_conflict_do_nothing(), rows)
     # A message must not overtake an earlier one of its alarm: so the earlier one becomes as urgent.
     follow = [row for row in rows if row["sequence"] > 0]
     if follow:

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import URL, ColumnElement, Connection, Row, Select, and_, exists, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from alerting.delivery.channels import Channel
 from alerting.delivery.sending import Delivery
-from alerting.history.database import explained, open_engine
+from alerting.history.database import explained, insert_into, open_engine
 from alerting.history.models import alarm_events, channels, deliveries
 
 NS = 1_000_000_000
@@ -76,7 +75,6 @@ class Outbox:
         self._holder = holder
         self._lease_ns = round((channel.timeout_s + LEASE_MARGIN_S) * NS)
         self._engine = open_engine(url)
-        self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
 
     def close(self) -> None:
         """Let go of its connections."""
@@ -220,7 +218,7 @@ class Outbox:
         found = connection.execute(query).one_or_none()
         if found is None:
             fresh = {"name": self._name, "held_until_ns": 0, "failures": 0, "closed_until_ns": 0, "paced_ns": 0}
-            connection.execute(self._insert(channels).values(fresh).on_conflict_do_nothing())
+            connection.execute(insert_into(connection, channels).values(fresh).on_conflict_do_nothing())
             found = connection.execute(query).one()
         return found
 

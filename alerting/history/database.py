@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import stamina
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 
 from ecg.errors import EcgStreamError
@@ -201,6 +202,11 @@ async def patiently(
         with attempt:
             result = await work()
     return result
+
+
+def insert_into(connection: Connection, table: Table) -> Any:
+    """Return an insert in the database's own SQL, which can pass over or change rows that are there."""
+    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
 
 
 def without_nul(text: str) -> str:

@@ -5,12 +5,19 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import URL, Connection, Table, and_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from alerting.delivery.channels import NONE, Channels
 from alerting.delivery.intake import queue
 from alerting.history import schema
-from alerting.history.database import HistoryError, explained, make_file, open_engine, shown, without_nul
+from alerting.history.database import (
+    HistoryError,
+    explained,
+    insert_into,
+    make_file,
+    open_engine,
+    shown,
+    without_nul,
+)
 from alerting.history.models import actions, alarm_events, alarms, positions
 from alerting.history.strip_store import ask_for
 from bus.messages import Alert, AlertCommand
@@ -79,7 +86,6 @@ class AlarmStore:
         self._cluster = cluster
         self._channels = channels
         self._engine = open_engine(url)
-        self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
         self._next: dict[Place, int] = {}
 
     def open(self) -> None:
@@ -142,7 +148,8 @@ class AlarmStore:
             told = [(entry, entry.message) for entry in fresh if isinstance(entry.message, Alert)]
             asked = [(entry, entry.message) for entry in fresh if isinstance(entry.message, AlertCommand)]
             missing = self._missing(connection, [alert for _, alert in told])
-            new = self._add(connection, alarm_events, [_event(entry, alert) for entry, alert in told])
+            events = [_event(entry, alert) for entry, alert in told]
+            new = self._add(connection, alarm_events, events)
             acted = self._add(connection, actions, [_action(entry, command) for entry, command in asked])
             recorded = Recorded(events=len(new), actions=len(acted), missing=missing)
             # With the messages, or neither: an alarm in the history and its delivery cannot part.
@@ -156,7 +163,8 @@ class AlarmStore:
                 ],
             )
             ask_for(connection, [(alert, entry.published_ns) for entry, alert in told if alert.sequence == 0])
-            self._stand(connection, [alert for _, alert in told])
+            texts = [event["message"] for event in events]
+            self._stand(connection, [(alert, text) for (_, alert), text in zip(told, texts, strict=True)])
             for place, end in ends.items():
                 if end > begins[place]:
                     connection.execute(update(positions).where(self._at(place)).values(next_offset=end))
@@ -174,7 +182,7 @@ class AlarmStore:
     def _locked(self, connection: Connection, place: Place) -> int:
         """The next offset of a partition, which nobody else can change until the transaction ends."""
         row = {"cluster": self._cluster, "topic": place.topic, "partition": place.partition, "next_offset": 0}
-        connection.execute(self._insert(positions).values(row).on_conflict_do_nothing())
+        connection.execute(insert_into(connection, positions).values(row).on_conflict_do_nothing())
         found: int = connection.execute(
             select(positions.c.next_offset).where(self._at(place)).with_for_update()
         ).scalar_one()
@@ -189,24 +197,24 @@ class AlarmStore:
         """Insert the rows whose key is not there; the keys of those."""
         if not rows:
             return set()
-        query = self._insert(table).on_conflict_do_nothing().returning(*table.primary_key.columns)
+        query = insert_into(connection, table).on_conflict_do_nothing().returning(*table.primary_key.columns)
         return {tuple(row) for row in connection.execute(query, [_text_kept(row) for row in rows])}
 
-    def _stand(self, connection: Connection, alerts: list[Alert]) -> None:
-        """Bring ``alarms`` to the newest message of each."""
-        newest: dict[str, Alert] = {}
-        for alert in alerts:
-            if alert.id not in newest or newest[alert.id].sequence < alert.sequence:
-                newest[alert.id] = alert
+    def _stand(self, connection: Connection, told: list[tuple[Alert, str]]) -> None:
+        """Bring ``alarms`` to the newest message of each, of which the JSON is there already."""
+        newest: dict[str, tuple[Alert, str]] = {}
+        for alert, text in told:
+            if alert.id not in newest or newest[alert.id][0].sequence < alert.sequence:
+                newest[alert.id] = alert, text
         if not newest:
             return
-        query = self._insert(alarms)
+        query = insert_into(connection, alarms)
         changed = {column.name: query.excluded[column.name] for column in alarms.columns if column.name != "id"}
         query = query.on_conflict_do_update(
             index_elements=[alarms.c.id], set_=changed, where=query.excluded.sequence > alarms.c.sequence
         )
         # In one order, so that two who write the same alarms cannot wait for each other.
-        connection.execute(query, [_text_kept(_alarm(newest[name])) for name in sorted(newest)])
+        connection.execute(query, [_text_kept(_alarm(*newest[name])) for name in sorted(newest)])
 
     def _missing(self, connection: Connection, alerts: list[Alert]) -> int:
         """How many messages are lacking between those of an alarm that are there and these."""
@@ -255,7 +263,7 @@ def _action(entry: Entry, command: AlertCommand) -> dict[str, Any]:
     }
 
 
-def _alarm(alert: Alert) -> dict[str, Any]:
+def _alarm(alert: Alert, text: str) -> dict[str, Any]:
     return {
         "id": alert.id,
         "sequence": alert.sequence,
@@ -267,5 +275,5 @@ def _alarm(alert: Alert) -> dict[str, Any]:
         "onset_ns": alert.onset_ns,
         "told_ns": alert.told_ns,
         "end_ns": alert.end_ns,
-        "message": alert.to_bytes().decode(),
+        "message": text,
     }

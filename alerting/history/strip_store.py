@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import URL, Connection, Row, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from alerting.history.database import explained, open_engine, without_nul
+from alerting.history.database import explained, insert_into, open_engine, without_nul
 from alerting.history.models import alarm_strips
 from alerting.history.schema import require_current
 from alerting.strips import AlarmStrip
@@ -62,8 +61,7 @@ def ask_for(connection: Connection, started: Iterable[tuple[Alert, int]]) -> Non
             }
         )
     if rows:
-        insert: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-        connection.execute(insert(alarm_strips).on_conflict_do_nothing(), rows)
+        connection.execute(insert_into(connection, alarm_strips).on_conflict_do_nothing(), rows)
 
 
 class StripStore:
