@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from alerting.rules import TECHNICAL, Rule
 from bus.messages import AlarmKind, Condition, Finding, MdcCode, Urgent, Verdict
-from ecg.findings import RhythmFinding, in_words
+from ecg.findings import RhythmFinding, describe_finding
 from ecg.rhythm import ASYSTOLE_NS, BRADYCARDIA_BPM, PAUSE_NS, TACHYCARDIA_BPM, VT_BPM
 
 PER_MINUTE = "/min"
@@ -202,7 +202,7 @@ def _of_finding(verdict: Verdict, finding: Finding, onset_ns: int) -> Sight:
         value=value,
         limit=limit,
         unit=unit or (None if value is None else PER_MINUTE),
-        reasons=(in_words(rhythm),),
+        reasons=(describe_finding(rhythm),),
     )
 
 

@@ -187,8 +187,10 @@ def judge_window(
         after = after.with_qrs(np.stack(ordinary), score.lead)
     after = after.with_regularity()
     # Reported with a window before, and still in this one where windows overlap: how early they came was told then.
-    told = [beat for beat in beats if start_ns <= beat.t_ns <= (baseline.last_beat_ns or 0) and beat.t_ns < new_from_ns]
-    _, before = _class_all(baseline, told, breaks_ns, reading)
+    earlier = [
+        beat for beat in beats if start_ns <= beat.t_ns <= (baseline.last_beat_ns or 0) and beat.t_ns < new_from_ns
+    ]
+    _, before = _class_all(baseline, earlier, breaks_ns, reading)
     every = (*before, *judged, *unsettled)
     inside = [beat for beat in every if beat.t_ns >= start_ns and beat.beat_class is not None]
 

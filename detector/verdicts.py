@@ -10,7 +10,7 @@ from detector.judgement import Judgement
 from detector.manifest import Manifest
 from detector.parts import PART_S
 from detector.score import Score
-from ecg.findings import PRIORITIES, RhythmFinding, in_words
+from ecg.findings import PRIORITIES, RhythmFinding, describe_finding
 
 _NAMES = {"S": "supraventricular", "V": "ventricular", "F": "fusion"}
 
@@ -98,7 +98,7 @@ def _reasons(
     by_weight = list(PRIORITIES)
     sorted_findings = sorted(findings, key=lambda found: by_weight.index(found.kind))
     # Two couplets in a window are one reason.
-    reasons = list(dict.fromkeys(in_words(finding) for finding in sorted_findings))
+    reasons = list(dict.fromkeys(describe_finding(finding) for finding in sorted_findings))
     if abnormal:
         reasons.extend(_beats_and_scores(judgement, manifest))
     noted = {

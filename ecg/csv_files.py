@@ -23,10 +23,10 @@ _TIME_UNITS_S = {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3
 _KNOWN_UNITS = UNITS_MV.keys() | _TIME_UNITS_S.keys() | {ADC_UNIT}
 _MISSING_CELLS = {"", "-", "nan", "na", "n/a", "null", "none"}
 _CLOCK = re.compile(r"^\[?(?:(?P<h>\d+):)?(?P<m>\d+):(?P<s>\d+(?:\.\d+)?)\]?$")
-_ROWS_TO_TELL = 50  # fewer may rise by chance
+_MIN_ROWS = 50  # fewer may rise by chance
 _MAX_GAP_S = 3600.0  # a longer pause is another recording
 _MAX_SPREAD = 50_000_000  # samples of a text with gaps: a day of two leads at 250 Hz
-_MAX_TOLD = 40  # characters of a cell that a message quotes
+_MAX_QUOTED = 40  # characters of a cell that a message quotes
 _DEFAULT_STEPS_S = ((1 / MAX_FS_HZ, 1 / MIN_FS_HZ, 1.0), (1e3 / MAX_FS_HZ, 1e3 / MIN_FS_HZ, 1e-3))
 
 
@@ -168,7 +168,7 @@ def _named_columns(columns: list[_Column], head: int, leads: tuple[str, ...] | N
 
 def _clock_name(body: Body) -> str:
     """What the first column of a headerless file is: "sample", "time", or "" for a lead (no ECG only rises)."""
-    if len(body) < _ROWS_TO_TELL:
+    if len(body) < _MIN_ROWS:
         return ""
     steps = np.diff(_times(body))
     if np.isnan(steps).any() or steps.min() <= 0:
@@ -200,14 +200,14 @@ def _split_time(columns: list[_Column], body: Body, path: Path) -> tuple[npt.NDA
     times = _times(body)
     unknown = np.flatnonzero(np.isnan(times))
     if len(unknown):
-        cell = str(next(iter(body[unknown[0]]), ""))[:_MAX_TOLD]
+        cell = str(next(iter(body[unknown[0]]), ""))[:_MAX_QUOTED]
         raise EcgStreamError(f"{path.name}, row {unknown[0] + 1}: {cell!r} is no time: mend the row")
     return times * _TIME_UNITS_S.get((column.unit or "s").lower(), 1.0) if column.unit else times, 0
 
 
 def _seconds(cell: str) -> float | None:
     """A time cell as a number: plain, h:mm:ss.fff, or a date and time."""
-    if len(cell) > _MAX_TOLD:
+    if len(cell) > _MAX_QUOTED:
         return None
     try:
         return float(cell)
@@ -239,7 +239,7 @@ def _numbers(body: Body, columns: list[int], path: Path) -> npt.NDArray[np.float
             except ValueError:
                 if cell.lower() not in _MISSING_CELLS:
                     raise EcgStreamError(
-                        f"{path.name}, row {number + 1}, column {column + 1}: {cell[:_MAX_TOLD]!r} is no number: "
+                        f"{path.name}, row {number + 1}, column {column + 1}: {cell[:_MAX_QUOTED]!r} is no number: "
                         "mend or empty it"
                     ) from None
                 values[number, place] = np.nan

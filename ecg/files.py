@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ecg.errors import EcgStreamError
-from ecg.formats import FORMATS, format_of, formats_in_words, not_read
+from ecg.formats import FORMATS, describe_formats, format_of, not_read
 from ecg.leads import find_lead
 from ecg.npy_files import WindowSet
 from ecg.records import Record
@@ -49,7 +49,7 @@ def read_recording(
     if path.is_dir():
         raise EcgStreamError(f"{path} is a folder: name the files in it")
     if not path.is_file():
-        raise EcgStreamError(f"there is no file {path}: give {formats_in_words()}")
+        raise EcgStreamError(f"there is no file {path}: give {describe_formats()}")
     form = format_of(path.name)
     if form is None:
         raise not_read(path.name)

@@ -35,7 +35,7 @@ PRIORITIES: dict[FindingKind, Priority] = {
     "bigeminy": "low",
     "trigeminy": "low",
 }
-_WORDS: dict[FindingKind, str] = {
+_DESCRIPTIONS: dict[FindingKind, str] = {
     "ventricular_flutter": "ventricular flutter or fibrillation, {seconds:.0f} s",
     "asystole": "asystole, {seconds:.0f} s",
     "ventricular_tachycardia": "ventricular tachycardia, {beats} beats at {rate:.0f}/min",
@@ -99,7 +99,7 @@ def merged(findings: Iterable[RhythmFinding]) -> tuple[RhythmFinding, ...]:
     return tuple(sorted(last.values(), key=lambda finding: (finding.start_ns, finding.kind)))
 
 
-def in_words(finding: RhythmFinding) -> str:
+def describe_finding(finding: RhythmFinding) -> str:
     """A finding as a short phrase."""
     seconds = (finding.end_ns - finding.start_ns) / 1e9
-    return _WORDS[finding.kind].format(seconds=seconds, beats=finding.beats, rate=finding.rate_bpm)
+    return _DESCRIPTIONS[finding.kind].format(seconds=seconds, beats=finding.beats, rate=finding.rate_bpm)

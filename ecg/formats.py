@@ -123,7 +123,7 @@ def is_part(name: str) -> bool:
     return any(suffix in (*form.parts, *form.companions) for form in FORMATS)
 
 
-def formats_in_words(*, beside: str = "") -> str:
+def describe_formats(*, beside: str = "") -> str:
     """Return what a sender may give, as a sentence names it.
 
     Parameters
@@ -152,4 +152,4 @@ def not_read(name: str, *, beside: str = "") -> EcgStreamError:
     beside : what is taken, too
     """
     kind = Path(name).suffix.lower() or "no suffix"
-    return EcgStreamError(f"{name}: files of kind {kind} are not read: give {formats_in_words(beside=beside)}")
+    return EcgStreamError(f"{name}: files of kind {kind} are not read: give {describe_formats(beside=beside)}")

@@ -154,7 +154,7 @@ def step(state: RhythmState, beats: Iterable[Beat], span: Span) -> tuple[RhythmS
     for start_ns, end_ns in holes:
         follower.hole(start_ns, end_ns)
     follower.silence(span.settled_ns)
-    return follower.state(), follower.told()
+    return follower.state(), follower.findings()
 
 
 class _Follower:
@@ -172,10 +172,10 @@ class _Follower:
         self._found: dict[tuple[str, int], RhythmFinding] = {}
         self._flutter()
 
-    def told(self) -> tuple[RhythmFinding, ...]:
+    def findings(self) -> tuple[RhythmFinding, ...]:
         """What began or grew in the window, by start."""
-        told = (finding for finding in self._found.values() if not self._contradicts_flutter(finding))
-        return tuple(sorted(told, key=lambda finding: finding.start_ns))
+        findings = (finding for finding in self._found.values() if not self._contradicts_flutter(finding))
+        return tuple(sorted(findings, key=lambda finding: finding.start_ns))
 
     def state(self) -> RhythmState:
         """The state that the window leaves."""
@@ -259,10 +259,10 @@ class _Follower:
     def _end_silence(self, t_ns: int) -> None:
         since_ns = self._silent_since_ns()
         silent_ns = t_ns - since_ns - self._doubtful_ns
-        told = self._latest.get("asystole")
+        findings = self._latest.get("asystole")
         if silent_ns >= ASYSTOLE_NS:
             self._note("asystole", since_ns, t_ns, beats=None)
-        elif told is not None and told.start_ns == since_ns:
+        elif findings is not None and findings.start_ns == since_ns:
             pass  # told already; how long it was is doubtful
         elif self._beats and self._beats[-1][1] != "-" and silent_ns > PAUSE_NS and silent_ns > self._compensation_ns():
             self._note("pause", since_ns, t_ns, beats=None)

@@ -17,7 +17,7 @@ _INT16_MAX = 32767
 MAX_HEADER_BYTES = 1_000_000  # a header of a hundred signals has ten thousand
 MAX_SIGNALS = 256
 MAX_PACKED = 200_000_000  # samples of a compressed file, whose length its own size does not bound; a day of six leads
-_MAX_TOLD = 200  # characters of a library's complaint: it may quote all of a hostile header
+_MAX_QUOTED = 200  # characters of a library's complaint: it may quote all of a hostile header
 _VOLTAGE = {"nv": 1e-6, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "mv": 1.0, "v": 1e3}  # in mV
 # Bits that a sample takes in each uncompressed WFDB signal format, signal(5).
 _BITS = {"8": 8, "80": 8, "212": 12, "310": 32 / 3, "311": 32 / 3, "16": 16, "61": 16, "160": 16, "24": 24, "32": 32}
@@ -126,8 +126,8 @@ def _check_length(header: Any, path: Path) -> None:
         first = header.file_name.index(name)
         fmt = header.fmt[first]
         # A header that names a folder or an address would have this program read what nobody meant it to.
-        if Path(name).name != name or "\\" in name or ":" in name or name == path.name or len(name) > _MAX_TOLD:
-            raise EcgStreamError(f"{path.name} names {name[:_MAX_TOLD]!r}: a signal file lies beside its header")
+        if Path(name).name != name or "\\" in name or ":" in name or name == path.name or len(name) > _MAX_QUOTED:
+            raise EcgStreamError(f"{path.name} names {name[:_MAX_QUOTED]!r}: a signal file lies beside its header")
         data = path.with_name(name)
         if not data.is_file():
             raise EcgStreamError(f"{path.name} names {name}, which is not in {path.parent}: restore the file")
@@ -154,7 +154,7 @@ def _check_length(header: Any, path: Path) -> None:
 
 def _short(error: Exception) -> str:
     """The beginning of what a library said."""
-    return (str(error) or type(error).__name__)[:_MAX_TOLD]
+    return (str(error) or type(error).__name__)[:_MAX_QUOTED]
 
 
 def _to_int16(

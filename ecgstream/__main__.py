@@ -18,14 +18,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ----------
     arguments : the words behind the command's name; those of this process by default
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
     # Taken anywhere on the line: who sees an error repeats the line and adds it at the end.
-    debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
+    debug = "--debug" in given
+    given = [each for each in given if each != "--debug"]
     try:
         from ecgstream.app import app
 
-        app(words, prog_name="ecgstream")
+        app(given, prog_name="ecgstream")
     except SystemExit:
         raise
     except KeyboardInterrupt:

@@ -35,8 +35,8 @@ def lines(history: AlarmHistory, wanted: Wanted, form: Literal["ndjson", "csv", 
         yield csv_line(COLUMNS)
     for alert in history.every(wanted):
         if form == "csv":
-            told = alert.as_json()
-            yield csv_line(tuple(told[name] for name in COLUMNS))
+            fields = alert.as_json()
+            yield csv_line(tuple(fields[name] for name in COLUMNS))
         elif form == "fhir":
             from alerting.fhir import observation_of
 

@@ -26,7 +26,7 @@ from ops.ports import free_ports
 END_S = 15.0  # a service that has not ended so long after SIGTERM is killed
 READY_S = 180.0  # a service that is not at work so long after its start never will be
 ASK_EVERY_S = 0.05
-LAST_WORDS = 3  # lines of a dead command's log that are told
+LAST_LINES = 3  # lines of a dead command's log that are told
 
 
 class Command:
@@ -35,16 +35,16 @@ class Command:
     Parameters
     ----------
     name : of its log file; unique in ``logs``
-    words : the command line behind ``ecgstream``
+    arguments : the command line behind ``ecgstream``
     kafka : the Kafka that it works on
     logs : folder for its output
     environment : variables that it finds beside those that this class sets
     """
 
     def __init__(
-        self, name: str, *words: str, kafka: KafkaSettings, logs: Path, environment: Mapping[str, str] | None = None
+        self, name: str, *arguments: str, kafka: KafkaSettings, logs: Path, environment: Mapping[str, str] | None = None
     ) -> None:
-        self._words = words
+        self._arguments = arguments
         self._log = logs / f"{name}.log"
         (self.health_port,) = free_ports(1)
         self._environment = with_new_names(os.environ) | {
@@ -82,7 +82,7 @@ class Command:
         """Start it, or start it anew."""
         self._asked_to_end = False
         self._process = ChildProcess(
-            [sys.executable, "-m", "ecgstream", *self._words],
+            [sys.executable, "-m", "ecgstream", *self._arguments],
             output=self._log,
             directory=Path.cwd(),
             environment=self._environment,
@@ -106,7 +106,7 @@ class Command:
             else:
                 return
         raise EcgStreamError(
-            f"'ecgstream {self._words[0]}' was not ready after {READY_S:g} s: see what else runs on this machine"
+            f"'ecgstream {self._arguments[0]}' was not ready after {READY_S:g} s: see what else runs on this machine"
         )
 
     def page(self, path: str) -> str:
@@ -133,9 +133,9 @@ class Command:
         if status == 0:
             return
         text = await asyncio.to_thread(self._log.read_text, errors="replace")
-        told = [line for line in text.splitlines() if line.strip() and not _routine(line)]
-        words = "; ".join(told[-LAST_WORDS:]) or "it said nothing"
-        raise EcgStreamError(f"'ecgstream {self._words[0]}' ended with status {status}: {words}")
+        said = [line for line in text.splitlines() if line.strip() and not _routine(line)]
+        arguments = "; ".join(said[-LAST_LINES:]) or "it said nothing"
+        raise EcgStreamError(f"'ecgstream {self._arguments[0]}' ended with status {status}: {arguments}")
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""

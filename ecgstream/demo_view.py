@@ -70,7 +70,7 @@ class View:
         self._title = title
         self._beds: dict[str, _Bed] = {}
         self._alerts: deque[Alert] = deque(maxlen=SHOWN_ALERTS)
-        self._began_s = self._told_s = time.monotonic()
+        self._began_s = self._drawn_s = time.monotonic()
         self._shown = min(max((console.height - OTHER_LINES) // BED_LINES, 1), SHOWN_PATIENTS)
         self._trace_width = min(max(console.width - VERDICT_WIDTH, 20), TRACE_WIDTH)
         pictured = console.is_terminal and not console.is_dumb_terminal  # one that cannot go back up gets lines
@@ -114,11 +114,11 @@ class View:
         """Bring the picture up to date, or print a line of figures, when it is time to."""
         now_s = time.monotonic()
         if self._live is not None:
-            if now_s - self._told_s >= REDRAW_S:
-                self._told_s = now_s
+            if now_s - self._drawn_s >= REDRAW_S:
+                self._drawn_s = now_s
                 self.draw()
-        elif now_s - self._told_s >= LINE_EVERY_S:
-            self._told_s = now_s
+        elif now_s - self._drawn_s >= LINE_EVERY_S:
+            self._drawn_s = now_s
             self._print(self._figures(), "dim")
 
     def draw(self) -> None:
@@ -149,19 +149,19 @@ class View:
         samples = np.concatenate(bed.pieces) if bed.pieces else np.empty(0, np.float32)
         lines = draw(samples, width=self._trace_width, height=TRACE_HEIGHT)
         decision = verdict.decision if verdict else "waiting"
-        told = Text()
+        text = Text()
         if verdict is None:
-            told.append("waiting for the first window", style="dim")
+            text.append("waiting for the first window", style="dim")
         else:
-            told.append(f"{rate_of(verdict.heart_rate_bpm).strip()}\n", style="bold")
-            told.append(decision, style=STYLES[decision])
-            told.append("\n" if verdict.fused is None else f" {verdict.fused:.2f}\n")
-            told.append(f"{time_of(verdict.start_ns)[11:19]}\n", style="dim")
-            told.append("; ".join(verdict.reasons))
+            text.append(f"{rate_of(verdict.heart_rate_bpm).strip()}\n", style="bold")
+            text.append(decision, style=STYLES[decision])
+            text.append("\n" if verdict.fused is None else f" {verdict.fused:.2f}\n")
+            text.append(f"{time_of(verdict.start_ns)[11:19]}\n", style="dim")
+            text.append("; ".join(verdict.reasons))
         grid = Table.grid(padding=(0, 2), expand=True)
         grid.add_column(width=self._trace_width, no_wrap=True)
         grid.add_column(ratio=1)
-        grid.add_row(Text("\n".join(lines), style="bright_green", no_wrap=True), told)
+        grid.add_row(Text("\n".join(lines), style="bright_green", no_wrap=True), text)
         style = "red" if decision == "abnormal" else "dim"
         return Panel(grid, title=f"{patient} · {bed.lead}", title_align="left", border_style=style, height=BED_LINES)
 

@@ -12,7 +12,7 @@ from ecg.annotations import Annotations
 from ecg.errors import EcgStreamError
 from ecg.records import Record
 from ecg.wfdb_files import load_record, read_wfdb
-from ecgstream.evaluation import EVERY, Judging, Told, alerts_of, judged_each, judged_here
+from ecgstream.evaluation import EVERY, Judging, Progress, alerts_of, judged_each, judged_here
 from training.disturbances import NOISES, Recording, disturbances, disturbances_named
 from training.evaluate import evaluate
 from training.figures import Evaluation
@@ -36,7 +36,7 @@ class DisturbedEvaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Judgement:
-    told: list[Verdict | Urgent]
+    published: list[Verdict | Urgent]
     annotations: Annotations
     refused: str | None = None
 
@@ -53,8 +53,8 @@ def _judge(job: tuple[str, str], annotations: Annotations, folder: Path, noise: 
     try:
         heard = disturb(Recording(record=load_record(name, folder), annotations=annotations))
     except EcgStreamError as error:
-        return _Judgement(told=[], annotations=annotations, refused=str(error))
-    return _Judgement(told=judged_here(heard.record), annotations=heard.annotations)
+        return _Judgement(published=[], annotations=annotations, refused=str(error))
+    return _Judgement(published=judged_here(heard.record), annotations=heard.annotations)
 
 
 def chosen(selection: str, noise: Path) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ def evaluate_disturbed(
     *,
     thresholds: Thresholds,
     noise: Path,
-    done: Told,
+    done: Progress,
 ) -> Iterator[DisturbedEvaluation]:
     """Judge records offline under one disturbance after the other.
 
@@ -114,9 +114,9 @@ def evaluate_disturbed(
             else:
                 left_out[name] = judgement.refused
         evaluation = evaluate(
-            {name: verdicts_in(of.told) for name, of in judged.items()},
+            {name: verdicts_in(of.published) for name, of in judged.items()},
             {name: of.annotations for name, of in judged.items()},
             thresholds=thresholds,
-            alerts={name: alerts_of(of.told, judging.rules) for name, of in judged.items()},
+            alerts={name: alerts_of(of.published, judging.rules) for name, of in judged.items()},
         )
         yield DisturbedEvaluation(name=disturbance, evaluation=evaluation if judged else None, left_out=left_out)

@@ -177,8 +177,8 @@ async def _alarm_channels(settings: AlertingSettings) -> Finding:
     for name, channel in channels.items():
         sender = await asyncio.to_thread(channel.sender, name, clock=SystemClock(), database=url)
         await asyncio.to_thread(sender.close)
-    told = ", ".join(f"{name} ({channel.kind})" for name, channel in channels.items())
-    return Finding(check="alarm channels", ok=True, found=told or "none: alarms stay on the topic and in the history")
+    found = ", ".join(f"{name} ({channel.kind})" for name, channel in channels.items())
+    return Finding(check="alarm channels", ok=True, found=found or "none: alarms stay on the topic and in the history")
 
 
 async def _kafka(settings: KafkaSettings) -> list[Finding]:
@@ -233,16 +233,16 @@ async def _samples(settings: KafkaSettings) -> list[Finding]:
     )
     ahead_s = probe.broker_ahead_s
     if ahead_s is None:
-        told, ok = "not known while nobody sends", True
+        found, ok = "not known while nobody sends", True
     else:
-        told, ok = (
+        found, ok = (
             f"{abs(ahead_s):.1f} s {'ahead of' if ahead_s > 0 else 'behind'} this machine's",
             abs(ahead_s) <= APART_S,
         )
     clock = Finding(
         check="broker's clock",
         ok=ok,
-        found=told,
+        found=found,
         remedy="" if ok else "set both clocks by NTP: the broker's time counts",
     )
     return [senders, clock]

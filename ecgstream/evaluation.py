@@ -40,7 +40,7 @@ VERDICTS_DUE_S = 30.0  # a verdict that has not come so long after the one befor
 ALERTS_DUE_S = 2.0  # after the last verdict
 
 ResultT = TypeVar("ResultT")
-Told = Callable[[int], None]  # is told how many more windows, or records, are done
+Progress = Callable[[int], None]  # is told how many more windows, or records, are done
 
 
 @dataclass(slots=True)
@@ -178,7 +178,7 @@ def annotated_records(
     return annotations, left_out
 
 
-def judge_offline(names: Sequence[str], judging: Judging, *, done: Told) -> Judged:
+def judge_offline(names: Sequence[str], judging: Judging, *, done: Progress) -> Judged:
     """Judge records by the detector's and alerting's pure cores, without a broker.
 
     Parameters
@@ -193,22 +193,22 @@ def judge_offline(names: Sequence[str], judging: Judging, *, done: Told) -> Judg
     """
     judged = Judged()
     found = judged_each(judging.settings, _judge, names, [judging.folder] * len(names))
-    for name, told in zip(names, found, strict=True):
-        judged.verdicts[name] = verdicts_in(told)
-        judged.urgent[name] = [each for each in told if isinstance(each, Urgent)]
-        judged.alerts[name] = alerts_of(told, judging.rules)
+    for name, published in zip(names, found, strict=True):
+        judged.verdicts[name] = verdicts_in(published)
+        judged.urgent[name] = [each for each in published if isinstance(each, Urgent)]
+        judged.alerts[name] = alerts_of(published, judging.rules)
         done(1)
     return judged
 
 
 def alerts_of(found: Sequence[Verdict | Urgent], rules: AlarmRules) -> list[Alert]:
     """Every message about the alerts of one record, from all that the detector tells of it."""
-    told: list[Alert] = []
+    published: list[Alert] = []
     state: PatientState | None = None
     for each in found:
         state, actions = policy(state, each, rules)
-        told.extend(action for action in actions if isinstance(action, Alert))
-    return told
+        published.extend(action for action in actions if isinstance(action, Alert))
+    return published
 
 
 def windows_in(record: Record) -> int:
@@ -222,7 +222,7 @@ async def judge_on_kafka(
     *,
     chunk_ms: int,
     check: Callable[[], Awaitable[None]],
-    done: Told,
+    done: Progress,
 ) -> Judged:
     """Judge records by a detector and alerting that run on Kafka, as fast as they go.
 
@@ -302,7 +302,7 @@ def compare(one: Mapping[str, Sequence[Verdict]], other: Mapping[str, Sequence[V
 
 def compare_urgent(one: Mapping[str, Sequence[Urgent]], other: Mapping[str, Sequence[Urgent]]) -> tuple[int, int]:
     """How many urgent messages on the same records both told alike, and how many only one of them did."""
-    first, second = (Counter(map(_said, chain.from_iterable(told.values()))) for told in (one, other))
+    first, second = (Counter(map(_said, chain.from_iterable(published.values()))) for published in (one, other))
     return (first & second).total(), ((first - second) + (second - first)).total()
 
 

@@ -43,7 +43,7 @@ class LocalSystem:
         # First: a slow network takes minutes for Kafka's jars where they are missing, and no service waits so long.
         await class_path()
         logs = Path(self._stack.enter_context(TemporaryDirectory(prefix="ecgstream-logs-")))
-        self.services = tuple(Command(words[0], *words, kafka=self.kafka, logs=logs) for words in self._commands)
+        self.services = tuple(Command(each[0], *each, kafka=self.kafka, logs=logs) for each in self._commands)
         self._stack.push_async_callback(self._stop_services)
         # The services load their libraries while Kafka starts; they wait for it by themselves.
         await asyncio.gather(*(service.start() for service in self.services))

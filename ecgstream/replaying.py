@@ -18,7 +18,7 @@ from producer.service import Progress, Replay
 from producer.settings import FaultSettings, ReplaySettings
 from producer.streams import deal
 
-TELL_EVERY_S = 10.0  # between two lines of progress in a log
+LINE_EVERY_S = 10.0  # between two lines of progress in a log
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ class ProgressView:
     def __init__(self) -> None:
         console = Console(stderr=True)
         self._status = Status("starting", console=console) if sys.stderr.isatty() else None
-        self._told_s = 0.0
+        self._printed_s = 0.0
 
     def __enter__(self) -> Self:
         if self._status is not None:
@@ -53,8 +53,8 @@ class ProgressView:
                 f"{progress.patients} patients, {progress.replayed_s:.0f} s of record in {progress.elapsed_s:.0f} s, "
                 f"{progress.chunks} messages, {progress.behind_s * 1000:.0f} ms behind"
             )
-        elif progress.elapsed_s - self._told_s >= TELL_EVERY_S:
-            self._told_s = progress.elapsed_s
+        elif progress.elapsed_s - self._printed_s >= LINE_EVERY_S:
+            self._printed_s = progress.elapsed_s
             self.log("replaying", progress)
 
     def log(self, event: str, progress: Progress) -> None:

@@ -96,7 +96,7 @@ def load(kind: type[SettingsT], **options: object) -> SettingsT:
     try:
         return kind(**given, **by_old_name)
     except ValidationError as error:
-        raise _told(kind, error, given, old_names) from None
+        raise _wrong_setting(kind, error, given, old_names) from None
 
 
 @cache
@@ -112,10 +112,10 @@ def check_variables() -> None:
     for place, found in _places():
         for name in found:
             if name in RENAMED:
-                told = "%s in %s is now called %s: rename it; the next version refuses the old name"
+                warning = "%s in %s is now called %s: rename it; the next version refuses the old name"
                 if RENAMED[name] in found_anywhere:
-                    told = "%s in %s is ignored, since its new name %s is set as well: remove the old one"
-                log.warning(told, name, place, RENAMED[name])
+                    warning = "%s in %s is ignored, since its new name %s is set as well: remove the old one"
+                log.warning(warning, name, place, RENAMED[name])
             elif name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name not in known:
                 near = difflib.get_close_matches(name, sorted(known), n=1)
                 meant = f"did you mean {near[0]}?" if near else "see the table of settings in README.md"
@@ -165,7 +165,7 @@ def kinds() -> tuple[type[BaseSettings], ...]:
     )
 
 
-def _told(
+def _wrong_setting(
     kind: type[BaseSettings], error: ValidationError, given: dict[str, Any], old_names: Mapping[str, str]
 ) -> SettingsError:
     first = error.errors()[0]

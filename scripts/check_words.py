@@ -30,6 +30,8 @@ INVENTED = {
 PLURALS = {"bedsides", "couriers", "looks", "sights", "tells"}
 # Of messages, settings, metrics and addresses that others read.
 ON_THE_WIRE = {"told_ns", "ecgstream_detector_looks", "looks"}
+# Python's own, and of statistics: sensitivity is called recall there.
+STANDARD = {"tell", "recall", "precision_recall_curve", "_precision_recall"}
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SCRIPT_NAMES = re.compile(r"(?<![\w\"'`-])#?[A-Za-z_]\w*")
 _SCRIPT_TEXT = re.compile(r"//[^\n]*|/\*.*?\*/|`[^`]*`|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)
@@ -37,7 +39,7 @@ _SCRIPT_TEXT = re.compile(r"//[^\n]*|/\*.*?\*/|`[^`]*`|\"(?:\\.|[^\"\\\n])*\"|'(
 
 def invented(name: str) -> str | None:
     """The invented word in a name, None where there is none."""
-    if name in ON_THE_WIRE or name.startswith("test_"):  # a test's name is a sentence
+    if name in ON_THE_WIRE | STANDARD or name.startswith("test_"):  # a test's name is a sentence
         return None
     for part in _PARTS.findall(name):
         word = part.lower()

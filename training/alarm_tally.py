@@ -75,12 +75,12 @@ def soundings(alerts: Iterable[Alert]) -> list[Sounding]:
         raised[alert.id, alert.returned_ns].append(alert)
     return [
         Sounding(
-            kind=told[0].kind,
-            priority=min((alert.priority for alert in told), key=PRIORITY_RANK.__getitem__),
-            onset_ns=told[0].onset_ns if told[0].returned_ns is None else told[0].returned_ns,
-            last_ns=max(alert.last_ns for alert in told),
+            kind=alerts[0].kind,
+            priority=min((alert.priority for alert in alerts), key=PRIORITY_RANK.__getitem__),
+            onset_ns=alerts[0].onset_ns if alerts[0].returned_ns is None else alerts[0].returned_ns,
+            last_ns=max(alert.last_ns for alert in alerts),
         )
-        for told in raised.values()
+        for alerts in raised.values()
     ]
 
 

@@ -26,7 +26,7 @@ Track = Callable[[Sequence[str]], Iterable[str]]
 NOISE = {"bw": "baseline wander", "em": "electrode motion", "ma": "muscle"}
 MOST_KINDS = 20  # of rhythms, and of beat symbols, that examples are drawn of: the file stays below 8 MB
 _NOISE_SHOWN_S = 10.0
-_CLASS_WORDS = {
+_CLASS_NAMES = {
     "N": "normal and bundle branch block",
     "S": "supraventricular",
     "V": "ventricular",
@@ -114,7 +114,7 @@ def data_report(directory: Path, *, noise: Path, ecg5000_directory: Path, track:
         unread={name: text.replace(str(directory), directory.name) for name, text in unread.items()},
         totals=_totals(facts),
         split_totals={split or "not in the split": _totals(of) for split, of in _by_split(facts).items()},
-        class_words=_CLASS_WORDS,
+        class_names=_CLASS_NAMES,
         aami=AAMI,
         other_marks=OTHER_MARKS,
         twins={"201", "202"} <= {of.name for of in facts},
@@ -154,7 +154,7 @@ def _totals(facts: Sequence[RecordFacts]) -> dict[str, float]:
     return {
         "records": len(facts),
         "hours": sum(of.seconds for of in facts) / 3600,
-        **{letter: sum(of.beats[letter] for of in facts) for letter in _CLASS_WORDS},
+        **{letter: sum(of.beats[letter] for of in facts) for letter in _CLASS_NAMES},
     }
 
 

@@ -50,7 +50,7 @@ class TrainingRecords:
         digest = hashlib.sha256()
         header = self.directory / f"{name}.hea"
         lines = [line.split() for line in header.read_text(encoding="utf-8", errors="replace").splitlines()]
-        signals = [words[0] for words in lines if words and not words[0].startswith("#")][1:]
+        signals = [fields[0] for fields in lines if fields and not fields[0].startswith("#")][1:]
         for file in (
             header,
             *(self.directory / signal for signal in dict.fromkeys(signals)),

@@ -45,14 +45,14 @@ def run_side_by_side(
         Progress(*columns, console=console) as progress,
         ProcessPoolExecutor(workers, mp_context=context, initializer=signal.signal, initargs=deaf) as pool,
     ):
-        told = manager.Queue()
+        progress_queue = manager.Queue()
         bars = {job.name: progress.add_task(job.name, total=job.fit.steps) for job in jobs}
-        pending = {pool.submit(run, job, told) for job in jobs}
+        pending = {pool.submit(run, job, progress_queue) for job in jobs}
         try:
             while pending:
                 done, pending = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-                while not told.empty():
-                    name, steps = told.get()
+                while not progress_queue.empty():
+                    name, steps = progress_queue.get()
                     progress.update(bars[name], completed=steps)
                 for future in done:
                     future.result()

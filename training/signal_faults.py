@@ -113,7 +113,7 @@ def faults_of(records: TrainingRecords) -> dict[str, SignalFaults]:
     return {name: signal_faults(read_wfdb(records.directory / name)) for name in records.names}
 
 
-def in_words(faults: Mapping[str, SignalFaults]) -> str:
+def describe_faults(faults: Mapping[str, SignalFaults]) -> str:
     """The faults of several recordings in one line, the recordings with the most of each named."""
     windows = sum(of.windows for of in faults.values())
     constant = [f"{name} {lead}" for name, of in faults.items() for lead in of.constant]

@@ -99,8 +99,8 @@ def tally_records(
         if not of_record or name not in annotations:
             missing = "annotations" if of_record else "verdicts: it is shorter than one window"
             raise EcgStreamError(f"record {name} has no {missing}: leave it out of the evaluation")
-        told = None if alerts is None else list(alerts.get(name, ()))
-        tallies[name] = _tally(of_record, annotations[name], told)
+        of_alerts = None if alerts is None else list(alerts.get(name, ()))
+        tallies[name] = _tally(of_record, annotations[name], of_alerts)
     return tallies
 
 

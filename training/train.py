@@ -24,7 +24,7 @@ from training.outoffold import out_of_fold
 from training.records import TrainingRecords
 from training.run import RUN, Run
 from training.side_by_side import run_side_by_side
-from training.signal_faults import faults_of, in_words
+from training.signal_faults import describe_faults, faults_of
 
 # No noise: a denoiser would also hide what is odd.
 _AUTOENCODER_AUGMENTATION = Augmentation(noise=0.0, drop_second=0.0)
@@ -131,7 +131,7 @@ def train(
     console = console or Console()
     windows = load_windows(records, cache, track=lambda names: track(list(names), "preparing windows", console=console))
     faults = faults_of(records)
-    console.print(in_words(faults))
+    console.print(describe_faults(faults))
     jobs = jobs_of(windows, records, run_directory, cache=cache, noise=noise, settings=settings)
     run_side_by_side([job for job in jobs if not job.weights.is_file()], run_job, settings.workers, console)
     with console.status("calibrating on patients that the networks have not seen"):

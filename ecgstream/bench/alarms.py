@@ -33,7 +33,7 @@ from ops.ports import free_ports
 
 NS = 1_000_000_000
 ALARM_EVERY_S = 2 * HOP_S  # a window that starts it, and one that ends it
-LOOK_EVERY_S = 1.0
+SAMPLE_EVERY_S = 1.0
 DRAIN_S = 30.0  # for the good channel to get the last message, and the topic
 SECRET = "known-to-this-benchmark-alone"  # noqa: S105 # of a webhook on this machine, for as long as this lasts
 RULES = """
@@ -191,9 +191,9 @@ async def _follow(kafka: KafkaSettings, reading: asyncio.Event, run: _Run, alarm
 
 async def _watch(usage: ProcessUsage, service: Command) -> None:
     while True:
-        usage.look()
+        usage.sample()
         await service.check()
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(SAMPLE_EVERY_S)
 
 
 async def _drained(database: str, *, due: int) -> dict[str, dict[str, int]]:
@@ -204,7 +204,7 @@ async def _drained(database: str, *, due: int) -> dict[str, dict[str, int]]:
         good = found.get("good", {"done": 0, "waiting": 0})
         if (good["done"] >= due and not good["waiting"]) or time.monotonic() > until_s:
             return found
-        await asyncio.sleep(LOOK_EVERY_S / 5)
+        await asyncio.sleep(SAMPLE_EVERY_S / 5)
 
 
 def _verdict(patient: str, start_ns: int, window: int) -> Verdict:

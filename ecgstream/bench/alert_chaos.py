@@ -79,7 +79,7 @@ async def run_alert_chaos(
     if not recordings or not all(recordings):
         raise EcgStreamError("a recording without a whole window of 5 s has no verdicts: name longer ones")
     scripts = _scripts(plan, recordings, rules)
-    told, delivered, started = AlertLog(), AlertLog(), asyncio.Event()
+    published, delivered, started = AlertLog(), AlertLog(), asyncio.Event()
     with tempfile.TemporaryDirectory(prefix="ecgstream-chaos-") as folder:
         database = f"sqlite:///{folder}/alarms.sqlite"
         async with LocalBroker() as broker, receiving(delivered.add, secret=SECRET) as url:
@@ -95,12 +95,12 @@ async def run_alert_chaos(
                 environment={"ECGSTREAM_ALERTING_ALARM_DB": database, "ECGSTREAM_ALERTING_CHANNELS": str(channels)},
             )
             async with asyncio.TaskGroup() as group:
-                following = group.create_task(told.follow(kafka, started))
+                following = group.create_task(published.follow(kafka, started))
                 await started.wait()
                 async with service, KafkaPublisher(kafka) as publisher:
-                    took_s = await _storm(plan, service, scripts, publisher=publisher, told=told)
+                    took_s = await _storm(plan, service, scripts, publisher=publisher, published=published)
                     expected = [key_of(alert) for script in scripts for alert in script.expected]
-                    await told.wait_for(expected, patience_s=PATIENCE_S)
+                    await published.wait_for(expected, patience_s=PATIENCE_S)
                     await delivered.wait_for(expected, patience_s=PATIENCE_S)
                 following.cancel()
         kept = await asyncio.to_thread(_history, database)
@@ -113,9 +113,9 @@ async def run_alert_chaos(
         "commands": sum(script.commands for script in scripts),
         "alarms": len({key.alarm for key in expected}),
         "expected": len(expected),
-        **_held_against(scripts, told.alerts),
-        "duplicated": told.repeated,
-        "out_of_order": told.disordered,
+        **_held_against(scripts, published.alerts),
+        "duplicated": published.repeated,
+        "out_of_order": published.disordered,
         "history": _held_against(scripts, kept),
         "deliveries": {
             **_held_against(scripts, delivered.alerts),
@@ -142,7 +142,7 @@ async def _storm(
     scripts: Sequence[PatientScript],
     *,
     publisher: KafkaPublisher,
-    told: AlertLog,
+    published: AlertLog,
 ) -> list[float]:
     """Let the patients live while the service dies; how long it took to be at work again, s, where it was let."""
     clock = SystemClock()
@@ -152,7 +152,7 @@ async def _storm(
         await publisher.send(Outgoing(topic=topic, key=message.patient.encode(), value=message.to_bytes()))
 
     async def seen(alert: Alert) -> None:
-        await told.wait_for([key_of(alert)], patience_s=PATIENCE_S)
+        await published.wait_for([key_of(alert)], patience_s=PATIENCE_S)
 
     stop = asyncio.Event()
     seeded = random.Random(plan.seed)  # noqa: S311 # seeded, not secret

@@ -31,7 +31,7 @@ from models import SHIPPED
 
 START_S = 60.0  # no verdict so long after the start: something is wrong
 QUIET_S = 5.0  # nothing waits and no verdict has come for so long: what is missing is lost
-LOOK_EVERY_S = 1.0
+SAMPLE_EVERY_S = 1.0
 KERNEL_WINDOWS = 2000  # windows that the bare loop scores, at most
 
 
@@ -62,11 +62,11 @@ class _Watch:
         """Look, for ever."""
         while True:
             self.metrics = await asyncio.to_thread(self.detector.page, "metrics")
-            self.usage.look()
+            self.usage.sample()
             if not self.lag:
                 self.judged_before = int(_value(self.metrics, "ecgstream_detector_windows_total"))
             self.lag.append(_value(self.metrics, "ecgstream_detector_lag_messages"))
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(SAMPLE_EVERY_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ class CapacityPlan:
             raise EcgStreamError(f"duration={self.duration_s:g} s is below the {WINDOW_S} s of a window: replay longer")
 
     @property
-    def words(self) -> list[str]:
+    def options(self) -> list[str]:
         """The replay's command line."""
         options = {
             "--patients": self.patients,
@@ -138,7 +138,7 @@ async def run_capacity(plan: CapacityPlan) -> dict[str, Any]:
             await create_topics(kafka)
             async with Command("detect", "detect", kafka=kafka, logs=folder) as detector:
                 await detector.ready()
-                producer = Command("replay", *plan.words, kafka=kafka, logs=folder)
+                producer = Command("replay", *plan.options, kafka=kafka, logs=folder)
                 verdicts, watch, seconds = await _measure(kafka, producer, detector)
             kernel = await _bare(kafka, batch=watch.mean_batch)
     return _report(plan, seconds=seconds, verdicts=verdicts, watch=watch, kernel=kernel)
@@ -157,7 +157,7 @@ async def _measure(kafka: KafkaSettings, producer: Command, detector: Command) -
             began = time.monotonic()
             while producer.running:
                 await detector.check()
-                await asyncio.sleep(LOOK_EVERY_S / 5)
+                await asyncio.sleep(SAMPLE_EVERY_S / 5)
             await producer.check()
         seconds = time.monotonic() - began
         count, quiet_s = -1, time.monotonic()
@@ -165,7 +165,7 @@ async def _measure(kafka: KafkaSettings, producer: Command, detector: Command) -
             await detector.check()
             if len(verdicts.verdicts) != count or watch.lag[-1:] != [0.0]:
                 count, quiet_s = len(verdicts.verdicts), time.monotonic()
-            await asyncio.sleep(LOOK_EVERY_S / 5)
+            await asyncio.sleep(SAMPLE_EVERY_S / 5)
         watching.cancel()
         following.cancel()
     return verdicts, watch, seconds

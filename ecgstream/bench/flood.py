@@ -38,7 +38,7 @@ CHUNKS = 2  # of each id
 RETURNS = 0.05  # of the ids come back
 GOOD = 4  # patients at real pace beside them
 LEAD_S = 10.0  # they are there first
-LOOK_EVERY_S = 1.0
+SAMPLE_EVERY_S = 1.0
 QUIET_S = 20.0  # nothing waits and no verdict has come for so long: what is missing is lost
 PATIENCE_S = 1_800.0
 _YIELD_EVERY = 50
@@ -68,7 +68,7 @@ class _Service:
     rss_mb: float = 0.0
     page: str = ""
 
-    async def look(self) -> None:
+    async def sample(self) -> None:
         """Take the present figures.
 
         Raises
@@ -116,10 +116,10 @@ async def run_flood(plan: FloodPlan) -> dict[str, Any]:
             stack.callback(following.cancel)
             await started.wait()
             (port,) = free_ports(1)
-            words = {"web": ("web", "--host", "127.0.0.1", "--port", str(port))}
+            arguments = {"web": ("web", "--host", "127.0.0.1", "--port", str(port))}
             for service, limit_mb in LIMITS_MB.items():
                 limit = stack.enter_context(MemoryLimit(service, limit_mb * MB))
-                command = Command(service, *words.get(service, (service,)), kafka=kafka, logs=Path(name))
+                command = Command(service, *arguments.get(service, (service,)), kafka=kafka, logs=Path(name))
                 await stack.enter_async_context(command)
                 limit.add(command.pid)
                 await command.ready()  # one by one: all at once they would load their libraries for too long
@@ -149,15 +149,15 @@ async def _work(plan: FloodPlan, run: _Run, publisher: KafkaPublisher) -> None:
         run.good_s = min([await each for each in keeping])
         await _drained(run)
         for each in run.services.values():
-            await each.look()
+            await each.sample()
         watching.cancel()
 
 
 async def _watch(run: _Run) -> None:
     while True:
         for each in run.services.values():
-            await each.look()
-        await asyncio.sleep(LOOK_EVERY_S)
+            await each.sample()
+        await asyncio.sleep(SAMPLE_EVERY_S)
 
 
 async def _keep_on(patient: Patient, publisher: KafkaPublisher, start_ns: int, stop: asyncio.Event) -> float:
@@ -209,7 +209,7 @@ async def _drained(run: _Run) -> None:
     while time.monotonic() - quiet_s < QUIET_S / 4:
         if time.monotonic() > until_s:
             raise EcgStreamError(f"the services have not caught up in {PATIENCE_S:g} s: send fewer ids")
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(SAMPLE_EVERY_S)
         # The good patients' messages are on their way at any moment.
         if any(_metric(each.page, "lag_messages") > 8 * GOOD for each in run.services.values()):
             quiet_s = time.monotonic()
@@ -264,8 +264,8 @@ def _of_patients(page: str) -> dict[str, float]:
     found: defaultdict[str, float] = defaultdict(float)
     for family in text_string_to_metric_families(page):
         for sample in family.samples:
-            told = "patients" in sample.name or "refused" in sample.name
-            if sample.name.startswith("ecgstream_") and told and not sample.name.endswith("_created") and sample.value:
+            kept = "patients" in sample.name or "refused" in sample.name
+            if sample.name.startswith("ecgstream_") and kept and not sample.name.endswith("_created") and sample.value:
                 found[" ".join([sample.name, *sample.labels.values()])] += sample.value
     return dict(found)
 

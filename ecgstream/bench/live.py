@@ -30,7 +30,7 @@ WARD_EVERY = 4  # of so many clients one watches the ward, the others a patient 
 SLOW_EVERY = 10  # of so many one is slow
 HANG_UP_EVERY, HANG_UP_S = 8, 7.0  # of so many one lets go of its event stream so often
 WARD_FS_HZ = 125.0
-LOOK_EVERY_S = 1.0
+SAMPLE_EVERY_S = 1.0
 LAG_QUANTILES = {"p50": 0.5, "p99": 0.99}  # of the server's event loop: large ones tell of a machine that is too busy
 
 
@@ -57,27 +57,32 @@ async def run_live(plan: CapacityPlan, *, clients: int) -> dict[str, Any]:
             kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap)
             await create_topics(kafka)
 
-            def command(*words: str, **more: str) -> Command:
-                return Command(words[0], *words, kafka=kafka, logs=Path(name), environment=more)
+            def command(*options: str, **more: str) -> Command:
+                return Command(options[0], *options, kafka=kafka, logs=Path(name), environment=more)
 
             web = command(
                 *("web", "--host", "127.0.0.1", "--port", str(port)),
                 ECGSTREAM_WEB_STREAMS_PER_CALLER=str(3 * clients),
                 ECGSTREAM_WEB_READS_PER_MINUTE=str(100 * clients),
             )
-            async with command("detect") as detect, command("alert") as alert, web, command(*longer.words) as replay:
+            async with (
+                command("detect") as detect,
+                command("alert") as alert,
+                web,
+                command(*longer.options) as replay,
+            ):
                 services = (detect, alert, web, replay)
                 await asyncio.gather(*(each.ready() for each in services))
                 address = f"127.0.0.1:{port}"
                 patients = await _present(address, plan.patients)
                 watching = browsers(address, patients, clients)
-                usage, seconds, told = await _measure(watching, web, kafka, plan.duration_s)
+                usage, seconds, published = await _measure(watching, web, kafka, plan.duration_s)
                 for each in services:
                     await each.check()
                 lag_ms = quantiles_ms(
                     await asyncio.to_thread(web.page, "metrics"), "ecgstream_web_loop_lag_seconds", LAG_QUANTILES
                 )
-    return _report(plan, watching, usage, seconds, told) | {"server_loop_lag_ms": lag_ms, "machine": machine()}
+    return _report(plan, watching, usage, seconds, published) | {"server_loop_lag_ms": lag_ms, "machine": machine()}
 
 
 def browsers(address: str, patients: Sequence[str], count: int) -> list[LiveClient]:
@@ -113,7 +118,7 @@ async def _present(address: str, count: int) -> list[str]:
                     here = [one["patient"] for one in found if one["last_sample_ns"] is not None]
                     if len(here) >= count:
                         return sorted(here)
-                    await asyncio.sleep(LOOK_EVERY_S)
+                    await asyncio.sleep(SAMPLE_EVERY_S)
         except TimeoutError:
             raise EcgStreamError(f"{len(here)} of {count} patients came in {START_S:g} s: replay fewer") from None
 
@@ -130,18 +135,18 @@ async def _measure(
             one.forget()
         began_s = loop.time()
         while loop.time() - began_s < duration_s:
-            usage.look()
-            await asyncio.sleep(LOOK_EVERY_S)
-        usage.look()
+            usage.sample()
+            await asyncio.sleep(SAMPLE_EVERY_S)
+        usage.sample()
         seconds = loop.time() - began_s
-        told = await _told(kafka)
+        published = await _published(kafka)
         await asyncio.sleep(SETTLE_S)
         for task in tasks:
             task.cancel()
-    return usage, seconds, told
+    return usage, seconds, published
 
 
-async def _told(kafka: KafkaSettings) -> dict[tuple[int, int], AlarmMessage]:
+async def _published(kafka: KafkaSettings) -> dict[tuple[int, int], AlarmMessage]:
     """All messages about alarms, by partition and offset."""
     found = {}
     async with KafkaReader(kafka, [topics.ALERTS], start="beginning") as reader:
@@ -156,7 +161,7 @@ def _report(
     watching: list[LiveClient],
     usage: ProcessUsage,
     seconds: float,
-    told: dict[tuple[int, int], AlarmMessage],
+    published: dict[tuple[int, int], AlarmMessage],
 ) -> dict[str, Any]:
     fast = [one for one in watching if not one.slow]
     slow = [one for one in watching if one.slow]
@@ -168,7 +173,7 @@ def _report(
         if one.since is None:
             missed_hello += 1
             continue
-        wanted = expected(one.since, told)
+        wanted = expected(one.since, published)
         lost += len(wanted - one.alarms.keys())
         doubled += sum(count - 1 for count in one.alarms.values())
     return {
@@ -187,10 +192,10 @@ def _report(
         },
         "slow_clients": {
             "samples_not_received": sum(one.holes for one in slow),
-            "told_dropped": sum(one.told_dropped for one in slow),
+            "told_dropped": sum(one.reported_dropped for one in slow),
         },
         "alarms": {
-            "messages": len(told),
+            "messages": len(published),
             "received": sum(one.alarms.total() for one in watching),
             "lost": lost,
             "doubled": doubled,

@@ -34,7 +34,7 @@ class LiveClient:
     ages_ms : of each frame, from being handed to Kafka to being here
     samples : by patient, samples of each lead that came
     holes : samples that did not come, by the frames' indices
-    told_dropped : samples that the service said it dropped
+    reported_dropped : samples that the service said it dropped
     alarms : by message, how often it came
     since : the event id of the first ``hello``
     returns : how often the event stream was resumed
@@ -47,7 +47,7 @@ class LiveClient:
     ages_ms: list[float] = field(default_factory=list)
     samples: Counter[str] = field(default_factory=Counter)
     holes: int = 0
-    told_dropped: int = 0
+    reported_dropped: int = 0
     alarms: Counter[AlarmMessage] = field(default_factory=Counter)
     since: str | None = None
     returns: int = 0
@@ -64,7 +64,7 @@ class LiveClient:
         """Begin to measure."""
         self.ages_ms.clear()
         self.samples.clear()
-        self.holes = self.told_dropped = 0
+        self.holes = self.reported_dropped = 0
 
     async def _watch(self) -> None:
         host, port = self.address.rsplit(":", 1)
@@ -86,7 +86,7 @@ class LiveClient:
             async for message in line:
                 if isinstance(message, str):
                     said = json.loads(message)
-                    self.told_dropped += said["samples"] if said["type"] == "dropped" else 0
+                    self.reported_dropped += said["samples"] if said["type"] == "dropped" else 0
                 else:
                     self._take(message)
                 if self.slow:
@@ -134,13 +134,13 @@ class LiveClient:
                         self.since = self.since or self._last_id
 
 
-def expected(since: str, told: dict[tuple[int, int], AlarmMessage]) -> set[AlarmMessage]:
+def expected(since: str, published: dict[tuple[int, int], AlarmMessage]) -> set[AlarmMessage]:
     """The messages that a client must have been told.
 
     Parameters
     ----------
     since : the event id from which on it was there
-    told : what lies on the topic, by partition and offset
+    published : what lies on the topic, by partition and offset
     """
     offsets = positions_of(since).offsets
-    return {one for (partition, offset), one in told.items() if offset >= offsets.get(partition, 0)}
+    return {one for (partition, offset), one in published.items() if offset >= offsets.get(partition, 0)}

@@ -95,7 +95,7 @@ class ModelBenchPlan:
     keep: Path | None = None
 
 
-def bench_networks(plan: ModelBenchPlan, *, told: Callable[[str], None]) -> dict[str, Any]:
+def bench_networks(plan: ModelBenchPlan, *, report_line: Callable[[str], None]) -> dict[str, Any]:
     """Time the networks of a directory, quantise them, and hold float32 and int8 against each other on records.
 
     Without the packages of the extra ``train`` there is neither a plain CNN nor int8.
@@ -103,28 +103,28 @@ def bench_networks(plan: ModelBenchPlan, *, told: Callable[[str], None]) -> dict
     Parameters
     ----------
     plan : what is measured
-    told : is told what is going on
+    report_line : is told what is going on
     """
     with TemporaryDirectory() as folder:
         made = Path(folder)
         variants = {FLOAT: plan.judging.settings.models}
         contenders: dict[str, tuple[Path, ModelFile]] = {}
         if find_spec("onnx") is None:
-            told("onnx is not installed: no plain CNN and no int8; pip install 'ecgstream[train]'")
+            report_line("onnx is not installed: no plain CNN and no int8; pip install 'ecgstream[train]'")
         else:
             from training.experiments.plain_cnn import write_plain_cnn
 
             contenders[PLAIN] = made, write_plain_cnn(made)
-            told("quantising")
+            report_line("quantising")
             variants |= _quantised(plan, plan.keep or made)
         for variant, directory in variants.items():
             manifest = load_manifest(directory)
             contenders |= {f"{variant}/{name}": (directory, getattr(manifest, name)) for name in NETWORKS}
-        told("timing the networks")
+        report_line("timing the networks")
         times = time_networks(contenders, rounds=plan.rounds)
         evaluations = {}
         for variant, directory in variants.items():
-            told(f"judging records by {variant}")
+            report_line(f"judging records by {variant}")
             settings = plan.judging.settings.model_copy(update={"models": directory})
             evaluations[variant] = _evaluated(replace(plan.judging, settings=settings), plan.records)
     both = {
@@ -167,7 +167,7 @@ def _evaluated(judging: Judging, records: str) -> Evaluation:
     return evaluate(judged.verdicts, annotations, thresholds=thresholds, alerts=judged.alerts)
 
 
-def told_as_table(report: dict[str, Any]) -> Group:
+def as_table(report: dict[str, Any]) -> Group:
     """The report as tables for people."""
     speed = Table(title="ms of processor time a window, one thread, by batch")
     for column in ("network", "parameters", *map(str, BATCHES), "both against a plain CNN, batch of 32"):

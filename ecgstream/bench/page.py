@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SHOWN_S = 60.0  # patients that are not on the page by then never will be
 WARM_S = 15.0  # before anything is measured: all patients are there, the code is compiled
 SPARE_S = 60.0  # the replay goes on behind the measurement: services and page need time to start
-LOOK_EVERY_S = 1.0
+SAMPLE_EVERY_S = 1.0
 SLICE_S = 5.0  # the page keeps its last 512 figures only: they are read and cleared so often
 SIZE = {"width": 1920, "height": 1080}
 # The frames of the whole measurement, counted beside what the page says of itself.
@@ -40,7 +40,7 @@ _FIGURES = "() => { const told = globalThis.ecgstream.figures; globalThis.ecgstr
 
 
 @dataclass(slots=True)
-class _Looks:
+class _Samples:
     """What was seen of the page while it ran.
 
     Attributes
@@ -86,26 +86,31 @@ async def run_page(plan: CapacityPlan) -> dict[str, Any]:
             kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap)
             await create_topics(kafka)
 
-            def command(*words: str) -> Command:
-                return Command(words[0], *words, kafka=kafka, logs=Path(name))
+            def command(*options: str) -> Command:
+                return Command(options[0], *options, kafka=kafka, logs=Path(name))
 
             web = command("web", "--host", "127.0.0.1", "--port", str(port))
-            async with command("detect") as detect, command("alert") as alert, web, command(*longer.words) as replay:
+            async with (
+                command("detect") as detect,
+                command("alert") as alert,
+                web,
+                command(*longer.options) as replay,
+            ):
                 await asyncio.gather(*(each.ready() for each in (detect, alert, web, replay)))
                 page = await browser.new_page(viewport=SIZE)  # type: ignore[arg-type]  # its own type of dictionary
                 await page.goto(f"http://127.0.0.1:{port}/")
-                looks, server, renderer = await _measure(page, web, plan)
+                samples, server, renderer = await _measure(page, web, plan)
                 for each in (detect, alert, web, replay):
                     await each.check()
-    return _report(plan, looks, server, renderer)
+    return _report(plan, samples, server, renderer)
 
 
-async def _measure(page: "Page", web: Command, plan: CapacityPlan) -> tuple[_Looks, ProcessUsage, ProcessUsage]:
+async def _measure(page: "Page", web: Command, plan: CapacityPlan) -> tuple[_Samples, ProcessUsage, ProcessUsage]:
     shown = 0
     try:
         async with asyncio.timeout(SHOWN_S):
             while shown < plan.patients:
-                await asyncio.sleep(LOOK_EVERY_S)
+                await asyncio.sleep(SAMPLE_EVERY_S)
                 shown = await page.locator(".ward .tile").count()
     except TimeoutError as error:
         raise EcgStreamError(
@@ -113,26 +118,26 @@ async def _measure(page: "Page", web: Command, plan: CapacityPlan) -> tuple[_Loo
         ) from error
     await asyncio.sleep(WARM_S)
     tools = await page.context.new_cdp_session(page)
-    looks, server, renderer = _Looks(), ProcessUsage(web.pid), ProcessUsage(_renderer())
-    looks.heap_mb.append(await _heap_mb(tools))
-    looks.browser_cpu_s.append(_browser_cpu_s())
+    samples, server, renderer = _Samples(), ProcessUsage(web.pid), ProcessUsage(_renderer())
+    samples.heap_mb.append(await _heap_mb(tools))
+    samples.browser_cpu_s.append(_browser_cpu_s())
     await page.evaluate(_FIGURES)
     await page.evaluate(_COUNT)
     loop = asyncio.get_running_loop()
-    began_s = told_s = loop.time()
+    began_s = sliced_s = loop.time()
     while (now_s := loop.time()) - began_s < plan.duration_s:
-        server.look()
-        renderer.look()
-        if now_s - told_s >= SLICE_S:
-            told_s = now_s
-            looks.slices.append(await page.evaluate(_FIGURES))
-        await asyncio.sleep(LOOK_EVERY_S)
-    server.look()
-    renderer.look()
-    looks.browser_cpu_s.append(_browser_cpu_s())
-    looks.intervals_ms = await page.evaluate(_INTERVALS)
-    looks.heap_mb.append(await _heap_mb(tools))
-    return looks, server, renderer
+        server.sample()
+        renderer.sample()
+        if now_s - sliced_s >= SLICE_S:
+            sliced_s = now_s
+            samples.slices.append(await page.evaluate(_FIGURES))
+        await asyncio.sleep(SAMPLE_EVERY_S)
+    server.sample()
+    renderer.sample()
+    samples.browser_cpu_s.append(_browser_cpu_s())
+    samples.intervals_ms = await page.evaluate(_INTERVALS)
+    samples.heap_mb.append(await _heap_mb(tools))
+    return samples, server, renderer
 
 
 def _browser_processes() -> list[psutil.Process]:
@@ -158,11 +163,11 @@ async def _heap_mb(tools: "CDPSession") -> float:
     return round(usage["usedSize"] / 1e6, 2)
 
 
-def _report(plan: CapacityPlan, looks: _Looks, server: ProcessUsage, renderer: ProcessUsage) -> dict[str, Any]:
-    intervals = sorted(looks.intervals_ms)
+def _report(plan: CapacityPlan, samples: _Samples, server: ProcessUsage, renderer: ProcessUsage) -> dict[str, Any]:
+    intervals = sorted(samples.intervals_ms)
     seconds = sum(intervals) / 1000
-    ages = [slice_["sample_age_ms"] for slice_ in looks.slices if slice_["sample_age_ms"]["p95"] is not None]
-    draws = [slice_["draw_ms"]["p95"] for slice_ in looks.slices if slice_["draw_ms"]["p95"] is not None]
+    ages = [slice_["sample_age_ms"] for slice_ in samples.slices if slice_["sample_age_ms"]["p95"] is not None]
+    draws = [slice_["draw_ms"]["p95"] for slice_ in samples.slices if slice_["draw_ms"]["p95"] is not None]
     return {
         "patients": plan.patients,
         "chunk_ms": plan.chunk_ms,
@@ -176,10 +181,10 @@ def _report(plan: CapacityPlan, looks: _Looks, server: ProcessUsage, renderer: P
             "p95": _at(sorted(each["p95"] for each in ages), 0.5),
             "p95_worst": _at(sorted(each["p95"] for each in ages), 1.0),
         },
-        "heap_mb": {"start": looks.heap_mb[0], "end": looks.heap_mb[-1]},
+        "heap_mb": {"start": samples.heap_mb[0], "end": samples.heap_mb[-1]},
         "renderer_rss_mb": renderer.rss,
         "renderer_cpu_share": round(renderer.cpu_s / seconds, 3),
-        "browser_cpu_share": round((looks.browser_cpu_s[-1] - looks.browser_cpu_s[0]) / seconds, 3),
+        "browser_cpu_share": round((samples.browser_cpu_s[-1] - samples.browser_cpu_s[0]) / seconds, 3),
         "server_cpu_share": round(server.cpu_s / seconds, 3),
         "server_rss_mb": server.rss,
         "machine": machine(),

@@ -23,7 +23,7 @@ class ProcessUsage:
     _cpu_start_s: float | None = None
     _cpu_s: float = 0.0
 
-    def look(self) -> None:
+    def sample(self) -> None:
         """Take the present figures.
 
         Raises

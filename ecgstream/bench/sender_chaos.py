@@ -43,7 +43,7 @@ FAULT_S = (1.0, 12.0)  # how long a fault lasts
 GOOD_S = (66.0, 76.0)  # good ECG behind a fault: longer than it may take to be judged again
 VICTIMS = 0.6  # of the patients
 TICK_S = 0.02
-LOOK_EVERY_S = 1.0
+SAMPLE_EVERY_S = 1.0
 PATIENCE_S = 60.0  # no verdict for so long: what is missing is lost
 SETTLE_S = 3.0  # what is doubled may come after what was missing
 SERVICES = ("detect", "alert")
@@ -192,13 +192,13 @@ async def _run(
                 await command.check()
                 if not command.running:
                     raise EcgStreamError(f"'ecgstream {service}' has ended by itself")
-                usage[service].look()
+                usage[service].sample()
 
         publisher = await stack.enter_async_context(KafkaPublisher(kafka))
         playing = group.create_task(_play(scripts, publisher, speed))
         while not playing.done():
             await check()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(SAMPLE_EVERY_S)
         await playing
         await _all_come(verdicts, bystanders, windows, check)
         await asyncio.sleep(SETTLE_S)
@@ -246,7 +246,7 @@ async def _all_come(verdicts: VerdictLog, bystanders: Sequence[str], windows: in
         elif time.monotonic() - since_s > PATIENCE_S:
             return
         await check()
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(SAMPLE_EVERY_S)
 
 
 async def _all(kafka: KafkaSettings, topic: str) -> list[bytes]:

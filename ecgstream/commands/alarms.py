@@ -100,7 +100,7 @@ def _do(
     from ecgstream.wording import alarm_lines
 
     kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
-    told: AlertCommand = command(action, alert=alarm, patient=patient, by=by or getpass.getuser(), minutes=minutes)
-    for alert in run(send(kafka, told)):
+    sent: AlertCommand = command(action, alert=alarm, patient=patient, by=by or getpass.getuser(), minutes=minutes)
+    for alert in run(send(kafka, sent)):
         for line in alarm_lines(alert):
             typer.echo(line)

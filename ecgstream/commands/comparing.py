@@ -74,12 +74,12 @@ def score_networks(
     from training.experiments.comparison_table import table
 
     folder = records_folder(data, load(ProcessSettings))
-    told = Console(stderr=True)
+    console = Console(stderr=True)
     comparison = score_comparison(
         run_directory,
         folder,
         names_of([records], folder),
-        track=lambda names: track(list(names), "preparing windows", console=told),
+        track=lambda names: track(list(names), "preparing windows", console=console),
     )
     if json != STDOUT:
         Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table(comparison))

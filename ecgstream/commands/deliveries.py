@@ -88,10 +88,10 @@ def channels(
                 console.print(Text(channel_line(name, found.get(name), stand.get(name))), soft_wrap=True)
             if not found:
                 console.print(f"no channel: {VARIABLE} names them")
-    told = [
+    described = [
         {"name": name, "kind": channel.kind, "deliveries": stand.get(name)} for name, channel in sorted(found.items())
     ]
-    write_json({"channels": told, "tested": test}, json)
+    write_json({"channels": described, "tested": test}, json)
 
 
 def bench_alarms(

@@ -34,7 +34,7 @@ def bench_capacity(
 
     folder, names = _prepared(data, record or [])
     plan = CapacityPlan(patients=patients, duration_s=duration, speed=speed or "1", records=names, data=folder)
-    _tell(run(run_capacity(plan)), json)
+    _report(run(run_capacity(plan)), json)
 
 
 @bench.command("latency")
@@ -72,7 +72,7 @@ def bench_page(
 
     folder, names = _prepared(data, record or ["ds1"])
     plan = CapacityPlan(patients=patients, duration_s=duration, records=names, data=folder)
-    _tell(run(run_page(plan)), json)
+    _report(run(run_page(plan)), json)
 
 
 @bench.command("live")
@@ -92,7 +92,7 @@ def bench_live(
 
     folder, names = _prepared(data, record or ["ds1"])
     plan = CapacityPlan(patients=patients, duration_s=duration, records=names, data=folder)
-    _tell(run(run_live(plan, clients=clients)), json)
+    _report(run(run_live(plan, clients=clients)), json)
 
 
 @bench.command("starts")
@@ -108,7 +108,7 @@ def bench_starts(
     from ops.logging import configure_logging
 
     configure_logging(service="bench", level="warning", form=load(ProcessSettings).log_format)
-    _tell(run(run_starts(starts)), json)
+    _report(run(run_starts(starts)), json)
 
 
 @bench.command("lethal")
@@ -131,7 +131,7 @@ def bench_lethal(
     configure_logging(service="bench", level="warning", form=process.log_format)
     folder = records_folder(data, process)
     plan = LethalPlan(phases=phases, seed=seed, records=names_of([records], folder), folder=folder)
-    _tell(run(run_lethal(plan)), json)
+    _report(run(run_lethal(plan)), json)
 
 
 @bench.command("models")
@@ -153,7 +153,7 @@ def bench_models(
     from alerting.rules import load_rules
     from alerting.settings import AlertingSettings
     from detector.settings import DetectorSettings
-    from ecgstream.bench.models import ModelBenchPlan, bench_networks, told_as_table
+    from ecgstream.bench.models import ModelBenchPlan, as_table, bench_networks
     from ecgstream.evaluation import Judging
     from ecgstream.recordings import records_folder
     from ecgstream.running import STDOUT, write_json
@@ -165,9 +165,9 @@ def bench_models(
         rules=load_rules(load(AlertingSettings).rules),
     )
     plan = ModelBenchPlan(judging=judging, records=records, keep=keep)
-    report = bench_networks(plan, told=lambda line: typer.echo(line, err=True))
+    report = bench_networks(plan, report_line=lambda line: typer.echo(line, err=True))
     if json != STDOUT:
-        Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(told_as_table(report))
+        Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(as_table(report))
     write_json(report, json)
 
 
@@ -188,7 +188,7 @@ def bench_flood(
     from ecgstream.running import run
 
     folder, names = _prepared(data, record or [])
-    _tell(run(run_flood(FloodPlan(ids=ids, records=load_records(names, folder)))), json)
+    _report(run(run_flood(FloodPlan(ids=ids, records=load_records(names, folder)))), json)
 
 
 class Victim(StrEnum):
@@ -219,7 +219,7 @@ def bench_score(
     folder = records_folder(data, load(ProcessSettings))
     (name,) = names_of([record] if record else [], folder)
     rules = load_rules(load(AlertingSettings).rules)
-    _tell(measured(name, folder, load(DetectorSettings, models=models), rules), json)
+    _report(measured(name, folder, load(DetectorSettings, models=models), rules), json)
 
 
 def chaos(
@@ -259,12 +259,12 @@ def chaos(
         senders = SenderPlan(faults=faults, seed=seed, kinds=of_senders, patients=patients)
         folder = records_folder(data, process)
         names = names_of(record or [WARD_SELECTION], folder)  # patients of different kinds, alarms of high priority too
-        _tell(run(run_sender_chaos(senders, load_records(names, folder))), json)
+        _report(run(run_sender_chaos(senders, load_records(names, folder))), json)
         return
     if service is Victim.ALERT:
         if kinds is not None:
             raise OptionError("--kinds: the alert service is killed and nothing else: leave it out")
-        _tell(_alert_chaos(faults=faults, seed=seed, patients=patients, record=record, data=data), json)
+        _report(_alert_chaos(faults=faults, seed=seed, patients=patients, record=record, data=data), json)
         return
     plan = ChaosPlan(
         faults=faults,
@@ -274,7 +274,7 @@ def chaos(
         record_s=seconds,
     )
     folder = records_folder(data, process)
-    _tell(run(run_chaos(plan, load_records(names_of(record or [], folder), folder))), json)
+    _report(run(run_chaos(plan, load_records(names_of(record or [], folder), folder))), json)
 
 
 def _alert_chaos(
@@ -292,7 +292,7 @@ def _alert_chaos(
 
     folder = records_folder(data, load(ProcessSettings))
     records = load_records(names_of(record or [], folder), folder)
-    recordings = [verdicts_in(told) for told in judged_each(load(DetectorSettings), judged_here, records)]
+    recordings = [verdicts_in(messages) for messages in judged_each(load(DetectorSettings), judged_here, records)]
     plan = AlertChaosPlan(kills=faults, seed=seed, patients=patients)
     return run(run_alert_chaos(plan, recordings, load_rules(load(AlertingSettings).rules)))
 
@@ -309,7 +309,7 @@ def _prepared(data: Path | None, record: list[str]) -> tuple[Path, tuple[str, ..
     return folder, names_of(record, folder)
 
 
-def _tell(report: dict[str, object], json: Json) -> None:
+def _report(report: dict[str, object], json: Json) -> None:
     from ecgstream.running import STDOUT, write_json
 
     if json != STDOUT:

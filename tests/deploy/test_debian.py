@@ -54,12 +54,12 @@ def test_chromium_is_installed_where_it_lacks(machine: Path) -> None:
 
 def test_chromium_that_is_there_is_left_alone(machine: Path) -> None:
     written(machine / "chromium", "")
-    asked, told = ran(machine, user=0)
-    assert "chromium" not in asked + told
+    asked, shown = ran(machine, user=0)
+    assert "chromium" not in asked + shown
 
 
 def test_without_root_nothing_is_installed_and_the_reason_is_told(machine: Path) -> None:
-    asked, told = ran(machine, user=1000)
+    asked, shown = ran(machine, user=1000)
     assert "install" not in asked
-    assert "no chromium fonts-dejavu-core" in told
-    assert "no root or no apt" in told
+    assert "no chromium fonts-dejavu-core" in shown
+    assert "no root or no apt" in shown

@@ -60,7 +60,7 @@ def test_the_image_is_built_from_every_package() -> None:
         assert f"COPY {room} {room}" in dockerfile
         assert f"!{room}" in let_in
     copied = [line.split()[1:-1] for line in dockerfile if line.startswith("COPY ") and "--from" not in line]
-    for source in (word for words in copied for word in words):
+    for source in (word for arguments in copied for word in arguments):
         assert f"!{source}" in let_in, f"{source} is copied and .dockerignore keeps it out"
 
 

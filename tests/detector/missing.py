@@ -57,10 +57,10 @@ def _pattern(pattern: str, length: int, fs_hz: float, *, share: float, number: i
     return np.asarray(position % (2 * period) == 0, np.bool_)
 
 
-def high_in(told: Iterable[Verdict | Urgent]) -> list[Found]:
+def high_in(messages: Iterable[Verdict | Urgent]) -> list[Found]:
     """What was found of high priority, in windows and at once."""
     found: list[Found] = []
-    for each in told:
+    for each in messages:
         if isinstance(each, Urgent):
             found.append((each.kind, each.start_ns, each.end_ns))
         else:

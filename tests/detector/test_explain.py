@@ -141,12 +141,12 @@ def test_cheap_map_tells_where_and_what(beat_map: BeatMap) -> None:
     inputs = np.zeros((3, 2, MODEL_SAMPLES), np.float32)
     drawn = np.zeros((3, WINDOW_SAMPLES), np.float32)
     drawn[0, 100:120] = 2.0
-    told = part_evidence(maps, inputs, drawn, beat_map)
-    assert told.beats.shape == told.shape.shape == (3, PARTS)
-    assert told.beats.dtype == told.shape.dtype == np.float32
-    assert np.flatnonzero(told.beats[1] > 0.9).tolist() == [13]  # 2.6 to 2.8 s
-    assert told.beats[[0, 2]].max() < 0.01
-    assert told.shape[0].tolist() == [4.0 if part == 5 else 0.0 for part in range(PARTS)]
+    carried = part_evidence(maps, inputs, drawn, beat_map)
+    assert carried.beats.shape == carried.shape.shape == (3, PARTS)
+    assert carried.beats.dtype == carried.shape.dtype == np.float32
+    assert np.flatnonzero(carried.beats[1] > 0.9).tolist() == [13]  # 2.6 to 2.8 s
+    assert carried.beats[[0, 2]].max() < 0.01
+    assert carried.shape[0].tolist() == [4.0 if part == 5 else 0.0 for part in range(PARTS)]
 
 
 def test_cheap_map_of_a_window_is_its_own_in_any_batch(beat_map: BeatMap) -> None:

@@ -124,11 +124,13 @@ def alarms(messages: list[Verdict | Urgent]) -> dict[str, list[tuple[float, floa
         state = found
         alerts += [action for action in actions if isinstance(action, Alert)]
     began = messages[0].stream_start_ns
-    told: dict[str, list[tuple[float, float]]] = {}
+    begun: dict[str, list[tuple[float, float]]] = {}
     for alert in alerts:
         if alert.phase == "start":
-            told.setdefault(alert.condition, []).append(((alert.onset_ns - began) / S, (alert.detected_ns - began) / S))
-    return told
+            begun.setdefault(alert.condition, []).append(
+                ((alert.onset_ns - began) / S, (alert.detected_ns - began) / S)
+            )
+    return begun
 
 
 @pytest.mark.parametrize("name", ["119-excerpt", "207-excerpt", "209-excerpt"])

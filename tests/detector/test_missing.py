@@ -86,9 +86,9 @@ def test_the_stream_tells_of_missing_samples_what_the_file_does(
     instance = Instance(scorer())
     instance.commit(instance.process(messages(holed)))
     windows = [Verdict.model_validate_json(m.value or b"") for m in instance.committed if m.topic == topics.WINDOWS]
-    told = judge_record(holed, scorer(), patient="p", device="ecgstream-replay")
-    assert instance.urgent() == [each for each in told if isinstance(each, Urgent)]
-    assert windows == [each for each in told if isinstance(each, Verdict)]
+    every = judge_record(holed, scorer(), patient="p", device="ecgstream-replay")
+    assert instance.urgent() == [each for each in every if isinstance(each, Urgent)]
+    assert windows == [each for each in every if isinstance(each, Verdict)]
     assert made_up(high_in([*instance.urgent(), *windows]), truly(kind)) == []
 
 
@@ -118,7 +118,9 @@ def test_an_asystole_with_a_few_lost_packets_is_found() -> None:
     samples = heart.samples.copy()
     for second in (14.0, 19.5, 27.0):
         samples[round(second * 360) : round((second + 0.25) * 360)] = MISSING
-    told = judge_record(replace(heart, samples=samples), scorer())
-    at_once = [each.second for each in told if isinstance(each, Urgent) and each.kind == "asystole"]
+    every = judge_record(replace(heart, samples=samples), scorer())
+    at_once = [each.second for each in every if isinstance(each, Urgent) and each.kind == "asystole"]
     assert at_once == [19, 24, 25, 26, 27, *range(32, 41)]
-    assert any(each.kind == "asystole" for verdict in told if isinstance(verdict, Verdict) for each in verdict.findings)
+    assert any(
+        each.kind == "asystole" for verdict in every if isinstance(verdict, Verdict) for each in verdict.findings
+    )

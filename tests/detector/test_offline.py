@@ -53,17 +53,17 @@ def test_two_couplets_of_a_window_are_one_reason(scorer: Scorer) -> None:
 def test_an_abnormal_verdict_says_which_parts_carried_it(whole: list[Verdict]) -> None:
     for verdict in whole:
         assert (verdict.evidence is not None) == (verdict.decision == "abnormal")
-    near, told = 0, 0
+    near, published = 0, 0
     for verdict in whole:
         ventricular = [(b.t_ns - verdict.start_ns) / 1e9 for b in verdict.beats if b.beat_class == "V"]
         if verdict.evidence is None or len(ventricular) != 1 or ventricular[0] < 0:
             continue
         assert len(verdict.evidence.beats) == len(verdict.evidence.shape) == 25
-        told += 1
+        published += 1
         strongest_s = (int(np.argmax(verdict.evidence.beats)) + 0.5) * verdict.evidence.part_s
         near += abs(strongest_s - ventricular[0]) <= 0.3
-    assert told > 0
-    assert near >= 0.6 * told
+    assert published > 0
+    assert near >= 0.6 * published
 
 
 def test_beats_are_reported_once_and_nearly_all(whole: list[Verdict]) -> None:
@@ -126,12 +126,12 @@ def test_a_beat_beside_a_hole_has_no_class_and_one_in_a_hole_is_none(
     samples = excerpt.samples[: 360 * 40].copy()
     samples[round((beside + 0.05) * 360) : round((beside + 0.1) * 360)] = MISSING
     samples[round((inside - 0.06) * 360) : round((inside + 0.06) * 360)] = MISSING
-    told = {
+    published = {
         round((b.t_ns - EPOCH_NS) / 1e9, 2): b
         for v in verdicts_of(replace(excerpt, samples=samples), scorer)
         for b in v.beats
     }
-    (next_to,) = [b for t_s, b in told.items() if abs(t_s - beside) < 0.05]
+    (next_to,) = [b for t_s, b in published.items() if abs(t_s - beside) < 0.05]
     assert (next_to.beat_class, next_to.confidence) == (None, None)
-    assert not [b for t_s, b in told.items() if abs(t_s - inside) < 0.1]
-    assert sum(b.beat_class is None for b in told.values()) == 1
+    assert not [b for t_s, b in published.items() if abs(t_s - inside) < 0.1]
+    assert sum(b.beat_class is None for b in published.values()) == 1

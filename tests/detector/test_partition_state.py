@@ -68,11 +68,11 @@ def test_what_was_deleted_before_it_was_read_shows_as_the_gap_it_is(away: str) -
         for offset, part in enumerate(chunks[300:])  # from 75 s on
         for due in windows(log.accept(restarted, part, offset if away == "moved" else 300 + offset, now_s=offset).due)
     ]
-    told_s = sum(due.gap_before_s + due.missing_samples / 100.0 for due in found)
+    heard_s = sum(due.gap_before_s + due.missing_samples / 100.0 for due in found)
     # All but what was read, and the windows that were given out before, up to the last window's end.
     unread_s = (found[-1].window - judged) * 5.0 - sum(len(part.samples) for part in chunks[300:]) / 100.0
     assert found[0].gap_before_s > 0
-    assert told_s == pytest.approx(unread_s, abs=5.0)
+    assert heard_s == pytest.approx(unread_s, abs=5.0)
 
 
 def test_who_talks_is_not_parked() -> None:

@@ -87,9 +87,9 @@ class Instance:
 def test_an_asystole_is_told_every_second_from_its_fourth_on(scorer: Scorer) -> None:
     instance = Instance(scorer)
     instance.commit(instance.process(messages(HEART)))
-    told = instance.urgent()
-    assert [(each.kind, each.second) for each in told] == [("asystole", second) for second in range(13, 25)]
-    first = told[0]
+    published = instance.urgent()
+    assert [(each.kind, each.second) for each in published] == [("asystole", second) for second in range(13, 25)]
+    first = published[0]
     assert first.id == f"p/{EPOCH_NS}/13s"
     assert (first.start_ns - EPOCH_NS, first.end_ns - EPOCH_NS) == (9 * 10**9, 13 * 10**9)
     assert (first.lead, first.value, first.limit, first.unit) == ("MLII", 4.0, 4.0, "s")

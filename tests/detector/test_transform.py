@@ -177,8 +177,8 @@ async def test_a_flood_of_bad_messages_quarantines_its_sender_and_all_else_goes_
     assert sum(letter.count for letter in letters) == 3200  # the last is counted and will be told
     assert len(letters) < 30
     assert {(letter.patient, letter.code) for letter in letters} == {("q", "undecodable")}
-    told = sorted((letter.first_offset or letter.offset, letter.offset) for letter in letters)
-    assert all(end < start for (_, end), (start, _) in pairwise(told))
+    published = sorted((letter.first_offset or letter.offset, letter.offset) for letter in letters)
+    assert all(end < start for (_, end), (start, _) in pairwise(published))
 
 
 @pytest.mark.parametrize("code", ["no_key", "wrong_partition"])
@@ -281,6 +281,6 @@ async def test_a_record_that_is_gone_is_told_before_anything_is_taken_in(
     await clock.advance(61)
     commit(bus, transform, list((await transform.process({}))[0]))
     bus.put(Outgoing(topic=topics.DETECTOR_PROGRESS, key=b"p", value=None, partition=0))
-    with pytest.raises(ProgressUnavailableError, match=r"ecg\.detector-progress holds no record of b'p'") as told:
+    with pytest.raises(ProgressUnavailableError, match=r"ecg\.detector-progress holds no record of b'p'") as published:
         await transform.process({0: stream[30:]})
-    assert (told.value.partition, transform.patients) == (0, 0)
+    assert (published.value.partition, transform.patients) == (0, 0)

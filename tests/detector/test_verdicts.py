@@ -138,12 +138,12 @@ def test_beats_and_findings_survive_crash_and_park(
 
 def test_a_finding_stands_in_each_window_in_which_it_grew_and_is_named() -> None:
     verdicts = verdicts_on(seconds(60))
-    told = {
+    found = {
         verdict.window: [(f.kind, (f.start_ns - START_NS) / S, (f.end_ns - START_NS) / S, f.beats, f.rate_bpm)]
         for verdict in verdicts
         for f in verdict.findings
     }
-    assert told == {
+    assert found == {
         5: [("bigeminy", 20, 29, 10, 60.0)],
         6: [("bigeminy", 20, 33, 14, 60.0)],
         7: [("bigeminy", 20, 39, 20, 60.0)],

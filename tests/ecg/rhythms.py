@@ -32,7 +32,7 @@ def follow(
     saved_before: frozenset[int] = frozenset(),
 ) -> list[tuple[RhythmFinding, ...]]:
     """What each window tells; windows start at 0 and end at ``ends_ns``, and lose their beats when unusable."""
-    state, told, start_ns, given, over = RhythmState(), [], 0, 0, 0
+    state, by_window, start_ns, given, over = RhythmState(), [], 0, 0, 0
     for number, end_ns in enumerate(ends_ns):
         if number in saved_before:
             state = RhythmState.load(json.loads(json.dumps(state.dump())))
@@ -52,9 +52,9 @@ def follow(
             leakage=(leakage or {}).get(number, NO_WAVE),
         )
         state, found = step(state, due if usable else [], span)
-        told.append(found)
+        by_window.append(found)
         start_ns = end_ns
-    return told
+    return by_window
 
 
 def grid(seconds: float) -> list[int]:
@@ -64,7 +64,7 @@ def grid(seconds: float) -> list[int]:
 
 def found_in(beats: Sequence[Beat]) -> tuple[RhythmFinding, ...]:
     """What is found in beats, over five-second windows up to the one that hands over the last of them."""
-    told = follow(beats, grid(beats[-1][0] / S))
+    by_window = follow(beats, grid(beats[-1][0] / S))
     last_ns = beats[-1][0]
     # The silence behind the last beat is the test's, not the patient's.
-    return tuple(f for f in merged(f for found in told for f in found) if f.start_ns < last_ns)
+    return tuple(f for f in merged(f for found in by_window for f in found) if f.start_ns < last_ns)

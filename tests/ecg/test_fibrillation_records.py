@@ -32,7 +32,7 @@ Spans = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
-class Look:
+class Check:
     """Stretches of one record, in s: ``slow`` as the verdicts tell them, ``every_second`` on the newest 4 s."""
 
     slow: Spans
@@ -61,14 +61,14 @@ def signal(record: str, noise: str | None, snr_db: float) -> Float32Array:
     return np.asarray(band_pass(at_rate, FS_HZ)[0], np.float32)
 
 
-def look(record: str, noise: str | None = None, snr_db: float = 0) -> Look:
+def check(record: str, noise: str | None = None, snr_db: float = 0) -> Check:
     whole = signal(record, noise, snr_db)
     by_second = np.lib.stride_tricks.sliding_window_view(whole, 4 * FS_HZ)[::FS_HZ]
     windows = whole[: len(whole) // (5 * FS_HZ) * 5 * FS_HZ].reshape(-1, 5 * FS_HZ)
     leakage = dict(enumerate(wave_leakage(windows, FS_HZ).tolist()))
-    told = follow([], [(number + 1) * 5 * S for number in range(len(windows))], leakage=leakage)
-    last = {f.start_ns: f for found in told for f in found if f.kind == "ventricular_flutter"}
-    return Look(
+    raised = follow([], [(number + 1) * 5 * S for number in range(len(windows))], leakage=leakage)
+    last = {f.start_ns: f for found in raised for f in found if f.kind == "ventricular_flutter"}
+    return Check(
         slow=[(f.start_ns / S, f.end_ns / S) for f in last.values()],
         every_second=wave_leakage(by_second, FS_HZ) < FLUTTER_LEAKAGE,
     )
@@ -90,22 +90,22 @@ def within(spans: Spans, starts_s: npt.NDArray[np.int64], length_s: float) -> np
 
 
 def test_each_flutter_of_record_207_is_found_and_nothing_else_in_it() -> None:
-    spans, found = annotated(FLUTTER), look(FLUTTER)
+    spans, found = annotated(FLUTTER), check(FLUTTER)
     starts = np.arange(len(found.every_second))
     inside = within(spans, starts, 4)
     whole = inside > 3.7
     se = float(found.every_second[whole].mean())
     windows = np.arange(0, 1800, 5)
-    told = within(found.slow, windows, 5) > 4
+    raised = within(found.slow, windows, 5) > 4
     whole_windows = within(spans, windows, 5) > 4.7
     first = [int(np.flatnonzero(found.every_second & (starts + 4 > a) & (starts < b))[0]) + 4 - a for a, b in spans]
     print(  # noqa: T201 - the figures
-        f"\n207: {se:.3f} of {whole.sum()} looks at 4 s wholly in flutter, "
-        f"{told[whole_windows].mean():.3f} of {whole_windows.sum()} windows, findings {found.slow}; "
-        f"seconds of flutter before the first look that shows it {[round(s, 1) for s in first]}"
+        f"\n207: {se:.3f} of {whole.sum()} checks of 4 s wholly in flutter, "
+        f"{raised[whole_windows].mean():.3f} of {whole_windows.sum()} windows, findings {found.slow}; "
+        f"seconds of flutter before the first check that shows it {[round(s, 1) for s in first]}"
     )
     assert se >= 0.9
-    assert told[whole_windows].mean() >= 0.95
+    assert raised[whole_windows].mean() >= 0.95
     assert max(first) < 4
     assert not found.every_second[inside == 0].any()
     for a, b in spans:
@@ -115,18 +115,18 @@ def test_each_flutter_of_record_207_is_found_and_nothing_else_in_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("noise", "snr_db", "most_per_hour", "most_looks"),
+    ("noise", "snr_db", "most_per_hour", "most_checks"),
     [(None, 0, 0, 0), ("em", 12, 0.3, 10), ("em", 6, 0.3, 10)],
 )
 def test_nobody_else_has_flutter_but_in_ventricular_tachycardia(
-    noise: str | None, snr_db: float, most_per_hour: float, most_looks: int
+    noise: str | None, snr_db: float, most_per_hour: float, most_checks: int
 ) -> None:
     """Fast ventricular tachycardia is waves as well, and as urgent."""
     false: list[tuple[str, float]] = []
     in_tachycardia: list[tuple[str, float]] = []
     looks = 0
     for record in OTHERS:
-        found = look(record, noise, snr_db)
+        found = check(record, noise, snr_db)
         tachycardia = [(start_s - 5, end_s + 5) for start_s, end_s in annotated(record, "(VT")]
         starts = np.arange(len(found.every_second))
         looks += int((found.every_second & (within(tachycardia, starts, 4) == 0)).sum())
@@ -135,10 +135,10 @@ def test_nobody_else_has_flutter_but_in_ventricular_tachycardia(
     hours = len(OTHERS) * 1805 / 3600
     print(  # noqa: T201 - the figures
         f"\n{noise or 'clean'} {snr_db} dB: {len(false)} false findings in {hours:.1f} h {false}, "
-        f"{looks} false looks at 4 s of {len(OTHERS) * 1802}, in annotated tachycardia {in_tachycardia}"
+        f"{looks} false checks of 4 s of {len(OTHERS) * 1802}, in annotated tachycardia {in_tachycardia}"
     )
     assert len(false) <= most_per_hour * hours
-    assert looks <= most_looks
+    assert looks <= most_checks
 
 
 @pytest.mark.parametrize("noise", ["em", "bw"])

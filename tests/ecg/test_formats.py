@@ -85,7 +85,7 @@ def test_what_is_not_read_is_told_with_what_is(tmp_path: Path) -> None:
 async def test_the_page_is_told_all_formats(tmp_path: Path) -> None:
     transport = ASGITransport(make_app(make_parts(tmp_path)), client=("127.0.0.1", 50_000))
     async with AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
-        told = (await client.get("/api/v1/formats")).json()
-    assert [each["name"] for each in told["formats"]] == [form.name for form in FORMATS]
-    assert [tuple(each["suffixes"]) for each in told["formats"]] == [form.suffixes for form in FORMATS]
-    assert (told["archives"], ".json" in told["beats"]) == ([".zip"], True)
+        described = (await client.get("/api/v1/formats")).json()
+    assert [each["name"] for each in described["formats"]] == [form.name for form in FORMATS]
+    assert [tuple(each["suffixes"]) for each in described["formats"]] == [form.suffixes for form in FORMATS]
+    assert (described["archives"], ".json" in described["beats"]) == ([".zip"], True)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecg.fibrillation import NO_WAVE
-from ecg.findings import PRIORITIES, FindingKind, RhythmFinding, in_words, merged
+from ecg.findings import PRIORITIES, FindingKind, RhythmFinding, describe_finding, merged
 from ecg.rhythm import FLUTTER_LEAKAGE, FLUTTER_LEAKAGE_ON, HISTORY, Beat, BeatLetter, RhythmState, Span, step
 from tests.ecg.rhythms import S, beats_of, follow, found_in, grid
 
@@ -138,10 +138,10 @@ def test_no_rhythm_goes_on_over_an_asystole() -> None:
 
 def test_an_asystole_is_told_while_it_lasts_and_grows() -> None:
     beats = [*beats_of("NNNNN"), (30 * S, "N"), (31 * S, "N")]
-    told = follow(beats, grid(33))
+    steps = follow(beats, grid(33))
     last_ns = round(3.6 * S)
     open_until = [
-        [(finding.start_ns, finding.end_ns) for finding in found if finding.kind == "asystole"] for found in told
+        [(finding.start_ns, finding.end_ns) for finding in found if finding.kind == "asystole"] for found in steps
     ]
     sure = [round((5 * window - 0.8) * S) for window in range(1, 8)]
     assert open_until[:6] == [[], *([(last_ns, until)] for until in sure[1:6])]
@@ -195,12 +195,12 @@ def test_a_gap_between_windows_ends_all_that_was_open() -> None:
 
 
 def test_silence_is_counted_from_where_the_signal_is_known() -> None:
-    def told(first_s: float) -> list[str]:
+    def steps(first_s: float) -> list[str]:
         found = follow([(round(first_s * S), "N")], [5 * S, 10 * S, 15 * S], unusable=frozenset({0}))
         return [finding.kind for window in found for finding in window if finding.start_ns == 5 * S]
 
-    assert told(8.99) == []
-    assert told(9.0) == ["asystole"]
+    assert steps(8.99) == []
+    assert steps(9.0) == ["asystole"]
 
 
 def test_flat_or_missing_signal_is_not_silence() -> None:
@@ -214,8 +214,8 @@ def test_flat_or_missing_signal_is_not_silence() -> None:
 
 
 def with_holes(beats: list[Beat], *holes_s: tuple[float, float]) -> list[str]:
-    told = follow(beats, grid(beats[-1][0] / S), holes=[(round(start * S), round(end * S)) for start, end in holes_s])
-    return [finding.kind for finding in merged(f for found in told for f in found) if finding.start_ns < beats[-1][0]]
+    steps = follow(beats, grid(beats[-1][0] / S), holes=[(round(start * S), round(end * S)) for start, end in holes_s])
+    return [finding.kind for finding in merged(f for found in steps for f in found) if finding.start_ns < beats[-1][0]]
 
 
 def test_no_silence_reaches_across_a_hole() -> None:
@@ -250,14 +250,14 @@ def test_a_rate_and_an_irregular_rhythm_go_on_over_holes_without_the_intervals_a
 
 def test_flutter_begins_below_its_limit_and_lasts_below_a_higher_one() -> None:
     wavering = {1: FLUTTER_LEAKAGE, 2: FLUTTER_LEAKAGE - 0.01, 3: FLUTTER_LEAKAGE_ON - 0.01, 4: FLUTTER_LEAKAGE_ON}
-    told = follow([], grid(28), leakage=wavering | {5: FLUTTER_LEAKAGE_ON - 0.01})
-    flutter = [[(f.start_ns // S, f.end_ns // S) for f in found if f.kind == "ventricular_flutter"] for found in told]
+    steps = follow([], grid(28), leakage=wavering | {5: FLUTTER_LEAKAGE_ON - 0.01})
+    flutter = [[(f.start_ns // S, f.end_ns // S) for f in found if f.kind == "ventricular_flutter"] for found in steps]
     assert flutter == [[], [], [(10, 15)], [(10, 20)], [], []]
 
 
 def test_flutter_that_begins_again_is_another_one() -> None:
-    told = follow(beats_of("N" * 60), grid(48), leakage=dict.fromkeys((2, 3, 6, 7), 0.3))
-    found = merged(f for found in told for f in found)
+    steps = follow(beats_of("N" * 60), grid(48), leakage=dict.fromkeys((2, 3, 6, 7), 0.3))
+    found = merged(f for found in steps for f in found)
     assert [(f.kind, f.start_ns // S, f.end_ns // S, f.beats) for f in found] == [
         ("ventricular_flutter", 10, 20, None),
         ("ventricular_flutter", 30, 40, None),
@@ -270,21 +270,21 @@ def test_of_the_waves_of_flutter_no_rate_and_no_pattern_is_told(letters: str) ->
     ends = grid(24)  # to 30 s
     assert {f.kind for found in follow(beats, ends) for f in found} > {"tachycardia"}
     in_flutter = follow(beats, ends, leakage=dict.fromkeys(range(2, 6), 0.3))
-    told = [f for found in in_flutter for f in found if f.end_ns > 10 * S]
-    assert {f.kind for f in told} == {"ventricular_flutter"}
+    steps = [f for found in in_flutter for f in found if f.end_ns > 10 * S]
+    assert {f.kind for f in steps} == {"ventricular_flutter"}
 
 
 def test_flutter_without_any_beat_found_is_no_asystole_but_what_follows_may_be() -> None:
     beats = beats_of("N" * 12)
-    told = follow(beats, grid(38), leakage=dict.fromkeys((2, 3, 4), 0.3))
-    found = merged(f for found in told for f in found)
+    steps = follow(beats, grid(38), leakage=dict.fromkeys((2, 3, 4), 0.3))
+    found = merged(f for found in steps for f in found)
     assert [(f.kind, f.start_ns / S) for f in found] == [("ventricular_flutter", 10), ("asystole", 25)]
 
 
 def test_ventricular_tachycardia_is_told_before_flutter_and_in_its_first_window() -> None:
     beats = beats_of("N" * 10 + "V" * 30, [0.8] * 9 + [0.3] * 30)
-    told = follow(beats, grid(14), leakage={2: 0.3, 3: 0.3})
-    assert [[(f.kind, f.start_ns / S) for f in found] for found in told[1:]] == [
+    steps = follow(beats, grid(14), leakage={2: 0.3, 3: 0.3})
+    assert [[(f.kind, f.start_ns / S) for f in found] for found in steps[1:]] == [
         [("tachycardia", 5.2), ("ventricular_tachycardia", 7.9)],
         [("ventricular_tachycardia", 7.9), ("ventricular_flutter", 10)],
         [("ventricular_flutter", 10)],
@@ -293,8 +293,8 @@ def test_ventricular_tachycardia_is_told_before_flutter_and_in_its_first_window(
 
 def test_a_gap_ends_flutter() -> None:
     wave = {1: 0.3, 3: (FLUTTER_LEAKAGE + FLUTTER_LEAKAGE_ON) / 2}
-    told = follow(beats_of("N" * 25), grid(18), leakage=wave | {2: 0.3}, unusable=frozenset({2}))
-    assert [[f.kind for f in found] for found in told] == [[], ["ventricular_flutter"], [], []]
+    steps = follow(beats_of("N" * 25), grid(18), leakage=wave | {2: 0.3}, unusable=frozenset({2}))
+    assert [[f.kind for f in found] for found in steps] == [[], ["ventricular_flutter"], [], []]
     state, _ = step(RhythmState(), [], Span(start_ns=0, end_ns=5 * S, settled_ns=4 * S, usable=True, leakage=0.3))
     later = Span(start_ns=9 * S, end_ns=14 * S, settled_ns=13 * S, usable=True, leakage=0.3)
     _, (flutter,) = step(state, [], later)
@@ -360,10 +360,10 @@ def test_a_state_that_was_saved_and_loaded_is_the_same_state(
 ) -> None:
     ends = grid(beats[-1][0] / S)
 
-    def told(saved_before: frozenset[int]) -> list[tuple[RhythmFinding, ...]]:
+    def steps(saved_before: frozenset[int]) -> list[tuple[RhythmFinding, ...]]:
         return follow(beats, ends, unusable=unusable, doubtful_ns=doubtful, leakage=leakage, saved_before=saved_before)
 
-    assert told(saved) == told(frozenset())
+    assert steps(saved) == steps(frozenset())
 
 
 @settings(max_examples=50)
@@ -371,11 +371,11 @@ def test_a_state_that_was_saved_and_loaded_is_the_same_state(
 def test_behind_flutter_all_is_as_if_the_signal_began_there(beats: list[Beat], first: int, windows: int) -> None:
     ends = grid(beats[-1][0] / S)
     over = first + windows
-    told = follow(beats, ends, leakage=dict.fromkeys(range(first, over), 0.3))[over:]
+    steps = follow(beats, ends, leakage=dict.fromkeys(range(first, over), 0.3))[over:]
     after = [beat for beat in beats if beat[0] >= over * 5 * S]
     anew = follow(after, ends, unusable=frozenset(range(over)))[over:]
     within = {"ventricular_tachycardia"}  # of the last half second of flutter, which the window behind hands over
-    assert [tuple(f for f in found if f.end_ns >= over * 5 * S or f.kind not in within) for found in told] == anew
+    assert [tuple(f for f in found if f.end_ns >= over * 5 * S or f.kind not in within) for found in steps] == anew
 
 
 def test_the_state_stays_small() -> None:
@@ -394,8 +394,8 @@ def test_the_state_stays_small() -> None:
 def test_every_kind_has_words_and_a_priority() -> None:
     for kind, priority in PRIORITIES.items():
         beats = None if kind in {"pause", "asystole", "ventricular_flutter"} else 7
-        words = in_words(RhythmFinding(kind=kind, start_ns=0, end_ns=3 * S, beats=beats))
-        assert "None" not in words
+        described = describe_finding(RhythmFinding(kind=kind, start_ns=0, end_ns=3 * S, beats=beats))
+        assert "None" not in described
         assert priority in {"high", "medium", "low"}
     run = RhythmFinding(kind="ventricular_tachycardia", start_ns=0, end_ns=2 * S, beats=7)
-    assert in_words(run) == "ventricular tachycardia, 7 beats at 180/min"
+    assert describe_finding(run) == "ventricular tachycardia, 7 beats at 180/min"

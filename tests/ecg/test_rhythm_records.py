@@ -49,10 +49,10 @@ def watched(record: str) -> Watched:
         (int(sample) * S // FS_HZ, letters[str(letter)])
         for sample, letter in zip(labels.sample, labels.aami, strict=True)
     ]
-    told = follow(beats, grid(SECONDS))
+    found = follow(beats, grid(SECONDS))
     last_ns = beats[-1][0]
     return Watched(
-        findings=tuple(f for f in merged(f for found in told for f in found) if f.start_ns < last_ns),
+        findings=tuple(f for f in merged(f for found in found for f in found) if f.start_ns < last_ns),
         rhythms=tuple(
             (interval.name, interval.start / FS_HZ, SECONDS if interval.end is None else interval.end / FS_HZ)
             for interval in rhythm_intervals(annotations)

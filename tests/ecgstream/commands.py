@@ -16,10 +16,10 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.upper().startswith("ECGSTREAM_")}
 
 
-def start(*words: str, directory: Path, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+def start(*arguments: str, directory: Path, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     """A command in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "ecgstream", *words],
+        [sys.executable, "-m", "ecgstream", *arguments],
         cwd=directory,
         env=clean_environment() | dict(environment or {}),
         stdout=subprocess.PIPE,
@@ -28,10 +28,10 @@ def start(*words: str, directory: Path, environment: Mapping[str, str] | None = 
     )
 
 
-def status_of(words: Sequence[str]) -> int:
+def status_of(arguments: Sequence[str]) -> int:
     """The exit status of a command run in this process; not for commands that set up logging."""
     with pytest.raises(SystemExit) as ended:
-        main(words)
+        main(arguments)
     code = ended.value.code
     assert isinstance(code, int)
     return code

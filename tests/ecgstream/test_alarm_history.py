@@ -44,16 +44,16 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     store = AlarmStore(address(named), cluster="c")
     store.open()
     place = Place("ecg.alerts", 0)
-    told: list[Alert | AlertCommand] = [*lives(), ACK]
+    shown: list[Alert | AlertCommand] = [*lives(), ACK]
     store.record(
-        [Entry(place=place, offset=at, published_ns=SENT_NS + at, message=each) for at, each in enumerate(told)]
+        [Entry(place=place, offset=at, published_ns=SENT_NS + at, message=each) for at, each in enumerate(shown)]
     )
     yield named
     store.close()
 
 
-def listed(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
-    assert status_of(["alarms", "history", *words, "--json", "-"]) == 0
+def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    assert status_of(["alarms", "history", *arguments, "--json", "-"]) == 0
     return [each["id"] for each in json.loads(capsys.readouterr().out)["alarms"]]
 
 
@@ -70,8 +70,8 @@ def listed(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
         (["--from", "2023-11-15", "--patient", "p1"], []),
     ],
 )
-def test_alarms_are_chosen(capsys: pytest.CaptureFixture[str], words: list[str], expected: list[str]) -> None:
-    assert listed(capsys, *words) == expected
+def test_alarms_are_chosen(capsys: pytest.CaptureFixture[str], arguments: list[str], expected: list[str]) -> None:
+    assert listed(capsys, *arguments) == expected
 
 
 @pytest.mark.usefixtures("database")
@@ -154,7 +154,7 @@ def test_an_export_of_more_than_a_page_is_whole(tmp_path: Path, capsys: pytest.C
     ],
 )
 def test_errors_are_one_clear_line(
-    capsys: pytest.CaptureFixture[str], words: list[str], status: int, told: str
+    capsys: pytest.CaptureFixture[str], arguments: list[str], status: int, shown: str
 ) -> None:
-    assert status_of(["alarms", *words]) == status
-    assert told in " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert status_of(["alarms", *arguments]) == status
+    assert shown in " ".join(capsys.readouterr().err.replace("│", " ").split())

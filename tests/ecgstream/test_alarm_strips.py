@@ -28,9 +28,9 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("ECGSTREAM_ALERTING_ALARM_DB", named)
     history = AlarmStore(address(named), cluster="c")
     history.open()
-    told = [alert(id=f"p1/{name}/x", label="ventricular run", priority="high") for name in ("kept", "gone", "due")]
+    shown = [alert(id=f"p1/{name}/x", label="ventricular run", priority="high") for name in ("kept", "gone", "due")]
     history.record(
-        [Entry(place=Place("t", 0), offset=at, published_ns=0, message=each) for at, each in enumerate(told)]
+        [Entry(place=Place("t", 0), offset=at, published_ns=0, message=each) for at, each in enumerate(shown)]
     )
     strips = StripStore(address(named))
     strips.keep(

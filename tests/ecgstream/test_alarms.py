@@ -38,7 +38,7 @@ async def test_the_open_alarms_are_listed(
             await publisher.send(Outgoing(topic=topic, key=each.id.encode(), value=each.to_bytes()))
     monkeypatch.setenv("ECGSTREAM_TOPIC_PREFIX", settings.topic_prefix)
     file = tmp_path / "alarms.json"
-    words = ["alarms", "list", "--json", str(file), "--bootstrap-servers", settings.bootstrap_servers]
-    assert await asyncio.to_thread(status_of, words) == 0
-    told = json.loads(file.read_text())["alarms"]
-    assert [Alert.model_validate(each) for each in told] == [open_one]
+    arguments = ["alarms", "list", "--json", str(file), "--bootstrap-servers", settings.bootstrap_servers]
+    assert await asyncio.to_thread(status_of, arguments) == 0
+    shown = json.loads(file.read_text())["alarms"]
+    assert [Alert.model_validate(each) for each in shown] == [open_one]

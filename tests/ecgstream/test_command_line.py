@@ -78,9 +78,9 @@ def test_help_has_every_command_under_the_heading_of_its_group(capsys: pytest.Ca
         elif groups and line.strip():
             groups[list(groups)[-1]].append(line.split()[0])
     assert [heading.lower() for heading in groups] == ["run", "alarms", "models", "measure", "maintain"]
-    told = [name for names in groups.values() for name in names]
-    assert len(told) == len(set(told))
-    assert set(told) == {command.split()[0] for command in CALLED}
+    shown = [name for names in groups.values() for name in names]
+    assert len(shown) == len(set(shown))
+    assert set(shown) == {command.split()[0] for command in CALLED}
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -110,8 +110,8 @@ def test_help_imports_nothing_heavy() -> None:
         ["detect", "--health-port", "70000"],
     ],
 )
-def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert status_of(words) == 2
+def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(arguments) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err
@@ -127,13 +127,13 @@ def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixtur
         (["evaluate", "--records", ","], "names no record"),
     ],
 )
-def test_an_error_is_one_line_and_exits_with_1(words: list[str], line: str, tmp_path: Path) -> None:
+def test_an_error_is_one_line_and_exits_with_1(arguments: list[str], line: str, tmp_path: Path) -> None:
     environment = {
         "XDG_CACHE_HOME": str(tmp_path),
         "ECGSTREAM_CONNECT_TIMEOUT_S": "0.5",
         "ECGSTREAM_LOG_LEVEL": "error",
     }
-    with start(*words, directory=tmp_path, environment=environment) as process:
+    with start(*arguments, directory=tmp_path, environment=environment) as process:
         out, err = process.communicate(timeout=60)
     assert process.returncode == 1, err
     assert out == ""

@@ -75,9 +75,9 @@ def test_channels_are_listed_without_their_secrets(capsys: pytest.CaptureFixture
         "archive  fhir, information and above, end: nothing yet",
     ]
     assert status_of(["alarms", "channels", "--json", "-"]) == 0
-    told_json = json.loads(capsys.readouterr().out)
-    assert [channel["name"] for channel in told_json["channels"]] == ["archive", "hook"]
-    assert SECRET not in out + json.dumps(told_json)
+    shown_json = json.loads(capsys.readouterr().out)
+    assert [channel["name"] for channel in shown_json["channels"]] == ["archive", "hook"]
+    assert SECRET not in out + json.dumps(shown_json)
 
 
 @pytest.mark.usefixtures("named")

@@ -16,10 +16,10 @@ PATIENCE_S = 180  # a machine that is busy with other tests
 
 
 def test_a_real_recording_goes_through_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
-    words = ["demo", "--record", "208-excerpt", "--patients", "3", "--speed", "max", "--json", "-"]
+    arguments = ["demo", "--record", "208-excerpt", "--patients", "3", "--speed", "max", "--json", "-"]
     # A broker that is named, and settings for it, are none of the demo's business: it has its own.
     environment = {"ECGSTREAM_BOOTSTRAP_SERVERS": "nowhere:1", "ECGSTREAM_TOPIC_PREFIX": "other."}
-    with start(*words, directory=tmp_path, environment=environment) as process:
+    with start(*arguments, directory=tmp_path, environment=environment) as process:
         out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
     summary = json.loads(out)  # and nothing else is on standard output
@@ -62,7 +62,7 @@ def test_it_ends_before_it_has_begun(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("victim", "told"), [("ecgstream detect", "'ecgstream detect'"), ("kafka.Kafka", "Kafka ended")]
 )
-def test_it_says_in_one_line_which_part_has_died(victim: str, told: str, tmp_path: Path) -> None:
+def test_it_says_in_one_line_which_part_has_died(victim: str, shown: str, tmp_path: Path) -> None:
     with start("demo", "--record", "208-excerpt", "--speed", "5", directory=tmp_path) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -75,5 +75,5 @@ def test_it_says_in_one_line_which_part_has_died(victim: str, told: str, tmp_pat
     assert process.returncode == 1
     last = err.splitlines()[-1]
     assert last.startswith("ecgstream: ")
-    assert told in last
+    assert shown in last
     assert "Traceback" not in err

@@ -22,8 +22,8 @@ BEATS_S = np.arange(74, dtype=np.float64) * 0.8 + 0.5
 SYMBOLS = ["N", "N", "N", "V"] * 18 + ["N", "N"]
 
 
-def _evaluate(*words: str, directory: Path) -> dict[str, Any]:
-    with start("evaluate", "--data", ".", "--json", "-", *words, directory=directory) as process:
+def _evaluate(*arguments: str, directory: Path) -> dict[str, Any]:
+    with start("evaluate", "--data", ".", "--json", "-", *arguments, directory=directory) as process:
         out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     found: dict[str, Any] = json.loads(out)

@@ -67,8 +67,8 @@ async def test_the_verdicts_through_kafka_are_the_offline_ones_for_any_chunk_len
             assert (found.windows, found.missing, found.different) == (windows_in(record), 0, 0)
             assert found.largest_difference <= 1e-6
             assert compare_urgent({}, judged.urgent) == (0, 0)
-            told = judged.alerts[patient.name]
-            assert told == alerts_of(judged.verdicts[patient.name], load_rules()) != [], "the service is its core"
+            shown = judged.alerts[patient.name]
+            assert shown == alerts_of(judged.verdicts[patient.name], load_rules()) != [], "the service is its core"
         # A heart that stops: the looks tell the same on either path, and it is one alarm, whichever topic leads.
         heart = replace(stopped(8.3, 24), name="heart")
         judged = await judge_on_kafka([heart], system.kafka, chunk_ms=250, check=system.check, done=lambda _: None)

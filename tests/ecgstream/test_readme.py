@@ -37,33 +37,33 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return BLOCK.findall(page.read_text())
 
 
-def told_commands() -> list[str]:
+def shown_commands() -> list[str]:
     """Every command line of ours in a block or in running text."""
-    told: set[str] = set()
+    shown: set[str] = set()
     for page in PAGES:
         for language, text in blocks(page):
             if language in {"", "sh"}:
-                told.update(line.strip() for line in text.splitlines() if line.strip().startswith("ecgstream "))
-        told.update(
+                shown.update(line.strip() for line in text.splitlines() if line.strip().startswith("ecgstream "))
+        shown.update(
             re.sub(r"^(?:[A-Z_]+=\S+ |time )+", "", " ".join(c.split())) for c in INLINE.findall(page.read_text())
         )
-    return sorted(told)
+    return sorted(shown)
 
 
-@pytest.mark.parametrize("line", told_commands())
+@pytest.mark.parametrize("line", shown_commands())
 def test_every_command_that_is_told_exists_with_its_options(line: str, capsys: pytest.CaptureFixture[str]) -> None:
-    words = shlex.split(line.replace("...", ""))[1:]
-    names = [word for word in words[:2] if re.fullmatch(r"[a-z][a-z-]*", word)]
+    arguments = shlex.split(line.replace("...", ""))[1:]
+    names = [word for word in arguments[:2] if re.fullmatch(r"[a-z][a-z-]*", word)]
     if names and names[0] not in {"topics", "data", "bench", "report", "compare", "alarms"}:
         names = names[:1]
     assert status_of([*names, "--help"]) == 0
     text = capsys.readouterr().out
-    for option in (word for word in words if word.startswith("-")):
+    for option in (word for word in arguments if word.startswith("-")):
         assert option in text
 
 
 def test_every_make_target_that_is_told_exists() -> None:
-    told = {
+    shown = {
         line.split()[1]
         for page in PAGES
         for language, text in blocks(page)
@@ -71,9 +71,9 @@ def test_every_make_target_that_is_told_exists() -> None:
         for line in text.splitlines()
         if line.startswith("make ")
     }
-    assert told >= {"demo", "test", "check"}
+    assert shown >= {"demo", "test", "check"}
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert told <= targets
+    assert shown <= targets
 
 
 def test_the_table_of_settings_is_whole_and_true() -> None:
@@ -86,9 +86,9 @@ def test_the_table_of_settings_is_whole_and_true() -> None:
         for kind in kinds()
         if kind.__name__ == place.split(".")[0]
     }
-    for name, told in rows.items():
+    for name, shown in rows.items():
         if name != "ECGSTREAM_DETECTOR_MODELS":
-            assert told == ("" if defaults[name] is None else str(defaults[name])), name
+            assert shown == ("" if defaults[name] is None else str(defaults[name])), name
 
 
 def test_the_example_of_a_settings_file_can_be_used(tmp_path: Path) -> None:
@@ -136,11 +136,11 @@ async def test_the_python_example_prints_an_alert(settings: KafkaSettings) -> No
 async def test_the_kcat_example_prints_an_anomaly(settings: KafkaSettings) -> None:
     anomaly = verdict(3, "abnormal")
     await published(settings, topics.ANOMALIES, anomaly, anomaly.patient)
-    words = shlex.split(fitted(readme_block("sh", "kcat"), settings))
+    arguments = shlex.split(fitted(readme_block("sh", "kcat"), settings))
     libraries = ":".join(map(str, (ROOT / ".tools" / "debian" / "usr" / "lib").glob("*-linux-gnu")))
     done = await asyncio.to_thread(
         subprocess.run,
-        [debian_program("kcat"), *words[1:], "-e"],
+        [debian_program("kcat"), *arguments[1:], "-e"],
         env=clean_environment() | {"LD_LIBRARY_PATH": f"{libraries}:{os.environ.get('LD_LIBRARY_PATH', '')}"},
         capture_output=True,
         timeout=60,

@@ -8,8 +8,8 @@ from tests.ecgstream.commands import status_of
 
 def test_report_on_the_excerpt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     html, pdf = tmp_path / "r.html", tmp_path / "r.pdf"
-    words = ["report", "record", "208-excerpt", "--from", "60", "--to", "80", "--out", str(html), "--pdf", str(pdf)]
-    assert status_of(words) == 0
+    arguments = ["report", "record", "208-excerpt", "--from", "60", "--to", "80", "--out", str(html), "--pdf", str(pdf)]
+    assert status_of(arguments) == 0
     assert capsys.readouterr().out.splitlines() == [f"written: {html}", f"written: {pdf}"]
     assert "0:01:00 to 0:01:20" in html.read_text()
     assert pdf.read_bytes().startswith(b"%PDF")
@@ -34,7 +34,7 @@ def test_report_on_a_file_goes_beside_who_asked(
     ],
 )
 def test_wrong_use_is_one_line(
-    words: list[str],
+    arguments: list[str],
     status: int,
     complaint: str,
     *,
@@ -43,7 +43,7 @@ def test_wrong_use_is_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert status_of(["report", "record", "208-excerpt", *words]) == status
+    assert status_of(["report", "record", "208-excerpt", *arguments]) == status
     said = capsys.readouterr().err
     assert complaint in said
     assert said.count("\n") == 1

@@ -12,8 +12,8 @@ from tests.ecgstream.commands import status_of
 
 def test_a_real_ecg_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "excerpt.npy", toy_record().samples[: 360 * 60] / 200)
-    words = ["score", "excerpt.npy", "--fs", "360", "--leads", "MLII", "--unit", "mV", "--json", "-"]
-    assert status_of(words) == 0
+    arguments = ["score", "excerpt.npy", "--fs", "360", "--leads", "MLII", "--unit", "mV", "--json", "-"]
+    assert status_of(arguments) == 0
     (scored,) = json.loads(capsys.readouterr().out)["results"]
     assert (scored["file"], scored["fs_hz"], scored["leads"], scored["seconds"]) == (
         "excerpt.npy",
@@ -38,9 +38,9 @@ def test_a_real_ecg_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_the_same_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "excerpt.npy", toy_record().samples[: 360 * 30] / 200)
     assert status_of(["score", "excerpt.npy", "--fs", "360", "--json", "out.json"]) == 0
-    told = capsys.readouterr().out
-    assert told.startswith("excerpt.npy: abnormal (confidence ")
-    assert "ventricular beat" in told
+    shown = capsys.readouterr().out
+    assert shown.startswith("excerpt.npy: abnormal (confidence ")
+    assert "ventricular beat" in shown
     assert len(json.loads((tmp_path / "out.json").read_text())["results"]) == 1
 
 
@@ -48,9 +48,9 @@ def test_one_bad_file_does_not_sink_the_others(tmp_path: Path, capsys: pytest.Ca
     np.save(tmp_path / "good.npy", toy_record().samples[: 360 * 10] / 200)
     np.save(tmp_path / "short.npy", np.zeros(108))
     (tmp_path / "notes.txt").write_text("1,2,N\n1,2,N\n")
-    words = ["score", "short.npy", "notes.txt", "good.npy", "none.csv", "--fs", "360", "--json", "out.json"]
-    assert status_of(words) == 1
-    told = capsys.readouterr()
+    arguments = ["score", "short.npy", "notes.txt", "good.npy", "none.csv", "--fs", "360", "--json", "out.json"]
+    assert status_of(arguments) == 1
+    shown = capsys.readouterr()
     short, notes, good, none = json.loads((tmp_path / "out.json").read_text())["results"]
     assert short == {
         "file": "short.npy",
@@ -61,19 +61,19 @@ def test_one_bad_file_does_not_sink_the_others(tmp_path: Path, capsys: pytest.Ca
     assert "there is no file none.csv" in none["error"]
     assert good["aggregate"]["decision"] == "abnormal"
     assert good["windows"][0]["lead"] == "signal 0"
-    assert "good.npy: abnormal (confidence " in told.out
-    assert told.err.splitlines() == [f"ecgstream: {each['error']}" for each in (short, notes, none)]
+    assert "good.npy: abnormal (confidence " in shown.out
+    assert shown.err.splitlines() == [f"ecgstream: {each['error']}" for each in (short, notes, none)]
 
 
 def test_a_file_that_cannot_be_judged_prints_no_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     beats = "\n".join(",".join(["0.5"] * 188) for _ in range(40))
     (tmp_path / "beats.csv").write_text(beats + "\n")
     assert status_of(["score", "beats.csv", "--fs", "125"]) == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert "188 columns are no leads" in told.err
-    assert "transpose the table" in told.err
-    assert len(told.err.splitlines()) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "188 columns are no leads" in shown.err
+    assert "transpose the table" in shown.err
+    assert len(shown.err.splitlines()) == 1
 
 
 def test_a_finding_is_told_with_rate_and_lead(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,9 +85,9 @@ def test_a_finding_is_told_with_rate_and_lead(tmp_path: Path, capsys: pytest.Cap
     assert 100 < fast["rate_bpm"] < 150
     assert result["aggregate"]["reason"].startswith(f"tachycardia at {fast['rate_bpm']:.0f}/min from 0:05")
     assert status_of(["score", "excerpt.npy", "--fs", "360", "--leads", "MLII"]) == 0
-    told = capsys.readouterr().out
-    assert f"tachycardia at {fast['rate_bpm']:.0f}/min, medium priority, on MLII" in told
-    assert "windows judged on MLII (12)" in told
+    shown = capsys.readouterr().out
+    assert f"tachycardia at {fast['rate_bpm']:.0f}/min, medium priority, on MLII" in shown
+    assert "windows judged on MLII (12)" in shown
 
 
 def test_a_record_may_be_named_without_its_suffix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,18 +108,18 @@ def test_a_record_may_be_named_without_its_suffix(tmp_path: Path, capsys: pytest
     ],
 )
 def test_what_strangers_send_is_one_line_that_can_be_read(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes | None, words: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes | None, arguments: str
 ) -> None:
     if content is None:
         (tmp_path / name).mkdir()
     else:
         (tmp_path / name).write_bytes(content)
     assert status_of(["score", name, "--fs", "360", "--json", "out.json"]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith(f"ecgstream: {words}")
-    assert told.removesuffix("\n").isprintable()
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"ecgstream: {arguments}")
+    assert shown.removesuffix("\n").isprintable()
     (result,) = json.loads((tmp_path / "out.json").read_text())["results"]
-    assert result["error"] in told
+    assert result["error"] in shown
 
 
 def test_a_name_that_is_no_utf8_is_scored_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,8 +25,8 @@ def test_the_broker_makes_the_topics_prints_its_address_keeps_its_data_and_ends_
             pass
         environment = {"ECGSTREAM_BOOTSTRAP_SERVERS": address}
         for word, partitions, status in (("check", "3", 0), ("create", "3", 0), ("check", "5", 1), ("create", "5", 1)):
-            words = ["topics", word, "--partitions", partitions]
-            with start(*words, directory=tmp_path, environment=environment) as topics:
+            arguments = ["topics", word, "--partitions", partitions]
+            with start(*arguments, directory=tmp_path, environment=environment) as topics:
                 out, err = topics.communicate(timeout=PATIENCE_S)
             assert topics.returncode == status, err
         assert "ecg.samples has 3" in err
@@ -67,8 +67,8 @@ async def test_a_replay_sends_everything(settings: KafkaSettings, tmp_path: Path
         "ECGSTREAM_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "ECGSTREAM_TOPIC_PREFIX": settings.topic_prefix,
     }
-    words = ["replay", "--record", "208-excerpt", "--patients", "2", "--speed", "max", "--duration", "60"]
-    with start(*words, directory=tmp_path, environment=environment) as process:
+    arguments = ["replay", "--record", "208-excerpt", "--patients", "2", "--speed", "max", "--duration", "60"]
+    with start(*arguments, directory=tmp_path, environment=environment) as process:
         _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
     assert '"event": "replayed"' in err

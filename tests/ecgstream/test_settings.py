@@ -59,9 +59,9 @@ def test_a_variable_under_another_name_is_named_as_it_is_set(monkeypatch: pytest
 def test_a_password_is_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECGSTREAM_SASL_PASSWORD", "hunter2")
     monkeypatch.setenv("ECGSTREAM_SECURITY_PROTOCOL", "SASL_PLAINTEXT")
-    with pytest.raises(SettingsError, match="ECGSTREAM_SASL_USERNAME") as told:
+    with pytest.raises(SettingsError, match="ECGSTREAM_SASL_USERNAME") as shown:
         load(KafkaSettings)
-    assert "hunter2" not in str(told.value)
+    assert "hunter2" not in str(shown.value)
 
 
 def test_a_variable_is_read_under_its_old_name_with_a_warning(
@@ -72,10 +72,10 @@ def test_a_variable_is_read_under_its_old_name_with_a_warning(
     read = load(DetectorSettings)
     assert (read.threads, read.silent_s) == (3, 90.0)
     assert load(DetectorSettings, threads=4).threads == 4
-    told = caplog.messages
-    assert "ECGSTREAM_THREADS in the environment is now called ECGSTREAM_DETECTOR_THREADS: rename it" in told[0]
-    assert any("ECGSTREAM_SILENT_S in .env is now called ECGSTREAM_DETECTOR_SILENT_S" in line for line in told)
-    assert len(told) == 3, "each place is told once, however many settings are read"
+    shown = caplog.messages
+    assert "ECGSTREAM_THREADS in the environment is now called ECGSTREAM_DETECTOR_THREADS: rename it" in shown[0]
+    assert any("ECGSTREAM_SILENT_S in .env is now called ECGSTREAM_DETECTOR_SILENT_S" in line for line in shown)
+    assert len(shown) == 3, "each place is told once, however many settings are read"
 
 
 def test_the_new_name_wins_and_the_old_one_is_said_to_be_ignored(
@@ -84,9 +84,9 @@ def test_the_new_name_wins_and_the_old_one_is_said_to_be_ignored(
     monkeypatch.setenv("ECGSTREAM_THREADS", "3")
     (tmp_path / ".env").write_text("ECGSTREAM_DETECTOR_THREADS=2\n")
     assert load(DetectorSettings).threads == 2
-    (told,) = caplog.messages
+    (shown,) = caplog.messages
     assert (
-        "ECGSTREAM_THREADS in the environment is ignored, since its new name ECGSTREAM_DETECTOR_THREADS is set" in told
+        "ECGSTREAM_THREADS in the environment is ignored, since its new name ECGSTREAM_DETECTOR_THREADS is set" in shown
     )
 
 

@@ -25,13 +25,13 @@ async def publish(settings: KafkaSettings, *patients: str) -> None:
         await publisher.send(Outgoing(topic=topics.WINDOWS, key=b"x", value=b"not a verdict"))
 
 
-def follow(settings: KafkaSettings, directory: Path, *words: str, lines: int, topic: str = "windows") -> list[str]:
+def follow(settings: KafkaSettings, directory: Path, *arguments: str, lines: int, topic: str = "windows") -> list[str]:
     """The first lines that the command prints; then it is asked to end."""
     environment = {
         "ECGSTREAM_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "ECGSTREAM_TOPIC_PREFIX": settings.topic_prefix,
     }
-    with start("subscribe", topic, *words, directory=directory, environment=environment) as process:
+    with start("subscribe", topic, *arguments, directory=directory, environment=environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         read = [process.stdout.readline() for _ in range(lines)]
@@ -68,8 +68,8 @@ async def test_a_reader_that_leaves_ends_it_without_a_word(
         "ECGSTREAM_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "ECGSTREAM_TOPIC_PREFIX": settings.topic_prefix,
     }
-    words = ["subscribe", "windows", "--from-beginning", *form]
-    with start(*words, directory=tmp_path, environment=environment) as process:
+    arguments = ["subscribe", "windows", "--from-beginning", *form]
+    with start(*arguments, directory=tmp_path, environment=environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert "p1" in process.stdout.readline()

@@ -66,7 +66,7 @@ class Outcome:
     """What came of a run."""
 
     verdicts: dict[str, list[Verdict]]
-    told: dict[tuple[str, str], list[bytes]]
+    shown: dict[tuple[str, str], list[bytes]]
     alerts: dict[str, list[Alert]]
     letters: int
     letter_patients: set[str | None]
@@ -123,7 +123,7 @@ async def _run(
     letters = system.letters()
     return Outcome(
         verdicts={name: system.verdicts(name) for name in everybody},
-        told={
+        shown={
             (name, topic): system.about(topic, name)
             for name in everybody
             for topic in (topics.WINDOWS, topics.ANOMALIES, topics.URGENT)
@@ -156,7 +156,7 @@ def check(outcome: Outcome, undisturbed: Outcome, *, strangers: bool) -> None:
     for name in BYSTANDERS:
         assert outcome.alerts[name] == undisturbed.alerts[name], f"the alarms of {name}, a good sender's patient"
         for topic in (topics.WINDOWS, topics.ANOMALIES, topics.URGENT):
-            assert outcome.told[name, topic] == undisturbed.told[name, topic], f"{topic} of {name}"
+            assert outcome.shown[name, topic] == undisturbed.shown[name, topic], f"{topic} of {name}"
     fate = Fate(kind="any", seed="", start_s=FAULTS_FROM, mended_s=FAULTS_TO)
     ((_, late),) = recoveries(
         [fate], undisturbed.verdicts[VICTIM], outcome.verdicts[VICTIM], START_NS, digits=EXACT_DIGITS

@@ -92,8 +92,8 @@ class System:
 
     def alerts(self, patient: str) -> list[Alert]:
         """What was told of a patient's alarms, in order."""
-        told = [Alert.model_validate_json(m.value) for m in self.bus.messages(topics.ALERTS) if m.value is not None]
-        return [alert for alert in told if alert.patient == patient]
+        shown = [Alert.model_validate_json(m.value) for m in self.bus.messages(topics.ALERTS) if m.value is not None]
+        return [alert for alert in shown if alert.patient == patient]
 
     def letters(self) -> list[DeadLetter]:
         """All dead letters."""

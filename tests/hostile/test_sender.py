@@ -97,7 +97,7 @@ def test_the_scene_shows_what_it_is_meant_to() -> None:
     for name in (VICTIM, *BYSTANDERS):
         assert len(whole.verdicts[name]) == SECONDS // 5
         assert {verdict.decision for verdict in whole.verdicts[name]} >= {"normal", "abnormal"}
-        assert whole.told[name, topics.URGENT]
+        assert whole.shown[name, topics.URGENT]
         conditions = {alert.condition for alert in whole.alerts[name]}
         assert conditions >= {"asystole", "abnormal_window"}
     assert whole.letters == 0

@@ -88,8 +88,8 @@ async def running_ward(kafka: str, folder: Path) -> AsyncIterator[LiveWard]:
     alarm_db = f"sqlite:///{logs}/alarms.sqlite"
     async with AsyncExitStack() as stack:
 
-        def started(*words: str) -> Command:
-            return Command(words[0], *words, kafka=settings, logs=logs)
+        def started(*arguments: str) -> Command:
+            return Command(arguments[0], *arguments, kafka=settings, logs=logs)
 
         (port,) = free_ports(1)
         services = [

@@ -94,16 +94,16 @@ def _server(programs: Path) -> Iterator[str]:
     environment = {"PATH": os.defpath, "LC_ALL": "C", "LD_LIBRARY_PATH": libraries}
     (port,) = free_ports(1)
 
-    def run(program: str, *words: str) -> None:
+    def run(program: str, *arguments: str) -> None:
         done = subprocess.run(
-            [str(programs / program), *words],
+            [str(programs / program), *arguments],
             check=False,
             user=user,
             group=None if user is None else pwd.getpwnam(user).pw_gid,
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=(log := (folder / f"{program}-{words[0].strip('-')}.log").open("w+b")),
+            stdout=(log := (folder / f"{program}-{arguments[0].strip('-')}.log").open("w+b")),
             stderr=subprocess.STDOUT,
             timeout=120,
         )

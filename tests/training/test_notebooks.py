@@ -101,8 +101,8 @@ def test_what_is_committed_is_small_whole_and_of_no_machine(path: Path) -> None:
     assert notebook["cells"][0]["cell_type"] == "markdown"
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
-    told = json.dumps([output.get("text") or output.get("data", {}).get("text/plain") for output in outputs])
-    assert not re.search(r"/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\", told)
+    shown = json.dumps([output.get("text") or output.get("data", {}).get("text/plain") for output in outputs])
+    assert not re.search(r"/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\", shown)
     assert all(not cell["metadata"] for cell in notebook["cells"])
     assert set(notebook["metadata"]) == {"kernelspec", "language_info"}
     # All cells of one run, or none.

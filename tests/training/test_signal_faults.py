@@ -8,7 +8,7 @@ from ecg.records import MISSING, Record
 from ecg.wfdb_files import read_wfdb
 from tests.training.recordings import FS_HZ, write_record
 from training.records import TrainingRecords
-from training.signal_faults import faults_of, in_words, signal_faults
+from training.signal_faults import describe_faults, faults_of, signal_faults
 
 BEAT_S = np.arange(0.5, 59.5, 0.75)
 
@@ -84,8 +84,8 @@ def test_a_record_shorter_than_a_window_has_none(record: Record) -> None:
 
 def test_training_is_told_in_one_line_which_records_are_worst(folder: Path, record: Record) -> None:
     faults = faults_of(TrainingRecords(directory=folder, names=("101", "106")))
-    assert in_words(faults).startswith("2 records, 24 windows; samples missing: 0; constant leads: none")
+    assert describe_faults(faults).startswith("2 records, 24 windows; samples missing: 0; constant leads: none")
     record.samples[20 * FS_HZ : 30 * FS_HZ, 1] = MISSING
-    told = in_words(faults | {"101": signal_faults(record)})
-    assert "samples missing: 3600 (most in 101: 3600)" in told
-    assert "with one lead only: 2 (most in 101: 2)" in told
+    described = describe_faults(faults | {"101": signal_faults(record)})
+    assert "samples missing: 3600 (most in 101: 3600)" in described
+    assert "with one lead only: 2 (most in 101: 2)" in described

@@ -240,8 +240,8 @@ def _figures(rule: BeatRule, beats: Beats, called: Bools) -> RuleFigures:
     right = called & (beats.classes == letter)
 
     def rates(of: Bools, annotated: int) -> tuple[float | None, float | None, float | None]:
-        hits, told = int((right & of).sum()), int((wrong_or_right & of).sum())
-        return ratio(hits, annotated), ratio(hits, told), ratio(2 * hits, annotated + told)
+        hits, called = int((right & of).sum()), int((wrong_or_right & of).sum())
+        return ratio(hits, annotated), ratio(hits, called), ratio(2 * hits, annotated + called)
 
     of_class = {name: counts.get(letter, 0) for name, counts in beats.annotated.items()}
     per_patient = {

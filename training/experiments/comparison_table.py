@@ -45,17 +45,17 @@ def table(comparison: Comparison) -> Table:
 
 def _caption(comparison: Comparison) -> str:
     learnt = {of.trained_on for of in comparison.networks.values()}
-    told = [
+    remarks = [
         f"Trained on {' or '.join(map(str, sorted(learnt, reverse=True)))} records.",
         "Thresholds come from training patients that the network has not seen.",
         "95 %: of the AUROC, by drawing patients anew.",
         f"Time: onnxruntime, one thread, {BATCH} windows at once.",
     ]
     if comparison.trained_on:
-        told.append(f"The networks have learnt from {', '.join(comparison.trained_on)}: no test.")
+        remarks.append(f"The networks have learnt from {', '.join(comparison.trained_on)}: no test.")
     if twin := ONE_PERSON & set(comparison.records) - set(comparison.trained_on):
-        told.append(f"Of the person of record {', '.join(sorted(twin))} there is another recording.")
-    return " ".join(told)
+        remarks.append(f"Of the person of record {', '.join(sorted(twin))} there is another recording.")
+    return " ".join(remarks)
 
 
 def _spread(of: Spread, digits: int = 4) -> str:

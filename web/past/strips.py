@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 from pydantic import BaseModel
 
 from bus.messages import Beat, Decision, Finding, Verdict
-from ecg.findings import RhythmFinding, family_of, in_words
+from ecg.findings import RhythmFinding, describe_finding, family_of
 from ecg.leads import choose_leads
 from ecg.records import MISSING, Int16Array, to_millivolts
 from reports.formats import to_pdf, to_png, to_svg
@@ -178,7 +178,7 @@ def findings_of(verdicts: Sequence[Verdict]) -> list[Finding]:
 
 def words_of(finding: Finding) -> str:
     """A finding as a short phrase."""
-    return in_words(
+    return describe_finding(
         RhythmFinding(kind=finding.kind, start_ns=finding.start_ns, end_ns=finding.end_ns, beats=finding.beats)
     )
 

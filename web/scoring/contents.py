@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ecg.errors import EcgStreamError
-from ecg.formats import HEAD_BYTES, content_of, format_of, formats_in_words, is_part, not_read
+from ecg.formats import HEAD_BYTES, content_of, describe_formats, format_of, is_part, not_read
 
 ARCHIVE = ".zip"
 _ARCHIVED = "a .zip of them"
@@ -31,7 +31,7 @@ def check_content(path: Path, name: str) -> None:
     wanted = form.content if form else "zip archive" if Path(name).suffix.lower() == ARCHIVE else None
     if wanted is None and found not in {None, "text"}:
         raise EcgStreamError(
-            f"{name} holds {_article(found)}, which is not read: give {formats_in_words(beside=_ARCHIVED)}"
+            f"{name} holds {_article(found)}, which is not read: give {describe_formats(beside=_ARCHIVED)}"
         )
     if wanted is None:
         raise not_read(name, beside=_ARCHIVED)

@@ -56,8 +56,8 @@ async def lived(windows: int) -> tuple[PatientScript, list[Verdict | AlertComman
         if script.windows == windows:
             stop.set()
 
-    async def seen(told: Alert) -> None:
-        assert told in script.expected
+    async def seen(shown: Alert) -> None:
+        assert shown in script.expected
 
     await script.live(stop, send=send, seen=seen, pace_s=0.0, now_ns=lambda: 1)
     return script, sent

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from alerting.rules import load_rules
 from detector.settings import DetectorSettings
-from ecgstream.bench.models import BATCHES, ModelBenchPlan, bench_networks, told_as_table
+from ecgstream.bench.models import BATCHES, ModelBenchPlan, as_table, bench_networks
 from ecgstream.evaluation import Judging
 from tests.training.recordings import write_record
 
@@ -19,8 +19,8 @@ def test_every_network_in_every_form_is_timed_and_judged(tmp_path: Path) -> None
     write_record(tmp_path, "101", beat_s=np.arange(72, dtype=np.float64) * 0.8 + 0.5, symbols=symbols)
     judging = Judging(folder=tmp_path, settings=DetectorSettings(_env_file=None), rules=load_rules())
     plan = ModelBenchPlan(judging=judging, records="101", calibrate_on=("101",), rounds=1, keep=tmp_path / "kept")
-    told: list[str] = []
-    report = bench_networks(plan, told=told.append)
+    report_line: list[str] = []
+    report = bench_networks(plan, report_line=report_line.append)
     variants = {"float32", "int8-QDQ", "int8-QOperator"}
     assert set(report["accuracy"]) == set(report["ratio_to_plain_cnn"]) == variants
     times = report["ms_per_window"]
@@ -34,11 +34,11 @@ def test_every_network_in_every_form_is_timed_and_judged(tmp_path: Path) -> None
         assert both == round(times[f"{variant}/cnn"]["8"] + times[f"{variant}/autoencoder"]["8"], 4)
         assert report["accuracy"][variant]["windows"]["n"] == 12
     assert (tmp_path / "kept" / "int8-QDQ" / "manifest.json").is_file()
-    assert [line for line in told if line.startswith("judging")] == [
+    assert [line for line in report_line if line.startswith("judging")] == [
         f"judging records by {v}" for v in report["accuracy"]
     ]
     shown = io.StringIO()
-    Console(file=shown, width=160).print(told_as_table(report))
+    Console(file=shown, width=160).print(as_table(report))
     assert "int8-QOperator/both" in shown.getvalue()
 
 
@@ -46,11 +46,11 @@ def test_without_the_extra_the_networks_are_timed_alone(tmp_path: Path, monkeypa
     monkeypatch.setattr("ecgstream.bench.models.find_spec", lambda name: None if name == "onnx" else object())
     write_record(tmp_path, "101", beat_s=np.arange(72, dtype=np.float64) * 0.8 + 0.5, symbols=["N"] * 72)
     judging = Judging(folder=tmp_path, settings=DetectorSettings(_env_file=None), rules=load_rules())
-    told: list[str] = []
-    report = bench_networks(ModelBenchPlan(judging=judging, records="101", rounds=1), told=told.append)
+    report_line: list[str] = []
+    report = bench_networks(ModelBenchPlan(judging=judging, records="101", rounds=1), report_line=report_line.append)
     assert set(report["accuracy"]) == {"float32"}
     assert report["ratio_to_plain_cnn"] is None
     assert report["ms_per_window"]["plain_cnn"] is None
     assert report["ms_per_window"]["float32/both"]["32"] > 0
-    assert any("pip install" in line for line in told)
-    Console(file=io.StringIO(), width=160).print(told_as_table(report))
+    assert any("pip install" in line for line in report_line)
+    Console(file=io.StringIO(), width=160).print(as_table(report))

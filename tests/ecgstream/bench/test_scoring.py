@@ -10,8 +10,8 @@ from tests.ecgstream.commands import status_of
 
 def test_a_file_is_scored_as_the_stream_would_judge_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(["bench", "score", "--record", TOY_NAME, "--json", "-"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["record"], told["windows"], told["repeatable"]) == (TOY_NAME, 60, True)
-    assert (told["stream"]["windows"], told["stream"]["missing"], told["stream"]["different"]) == (60, 0, 0)
-    assert told["stream"]["largest_difference"] <= 1e-6
-    assert told["score_s"]["median"] > 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["record"], shown["windows"], shown["repeatable"]) == (TOY_NAME, 60, True)
+    assert (shown["stream"]["windows"], shown["stream"]["missing"], shown["stream"]["different"]) == (60, 0, 0)
+    assert shown["stream"]["largest_difference"] <= 1e-6
+    assert shown["score_s"]["median"] > 0

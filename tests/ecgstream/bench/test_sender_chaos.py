@@ -60,11 +60,11 @@ def stream(patient: str, windows: int = 40) -> list[Verdict]:
 
 def alarms(verdicts: list[Verdict]) -> list[Alert]:
     state: PatientState | None = None
-    told: list[Alert] = []
+    shown: list[Alert] = []
     for each in verdicts:
         state, actions = policy(state, each, load_rules())
-        told += [action for action in actions if isinstance(action, Alert)]
-    return told
+        shown += [action for action in actions if isinstance(action, Alert)]
+    return shown
 
 
 def seen(*streams: list[Verdict]) -> Seen:
@@ -82,13 +82,13 @@ def seen(*streams: list[Verdict]) -> Seen:
 FATES = {"victim": [Fate(kind="clock", seed="0", start_s=50.0, mended_s=60.0)]}
 
 
-def told(storm: Seen) -> dict[str, object]:
+def shown(storm: Seen) -> dict[str, object]:
     calm = seen(stream("victim"), stream("good"))
     return report(FATES, ["good"], calm=calm, storm=storm, start_ns=START_NS)
 
 
 def test_a_run_without_harm_says_so() -> None:
-    found = told(seen(stream("victim"), stream("good")))
+    found = shown(seen(stream("victim"), stream("good")))
     assert found["bystanders"] == NOTHING | {"verdicts": 40, "alarm_messages": len(alarms(stream("good")))}
     assert found["recovered"] == {"patients": 1, "of": 1, "max_s": 0.0}
     assert (found["alarms_ended_wrongly"], found["latched"]) == (0, 1)
@@ -98,10 +98,10 @@ def test_every_harm_to_a_bystander_is_counted() -> None:
     whole = seen(stream("victim"), stream("good"))
     changed = [each.model_copy(update={"fused": 0.3}) if each.window == 8 else each for each in stream("good")]
     harmed = replace(whole, verdicts=[*stream("victim"), *changed[:-1]], doubled={"good": 2}, repeated={"good": 1})
-    bystanders = told(harmed)["bystanders"]
+    bystanders = shown(harmed)["bystanders"]
     assert isinstance(bystanders, dict)
     assert {name: bystanders[name] for name in NOTHING} == {"lost": 1, "duplicated": 3, "different": 1}
-    silent = told(replace(whole, alerts=[each for each in whole.alerts if each.patient == "victim"]))["bystanders"]
+    silent = shown(replace(whole, alerts=[each for each in whole.alerts if each.patient == "victim"]))["bystanders"]
     assert isinstance(silent, dict)
     assert silent["lost"] == len(alarms(stream("good")))
 

@@ -46,6 +46,6 @@ def test_seeds_give_mean_and_spread() -> None:
 def test_probabilities_that_are_right_as_often_as_they_say_have_no_calibration_error() -> None:
     labels = np.repeat([0, 1, 0, 1], (70, 30, 20, 80))
     probability = np.repeat([0.3, 0.8], 100)
-    told = as_json(figures_of(labels, [Judged(classes=None, probability=probability, abnormal=probability > 0.5)]))
-    assert told["ece"]["mean"] == pytest.approx(0, abs=1e-9)
-    assert "class_accuracy" not in told
+    shown = as_json(figures_of(labels, [Judged(classes=None, probability=probability, abnormal=probability > 0.5)]))
+    assert shown["ece"]["mean"] == pytest.approx(0, abs=1e-9)
+    assert "class_accuracy" not in shown

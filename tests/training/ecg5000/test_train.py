@@ -140,9 +140,9 @@ def test_what_is_learned_is_told(family: Family, measured: Measured) -> None:
     assert set(measured.figures) == {*CLASSIFIERS, "autoencoder", "combined"}
     assert measured.figures["cnn"]["accuracy"].mean > 0.9
     assert "class_accuracy" not in measured.figures["autoencoder"]
-    told = report(family, measured, seconds=1.0)
-    assert "one patient" in told["data"]["note"]
-    assert json.loads(json.dumps(told, allow_nan=False))["shipped"]["seed"] == 0
+    shown = report(family, measured, seconds=1.0)
+    assert "one patient" in shown["data"]["note"]
+    assert json.loads(json.dumps(shown, allow_nan=False))["shipped"]["seed"] == 0
     from rich.console import Console
 
     console = Console(width=180, record=True, file=io.StringIO())

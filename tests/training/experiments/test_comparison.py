@@ -213,9 +213,9 @@ def test_the_table_has_a_line_for_each_network(comparison: Comparison) -> None:
     for row, title in TITLES.items():
         (line,) = (line for line in lines if re.search(rf"│ {title} +│", line))
         assert f"{comparison.networks[row].auroc.mean:.4f} ± {comparison.networks[row].auroc.sd:.4f}" in line
-    told = " ".join(" ".join(lines).split())
-    assert "24 windows of 2 records, 2 patients" in told
-    assert "Of the person of record 202 there is another recording" in told
+    shown = " ".join(" ".join(lines).split())
+    assert "24 windows of 2 records, 2 patients" in shown
+    assert "Of the person of record 202 there is another recording" in shown
 
 
 def test_records_that_the_networks_know_are_named(
@@ -224,8 +224,8 @@ def test_records_that_the_networks_know_are_named(
     run = tmp_path / "run"
     shutil.copytree(run_directory, run)
     found = tmp_path / "found.json"
-    words = ["compare", "score", str(run), "--data", str(folder), "--records", "101,100", "--json", str(found)]
-    assert status_of(words) == 0
+    arguments = ["compare", "score", str(run), "--data", str(folder), "--records", "101,100", "--json", str(found)]
+    assert status_of(arguments) == 0
     assert "learnt from 101: no test" in " ".join(capsys.readouterr().out.split())
     comparison = Comparison.model_validate_json(found.read_bytes())
     assert comparison.trained_on == ("101",)

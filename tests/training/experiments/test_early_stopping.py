@@ -43,12 +43,12 @@ def _pool(count: int = 4) -> Pool:
 def validation_losses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What the validations will say, one after the other."""
     losses: list[float] = []
-    told: Iterator[float] | None = None
+    shown: Iterator[float] | None = None
 
     def next_loss(*_: object) -> float:
-        nonlocal told
-        told = told or iter(losses)
-        return next(told)
+        nonlocal shown
+        shown = shown or iter(losses)
+        return next(shown)
 
     monkeypatch.setattr(training.experiments.early_stopping, "loss_over", next_loss)
     return losses
