@@ -1,4 +1,4 @@
-"""What is usual for a patient: the reference that beats and windows are held against. Pure: no clock, no model.
+"""A patient's baseline: the reference that beats and windows are held against. Pure: no clock, no model.
 
 A premature beat is premature against the patient's own usual interval, an odd QRS is odd against the patient's own, and
 a steady bundle branch block or a noisy electrode is nothing new after a while. All of it is learned while the stream
@@ -34,7 +34,7 @@ _STEP = 1e-4  # intervals and samples are kept in such steps: exact in JSON, so 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonalBaseline:
-    """What is usual for a patient, as far as it is known.
+    """All that is usual for a patient, as far as it is known.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ class PersonalBaseline:
         return np.asarray(np.array(qrs) * _STEP, np.float32) if beats >= MIN_QRS_BEATS else None
 
     def _of(self, lead: str | None) -> tuple[tuple[int, ...], int]:
-        """What is known of the usual QRS of a lead, and by how many beats."""
+        """Return what is known of the usual QRS of a lead, and by how many beats."""
         if lead == self.lead:
             return self.qrs, self.qrs_beats
         other_lead, qrs, beats = self.other
@@ -120,7 +120,7 @@ class PersonalBaseline:
     def unlikeness(
         self, qrs: Float32Array, lead: str | None
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """How far beats are from the usual QRS.
+        """Return how far beats are from the usual QRS.
 
         Parameters
         ----------
@@ -142,7 +142,7 @@ class PersonalBaseline:
         return 1 - (centred @ about) / np.maximum(norm, 1e-6), difference
 
     def prematurity(self, rr_s: float | None) -> float:
-        """How much shorter an RR interval is than usual, as a logarithm; 0 where that is not known."""
+        """Return how much shorter an RR interval is than usual, as a logarithm; 0 where that is not known."""
         if rr_s is None or self.after_ventricular or self.usual_rr is None or not MIN_RR_S < rr_s < MAX_RR_S:
             return 0.0
         return float(min(max(self.usual_rr - float(np.log(rr_s)), 0.0), 0.9))

@@ -44,7 +44,7 @@ class HeldChunk:
 
     @classmethod
     def load(cls, dumped: Sequence[Any]) -> "HeldChunk":
-        """What ``dump`` gave."""
+        """Return what ``dump`` gave."""
         offset, at_ms, place, text = dumped
         value = b64decode(text)
         chunk = decode(value)
@@ -110,16 +110,16 @@ class Candidate:
 
     @property
     def continued_s(self) -> float:
-        """How much signal has continued its first chunk, s."""
+        """Return how much signal has continued its first chunk, s."""
         return (self.end - self.first_end) / self.source.fs_hz
 
     @property
     def came_early(self) -> bool:
-        """Whether it lay a little ahead of where its stream stood: what is missing before it may still come."""
+        """Return whether it lay a little ahead of where its stream stood: what is missing before it may still come."""
         return self.beside is not None and 0 <= self.start - self.beside <= EARLY_S * self.source.fs_hz
 
     def continued_by(self, chunk: Chunk) -> bool:
-        """Whether a chunk goes on where this candidate stands, or lies among its chunks."""
+        """Return whether a chunk goes on where this candidate stands, or lies among its chunks."""
         return (
             self.start <= chunk.start_index <= self.end + NEXT_WITHIN_S * self.source.fs_hz
             and self.source.sends(chunk)
@@ -148,7 +148,7 @@ class Candidate:
         return gone
 
     def is_over(self, *, at_ms: int, signal_ns: int, streams: int) -> bool:
-        """Whether nothing has continued it while others went on."""
+        """Return whether nothing has continued it while others went on."""
         patience_ns = max(OTHERS_S * 1e9, 2 * self.longest_ns) * streams
         return abs(at_ms - self.grown_ms) >= GIVEN_UP_MS or signal_ns - self.signal_ns >= patience_ns
 
@@ -162,7 +162,7 @@ class Candidate:
         self.held = deque(replace(one, kept=True) for one in self.held)
 
     def dump(self, signal_ns: int) -> dict[str, Any]:
-        """What a reader of its chunks needs beside them, as JSON."""
+        """Return what a reader of its chunks needs beside them, as JSON."""
         return {
             "source": self.source.dump(),
             "base_ns": self.base_ns,

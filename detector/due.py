@@ -1,4 +1,4 @@
-"""What a stream gives out to be judged: plain values, with all that a verdict says of where they come from."""
+"""Windows and rapid checks that are due: plain values, with all that a verdict says of where they come from."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Which part of which lead carried a verdict.
+"""Explanations: the part of a lead that carried a verdict.
 
 By occlusion, for reports: each part is taken away in turn, and what the scores lose by it is what it carried. What
 every verdict of the stream says of its parts is cheaper: ``detector.parts``.
@@ -23,7 +23,7 @@ MARGIN = 5  # samples more on either side of a part, so that a QRS on its border
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What a window's scores lose when parts of its leads are taken away.
+    """Losses of a window's scores when parts of its leads are taken away.
 
     What the rhythm before the window brings into the fused score is not touched: no part of the window carried it.
 

@@ -28,7 +28,7 @@ _NO_BEAT = -4.0  # evidence of a window without beats
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatFeatures:
-    """What a beat is classed by.
+    """Features that a beat is classed by.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class JudgedBeat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What speaks for an abnormal window, each as log odds but for the last.
+    """Evidence for an abnormal window, each as log odds but for the last.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ class _Beat:
 
 
 def settled(times_ns: Sequence[int], *, new_from_ns: int, end_ns: int, last_ns: int | None) -> list[int]:
-    """Which of a window's beats are to be reported with it: the indices of those that are new and sure.
+    """Return which of a window's beats are to be reported with it: the indices of those that are new and sure.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def settled(times_ns: Sequence[int], *, new_from_ns: int, end_ns: int, last_ns: 
 
 
 def time_of(position: int, end_ns: int) -> int:
-    """When a position at the models' rate was, ns UTC, in the segment that ends at ``end_ns``."""
+    """Return when a position at the models' rate was, ns UTC, in the segment that ends at ``end_ns``."""
     return end_ns - round((MODEL_SAMPLES - position) / MODEL_FS_HZ * 1e9)
 
 
@@ -229,7 +229,7 @@ def fused(evidence: Evidence, calibration: Calibration) -> float:
 
 
 def _weigh(baseline: PersonalBaseline, score: Score, times_ns: Sequence[int], reading: PersonalReading) -> list[_Beat]:
-    """What networks and the usual QRS say of each beat."""
+    """Return what networks and the usual QRS say of each beat."""
     if not score.beats:
         return []
     log_n, log_s, log_v, log_f = np.log(np.maximum([finding.shares for finding in score.beats], 1e-4)).T

@@ -37,7 +37,7 @@ class ModelFile(_Part):
 
 
 class BeatMap(_Part):
-    """How the CNN's beat map is read: (classes, frames) logits over the segment's newest ``seconds``.
+    """Reading of the CNN's beat map: (classes, frames) logits over the segment's newest ``seconds``.
 
     Frame ``j`` stands for the time span [j, j + 1) / frames_hz after the map's start.
     ``reject_below``: a QRS candidate whose beat probability stays below is dropped; ``add_above``: a peak of the
@@ -52,7 +52,7 @@ class BeatMap(_Part):
 
 
 class PersonalReading(_Part):
-    """How a beat is classed against what is usual for the patient; all in log odds.
+    """Weights by which a beat is classed against what is usual for the patient; all in log odds.
 
     ventricular = per_odds * ln(V / (N + S)) + per_unlikeness * (1 - correlation with the usual QRS)
     + per_difference * (root mean square difference to it) + bias. Supraventricular = per_prematurity

@@ -101,11 +101,11 @@ class PartitionState:
 
     @property
     def live(self) -> int:
-        """How many patients are followed."""
+        """Return how many patients are followed."""
         return len(self._live)
 
     def awaited(self, patient: str, offset: int) -> int | None:
-        """Where the record lies that has to be ``fetched`` before a chunk at an offset is accepted; None: no need."""
+        """Return where the record lies that has to be ``fetched`` before a chunk is accepted; None: no need."""
         dormant = self._dormant.get(patient)
         if dormant is None or dormant.record is not None or offset < dormant.resume_offset:
             return None
@@ -179,7 +179,7 @@ class PartitionState:
         return Accepted(refused=[] if message is None else [(message, refusal)])
 
     def context(self, stream: StreamId) -> PatientContext:
-        """What a stream has shown of its patient so far."""
+        """Return what a stream has shown of its patient so far."""
         return self._live[stream.patient].contexts.get(stream, PatientContext())
 
     def judged(self, stream: StreamId, context: PatientContext, *, published: bool) -> None:
@@ -240,7 +240,7 @@ class PartitionState:
                 self._dormant[patient] = replace(dormant, record=None)
 
     def partition_record(self) -> bytes:
-        """Where to resume the partition: to be written in every transaction."""
+        """Return where to resume the partition: to be written in every transaction."""
         resume = self._resume_offset()
         record: dict[str, object] = {
             "resume_offset": resume,

@@ -1,4 +1,4 @@
-"""Which parts of a window carried its verdict, by what the networks have computed anyway: cheap enough for all."""
+"""Parts of a window that carried its verdict, by what the networks have computed anyway: cheap enough for all."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ ABNORMAL = ("S", "V", "F")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartEvidence:
-    """What the networks' outputs say of the parts of N windows.
+    """Evidence of the networks' outputs by parts of N windows.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the detector knows of a patient beside the signal, and the judging of a result against it. Pure.
+"""The detector's context of a patient beside the signal, and the judging of a result against it. Pure.
 
 A stream's windows and rapid checks are to be judged in the order in which they were due, each with the context that the
 one before gave.
@@ -24,7 +24,7 @@ from ecg.rhythm import RhythmState, Span, step
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientContext:
-    """What one stream has shown of its patient so far.
+    """Past of one stream that judging needs.
 
     Attributes
     ----------

@@ -43,7 +43,7 @@ Kind = Literal["ahead", "stepped", "judged", "other"]
 
 
 class _Place(NamedTuple):
-    """Where a candidate lies: beside which stream, if any, and how much signal it needs."""
+    """Place of a candidate: beside which stream, if any, and how much signal it needs."""
 
     kind: Kind
     stream: PatientStream | None
@@ -52,7 +52,7 @@ class _Place(NamedTuple):
 
 @dataclass(slots=True)
 class Accepted:
-    """What a chunk brought about.
+    """Results of accepting a chunk.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Accepted:
 
 
 class PatientStreams:
-    """What a patient sends: the streams that go on, and candidates.
+    """Signal of one patient: the streams that go on, and candidates.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class PatientStreams:
 
     @property
     def plain(self) -> bool:
-        """Whether all that would be reread went into the only stream, in order."""
+        """Return whether all that would be reread went into the only stream, in order."""
         return len(self.streams) == 1 and not self.candidates and self.strayed < self.resume_offset
 
     def accept(self, chunk: Chunk, offset: int, *, at_ms: int, message: Received | None) -> Accepted:
@@ -209,7 +209,7 @@ class PatientStreams:
             out.stale_samples += candidate.trim()
 
     def _overtaken(self, candidate: Candidate) -> bool:
-        """Whether its stream has gone on since, beyond where it began: it would wait for that stream for ever.
+        """Return whether its stream has gone on since, beyond where it began: it would wait for that stream for ever.
 
         A device whose clock went to and fro, chunk by chunk, leaves such a one. What comes now begins another.
         """
@@ -252,7 +252,7 @@ class PatientStreams:
         out.changed = True
 
     def _gives_way(self, stream: PatientStream, candidate: Candidate) -> bool:
-        """Whether a stream is what the candidate's device sent before."""
+        """Return whether a stream is what the candidate's device sent before."""
         return stream.source.device == candidate.source.device and stream.taken < candidate.began
 
     def _begin(self, chunk: Chunk) -> PatientStream:

@@ -1,4 +1,4 @@
-"""Where the detector stands with a patient: the record on the compacted progress topic, and the way back from it.
+"""A patient's state in the detector as a record on the compacted progress topic, and the way back from it.
 
 Records of this release's version are written; those of the one before are read, too.
 """
@@ -54,7 +54,7 @@ class Dormant:
 
     @classmethod
     def of(cls, record: bytes, offset: int | None = None, *, hop_s: int = HOP_S) -> "Dormant":
-        """What a progress record says of its patient, whose windows are to be ``hop_s`` apart.
+        """Return what a progress record says of its patient, whose windows are to be ``hop_s`` apart.
 
         It is kept unless ``offset`` says where it lies; of who was followed until a crash it is kept even then, since
         they return at once, and all together.
@@ -84,7 +84,7 @@ class Dormant:
 def dump(
     patient: PatientStreams, contexts: Mapping[StreamId, PatientContext], *, parked_ns: int | None = None
 ) -> bytes:
-    """What of a patient's state cannot be reread, as JSON.
+    """Return what of a patient's state cannot be reread, as JSON.
 
     Samples stand in it only after ``PatientStreams.park``, and until the ring has moved on from them.
 

@@ -44,7 +44,7 @@ class Rereading:
                 yield target, self._came.pop(queue.popleft())
 
     def rest(self) -> Iterator[tuple[Target, HeldChunk]]:
-        """What came and still waits for a message that is no more."""
+        """Return what came and still waits for a message that is no more."""
         for target, queue in self._queues:
             for offset in queue:
                 if offset in self._came:

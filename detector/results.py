@@ -1,4 +1,4 @@
-"""What due windows and rapid checks show, before anything is known of their patients: models and measures, in batches.
+"""Results of due windows and rapid checks, before anything is known of their patients: models and measures, in batches.
 
 Stream, files and benches come by their results here and nowhere else.
 """

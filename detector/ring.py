@@ -39,7 +39,7 @@ class Ring:
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """What was received, as ascending runs of indices."""
+        """Return what was received, as ascending runs of indices."""
         return tuple(self._runs)
 
     def write(self, start: int, samples: Int16Array) -> list[Run]:
@@ -72,7 +72,7 @@ class Ring:
         return known
 
     def received(self, start: int, end: int) -> int:
-        """How many samples of [start, end) were received."""
+        """Return how many samples of [start, end) were received."""
         return sum(max(0, min(b, end) - max(a, start)) for a, b in self._runs)
 
     def first_from(self, index: int) -> int | None:

@@ -1,4 +1,4 @@
-"""What the models say of a window, and what a rapid check measures: the results that are judged."""
+"""Results that are judged: the models' scores of a window, the measures of a rapid check."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from ecg.segments import Holes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What the models say of a window; None throughout where no lead could be judged.
+    """Outputs of the models on a window; None throughout where no lead could be judged.
 
     Attributes
     ----------

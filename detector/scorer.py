@@ -211,10 +211,10 @@ def log_of(errors: Float32Array) -> npt.NDArray[np.float64]:
 
 
 def _hidden(position: int, holes: Holes) -> bool:
-    """Whether what looks like a beat was drawn over a hole."""
+    """Return whether what looks like a beat was drawn over a hole."""
     return any(start - 1 <= position <= end for start, end in holes)
 
 
 def _whole(position: int, holes: Holes) -> bool:
-    """Whether no hole reaches into the QRS at a position."""
+    """Return whether no hole reaches into the QRS at a position."""
     return not any(start < position + QRS_AFTER and position - QRS_BEFORE < end for start, end in holes)

@@ -11,7 +11,7 @@ from models import SHIPPED
 
 
 class DetectorSettings(BaseSettings):
-    """How the detector works.
+    """Settings of the detector.
 
     Attributes
     ----------

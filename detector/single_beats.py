@@ -75,7 +75,7 @@ class BeatManifest(_Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatScores:
-    """What the models say of N beats.
+    """Outputs of the models on N beats.
 
     Attributes
     ----------

@@ -24,7 +24,7 @@ MAX_LACKING = 16  # stretches of windows that are remembered as never received
 
 @dataclass(slots=True)
 class WindowNotes:
-    """What went wrong in a window that is not due yet: see ``bus.messages.Continuity``."""
+    """Faults in a window that is not due yet: see ``bus.messages.Continuity``."""
 
     duplicate_samples: int = 0
     clock_jump_ns: int = 0
@@ -144,7 +144,7 @@ class PatientStream:
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing was taken in yet."""
+        """Return whether nothing was taken in yet."""
         return self.taken < 0 and self.last_window is None
 
     @property
@@ -161,7 +161,7 @@ class PatientStream:
         self._notes = {number: replace(note) for number, note in notes.items()}
 
     def continued_by(self, chunk: Chunk) -> bool:
-        """Whether a chunk goes on where this stream stands, or lies among what it still holds, by its clock."""
+        """Return whether a chunk goes on where this stream stands, or lies among what it still holds, by its clock."""
         ring = self.ring
         return (
             ring.floor < chunk.end_index
@@ -171,14 +171,14 @@ class PatientStream:
         )
 
     def clock_fits(self, index: int, base_ns: int) -> bool:
-        """Whether a clock whose sample 0 lies at ``base_ns`` may be this stream's at a sample."""
+        """Return whether a clock whose sample 0 lies at ``base_ns`` may be this stream's at a sample."""
         if abs(base_ns - self.clock_at(index)) <= CLOCK_TOLERANCE_NS:
             return True
         # A late chunk may bear the clock from before a jump.
         return index < self.ring.high and any(abs(base_ns - c) <= CLOCK_TOLERANCE_NS for _, c in self.anchors)
 
     def has_given_out(self, window: int) -> bool:
-        """Whether a window was judged, or will be: false for one of which nothing was received."""
+        """Return whether a window was judged, or will be: false for one of which nothing was received."""
         if window < self.first_window:
             return False
         return not any(start <= window < end for start, end in self.lacking)
@@ -367,7 +367,7 @@ class PatientStream:
         self._held_from = None
 
     def snapshot(self) -> tuple[Int16Array, list[Run]] | None:
-        """What of the ring cannot be reread, None when all can be.
+        """Return what of the ring cannot be reread, None when all can be.
 
         (n, columns) int16 from the ring's floor on, and the runs of indices that hold samples. A late chunk that has
         filled a hole since is none of it: it will be reread.
@@ -380,7 +380,7 @@ class PatientStream:
         ]
 
     def restored_notes(self) -> dict[int, WindowNotes]:
-        """What was noted with the samples of ``snapshot``, by window."""
+        """Return what was noted with the samples of ``snapshot``, by window."""
         return {number: notes for number, notes in self._restored_notes.items() if number >= self.next_window}
 
 

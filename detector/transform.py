@@ -81,12 +81,12 @@ class DetectorTransform:
 
     @property
     def patients(self) -> int:
-        """How many patients are followed."""
+        """Return how many patients are followed."""
         return sum(state.live for state in self._states.values())
 
     @property
     def quarantined(self) -> int:
-        """How many senders' messages are only counted, since nothing but bad ones come."""
+        """Return how many senders' messages are only counted, since nothing but bad ones come."""
         return sum(state.quarantine.quarantined for state in self._states.values())
 
     def open(self, partition: int, progress_records: Mapping[bytes, ProgressRecord]) -> int | None:

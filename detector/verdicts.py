@@ -78,7 +78,7 @@ def make_verdict(
 
 
 def _evidence(score: Score) -> Evidence | None:
-    """Which parts carried an abnormal verdict; a normal one needs no reason, and millions of them cost room."""
+    """Return which parts carried an abnormal verdict; a normal one needs no reason, and millions of them cost room."""
     if score.parts is None:
         return None
     beats, shape = (tuple(row) for row in np.round(score.parts.astype(np.float64), 3).tolist())
@@ -94,7 +94,7 @@ def _reasons(
     *,
     abnormal: bool,
 ) -> tuple[str, ...]:
-    """Why the verdict is what it is, in words, the weightiest first."""
+    """Return why the verdict is what it is, in words, the weightiest first."""
     by_weight = list(PRIORITIES)
     sorted_findings = sorted(findings, key=lambda found: by_weight.index(found.kind))
     # Two couplets in a window are one reason.
@@ -127,7 +127,7 @@ def _clock_jumps(due: DueWindow) -> str:
 
 
 def _beats_and_scores(judgement: Judgement, manifest: Manifest) -> list[str]:
-    """What makes the window abnormal."""
+    """Return what makes the window abnormal."""
     counts = {name: sum(beat.beat_class == letter for beat in judgement.beats) for letter, name in _NAMES.items()}
     found = [f"{count} {name} beat{'s' if count > 1 else ''}" for name, count in counts.items() if count]
     limits = manifest.thresholds

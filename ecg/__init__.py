@@ -1,1 +1,1 @@
-"""What an ECG is: records, filters, windows, beats, labels and quality. Arrays in, arrays out."""
+"""An ECG and its parts: records, filters, windows, beats, labels and quality. Arrays in, arrays out."""

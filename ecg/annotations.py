@@ -14,7 +14,7 @@ _HEADER_SUFFIX = ".hea"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotations:
-    """What an expert wrote on a recording, in time order.
+    """An expert's annotations of a recording, in time order.
 
     Attributes
     ----------

@@ -134,7 +134,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _header(lines: list[str], separator: str | None, path: Path) -> tuple[list[_Column], int, Body]:
-    """What the head of the text says of the columns, how many lines it takes, and what stands below it."""
+    """Return what the head of the text says of the columns, how many lines it takes, and what stands below it."""
     rows = _cells(lines[:3], separator, path)
     head = 0 if all(_is_number(cell) or _seconds(cell) is not None for cell in rows[0]) else 1
     if head and len(rows) > 1 and any(cell.strip("()[] ").lower() in _KNOWN_UNITS for cell in rows[1]):
@@ -167,7 +167,7 @@ def _named_columns(columns: list[_Column], head: int, leads: tuple[str, ...] | N
 
 
 def _clock_name(body: Body) -> str:
-    """What the first column of a headerless file is: "sample", "time", or "" for a lead (no ECG only rises)."""
+    """Return what the first column of a headerless file is: "sample", "time", or "" for a lead (no ECG only rises)."""
     if len(body) < _MIN_ROWS:
         return ""
     steps = np.diff(_times(body))

@@ -52,7 +52,7 @@ DATABASES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a fetch has come: ``done`` of ``total`` files are whole; of ``file``, ``file_bytes`` have come."""
+    """State of a fetch: ``done`` of ``total`` files are whole; of ``file``, ``file_bytes`` have come."""
 
     database: str
     file: str
@@ -63,7 +63,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseState:
-    """What the data directory holds of one database.
+    """One database in the data directory.
 
     Attributes
     ----------
@@ -81,12 +81,12 @@ class DatabaseState:
 
     @property
     def complete(self) -> bool:
-        """Whether everything is there and whole."""
+        """Return whether everything is there and whole."""
         return self.records >= self.expected and not self.damaged
 
 
 def data_directory(option: Path | None = None) -> Path:
-    """Where recordings live: the option, else ``ECGSTREAM_DATA_DIR``, else ``ecgstream`` in the user's cache."""
+    """Return where recordings live: the option, else ``ECGSTREAM_DATA_DIR``, else ``ecgstream`` in the user's cache."""
     if option is not None:
         return option.expanduser()
     if named := os.environ.get(VARIABLE):
@@ -211,7 +211,7 @@ def _is_table(path: Path, rows: int) -> bool:
 
 
 def check(directory: Path) -> tuple[DatabaseState, ...]:
-    """What the data directory holds; files that ``fetch`` brought are held against their published hashes."""
+    """Return what the data directory holds; files that ``fetch`` brought are held against their published hashes."""
     return tuple(_state(database, directory / database.name) for database in DATABASES.values())
 
 

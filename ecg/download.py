@@ -17,7 +17,7 @@ _PASSING = {408, 425, 429, 500, 502, 503, 504}  # statuses that another attempt 
 
 
 class _Interrupted(Exception):  # noqa: N818 - never leaves this file
-    """What another attempt may cure."""
+    """Failure that another attempt may cure."""
 
 
 def sha256(path: Path) -> str:

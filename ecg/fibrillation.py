@@ -26,7 +26,7 @@ _TAPER_S = 0.25
 
 
 def wave_leakage(lead: Float32Array, fs_hz: float) -> Float32Array:
-    """How far N signals are from the wave of a ventricular flutter or fibrillation.
+    """Return how far N signals are from the wave of a ventricular flutter or fibrillation.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ def read_file(
 def read_recording(
     path: Path, *, fs_hz: float | None = None, leads: tuple[str, ...] | None = None, unit: str | None = None
 ) -> Record | WindowSet:
-    """What a file holds, by the format that its suffix names.
+    """Return what a file holds, by the format that its suffix names.
 
     Parameters
     ----------

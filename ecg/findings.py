@@ -79,7 +79,7 @@ class RhythmFinding:
 
     @property
     def family(self) -> str:
-        """What stays the same while a finding grows."""
+        """Return what stays the same while a finding grows."""
         return family_of(self.kind)
 
 

@@ -43,7 +43,7 @@ class Format:
 
     @property
     def usual(self) -> str:
-        """What a sender is asked for."""
+        """Return what a sender is asked for."""
         return " with ".join((self.suffixes[0], *self.parts))
 
 
@@ -112,13 +112,13 @@ def format_of(name: str) -> Format | None:
 
 
 def names_a_file(name: str) -> bool:
-    """Whether a name is one of a file that is read, or of a part of it, and not that of a recording."""
+    """Return whether a name is one of a file that is read, or of a part of it, and not that of a recording."""
     suffix = Path(name).suffix.lower()
     return any(suffix in (*form.suffixes, *form.parts) for form in FORMATS)
 
 
 def is_part(name: str) -> bool:
-    """Whether a file only comes with another, by its suffix."""
+    """Return whether a file only comes with another, by its suffix."""
     suffix = Path(name).suffix.lower()
     return any(suffix in (*form.parts, *form.companions) for form in FORMATS)
 

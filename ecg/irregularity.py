@@ -1,4 +1,4 @@
-"""How irregular a rhythm is: the measure that tells atrial fibrillation from RR intervals alone."""
+"""Irregularity of a rhythm: the measure that finds atrial fibrillation from RR intervals alone."""
 
 import math
 from collections.abc import Sequence

@@ -72,7 +72,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowLabels:
-    """What the annotations say of each window.
+    """Labels of windows, from annotations.
 
     Attributes
     ----------
@@ -166,12 +166,12 @@ def label_windows(
 def _holds(
     positions: npt.NDArray[np.int64], start: npt.NDArray[np.int64], end: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.bool_]:
-    """Which windows [start, end) hold at least one of the sorted positions."""
+    """Return which windows [start, end) hold at least one of the sorted positions."""
     return np.asarray(np.searchsorted(positions, end) > np.searchsorted(positions, start), np.bool_)
 
 
 def _overlap(interval: Interval, start: npt.NDArray[np.int64], end: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """How many samples of each window lie in the interval."""
+    """Return how many samples of each window lie in the interval."""
     last = end if interval.end is None else np.minimum(end, interval.end)
     return np.maximum(0.0, last - np.maximum(start, interval.start))
 

@@ -1,4 +1,4 @@
-"""What kills within minutes, checked for every second in the newest four: no beat, a wave, strange fast beats. Pure.
+"""Rapid checks for what kills within minutes, each second over the newest four: no beat, a wave, strange fast beats.
 
 A rapid check is cheap and needs no network: all patients' checks are measured together (``measure``), and few of them
 are worth the second step (``judge_check``). The windows' findings stay what they are; a check only tells the same
@@ -55,7 +55,7 @@ BEAT_BEFORE, BEAT_AFTER = 10, 15  # samples around a peak, as in the personal ba
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsualSwing:
-    """How far a patient's QRS usually swings, learned from the checks.
+    """Usual swing of a patient's QRS, learned from the checks.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class UsualSwing:
 
 
 def _moved(usual: float, checks: int, swing: float) -> tuple[float, int]:
-    """What is usual of a lead after one more check, and over how many."""
+    """Return what is usual of a lead after one more check, and over how many."""
     if not checks:
         return round(swing, 6), 1
     checks = min(checks + 1, USUAL_CHECKS)
@@ -152,7 +152,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sign:
-    """What a check found.
+    """Finding of a check.
 
     Attributes
     ----------
@@ -224,7 +224,7 @@ def measure(
 
 
 def judge_check(check: Measured, usual: UsualSwing, usual_qrs: Float32Array | None) -> tuple[UsualSwing, Sign | None]:
-    """What a check shows, the deadliest first; the checks of a patient are to come in their order.
+    """Return what a check shows, the deadliest first; the checks of a patient are to come in their order.
 
     Parameters
     ----------
@@ -326,7 +326,7 @@ def _close_peaks(signal: Float32Array) -> list[npt.NDArray[np.int64]]:
 
 
 def _known(missing: npt.NDArray[np.bool_], fs_hz: float) -> npt.NDArray[np.bool_]:
-    """Where at the models' rate a signal with holes is what was received: (CHECK_SAMPLES,)."""
+    """Return where at the models' rate a signal with holes is what was received: (CHECK_SAMPLES,)."""
     known = np.ones(CHECK_SAMPLES, np.bool_)
     scale = MODEL_FS_HZ / fs_hz
     for start, end in spans_of(missing):

@@ -18,7 +18,7 @@ ECG_BAND_HZ = (5.0, 40.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadQuality:
-    """How far a lead's signal can be trusted, for each of N windows.
+    """Quality of a lead's signal in each of N windows.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class LeadQuality:
         return (self.missing <= MAX_MISSING) & (self.flat <= MAX_FLAT)
 
     def flags(self, row: int) -> tuple[str, ...]:
-        """What crossed its limit in one window."""
+        """Return what crossed its limit in one window."""
         flags = []
         if self.missing[row] > 0:
             flags.append("gap")

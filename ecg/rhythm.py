@@ -57,7 +57,7 @@ FLUTTER_LEAKAGE_ON = 0.75
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """What a window says about the beats handed over with it.
+    """Window of the beats handed over with it.
 
     Attributes
     ----------
@@ -173,7 +173,7 @@ class _Follower:
         self._flutter()
 
     def findings(self) -> tuple[RhythmFinding, ...]:
-        """What began or grew in the window, by start."""
+        """Return what began or grew in the window, by start."""
         findings = (finding for finding in self._found.values() if not self._contradicts_flutter(finding))
         return tuple(sorted(findings, key=lambda finding: finding.start_ns))
 
@@ -207,7 +207,7 @@ class _Follower:
             self._fibrillation()
 
     def hole(self, start_ns: int, end_ns: int) -> None:
-        """What was known ends at a hole, and begins anew behind it."""
+        """Return what was known ends at a hole, and begins anew behind it."""
         self.silence(start_ns)
         self._end_flutter(end_ns)
         if start_ns - self._silent_since_ns() >= ASYSTOLE_NS:
@@ -244,7 +244,7 @@ class _Follower:
             self._beats.clear()
 
     def _contradicts_flutter(self, finding: RhythmFinding) -> bool:
-        """Whether it was found in what are waves and no beats."""
+        """Return whether it was found in what are waves and no beats."""
         flutter = self._latest.get("ventricular_flutter")
         if flutter is None or finding.kind == "ventricular_flutter":
             return False
@@ -271,7 +271,7 @@ class _Follower:
             self._beats.clear()
 
     def _compensation_ns(self) -> float:
-        """How long the heart may rest after the last beat because that one came too early; 0 after any other."""
+        """Return how long the heart may rest after the last beat because that one came too early; 0 after any other."""
         last_ns, letter = self._beats[-1]
         if letter not in {"V", "S"} or len(self._beats) < 3 or self._beats[-2][1] == "-":
             return 0
@@ -328,7 +328,7 @@ class _Follower:
             self._hold("tachycardia", newest[0][0])
 
     def _lasts(self, kind: FindingKind) -> bool:
-        """Whether it held at the beat before the last."""
+        """Return whether it held at the beat before the last."""
         latest = self._latest.get(kind)
         return latest is not None and latest.end_ns == self._beats[-2][0]
 
@@ -361,6 +361,6 @@ class _Follower:
 
 
 def _irregular(beats: list[Beat]) -> bool:
-    """Whether the RR intervals between beats that are not ventricular are as irregular as in atrial fibrillation."""
+    """Return whether the RR intervals between beats that are not ventricular are as irregular as in fibrillation."""
     rr_s = [(after - before) / 1e9 for (before, a), (after, b) in pairwise(beats) if a not in "V-" and b not in "V-"]
     return len(rr_s) >= AF_MIN_INTERVALS and sample_entropy_coefficient(rr_s[-AF_INTERVALS:]) >= AF_COSEN

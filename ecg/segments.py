@@ -32,7 +32,7 @@ Holes = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preprocessing:
-    """What may be chosen about the preprocessing; the rest is fixed by its version.
+    """Settings of the preprocessing; the rest is fixed by its version.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Prepared:
 
 
 def segment_samples(fs_hz: float) -> int:
-    """How many raw samples a segment holds at a sampling rate in Hz."""
+    """Return how many raw samples a segment holds at a sampling rate in Hz."""
     rate = exact_rate(fs_hz)
     return int(CONTEXT_S * rate)
 
@@ -141,7 +141,7 @@ def prepare(
 
 
 def _holes(missing: npt.NDArray[np.bool_], fs_hz: float) -> Holes:
-    """Where a beat may hide, at the models' rate; a beginning that is missing counts where it reaches the window."""
+    """Return where a beat may hide, at the models' rate; a missing beginning counts where it reaches the window."""
     if not missing.any():
         return ()
     scale = MODEL_FS_HZ / fs_hz
@@ -165,7 +165,7 @@ def _bridge(rows: Float32Array, missing: npt.NDArray[np.bool_], fs_hz: float) ->
 
 
 def _known_from(missing: npt.NDArray[np.bool_], fs_hz: float) -> int:
-    """Where the signal is known from: behind the last hole that is too long, or too many of them in the context."""
+    """Return where the known signal begins: behind the last hole that is too long, or too many in the context."""
     spans = spans_of(missing)
     longest, window = int(MAX_HOLE_S * fs_hz), round(WINDOW_S * fs_hz)
     count = np.concatenate([[0], np.cumsum(missing)])

@@ -75,7 +75,7 @@ class Command:
 
     @property
     def running(self) -> bool:
-        """Whether it has been started and has not ended."""
+        """Return whether it has been started and has not ended."""
         return self._process is not None and self._process.running
 
     async def start(self) -> None:
@@ -171,7 +171,7 @@ class Command:
 
 
 def _routine(line: str) -> bool:
-    """Whether a line of a log tells of nothing wrong."""
+    """Return whether a line of a log tells of nothing wrong."""
     try:
         return json.loads(line)["level"] in {"debug", "info"}
     except (ValueError, TypeError, KeyError):

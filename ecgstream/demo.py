@@ -32,7 +32,7 @@ FOLLOWED = (topics.SAMPLES, topics.WINDOWS, topics.ANOMALIES, topics.ALERTS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOptions:
-    """What the demo replays and how.
+    """Plan of a demo.
 
     Attributes
     ----------

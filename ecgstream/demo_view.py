@@ -1,4 +1,4 @@
-"""What the demo shows: a live picture on a terminal, plain lines elsewhere."""
+"""View of the demo: a live picture on a terminal, plain lines elsewhere."""
 
 import time
 from collections import deque
@@ -36,7 +36,7 @@ LINE_EVERY_S = 5.0  # between two lines of figures where there is no terminal
 
 @dataclass(slots=True)
 class _Bed:
-    """What is shown of one patient."""
+    """View of one patient."""
 
     pieces: deque[Float32Array] = field(default_factory=deque)
     held_s: float = 0.0

@@ -20,7 +20,7 @@ from training.figures import Evaluation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisturbedEvaluation:
-    """What the models are worth on disturbed records.
+    """Figures of the models on disturbed records.
 
     Attributes
     ----------

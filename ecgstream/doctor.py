@@ -30,7 +30,7 @@ MEMORY_BYTES = 2**30  # Kafka 0.5 GB, each service 0.2 GB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a check found.
+    """Result of a check.
 
     Attributes
     ----------
@@ -213,7 +213,7 @@ async def _kafka(settings: KafkaSettings) -> list[Finding]:
 
 
 async def _samples(settings: KafkaSettings) -> list[Finding]:
-    """What the newest samples show: the senders' partitioner, and the broker's clock."""
+    """Return what the newest samples show: the senders' partitioner, and the broker's clock."""
     from bus.samples_probe import probe_samples
 
     try:

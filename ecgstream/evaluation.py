@@ -45,7 +45,7 @@ Progress = Callable[[int], None]  # is told how many more windows, or records, a
 
 @dataclass(slots=True)
 class Judged:
-    """What was judged: verdicts and urgent messages in their order, messages about alerts, each by record name."""
+    """Records judged: verdicts and urgent messages in their order, messages about alerts, each by record name."""
 
     verdicts: dict[str, list[Verdict]] = field(default_factory=dict)
     urgent: dict[str, list[Urgent]] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judging:
-    """How records are judged.
+    """Settings of a judgement of records.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Judging:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """How two judgements of the same records differ.
+    """Differences of two judgements of the same records.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ def judged_each(
 
 
 def judged_here(record: Record) -> list[Verdict | Urgent]:
-    """What the detector tells of a record, in a process that holds the models."""
+    """Return what the detector tells of a record, in a process that holds the models."""
     if _scorer is None:
         raise RuntimeError("the process has no scorer")
     return judge_record(record, _scorer)
@@ -212,7 +212,7 @@ def alerts_of(found: Sequence[Verdict | Urgent], rules: AlarmRules) -> list[Aler
 
 
 def windows_in(record: Record) -> int:
-    """How many whole windows a record has."""
+    """Return how many whole windows a record has."""
     return Grid(exact_rate(record.fs_hz)).window_of(len(record.samples))
 
 
@@ -301,13 +301,13 @@ def compare(one: Mapping[str, Sequence[Verdict]], other: Mapping[str, Sequence[V
 
 
 def compare_urgent(one: Mapping[str, Sequence[Urgent]], other: Mapping[str, Sequence[Urgent]]) -> tuple[int, int]:
-    """How many urgent messages on the same records both told alike, and how many only one of them did."""
+    """Return how many urgent messages on the same records both told alike, and how many only one of them did."""
     first, second = (Counter(map(_said, chain.from_iterable(published.values()))) for published in (one, other))
     return (first & second).total(), ((first - second) + (second - first)).total()
 
 
 def _said(urgent: Urgent) -> tuple[object, ...]:
-    """What an urgent message says, times since the stream's start."""
+    """Return what an urgent message says, times since the stream's start."""
     start_ns = urgent.stream_start_ns
     return (urgent.patient, urgent.second, urgent.kind, urgent.start_ns - start_ns, urgent.lead, urgent.value)
 

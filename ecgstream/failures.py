@@ -1,4 +1,4 @@
-"""How a failure is told to whoever called a command: in one line."""
+"""Failures as whoever called a command reads them: in one line."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What grows with the topics: the progress of detector and alerting."""
+"""Growth of the progress of detector and alerting with the topics."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What was sent against what was judged: which verdicts are due, which came, and how late."""
+"""Account of what was sent and judged: which verdicts are due, which came, and how late."""
 
 import sys
 from collections import Counter
@@ -64,27 +64,27 @@ class Ledger:
 
     @property
     def missing(self) -> int:
-        """How many windows have all their samples sent and miss a verdict, or their anomaly."""
+        """Return how many windows have all their samples sent and miss a verdict, or their anomaly."""
         return len((self._due - self._verdicts.keys()) | (self._abnormal - self._anomalies.keys()))
 
     @property
     def windows(self) -> int:
-        """How many windows were judged."""
+        """Return how many windows were judged."""
         return len(self._verdicts)
 
     @property
     def anomalies(self) -> int:
-        """How many of them are abnormal."""
+        """Return how many of them are abnormal."""
         return len(self._anomalies)
 
     @property
     def alerts(self) -> int:
-        """How many alerts have started."""
+        """Return how many alerts have started."""
         return len(self._alerts)
 
     @property
     def duplicated(self) -> int:
-        """How many verdicts and anomalies came once too often."""
+        """Return how many verdicts and anomalies came once too often."""
         return sum(count - 1 for counts in (self._verdicts, self._anomalies) for count in counts.values())
 
     def latency_ms(self, percent: float) -> float | None:

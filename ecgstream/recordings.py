@@ -1,4 +1,4 @@
-"""Which recordings a command means, and where they are."""
+"""Recordings that a command means, and where they are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ def noise_record(name: str, process: ProcessSettings) -> Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingData:
-    """What a training learns from: records, the folder of prepared windows, the folder of the noise records."""
+    """Sources of a training: records, the folder of prepared windows, the folder of the noise records."""
 
     records: TrainingRecords
     cache: Path
@@ -81,7 +81,7 @@ class TrainingData:
 def training_data(
     run_directory: Path, *, data: Path | None, records: str, noise: Path | None, cache: Path | None
 ) -> TrainingData:
-    """What the options of a training command mean.
+    """Return what the options of a training command mean.
 
     Raises
     ------

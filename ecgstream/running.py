@@ -1,4 +1,4 @@
-"""How a command runs what is asynchronous, and how it hands its result over."""
+"""Running of what is asynchronous from a command, and the handing over of its result."""
 
 import asyncio
 import json

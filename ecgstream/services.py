@@ -22,15 +22,15 @@ log = structlog.get_logger(__name__)
 
 
 class Runner(Protocol):
-    """What a service shows of itself once it runs."""
+    """State of a running service."""
 
     @property
     def ready(self) -> bool:
-        """Whether it does its work."""
+        """Return whether it does its work."""
 
 
 class Service:
-    """What a service is handed to work with.
+    """Context of a service.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Service:
         self._runner = runner
 
     def not_ready(self) -> str | None:
-        """Why the service is not ready; None when it is."""
+        """Return why the service is not ready; None when it is."""
         if self._runner is None:
             return "it is starting"
         return None if self._runner.ready else "its partitions are not all being processed"

@@ -1,4 +1,4 @@
-"""What every command is told by options, the environment or ``.env``, and what it says when that is wrong."""
+"""Settings of every command, from options, the environment or ``.env``, and the messages when one is wrong."""
 
 import difflib
 import logging
@@ -48,7 +48,7 @@ class OptionError(SettingsError):
 
 
 class ProcessSettings(BaseSettings):
-    """What any command of this program needs.
+    """Settings that any command of this program needs.
 
     Attributes
     ----------

@@ -133,7 +133,7 @@ def summary_line(summary: Mapping[str, Any]) -> str:
 
 
 def result_lines(result: Mapping[str, Any]) -> list[str]:
-    """What a file's scoring found."""
+    """Return what a file's scoring found."""
     aggregate = result["aggregate"]
     sure = "" if aggregate["confidence"] is None else f" (confidence {aggregate['confidence']:.2f})"
     judged = Counter(window["lead"] for window in result["windows"] if window["lead"] is not None)

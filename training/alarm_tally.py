@@ -31,7 +31,7 @@ class AlarmCount(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmTally:
-    """What was raised, of one record or of several.
+    """Alarms of one record or of several.
 
     Attributes
     ----------

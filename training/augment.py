@@ -1,4 +1,4 @@
-"""What training adds to segments, so that the networks hold on other patients, electrodes and devices."""
+"""Augmentation of segments, so that the networks hold on other patients, electrodes and devices."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ _WINDOW_FRAMES = WINDOW_SAMPLES * FRAMES // MODEL_SAMPLES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """How often, as a probability per segment, and how much.
+    """Probabilities per segment, and amounts.
 
     Attributes
     ----------

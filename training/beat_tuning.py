@@ -1,4 +1,4 @@
-"""How sure the beat map must be to reject or add a beat, chosen on patients that the network has not seen."""
+"""Thresholds of the beat map to reject or add a beat, chosen on patients that the network has not seen."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ def last_beat_s(record: OutOfFold) -> float:
 
 
 def reading(reject_below: float, add_above: float) -> BeatMap:
-    """How the map of this network is read, with two thresholds to choose."""
+    """Return how the map of this network is read, with two thresholds to choose."""
     return BeatMap(
         classes=CLASSES,
         frames_hz=float(FRAMES_HZ),

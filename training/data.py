@@ -90,7 +90,7 @@ _ARRAYS = tuple(field.name for field in fields(RecordWindows) if field.name != "
 
 
 def data_hash(windows: Iterable[RecordWindows]) -> str:
-    """What networks would learn from these windows depends on it alone: SHA-256 of all arrays, hex."""
+    """Return what networks would learn from these windows depends on it alone: SHA-256 of all arrays, hex."""
     digest = hashlib.sha256()
     for record in windows:
         digest.update(record.name.encode() + b"\0")
@@ -183,7 +183,7 @@ def windows_of(record: Record, annotations: Annotations, *, phase_s: float = PHA
 
 
 def cache_key(records: TrainingRecords, name: str) -> str:
-    """What a record's windows depend on, as 16 hex digits: code, packages, preprocessing, and the record's bytes."""
+    """Return what a record's windows depend on, as 16 hex digits: code, packages, preprocessing, the record's bytes."""
     sources = {module.__name__: _source_hash(module.__file__) for module in _MADE_BY} | {
         __name__: _source_hash(__file__)
     }

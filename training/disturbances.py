@@ -156,7 +156,7 @@ def disturbances(noises: Mapping[str, Record]) -> dict[str, Disturbance]:
 
 
 def disturbances_named(selection: str, noises: Mapping[str, Record]) -> dict[str, Disturbance]:
-    """What a selection means: "all", or names separated by commas; ``em`` means all of ``em-24``, ``em-18``, ...
+    """Return what a selection means: "all", or names separated by commas; ``em`` means all of ``em-24``, ``em-18``, ...
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What verdicts are worth: against annotations, by window, by beat and by alarm. Needs no torch."""
+"""Evaluation of verdicts against annotations, by window, by beat and by alarm. Needs no torch."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""How sure an evaluation's figures are: intervals over patients drawn anew. Needs no torch."""
+"""Intervals of an evaluation's figures, over patients drawn anew. Needs no torch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar

@@ -142,7 +142,7 @@ def _row(record: RecordFigures) -> tuple[float | None, ...]:
 
 
 def _notes(evaluation: Evaluation) -> list[str]:
-    """What annotations lack, and what that does to the figures."""
+    """Return what annotations lack, and what that does to the figures."""
     notes = []
     unknown = [name for name, record in evaluation.per_record.items() if not record.rhythms_annotated]
     if unknown:

@@ -26,7 +26,7 @@ _MEAN, _SPREAD, _SINGLE = "#1b3a5b", "#9fb8d0", "#8d979f"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where an example lies: a record, and the sample of the beat or of the rhythm's start."""
+    """Place of an example: a record, and the sample of the beat or of the rhythm's start."""
 
     record: str
     sample: int

@@ -22,7 +22,7 @@ AUTOENCODER_OUTPUTS = {"error": (), "reconstruction": (WINDOW_SAMPLES,)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What an export wrote.
+    """Files of an export.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What an evaluation says, as `ecgstream evaluate --json` writes it."""
+"""Figures of an evaluation, as `ecgstream evaluate --json` writes them."""
 
 from typing import Literal
 
@@ -158,7 +158,7 @@ class ReliabilityBin(_Part):
 
 
 class Reliability(_Part):
-    """Whether a score is the probability that it claims to be; the bins are the tenths of the scale."""
+    """Return whether a score is the probability that it claims to be; the bins are tenths of the scale."""
 
     expected_calibration_error: float | None
     curve: tuple[ReliabilityBin, ...]

@@ -39,7 +39,7 @@ _MAP_SHARE = 3.0  # of the beat map's loss, against the window's
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """How a network is fitted.
+    """Settings of a fit.
 
     Attributes
     ----------

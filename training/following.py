@@ -34,7 +34,7 @@ def candidates_of(record: OutOfFold) -> Candidates:
 
 
 def scores_of(record: OutOfFold, candidates: Candidates, settings: BeatMap) -> list[Score]:
-    """What the scorer would say of each window."""
+    """Return what the scorer would say of each window."""
     windows = record.windows
     reader = BeatMapReader(record.maps.astype(np.float32), settings)
     log_errors = log_of(record.errors)
@@ -51,7 +51,7 @@ def scores_of(record: OutOfFold, candidates: Candidates, settings: BeatMap) -> l
 
 
 def times_of(record: OutOfFold, scores: Sequence[Score]) -> npt.NDArray[np.float64]:
-    """When the beats are that the verdicts would report, s since the record's start."""
+    """Return when the beats are that the verdicts would report, s since the record's start."""
     last_ns: int | None = None
     times: list[int] = []
     for end_s, score in zip(record.windows.end_s, scores, strict=True):

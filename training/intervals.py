@@ -1,4 +1,4 @@
-"""How sure a figure is: confidence intervals by drawing patients anew, not windows.
+"""Confidence intervals of figures by drawing patients anew, not windows.
 
 Windows of one patient are alike: drawn one by one they would make any figure look surer than it is.
 

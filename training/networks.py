@@ -27,7 +27,7 @@ ERROR_SPAN_S = 1.6  # the worst stretch of this length says how odd the window i
 
 
 class CnnOutput(NamedTuple):
-    """What the CNN says of N segments.
+    """Outputs of the CNN on N segments.
 
     Attributes
     ----------
@@ -147,7 +147,7 @@ def _twice(x: Tensor) -> Tensor:
 
 
 class AutoencoderOutput(NamedTuple):
-    """What the autoencoder says of N segments.
+    """Outputs of the autoencoder on N segments.
 
     Attributes
     ----------
@@ -210,7 +210,7 @@ class Autoencoder(nn.Module):
 
 
 def hidden_blocks(start: Tensor, number: Tensor) -> Tensor:
-    """Which patches a pass hides, of the ``HIDDEN_PATCHES`` from ``start`` on: every other block.
+    """Return which patches a pass hides, of the ``HIDDEN_PATCHES`` from ``start`` on: every other block.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What networks say of patients that they have not seen: the ground for calibration and thresholds."""
+"""Outputs of networks on patients that they have not seen: the ground for calibration and thresholds."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class OutOfFold:
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
-        """Which windows have a label and a signal."""
+        """Return which windows have a label and a signal."""
         return self.windows.usable & ~self.windows.left_out
 
 

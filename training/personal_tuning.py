@@ -1,4 +1,4 @@
-"""How beats are classed against what is usual for their patient: weights fitted on patients the networks have not seen.
+"""Weights that class beats against what is usual for their patient, fitted on patients the networks have not seen.
 
 Twenty-two patients are few: whatever could learn them by heart (trees, more features) did worse out of fold than a few
 weights do. The shape of the rule is given; only how far each part of it counts is learned.
@@ -40,7 +40,7 @@ _FIRST = PersonalReading(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """What the records are held against: annotations and sampling rates in Hz, by record name."""
+    """References of the records: annotations and sampling rates in Hz, by record name."""
 
     annotations: Mapping[str, Annotations]
     rates_hz: Mapping[str, float]
@@ -54,7 +54,7 @@ class Reference:
         return found
 
     def counted(self, name: str) -> Counter[str]:
-        """How many beats of each class a record has."""
+        """Return how many beats of each class a record has."""
         return Counter(beat_labels(self.annotations[name]).aami.tolist())
 
     def count(self, record: OutOfFold, judgements: Sequence[Judgement]) -> Counter[Pair]:

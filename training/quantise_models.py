@@ -33,7 +33,7 @@ VERSION_DIGITS = 8
 
 
 class Form(StrEnum):
-    """How a quantised graph is written down."""
+    """Form in which a quantised graph is written down."""
 
     QDQ = "QDQ"  # float operators between pairs that quantise and dequantise; the runtime fuses them
     OPERATORS = "QOperator"  # integer operators

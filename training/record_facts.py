@@ -1,4 +1,4 @@
-"""What a data set holds, record by record: beats, rhythms, windows, RR intervals, faults of the signal."""
+"""Contents of a data set, record by record: beats, rhythms, windows, RR intervals, faults of the signal."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -83,7 +83,7 @@ class RrStatistics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """What is counted of a record that may be looked at: of a test record it is not.
+    """Counts of a record that may be looked at: of a test record there are none.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class Examined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFacts:
-    """What one record holds.
+    """Contents of one record.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class RecordFacts:
 
 
 def is_test_record(directory: Path, name: str) -> bool:
-    """Whether a record is of the test set, by its name or by what its header says."""
+    """Return whether a record is of the test set, by its name or by what its header says."""
     try:
         TrainingRecords(directory=directory, names=(name,))
     except SplitError:
@@ -174,7 +174,7 @@ def _split(name: str) -> str:
 
 
 def rhythm_seconds(annotations: Annotations, record: Record) -> dict[str, float]:
-    """How long each annotated rhythm lasts in a record, s, the longest first."""
+    """Return how long each annotated rhythm lasts in a record, s, the longest first."""
     seconds: dict[str, float] = defaultdict(float)
     length = len(record.samples)
     known_from = length

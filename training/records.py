@@ -1,4 +1,4 @@
-"""Which recordings may be trained on: never one of the test patients.
+"""Recordings that may be trained on: never one of the test patients.
 
 201 (DS1) and 202 (DS2) are two recordings of one person, one on each side of the published split. Training keeps 201,
 as all published figures on this split do; the model card says so beside the figures.

@@ -1,4 +1,4 @@
-"""Whether a score is the probability that it claims to be. Needs no torch."""
+"""Reliability of a score as the probability that it claims to be. Needs no torch."""
 
 import numpy as np
 

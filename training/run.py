@@ -1,4 +1,4 @@
-"""What a training run leaves behind: weights without pickles, and one file that says how they came about."""
+"""Results of a training run: weights without pickles, and one file that says how they came about."""
 
 from pathlib import Path
 from typing import Any

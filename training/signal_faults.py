@@ -1,4 +1,4 @@
-"""What is wrong with the signals of recordings, counted: samples never taken, leads that never move, bad windows."""
+"""Faults in the signals of recordings, counted: samples never taken, leads that never move, bad windows."""
 
 from collections import Counter
 from collections.abc import Mapping

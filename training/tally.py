@@ -23,7 +23,7 @@ UNCLASSIFIED = "none"
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What was counted, of one record or of several.
+    """Counts of one record or of several.
 
     Attributes
     ----------

@@ -32,7 +32,7 @@ _AUTOENCODER_AUGMENTATION = Augmentation(noise=0.0, drop_second=0.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """What may be chosen about a training run.
+    """Settings of a training run.
 
     Attributes
     ----------

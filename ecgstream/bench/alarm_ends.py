@@ -1,4 +1,4 @@
-"""Whether the alarms of a patient ended as they may: by clean windows of the device that showed them, or by people."""
+"""Check that alarms ended as they may: by clean windows of the device that showed them, or by people."""
 
 from collections.abc import Iterable, Sequence
 
@@ -35,7 +35,7 @@ def ended_wrongly(alerts: Iterable[Alert], verdicts: Sequence[Verdict], rules: A
 
 
 def _clean(alert: Alert, verdicts: Sequence[Verdict], rules: AlarmRules) -> int:
-    """How many windows of its device, behind the last that showed the condition, rule it out."""
+    """Return how many windows of its device, behind the last that showed the condition, rule it out."""
     last = next((n for n, verdict in enumerate(verdicts) if verdict.id == alert.verdict), None)
     if last is None:  # an urgent message showed it last: windows that begin behind it count
         later = [verdict for verdict in verdicts if verdict.device == alert.device and verdict.end_ns > alert.last_ns]

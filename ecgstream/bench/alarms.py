@@ -1,4 +1,4 @@
-"""What delivering costs the alarms: the topic's latency and the memory, with channels that are good, slow and dead.
+"""Cost of delivery for the alarms: the topic's latency and the memory, with channels that are good, slow and dead.
 
 A real broker and a real alert service; patients whose alarms start and end by turns. It runs twice: without channels,
 and with three.
@@ -48,7 +48,7 @@ enabled = false
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmBenchPlan:
-    """What is measured.
+    """Plan of a run.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class AlarmBenchPlan:
 
     @property
     def alarms(self) -> int:
-        """That start: with every other window."""
+        """Return that start: with every other window."""
         return self.patients * math.ceil(self.windows / 2)
 
 
@@ -197,7 +197,7 @@ async def _watch(usage: ProcessUsage, service: Command) -> None:
 
 
 async def _drained(database: str, *, due: int) -> dict[str, dict[str, int]]:
-    """What was delivered, once the good channel has the start of every alarm and nothing waits for it."""
+    """Return what was delivered, once the good channel has the start of every alarm and nothing waits for it."""
     url, until_s = address(database), time.monotonic() + DRAIN_S
     while True:
         found = await asyncio.to_thread(tally, url)

@@ -44,7 +44,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertChaosPlan:
-    """What happens.
+    """Plan of a run.
 
     Attributes
     ----------
@@ -182,7 +182,7 @@ def _history(database: str) -> dict[MessageKey, Alert]:
 
 
 def _held_against(scripts: Sequence[PatientScript], found: dict[MessageKey, Alert]) -> dict[str, int]:
-    """How many messages are lost, another than expected, or unexpected.
+    """Return how many messages are lost, another than expected, or unexpected.
 
     What was told of a time after a patient's last verdict is not looked at: the service saw that nothing came any more.
     """

@@ -1,4 +1,4 @@
-"""What comes of alarms: on the topic, for a read_committed subscriber, and at a webhook's receiver."""
+"""Logs of alarms: on the topic, for a read_committed subscriber, and at a webhook's receiver."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ class MessageKey(NamedTuple):
 
 
 def key_of(alert: Alert) -> MessageKey:
-    """Which message it is."""
+    """Return which message it is."""
     return MessageKey(alert.id, alert.sequence)
 
 

@@ -1,4 +1,4 @@
-"""What patients go through while the alert service is killed: verdicts, people who answer, and what must come of it.
+"""Scripts of patients while the alert service is killed: verdicts, people who answer, and what must come of it.
 
 Each patient's script is worked through the policy itself, so that every message that is due is known before it comes.
 A person answers what was seen on the topic, and the next verdict waits until the answer has taken effect: so the order

@@ -54,7 +54,7 @@ class _Watch:
 
     @property
     def mean_batch(self) -> int:
-        """How many windows the detector scored in one call, on average."""
+        """Return how many windows the detector scored in one call, on average."""
         calls = _value(self.metrics, "ecgstream_detector_batch_windows_count")
         return max(1, round(_value(self.metrics, "ecgstream_detector_batch_windows_sum") / max(1.0, calls)))
 
@@ -71,7 +71,7 @@ class _Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacityPlan:
-    """What is replayed.
+    """Plan of a run.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ class CapacityPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kernel:
-    """What the windows cost without Kafka.
+    """Cost of the windows without Kafka.
 
     Attributes
     ----------
@@ -229,7 +229,7 @@ def _report(
 
 
 def _steady(lag: Sequence[float]) -> bool:
-    """Whether the lag of the last third is no more than that of the first, within a second's worth of messages."""
+    """Return whether the lag of the last third is no more than the first's, within a second's worth of messages."""
     third = len(lag) // 3
     if third == 0:
         return False
@@ -238,7 +238,7 @@ def _steady(lag: Sequence[float]) -> bool:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Return what the figures were measured on."""
     return {
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),

@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChaosPlan:
-    """What is replayed, and what happens meanwhile.
+    """Plan of a run: what is replayed, and what happens meanwhile.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class ChaosPlan:
 
     @property
     def wall_s(self) -> float:
-        """How long the disturbed replay takes."""
+        """Return how long the disturbed replay takes."""
         return EVERY_S * (self.faults + 1)
 
 
@@ -224,7 +224,7 @@ def _replay(plan: ChaosPlan, records: Sequence[Record], publisher: Any, *, speed
 
 
 def _different(calm: dict[str, Verdict], disturbed: dict[str, Verdict]) -> int:
-    """How many verdicts of the undisturbed run have other scores or beats in the disturbed one."""
+    """Return how many verdicts of the undisturbed run have other scores or beats in the disturbed one."""
     count = 0
     for number, expected in calm.items():
         found = disturbed.get(number)

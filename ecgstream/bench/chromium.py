@@ -19,7 +19,7 @@ class NoBrowserError(EcgStreamError):
 
 
 def program() -> str | None:
-    """Where Chromium is; None where there is none."""
+    """Return where Chromium is; None where there is none."""
     return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
 
 

@@ -46,7 +46,7 @@ _YIELD_EVERY = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloodPlan:
-    """How many patient ids are sent, and the records that all are cut from."""
+    """Plan of a run: the number of patient ids, and the records that all are cut from."""
 
     ids: int
     records: Sequence[Record]
@@ -86,7 +86,7 @@ class _Service:
 
 @dataclass(slots=True, kw_only=True)
 class _Run:
-    """What was sent and what came."""
+    """Messages sent and verdicts that came."""
 
     verdicts: VerdictLog = field(default_factory=VerdictLog)
     services: dict[str, _Service] = field(default_factory=dict)
@@ -260,7 +260,7 @@ def _report(plan: FloodPlan, run: _Run, letters: Counter[str]) -> dict[str, Any]
 
 
 def _of_patients(page: str) -> dict[str, float]:
-    """What a service tells of how many patients it carries and refuses."""
+    """Return what a service tells of how many patients it carries and refuses."""
     found: defaultdict[str, float] = defaultdict(float)
     for family in text_string_to_metric_families(page):
         for sample in family.samples:

@@ -44,7 +44,7 @@ FATAL = {"asystole": {"asystole"}, "flutter": {"ventricular_flutter", "ventricul
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LethalPlan:
-    """What is measured.
+    """Plan of a run.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Onset:
 
 @dataclass(slots=True)
 class Heard:
-    """What was heard of each patient.
+    """Messages heard of each patient.
 
     Attributes
     ----------
@@ -160,7 +160,7 @@ async def _listen(kafka: KafkaSettings, kind: str, heard: Heard, standing: async
 
 
 def figures(onsets: Sequence[Onset], heard: Heard, start_ns: int) -> dict[str, Any]:
-    """How long each alarm took from its onset; the replay keeps record time and wall time together."""
+    """Return how long each alarm took from its onset; the replay keeps record time and wall time together."""
     seconds: list[float] = []
     missed = before = 0
     for number, onset in enumerate(onsets):
@@ -239,7 +239,7 @@ def _flutter_begins(annotations: Annotations) -> Iterator[tuple[int, int | None]
 
 
 def _calm_places(record: Record, folder: Path) -> npt.NDArray[np.int64]:
-    """Where the heart may stop: nothing that is to raise a high alarm lies in the signal before."""
+    """Return where the heart may stop: nothing that is to raise a high alarm lies in the signal before."""
     fs_hz, annotations = record.fs_hz, _annotations(record.name, folder)
     deadly = _spans(annotations, "[", "]") + [
         (round(run.first_ns * fs_hz / 1e9), round(run.last_ns * fs_hz / 1e9))

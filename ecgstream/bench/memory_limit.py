@@ -10,7 +10,7 @@ ROOT = Path("/sys/fs/cgroup")
 
 
 class _Files(NamedTuple):
-    """How one version of control groups names things."""
+    """Names of one version of control groups."""
 
     limit: str
     peak: str
@@ -66,7 +66,7 @@ class MemoryLimit:
 
     @property
     def kills(self) -> int:
-        """How many processes the kernel has ended because of the limit."""
+        """Return how many processes the kernel has ended because of the limit."""
         try:
             lines = (self._directory / self._files.events).read_text().splitlines()
         except OSError:

@@ -1,4 +1,4 @@
-"""How long the networks take a window, beside a plain CNN in the same run, in float32 and in int8."""
+"""Time that the networks take a window, beside a plain CNN in the same run, in float32 and in int8."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -77,7 +77,7 @@ def _seconds(run: Run, count: int) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelBenchPlan:
-    """What is measured.
+    """Plan of a run.
 
     Attributes
     ----------

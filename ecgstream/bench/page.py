@@ -41,7 +41,7 @@ _FIGURES = "() => { const told = globalThis.ecgstream.figures; globalThis.ecgstr
 
 @dataclass(slots=True)
 class _Samples:
-    """What was seen of the page while it ran.
+    """Figures of the page while it ran.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a process uses, looked at from outside."""
+"""CPU and memory of a process, measured from outside."""
 
 from dataclasses import dataclass, field
 

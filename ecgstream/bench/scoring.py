@@ -1,4 +1,4 @@
-"""How long scoring a recording takes, and whether it says what the stream says."""
+"""Time that scoring a recording takes, and whether it says the same as the stream."""
 
 import time
 from pathlib import Path

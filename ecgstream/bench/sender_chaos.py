@@ -53,7 +53,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderPlan:
-    """Who is replayed, and whose sender goes wrong.
+    """Plan of a run: who is replayed, and whose sender goes wrong.
 
     Attributes
     ----------
@@ -77,11 +77,11 @@ class SenderPlan:
 
     @property
     def victims(self) -> int:
-        """How many patients have a sender that goes wrong."""
+        """Return how many patients have a sender that goes wrong."""
         return min(self.patients - 1, max(1, round(VICTIMS * self.patients)))
 
     def fates(self) -> list[list[Fate]]:
-        """What goes wrong with each victim's sender, in order."""
+        """Return what goes wrong with each victim's sender, in order."""
         seeded = random.Random(self.seed)  # noqa: S311 # seeded, not secret
         kinds: list[str] = []
         while len(kinds) < self.faults:  # each as often as the others
@@ -150,7 +150,7 @@ async def run_sender_chaos(plan: SenderPlan, records: Sequence[Record]) -> dict[
 def _script(
     patient: Patient, fates: Sequence[Fate], target: Target, start_ns: int
 ) -> Iterator[tuple[float, list[Outgoing]]]:
-    """What a patient's sender sends, and when: seconds of the recording."""
+    """Return what a patient's sender sends, and when: seconds of the recording."""
     to_come = [(fate, Fault(fate.kind, fate.seed, target)) for fate in fates]
     for chunk in cut(patient, chunk_ms=CHUNK_MS, start_ns=start_ns):
         begins_s, due_s = chunk.start_index / chunk.fs_hz, chunk.end_index / chunk.fs_hz

@@ -1,4 +1,4 @@
-"""What hostile senders did, and what they did not: a disturbed run held against the undisturbed one. Pure."""
+"""Report on hostile senders: a disturbed run held against the undisturbed one. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ class Fate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What came of a run, each in the order in which it came.
+    """Messages of a run, each in the order in which it came.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """How one run differs from another."""
+    """Differences of one run from another."""
 
     lost: int = 0
     duplicated: int = 0
@@ -236,7 +236,7 @@ def _racing_alarms_differ(calm: Sequence[Alert], storm: Sequence[Alert], repeate
 
 
 def _latched(fates: Mapping[str, Sequence[Fate]], alerts: Mapping[str, Sequence[Alert]]) -> int:
-    """How many of the victims' alarms were latched, so that nothing but a person may end them."""
+    """Return how many of the victims' alarms were latched, so that nothing but a person may end them."""
     return len({alert.id for patient in fates for alert in alerts.get(patient, ()) if alert.state == "latched"})
 
 

@@ -1,4 +1,4 @@
-"""How surely the services start: again and again, each time on a fresh broker that wants a password over TLS."""
+"""Starts of the services, again and again, each on a fresh broker that wants a password over TLS."""
 
 import asyncio
 import datetime as dt
@@ -34,13 +34,13 @@ _ASK_EVERY_S = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Start:
-    """How one start went: seconds until each service was ready, None for one that was not in time."""
+    """One start: seconds until each service was ready, None for one that was not in time."""
 
     ready_s: dict[str, float | None]
 
     @property
     def slowest_s(self) -> float | None:
-        """When the last one was ready; None when one was not."""
+        """Return when the last one was ready; None when one was not."""
         times = list(self.ready_s.values())
         return None if None in times else max(time_s for time_s in times if time_s is not None)
 

@@ -1,4 +1,4 @@
-"""What a read_committed subscriber sees of the verdicts: which came, when, and which came twice."""
+"""Log of the verdicts as a read_committed subscriber sees them: which came, when, and which came twice."""
 
 import asyncio
 import time

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class EvaluationPath(StrEnum):
-    """How the verdicts come about."""
+    """Way by which the verdicts come about."""
 
     OFFLINE = "offline"
     KAFKA = "kafka"
@@ -196,7 +196,7 @@ def _judged_on_kafka(names: tuple[str, ...], judging: "Judging", kafka: "KafkaSe
 
 
 def _compared(judged: "Judged", offline: "Judged") -> tuple[dict[str, Any], str]:
-    """How two judgements differ, as JSON and as a line."""
+    """Return how two judgements differ, as JSON and as a line."""
     from ecgstream.evaluation import compare, compare_urgent
 
     found = compare(judged.verdicts, offline.verdicts)

@@ -15,7 +15,7 @@ bench = typer.Typer(help="How much the system carries.", no_args_is_help=True)
 
 @bench.callback()
 def _bench() -> None:
-    """How much the system carries."""
+    """Return how much the system carries."""
 
 
 @bench.command("capacity")
@@ -46,7 +46,7 @@ def bench_latency(
     data: Data = None,
     json: Json = None,
 ) -> None:
-    """How soon a verdict can be read after its last sample: what capacity measures, at real pace and with few patients.
+    """Measure how soon a verdict can be read after its last sample, at real pace and with few patients.
 
     For samples on their way to a browser see live.
     """

@@ -7,7 +7,7 @@ import typer
 
 
 class RoleName(StrEnum):
-    """What a token's holder may do."""
+    """Rights of a token's holder."""
 
     VIEWER = "viewer"
     RESPONDER = "responder"

@@ -18,7 +18,7 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What one seed's model says of the test beats.
+    """Scores of the test beats by one seed's model.
 
     Attributes
     ----------

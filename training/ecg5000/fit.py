@@ -26,7 +26,7 @@ _ROUND = 5  # epochs between two looks at the held-out beats
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatFit:
-    """How one network is fitted.
+    """Settings of one network's fit.
 
     Attributes
     ----------

@@ -104,7 +104,7 @@ class BeatAttention(nn.Module):
 
 
 class BeatAutoencoderOutput(NamedTuple):
-    """What the autoencoder says of N beats.
+    """Outputs of the autoencoder on N beats.
 
     Attributes
     ----------

@@ -35,7 +35,7 @@ _HALF = 0.5  # calibrated probabilities: abnormal when that is likelier
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatTraining:
-    """What may be chosen about a training on ECG5000.
+    """Settings of a training on ECG5000.
 
     Attributes
     ----------
@@ -225,7 +225,7 @@ def measure_family(family: Family, directory: Path, *, draws: int = DRAWS) -> Me
 
 
 def _judge(pair: Pair, test: TestBeats) -> tuple[Judged, Judged, Judged]:
-    """What a pair says of the test beats: its classifier, its autoencoder, and both."""
+    """Return what a pair says of the test beats: its classifier, its autoencoder, and both."""
     signals = torch.from_numpy(test.beats)
     with torch.inference_mode():
         logits = pair.classifier.network(signals).numpy()

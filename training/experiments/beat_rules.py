@@ -92,7 +92,7 @@ RULES = (
 
 
 class RuleFigures(BaseModel):
-    """What a rule is worth; ``per_patient`` is the F1 of each who has ``ENOUGH`` such beats, ``mean`` over them."""
+    """Worth of a rule; ``per_patient`` is the F1 of each who has ``ENOUGH`` such beats, ``mean`` over them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

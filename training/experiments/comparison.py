@@ -1,4 +1,4 @@
-"""What a comparison of networks fits: each of them from several seeds, on training patients alone."""
+"""Fits of a comparison of networks: each of them from several seeds, on training patients alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -33,7 +33,7 @@ NetworkKind = Literal["cnn", "autoencoder", "lstm", "transformer", "dense"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonSettings:
-    """What may be chosen about a comparison.
+    """Settings of a comparison.
 
     Attributes
     ----------

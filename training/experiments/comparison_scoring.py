@@ -1,4 +1,4 @@
-"""What the networks of a comparison are worth on other patients, side by side."""
+"""Scores of the networks of a comparison on other patients, side by side."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -198,7 +198,7 @@ def _known(values: Sequence[npt.NDArray[V]], records: Sequence[RecordWindows]) -
 
 
 def _counts(record: RecordWindows) -> Labels:
-    """Which windows have a label and a signal."""
+    """Return which windows have a label and a signal."""
     return record.usable & ~record.left_out
 
 

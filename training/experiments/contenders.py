@@ -72,7 +72,7 @@ class SeedJob(Job):
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Return whether there is nothing left to do."""
         return self.weights.is_file()
 
 
@@ -85,12 +85,12 @@ class ContenderJob(SeedJob):
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to do; the log is written last."""
+        """Return whether there is nothing left to do; the log is written last."""
         return self.log.is_file()
 
 
 class FitLog(BaseModel):
-    """What stands beside a contender's weights.
+    """Notes beside a contender's weights.
 
     ``probability`` = 1 / (1 + exp(-(slope * logit + bias))), fitted on the validation patients like ``threshold``,
     which is the probability of the highest F1 there.

@@ -20,7 +20,7 @@ _VALIDATION_BATCH = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoppedFit(Fit):
-    """How a network is fitted that stops early; ``steps`` is the most it may take.
+    """Settings of a fit that stops early; ``steps`` is the most it may take.
 
     Attributes
     ----------

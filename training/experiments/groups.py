@@ -1,4 +1,4 @@
-"""How far networks carry beyond the recordings they know: one group of recordings left out, the other learned from.
+"""Reach of networks beyond the recordings they know: one group of recordings left out, the other learned from.
 
 The MIT-BIH records were chosen in two ways: the 100 series at random from a hospital's Holter tapes, the 200 series for
 what is rare. A network fitted on one and judged on the other meets what five folds over all patients hide.
@@ -41,7 +41,7 @@ class GroupJob(Job):
 
 
 class GroupFigures(BaseModel):
-    """How one group of records is judged by networks that learned from the other, and by those of the five folds.
+    """One group of records, judged by networks that learned from the other, and by those of the five folds.
 
     ``auroc`` is of the fused window score; ``qrs``, ``veb`` and ``sveb`` are F1 of beats; None where undefined.
     """

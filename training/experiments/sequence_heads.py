@@ -1,4 +1,4 @@
-"""What turns a sequence of states into the outputs of the CNN, so that other networks learn and are read as it is."""
+"""Heads that turn a sequence of states into the CNN's outputs, so that other networks learn and are read as it is."""
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +56,7 @@ class WindowHead(nn.Module):
 
 
 def states_in(state_samples: int) -> int:
-    """How many states of this length cover a segment."""
+    """Return how many states of this length cover a segment."""
     return -(-MODEL_SAMPLES // state_samples)
 
 
