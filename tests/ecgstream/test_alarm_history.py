@@ -59,7 +59,7 @@ def listed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
 
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("arguments", "expected"),
     [
         ([], ["p2/c/x", "p1/b/x", "p1/a/x"]),
         (["--patient", "p1"], ["p1/b/x", "p1/a/x"]),
@@ -143,7 +143,7 @@ def test_an_export_of_more_than_a_page_is_whole(tmp_path: Path, capsys: pytest.C
 
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize(
-    ("words", "status", "told"),
+    ("arguments", "status", "shown"),
     [
         (["show", "p9/x"], 1, "the alarm history has no alarm 'p9/x': 'ecgstream alarms history' lists them"),
         (["history", "--after", "p9/x"], 1, "no alarm 'p9/x'"),

@@ -99,7 +99,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["no-such-command"],
         ["demo", "--no-such-option"],
@@ -118,7 +118,7 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("arguments", "line"),
     [
         (["score", "nowhere.csv"], "there is no file nowhere.csv"),
         (["demo", "--record", "100"], "run 'ecgstream data fetch'"),

@@ -26,7 +26,7 @@ def test_report_on_a_file_goes_beside_who_asked(
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "complaint"),
+    ("arguments", "status", "complaint"),
     [
         (["--from", "400"], 2, "nothing of a recording of 300 s"),
         (["--from", "20", "--to", "10"], 2, "choose a span inside it"),

@@ -98,7 +98,7 @@ def test_a_record_may_be_named_without_its_suffix(tmp_path: Path, capsys: pytest
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "words"),
+    ("name", "content", "arguments"),
     [
         ("\x1b[31mred.csv", b"a,b\n", r"\x1b[31mred.csv has no row of numbers"),
         ("two\nlines.csv", b"", r"two lines.csv is empty"),
