@@ -38,23 +38,20 @@ def json_schemas() -> dict[str, str]:
 
 
 def with_topics(document: dict[str, Any]) -> dict[str, Any]:
-    """Return an AsyncAPI document with its channels, operations and JSON messages as the table of topics has them."""
-    components = document["components"]
+    """Return an AsyncAPI document with its channels, operations and JSON messages as the table of topics has them.
+
+    What it says in words of topics that it knows stays; of a new one it says what the topic holds, and that it is sent.
+    """
+    components, channels = document["components"], document["channels"]
     messages = {"chunk": components["messages"]["chunk"]} | {
         _camel(topic.model.__name__): _message(topic, topic.model) for topic in topics.TOPICS if topic.model is not None
     }
+    known = {operation["channel"]["$ref"]: (name, operation) for name, operation in document["operations"].items()}
     return document | {
-        "channels": {_camel(topic.short_name): _channel(topic) for topic in topics.TOPICS},
-        "operations": {
-            topic.operation.name: {
-                "action": topic.operation.action,
-                "channel": _reference(topic),
-                "messages": [_reference(topic, "messages", name) for name in _messages(topic)],
-                "summary": topic.operation.summary,
-            }
-            for topic in topics.TOPICS
-            if topic.operation is not None
+        "channels": {
+            (name := _camel(topic.short_name)): _channel(topic, channels.get(name, {})) for topic in topics.TOPICS
         },
+        "operations": dict(_operation(topic, known) for topic in topics.TOPICS if _messages(topic)),
         "components": components | {"messages": messages},
     }
 
@@ -64,16 +61,28 @@ def published(name: str) -> str:
     return files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _channel(topic: Topic) -> dict[str, Any]:
+def _channel(topic: Topic, known: dict[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {"cleanup.policy": [topic.cleanup]}
     if topic.retention_ms is not None:
         kept["retention.ms"] = topic.retention_ms
     return {
         "address": topic.name,
         "title": topic.short_name.replace("-", " ").capitalize(),
-        "description": topic.details or f"{topic.holds[0].upper()}{topic.holds[1:]}.",
+        "description": known.get("description", f"{topic.holds[0].upper()}{topic.holds[1:]}."),
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _messages(topic)},
         "bindings": {"kafka": {"bindingVersion": _BINDING, "topicConfiguration": kept}},
+    }
+
+
+def _operation(topic: Topic, known: dict[str, tuple[str, Any]]) -> tuple[str, dict[str, Any]]:
+    at = f"#/channels/{_camel(topic.short_name)}"
+    name, found = known.get(at, (_camel(f"send-{topic.short_name}"), {"action": "send", "summary": topic.holds}))
+    messages = [{"$ref": f"{at}/messages/{message}"} for message in _messages(topic)]
+    return name, {
+        "action": found["action"],
+        "channel": {"$ref": at},
+        "messages": messages,
+        "summary": found["summary"],
     }
 
 
@@ -94,10 +103,6 @@ def _message(topic: Topic, model: type[Message]) -> dict[str, Any]:
         "payload": {"$ref": f"./{_file_of(model)}"},
         "bindings": {"kafka": {"bindingVersion": _BINDING, "key": dict(_KEYS[topic.key])}},
     }
-
-
-def _reference(topic: Topic, *rest: str) -> dict[str, str]:
-    return {"$ref": "/".join(("#/channels", _camel(topic.short_name), *rest))}
 
 
 def _camel(name: str) -> str:
