@@ -16,7 +16,7 @@ from typing import Any
 
 from fhir.resources.R4B.observation import Observation
 
-from alerting.strips import AlarmStrip
+from alerting.strips.alarm_strip import AlarmStrip
 from bus.messages import Alert
 from ecg.records import MISSING
 

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
+from alerting.database.engine import address
 from alerting.delivery.channels import load_channels
 from alerting.delivery.courier import delivering
-from alerting.history.database import address
 from alerting.history.recorder import recording
-from alerting.history.strip_keeper import keeping_strips
 from alerting.metrics import AlertingMetrics
 from alerting.rules import load_rules
 from alerting.settings import AlertingSettings
+from alerting.strips.keeper import keeping_strips
 from alerting.transform import SERVICE, AlertingTransform, Limits
 from bus.exactly_once import ExactlyOnce
 from bus.settings import KafkaSettings

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from alerting.history.reading import AlarmHistory, Wanted
-from alerting.strips import AlarmStrip
+from alerting.strips.alarm_strip import AlarmStrip
 from bus.messages import Alert
 from ecg.records import MISSING
 

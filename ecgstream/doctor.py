@@ -151,7 +151,7 @@ async def _data(process: ProcessSettings) -> Finding:
 
 
 async def _alarm_history(settings: AlertingSettings) -> Finding:
-    from alerting.history.database import address, shown
+    from alerting.database.engine import address, shown
     from alerting.history.reading import AlarmHistory
 
     named = settings.alarm_db
@@ -168,8 +168,8 @@ async def _alarm_history(settings: AlertingSettings) -> Finding:
 
 
 async def _alarm_channels(settings: AlertingSettings) -> Finding:
+    from alerting.database.engine import address
     from alerting.delivery.channels import load_channels
-    from alerting.history.database import address
     from ops.clock import SystemClock
 
     channels = load_channels(settings.channels)

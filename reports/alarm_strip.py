@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from alerting.strips import AlarmStrip
+from alerting.strips.alarm_strip import AlarmStrip
 from bus.messages import Alert
 from ecg.records import to_millivolts
 from reports.formats import DPI

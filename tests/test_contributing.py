@@ -18,9 +18,9 @@ from prometheus_client import CollectorRegistry
 import alerting.delivery
 import bus
 import ecg
+from alerting.database.engine import address
 from alerting.delivery import channels
 from alerting.delivery.courier import delivering
-from alerting.history.database import address
 from alerting.metrics import AlertingMetrics
 from bus import topics
 from bus.interfaces import Outgoing

@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 from prometheus_client import CollectorRegistry
 
-from alerting.history.database import address
+from alerting.database.engine import address
 from alerting.rules import load_rules
 from alerting.settings import AlertingSettings
 from bus.settings import KafkaSettings

@@ -15,10 +15,10 @@ from typing import TypeVar
 import structlog
 from sqlalchemy import URL
 
+from alerting.database.engine import in_thread, patiently
 from alerting.delivery.channels import Channel, Channels
 from alerting.delivery.outbox import NS, Backlog, Outbox
 from alerting.delivery.sending import ChannelDownError, Delivery, RefusedMessageError, Sender, SendError
-from alerting.history.database import in_thread, patiently
 from alerting.metrics import AlertingMetrics
 from ops.clock import Clock
 

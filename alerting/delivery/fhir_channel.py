@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import model_validator
 from sqlalchemy import URL
 
+from alerting.database.engine import explained, open_engine
 from alerting.delivery.channels import Channel, HttpUrl, Secret
 from alerting.delivery.http import HttpCaller
 from alerting.delivery.sending import ChannelDownError, Delivery, Sender
 from alerting.delivery.signature import KEY_HEADER
-from alerting.history.database import explained, open_engine
-from alerting.history.strip_store import read_strip
+from alerting.strips.store import read_strip
 from ops.clock import Clock
 
 if TYPE_CHECKING:

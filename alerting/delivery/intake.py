@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, update
 
+from alerting.database.engine import insert_into, without_nul
+from alerting.database.tables import deliveries
 from alerting.delivery.channels import Channels
-from alerting.history.database import insert_into, without_nul
-from alerting.history.models import deliveries
 from bus.messages import Alert
 from ecg.urgency import PRIORITY_RANK
 

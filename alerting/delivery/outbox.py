@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import URL, ColumnElement, Connection, Row, Select, and_, exists, func, select, update
 
+from alerting.database.engine import explained, insert_into, open_engine
+from alerting.database.tables import alarm_events, channels, deliveries
 from alerting.delivery.channels import Channel
 from alerting.delivery.sending import Delivery
-from alerting.history.database import explained, insert_into, open_engine
-from alerting.history.models import alarm_events, channels, deliveries
 
 NS = 1_000_000_000
 LEASE_MARGIN_S = 5.0  # a call's timeout is of its waits: all of it may last a little longer

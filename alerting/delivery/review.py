@@ -6,9 +6,9 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import URL, ColumnElement, func, select, update
 
-from alerting.history.database import explained, open_engine
-from alerting.history.models import deliveries
-from alerting.history.reading import AlarmHistory
+from alerting.database.engine import explained, open_engine
+from alerting.database.schema import open_reader, reading
+from alerting.database.tables import deliveries
 
 DeliveryState = Literal["waiting", "done", "dead"]
 STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
@@ -48,7 +48,7 @@ def listed(url: URL, chosen: Chosen, *, limit: int) -> list[dict[str, Any]]:
     HistoryError : when the history is not there or does not answer
     """
     query = select(deliveries).where(*chosen.conditions()).order_by(deliveries.c.id.desc()).limit(limit)
-    with AlarmHistory(url) as history, history.transaction() as connection:
+    with reading(url) as connection:
         return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 # SQLAlchemy's public name
 
 
@@ -63,7 +63,7 @@ def tally(url: URL) -> dict[str, dict[str, int]]:
         deliveries.c.channel, deliveries.c.state
     )
     found: dict[str, dict[str, int]] = {}
-    with AlarmHistory(url) as history, history.transaction() as connection:
+    with reading(url) as connection:
         for channel, state, count in connection.execute(query):
             found.setdefault(channel, dict.fromkeys(STATES, 0))[state] = count
     return dict(sorted(found.items()))
@@ -94,8 +94,7 @@ def revive(url: URL, chosen: Chosen, *, now_ns: int) -> int:
     ------
     HistoryError : when the history is not there or cannot be written
     """
-    with AlarmHistory(url):  # is there, and of this release
-        pass
+    open_reader(url).dispose()  # is there, and of this release
     engine = open_engine(url)
     try:
         with explained(url), engine.begin() as connection:

@@ -1,18 +1,16 @@
 """Reading the history: alarms by patient, priority, state and time, and the whole life of one."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import URL, ColumnElement, Connection, func, select, tuple_
 
-from alerting.history.database import VARIABLE, HistoryError, explained, open_engine, shown
-from alerting.history.models import actions, alarm_events, alarms
-from alerting.history.schema import require_current
-from alerting.history.strip_store import read_lack, read_strip
-from alerting.strips import AlarmStrip
+from alerting.database.engine import explained
+from alerting.database.schema import open_reader
+from alerting.database.tables import actions, alarm_events, alarms
+from alerting.strips.alarm_strip import AlarmStrip
+from alerting.strips.store import read_lack, read_strip
 from bus.messages import AlarmKind, Alert, AlertCommand
 from ecg.errors import EcgStreamError
 from ecg.urgency import AlarmPriority, AlarmState
@@ -80,12 +78,11 @@ class AlarmHistory:
 
     Parameters
     ----------
-    url : as ``alerting.history.database.address`` gives it
+    url : as ``alerting.database.engine.address`` gives it
     """
 
     def __init__(self, url: URL) -> None:
         self._url = url
-        self._engine = open_engine(url, read_only=True)
 
     def __enter__(self) -> Self:
         """See that it can be read.
@@ -95,32 +92,11 @@ class AlarmHistory:
         OtherSchemaError : when it is of another release
         HistoryError : when it is not there or does not answer
         """
-        if self._url.get_backend_name() == "sqlite" and not Path(str(self._url.database)).exists():
-            raise HistoryError(
-                f"there is no alarm history {shown(self._url)}: start the alert service, which makes it, "
-                f"or name another in {VARIABLE}"
-            )
-        try:
-            with explained(self._url), self._engine.begin() as connection:
-                require_current(connection)
-        except HistoryError:
-            self._engine.dispose()
-            raise
+        self._engine = open_reader(self._url)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._engine.dispose()
-
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """A transaction that reads.
-
-        Raises
-        ------
-        HistoryError : when the database does not answer
-        """
-        with explained(self._url), self._engine.begin() as connection:
-            yield connection
 
     def counts(self) -> dict[str, int]:
         """How many alarms, messages and actions there are.

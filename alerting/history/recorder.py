@@ -16,9 +16,9 @@ import structlog
 from pydantic import ValidationError
 from sqlalchemy import URL
 
+from alerting.database.engine import WAIT_S, HistoryError, RefusedError, in_thread, patiently
 from alerting.decoding import BadMessageError, decode
 from alerting.delivery.channels import NONE, Channels
-from alerting.history.database import WAIT_S, HistoryError, RefusedError, in_thread, patiently
 from alerting.history.store import AlarmStore, Entry, Place, PlaceLostError
 from alerting.metrics import AlertingMetrics
 from bus import topics

@@ -6,20 +6,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import URL, Connection, Table, and_, select, update
 
+from alerting.database import schema
+from alerting.database.engine import HistoryError, explained, insert_into, make_file, open_engine, shown, without_nul
+from alerting.database.tables import actions, alarm_events, alarms, positions
 from alerting.delivery.channels import NONE, Channels
 from alerting.delivery.intake import queue
-from alerting.history import schema
-from alerting.history.database import (
-    HistoryError,
-    explained,
-    insert_into,
-    make_file,
-    open_engine,
-    shown,
-    without_nul,
-)
-from alerting.history.models import actions, alarm_events, alarms, positions
-from alerting.history.strip_store import ask_for
+from alerting.strips.store import ask_for
 from bus.messages import Alert, AlertCommand
 
 MAX_NS = 2**63 - 1  # the year 2262; what a database's integer holds
@@ -76,7 +68,7 @@ class AlarmStore:
 
     Parameters
     ----------
-    url : as ``alerting.history.database.address`` gives it
+    url : as ``alerting.database.engine.address`` gives it
     cluster : the id of the Kafka cluster, since offsets mean nothing on another
     channels : over which each new message is to be delivered
     """

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from alerting.database.engine import address
 from alerting.delivery.review import tally
-from alerting.history.database import address
 from bus import topics
 from bus.broker import LocalBroker
 from bus.clients import KafkaPublisher, KafkaReader, create_topics

@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from alerting.history.database import address
+from alerting.database.engine import address
 from alerting.history.reading import AlarmHistory, Wanted
 from alerting.rules import AlarmRules
 from bus import topics

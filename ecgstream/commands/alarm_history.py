@@ -169,7 +169,7 @@ def export(
 
 def address_of(named: str | None) -> "URL":
     """The alarm history that an option names, or the settings do."""
-    from alerting.history.database import address
+    from alerting.database.engine import address
     from alerting.settings import AlertingSettings
     from ecgstream.settings import load
 

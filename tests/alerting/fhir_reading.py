@@ -9,7 +9,7 @@ import numpy as np
 from fhir.resources.R4B.observation import Observation
 
 from alerting.fhir import ALARM_IDS, CONDITIONS, DEVICE_IDS, FIELDS, HEART_RATE, KINDS, LOINC, MDC, PARTS, PATIENT_IDS
-from alerting.strips import AlarmStrip
+from alerting.strips.alarm_strip import AlarmStrip
 from bus.messages import Alert
 from ecg.errors import EcgStreamError
 from ecg.records import MISSING

@@ -9,7 +9,7 @@ from fhir.resources.R4B.observation import Observation
 from hypothesis import strategies as st
 
 from alerting.fhir import observation_of, resource_id
-from alerting.strips import AlarmStrip
+from alerting.strips.alarm_strip import AlarmStrip
 from bus.messages import Alert, MdcCode, Quality
 from ecg.records import MISSING
 from tests.alerting.alerts import alert

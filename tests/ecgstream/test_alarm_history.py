@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from alerting.history.database import address
+from alerting.database.engine import address
 from alerting.history.reading import PAGE
 from alerting.history.store import AlarmStore, Entry, Place
 from bus.messages import Alert, AlertCommand

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alerting.history.database import address
+from alerting.database.engine import address
 from alerting.history.store import AlarmStore, Entry, Place
-from alerting.history.strip_store import StripStore
-from alerting.strips import AlarmStrip
+from alerting.strips.alarm_strip import AlarmStrip
+from alerting.strips.store import StripStore
 from ecg.records import MISSING
 from reports.alarm_strip import ONSET
 from tests.alerting.alerts import alert

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from fhir.resources.R4B.observation import Observation
 
+from alerting.database.engine import address
 from alerting.delivery.channels import load_channels
-from alerting.history.database import address
 from bus.messages import Alert
 from ops.clock import SystemClock
 from tests.alerting.delivery.boxes import SECRET, filled, outbox, told

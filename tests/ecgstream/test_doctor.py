@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from alerting.history.database import address
+from alerting.database.engine import address
 from alerting.history.store import AlarmStore
 from alerting.settings import AlertingSettings
 from bus.clients import KafkaPublisher

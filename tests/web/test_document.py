@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from alerting.history.database import address as database
+from alerting.database.engine import address as database
 from alerting.history.store import AlarmStore
 from bus import topics
 from bus.clients import KafkaPublisher, create_topics

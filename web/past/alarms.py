@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sqlalchemy import URL
 
-from alerting.history.database import HistoryError
+from alerting.database.engine import HistoryError
 from alerting.history.reading import AlarmHistory, UnknownAlarmError
 from web.problems import ProblemError
 
@@ -20,7 +20,7 @@ class PastAlarms:
 
     Parameters
     ----------
-    url : as ``alerting.history.database.address`` gives it
+    url : as ``alerting.database.engine.address`` gives it
     """
 
     def __init__(self, url: URL) -> None:

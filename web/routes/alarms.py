@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alerting.commanding import CommandError, command, urgency_of
 from alerting.history.reading import AlarmHistory, Wanted
-from alerting.history.strip_store import AFTER_NS, BEFORE_NS
-from alerting.strips import AlarmStrip
+from alerting.strips.alarm_strip import AlarmStrip
+from alerting.strips.store import AFTER_NS, BEFORE_NS
 from bus.messages import AlarmKind, Alert, AlertCommand
 from bus.recall import NoSamplesError, RecallLimitError
 from ecg.urgency import AlarmPriority, AlarmState

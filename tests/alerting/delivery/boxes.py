@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import URL, select
 
+from alerting.database.tables import deliveries
 from alerting.delivery.channels import Channel, Channels
 from alerting.delivery.outbox import Outbox
 from alerting.delivery.webhook import WebhookChannel
-from alerting.history.models import deliveries
 from alerting.history.store import AlarmStore, Entry
 from bus.messages import Alert
 from tests.alerting.alerts import alert

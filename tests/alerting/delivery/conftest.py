@@ -1,13 +1,10 @@
-"""Both databases, and a receiver."""
+"""A receiver of webhooks."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.alerting.history.conftest import url
 from tests.support.receiver import Receiver, receiving
-
-__all__ = ["receiver", "url"]
 
 
 @pytest.fixture

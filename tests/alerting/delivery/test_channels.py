@@ -10,10 +10,10 @@ from typing import get_args
 import pytest
 
 from alerting import delivery
+from alerting.database.engine import address
 from alerting.delivery.channels import KINDS_OF_CHANNEL, Channel, ChannelsError, kind_of_channel, load_channels
 from alerting.delivery.fhir_channel import FhirChannel
 from alerting.delivery.webhook import WebhookChannel
-from alerting.history.database import address
 from ops.clock import SystemClock
 from tests.alerting.alerts import alert
 

@@ -15,6 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 from sqlalchemy import URL
 
+from alerting.database.engine import address
 from alerting.delivery.apprise_channel import AppriseChannel
 from alerting.delivery.channels import Channel, Channels
 from alerting.delivery.courier import Courier, delivering
@@ -22,7 +23,6 @@ from alerting.delivery.fhir_channel import FhirChannel
 from alerting.delivery.outbox import Outbox
 from alerting.delivery.sending import Delivery
 from alerting.delivery.signature import verify
-from alerting.history.database import address
 from alerting.metrics import AlertingMetrics
 from ops.clock import SystemClock
 from tests.alerting.delivery.boxes import SECRET, filled, rows, told, webhook

@@ -11,9 +11,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import URL
 
+from alerting.database.engine import address
 from alerting.delivery.courier import delivering
 from alerting.delivery.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
-from alerting.history.database import address
 from alerting.metrics import AlertingMetrics
 from ops.clock import SystemClock
 from ops.ports import free_ports

@@ -9,15 +9,15 @@ import pytest
 from fhir.resources.R4B.observation import Observation
 from sqlalchemy import URL
 
+from alerting.database.engine import address
 from alerting.delivery.apprise_channel import AppriseChannel
 from alerting.delivery.fhir_channel import LOOKED_BACK, FhirChannel
 from alerting.delivery.http import judge
 from alerting.delivery.sending import ChannelDownError, Delivery, RefusedMessageError, SendError
 from alerting.fhir import resource_id
-from alerting.history.database import address
 from alerting.history.store import AlarmStore
-from alerting.history.strip_store import StripStore
-from alerting.strips import AlarmStrip
+from alerting.strips.alarm_strip import AlarmStrip
+from alerting.strips.store import StripStore
 from bus.messages import Alert
 from ops.clock import SystemClock
 from tests.alerting.delivery.boxes import NOW_NS, filled, told, webhook

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from alerting.history import schema
-from alerting.history.models import metadata
+from alerting.database import schema
+from alerting.database.tables import metadata
 from alerting.history.store import AlarmStore, Entry, Place
 from bus.messages import Alert, AlertCommand
 from tests.alerting.alerts import alert

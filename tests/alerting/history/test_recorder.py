@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from sqlalchemy import URL
 
 from alerting import service
+from alerting.database.engine import HistoryError
 from alerting.history import recorder
-from alerting.history.database import HistoryError
 from alerting.history.reading import AlarmHistory, Wanted
 from alerting.history.recorder import Recorder, recording
 from alerting.history.store import AlarmStore

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from alerting.history.database import RefusedError
+from alerting.database.engine import RefusedError
 from alerting.history.store import AlarmStore, Entry, Place, PlaceLostError, Recorded
 from tests.alerting.alerts import alert
 from tests.alerting.history.entries import ALERTS, CLUSTER, COMMANDS, OTHERS, command, empty, entry, everything, stream

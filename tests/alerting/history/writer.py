@@ -6,7 +6,7 @@ It is started by ``test_kill.py`` and killed there. Its arguments: the database'
 import random
 import sys
 
-from alerting.history.database import address
+from alerting.database.engine import address
 from alerting.history.store import AlarmStore, Entry
 from tests.alerting.alerts import alert
 from tests.alerting.history.entries import ALERTS, CLUSTER, COMMANDS, command, entry

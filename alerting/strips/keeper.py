@@ -14,10 +14,10 @@ from typing import Protocol
 import structlog
 from sqlalchemy import URL
 
-from alerting.history.database import HistoryError, in_thread
-from alerting.history.strip_store import AFTER_NS, BEFORE_NS, DueStrip, StripStore
+from alerting.database.engine import HistoryError, in_thread
 from alerting.metrics import AlertingMetrics
-from alerting.strips import AlarmStrip
+from alerting.strips.alarm_strip import AlarmStrip
+from alerting.strips.store import AFTER_NS, BEFORE_NS, DueStrip, StripStore
 from bus.recall import NoSamplesError, RecalledSamples, RecallLimitError, SampleRecall, SamplesGoneError
 from bus.samples import BadChunkError
 from bus.settings import KafkaSettings

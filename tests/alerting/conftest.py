@@ -1,4 +1,4 @@
-"""Both databases, one after the other, for every test of the history."""
+"""Both databases, one after the other."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from alerting.history.database import address
+from alerting.database.engine import address
 from alerting.history.store import AlarmStore
 from tests.alerting.history.entries import CLUSTER
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, create_engine, event, text
 
-from alerting.history import database
-from alerting.history.database import AddressError, HistoryError, address, shown
+from alerting.database import engine as database
+from alerting.database.engine import AddressError, HistoryError, address, shown
 from alerting.history.reading import AlarmHistory
 from alerting.history.store import AlarmStore
 from ops.ports import free_ports

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy import URL, Connection, Row, select, update
 
-from alerting.history.database import explained, insert_into, open_engine, without_nul
-from alerting.history.models import alarm_strips
-from alerting.history.schema import require_current
-from alerting.strips import AlarmStrip
+from alerting.database.engine import explained, insert_into, open_engine, without_nul
+from alerting.database.schema import require_current
+from alerting.database.tables import alarm_strips
+from alerting.strips.alarm_strip import AlarmStrip
 from bus.messages import Alert
 from ecg.records import Int16Array
 
@@ -69,7 +69,7 @@ class StripStore:
 
     Parameters
     ----------
-    url : as ``alerting.history.database.address`` gives it
+    url : as ``alerting.database.engine.address`` gives it
     """
 
     def __init__(self, url: URL) -> None:

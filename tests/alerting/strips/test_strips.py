@@ -12,15 +12,15 @@ from pydantic import SecretStr
 from sqlalchemy import URL
 
 from alerting import service
-from alerting.history import strip_keeper
-from alerting.history.database import HistoryError
+from alerting.database.engine import HistoryError
 from alerting.history.reading import AlarmHistory
 from alerting.history.store import AlarmStore
-from alerting.history.strip_keeper import StripKeeper, keeping_strips
-from alerting.history.strip_store import AFTER_NS, PATIENCE_NS, StripStore, ask_for, read_strip
 from alerting.metrics import AlertingMetrics
 from alerting.settings import AlertingSettings
-from alerting.strips import AlarmStrip
+from alerting.strips import keeper as strip_keeper
+from alerting.strips.alarm_strip import AlarmStrip
+from alerting.strips.keeper import StripKeeper, keeping_strips
+from alerting.strips.store import AFTER_NS, PATIENCE_NS, StripStore, ask_for, read_strip
 from bus import topics
 from bus.clients import BrokerError, KafkaPublisher
 from bus.interfaces import Outgoing

@@ -1,5 +1,7 @@
-"""Bringing a database to the schema of this release, and telling one that is of another."""
+"""Bringing a database to the schema of this release, and refusing one that is of another."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -8,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, text
 
-from alerting.history.database import HistoryError, shown
+from alerting.database.engine import VARIABLE, HistoryError, explained, open_engine, shown
 
 LOCK = 0x65636773  # PostgreSQL's advisory lock: two services that start at once migrate one after the other
 
@@ -42,6 +44,40 @@ def migrate(engine: Engine, *, to: str = "head") -> None:
         scripts.attributes["connection"] = connection
         ahead = to == "base" or (found is not None and to != "head" and to < found)
         (command.downgrade if ahead else command.upgrade)(scripts, to)
+
+
+def open_reader(url: URL) -> Engine:
+    """Return a read-only engine on a history that is there and of this release.
+
+    Raises
+    ------
+    OtherSchemaError : when it is of another release
+    HistoryError : when it is not there or does not answer
+    """
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+        raise HistoryError(
+            f"there is no alarm history {shown(url)}: start the alert service, which makes it, "
+            f"or name another in {VARIABLE}"
+        )
+    engine = open_engine(url, read_only=True)
+    try:
+        with explained(url), engine.begin() as connection:
+            require_current(connection)
+    except HistoryError:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def reading(url: URL) -> Iterator[Connection]:
+    """Open a history for one transaction that reads; raises as ``open_reader`` does."""
+    engine = open_reader(url)
+    try:
+        with explained(url), engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def require_current(connection: Connection) -> None:

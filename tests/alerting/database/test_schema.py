@@ -9,11 +9,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, inspect, text
 
-from alerting.history import schema
-from alerting.history.database import address, make_file, open_engine
-from alerting.history.models import metadata
+from alerting.database import schema
+from alerting.database.engine import address, make_file, open_engine
+from alerting.database.schema import OtherSchemaError
+from alerting.database.tables import metadata
 from alerting.history.reading import AlarmHistory
-from alerting.history.schema import OtherSchemaError
 from alerting.history.store import AlarmStore
 from tests.alerting.history.entries import ALERTS, CLUSTER, entry
 

@@ -1,0 +1,1 @@
+"""The database of the alarm history: its address, its tables and their migrations."""

@@ -1,0 +1,8 @@
+"""What Alembic runs to migrate: on the connection, and in the transaction, that ``alerting.database.schema`` opened."""
+
+from alembic import context
+
+from alerting.database.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.run_migrations()

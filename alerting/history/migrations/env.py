@@ -1,8 +1,0 @@
-"""What Alembic runs to migrate: on the connection, and in the transaction, that ``alerting.history.schema`` opened."""
-
-from alembic import context
-
-from alerting.history.models import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
-context.run_migrations()
