@@ -62,11 +62,6 @@ class Explanation:
         """The part without which the fused score falls the most."""
         return int(self.part_fall.argmax())
 
-    @property
-    def strongest_lead(self) -> str:
-        """The lead that carried the most of the strongest part."""
-        return self.leads[int(self.carried[self.strongest_part].argmax())]
-
 
 class Explainer:
     """Both networks, to be asked again and again about one window.
