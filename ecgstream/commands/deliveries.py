@@ -27,7 +27,7 @@ def deliveries(
     database: Database = None,
     json: Json = None,
 ) -> None:
-    """Return what is delivered over the channels, the newest first."""
+    """Messages delivered over the channels, the newest first."""
     from rich.text import Text
 
     from alerting.delivery.review import Chosen, listed, revive

@@ -10,12 +10,12 @@ import typer
 from ecgstream.commands.models import TABLE_WIDTH
 from ecgstream.commands.options import Data, Json, Models, Record, Speed
 
-bench = typer.Typer(help="How much the system carries.", no_args_is_help=True)
+bench = typer.Typer(help="Measure how much the system carries.", no_args_is_help=True)
 
 
 @bench.callback()
 def _bench() -> None:
-    """Return how much the system carries."""
+    """Measure how much the system carries."""
 
 
 @bench.command("capacity")
