@@ -1,7 +1,7 @@
 """Explanations: the part of a lead that carried a verdict.
 
 By occlusion, for reports: each part is taken away in turn, and what the scores lose by it is what it carried. What
-every verdict of the stream says of its parts is cheaper: ``detector.parts``.
+every verdict of the stream says of its parts is cheaper: ``detector.window_parts``.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.manifest import Manifest, load_manifest
-from detector.parts import PART_SAMPLES, PARTS
 from detector.scorer import log_of, open_session
+from detector.window_parts import PART_SAMPLES, PARTS
 from ecg.leads import choose_leads
 from ecg.records import MISSING, Float32Array, Int16Array, Record, exact_rate
 from ecg.segments import MODEL_SAMPLES, WINDOW_SAMPLES, Preprocessing, prepare, segment_samples

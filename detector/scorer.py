@@ -16,9 +16,9 @@ from detector.batches import in_batches
 from detector.beat_map import BeatMapReader
 from detector.due import DueWindow
 from detector.manifest import Manifest, ModelError, ModelFile, load_manifest
-from detector.parts import part_evidence
 from detector.score import Score
 from detector.settings import DetectorSettings
+from detector.window_parts import part_evidence
 from ecg.beats import find_beats, heart_rate_bpm
 from ecg.fibrillation import NO_WAVE, wave_leakage
 from ecg.records import Float32Array

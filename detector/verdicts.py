@@ -8,8 +8,8 @@ from bus.messages import Beat, Continuity, Decision, Evidence, Finding, Quality,
 from detector.due import DueWindow
 from detector.judgement import Judgement
 from detector.manifest import Manifest
-from detector.parts import PART_S
 from detector.score import Score
+from detector.window_parts import PART_S
 from ecg.findings import PRIORITIES, RhythmFinding, describe_finding
 
 _NAMES = {"S": "supraventricular", "V": "ventricular", "F": "fusion"}

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from bus.messages import BeatClass, Verdict
 from detector.explain import Explainer, Explanation
-from detector.parts import PART_S
+from detector.window_parts import PART_S
 from ecg.labels import BeatLabels
 from ecg.leads import choose_leads
 from ecg.records import Record, to_millivolts

@@ -176,7 +176,7 @@ def _judged_on_kafka(names: tuple[str, ...], judging: "Judging", kafka: "KafkaSe
     records = load_records(names, judging.folder)
     system = LocalSystem(("detect", "--models", str(judging.settings.models)), ("alert",), partitions=kafka.partitions)
 
-    async def judge() -> "Judged":
+    async def judge_records() -> "Judged":
         with _progress() as progress:
             task = progress.add_task("starting Kafka", total=sum(windows_in(record) for record in records))
             try:
@@ -192,7 +192,7 @@ def _judged_on_kafka(names: tuple[str, ...], judging: "Judging", kafka: "KafkaSe
             finally:
                 await system.end()
 
-    return run(judge())
+    return run(judge_records())
 
 
 def _compared(judged: "Judged", offline: "Judged") -> tuple[dict[str, Any], str]:

@@ -7,8 +7,8 @@ import pytest
 
 from detector.explain import MARGIN, Explainer, Explanation, occluded
 from detector.manifest import BeatMap
-from detector.parts import PART_S, PART_SAMPLES, PARTS, part_evidence
 from detector.scorer import Scorer
+from detector.window_parts import PART_S, PART_SAMPLES, PARTS, part_evidence
 from ecg.annotations import read_annotations
 from ecg.data import data_directory
 from ecg.labels import beat_labels

@@ -15,20 +15,20 @@ def ecg_like(seed: int = 0) -> Int16Array:
     return np.asarray(200 * beats + generator.normal(0, 3, 500), np.int16)
 
 
-def judge(*windows: Int16Array) -> LeadQuality:
+def quality_of(*windows: Int16Array) -> LeadQuality:
     raw = np.stack(windows)
     filled = np.where(raw == MISSING, 0, raw)
     return lead_quality(raw, FS_HZ, resampled=(filled / 200).astype(np.float32), resampled_hz=FS_HZ)
 
 
 def test_good_signal_has_no_flag() -> None:
-    quality = judge(ecg_like())
+    quality = quality_of(ecg_like())
     assert quality.flags(0) == ()
     assert quality.usable[0]
 
 
 def test_constant_lead_is_off() -> None:
-    quality = judge(np.full(500, 7, np.int16))
+    quality = quality_of(np.full(500, 7, np.int16))
     assert quality.flat[0] == 1
     assert "lead_off" in quality.flags(0)
     assert not quality.usable[0]
@@ -37,7 +37,7 @@ def test_constant_lead_is_off() -> None:
 def test_mostly_flat_is_flat() -> None:
     window = ecg_like()
     window[:350] = 5
-    quality = judge(window)
+    quality = quality_of(window)
     assert quality.flat[0] == pytest.approx(0.7, abs=0.05)
     assert "flat" in quality.flags(0)
     assert not quality.usable[0]
@@ -45,7 +45,7 @@ def test_mostly_flat_is_flat() -> None:
 
 def test_clipping_is_seen_and_a_sharp_peak_is_none() -> None:
     clipped = np.clip(ecg_like() * 3, -100, 100).astype(np.int16)
-    quality = judge(clipped, ecg_like())
+    quality = quality_of(clipped, ecg_like())
     assert "clipped" in quality.flags(0)
     assert quality.clipped[1] == 0
 
@@ -53,7 +53,7 @@ def test_clipping_is_seen_and_a_sharp_peak_is_none() -> None:
 def test_missing_is_counted() -> None:
     window = ecg_like()
     window[100:200] = MISSING
-    quality = judge(window)
+    quality = quality_of(window)
     assert quality.missing[0] == pytest.approx(0.2)
     assert "gap" in quality.flags(0)
     assert not quality.usable[0]
@@ -62,13 +62,13 @@ def test_missing_is_counted() -> None:
 def test_muscle_noise_is_noisier_than_beats() -> None:
     noise = np.random.default_rng(1).normal(0, 200, 500).astype(np.int16)
     high = (200 * np.sin(2 * np.pi * 30 * np.arange(500) / FS_HZ)).astype(np.int16)
-    quality = judge(ecg_like(), noise, high)
+    quality = quality_of(ecg_like(), noise, high)
     assert quality.noise[0] < quality.noise[1] < quality.noise[2]
     assert "noisy" in quality.flags(2)
 
 
 def test_each_window_is_judged_alone() -> None:
     off = np.full(500, 7, np.int16)
-    together, alone = judge(off, ecg_like()), judge(ecg_like())
+    together, alone = quality_of(off, ecg_like()), quality_of(ecg_like())
     for name in ("missing", "flat", "clipped", "noise"):
         assert getattr(together, name)[1] == getattr(alone, name)[0]

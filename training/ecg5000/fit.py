@@ -89,7 +89,7 @@ def fit_classifier(
     def loss(network: nn.Module, batch: Tensor, index: Tensor) -> Tensor:
         return functional.cross_entropy(network(_augmented(batch)), classes[index], weight=weight, label_smoothing=0.05)
 
-    def judge(network: nn.Module, index: Tensor) -> float:
+    def validation_loss(network: nn.Module, index: Tensor) -> float:
         return float(functional.cross_entropy(network(signals[index]), classes[index], weight=weight))
 
     fold = folds_of(beats.classes, settings.folds, seed)
@@ -98,7 +98,7 @@ def fit_classifier(
     for number in range(settings.folds):
         torch.manual_seed(1000 * seed + number)
         inside, outside = _indices(fold, number, np.ones(len(fold), np.bool_))
-        network, epoch = _fit(new(), signals, (inside, outside), loss, judge, settings=settings)
+        network, epoch = _fit(new(), signals, (inside, outside), loss, validation_loss, settings=settings)
         with torch.inference_mode():
             held_out[outside.numpy()] = functional.log_softmax(network(signals[outside]), dim=1).numpy()
         members.append(network)
@@ -123,7 +123,7 @@ def fit_autoencoder(beats: TrainingBeats, settings: BeatFit, *, seed: int, done:
         noisy = batch + _NOISE * torch.randn_like(batch)
         return functional.mse_loss(network.reconstruct(noisy), batch)
 
-    def judge(network: nn.Module, index: Tensor) -> float:
+    def validation_loss(network: nn.Module, index: Tensor) -> float:
         assert isinstance(network, BeatAutoencoder)  # noqa: S101 - told to the type checker
         return float(functional.mse_loss(network.reconstruct(signals[index]), signals[index]))
 
@@ -133,7 +133,7 @@ def fit_autoencoder(beats: TrainingBeats, settings: BeatFit, *, seed: int, done:
     for number in range(settings.folds):
         torch.manual_seed(1000 * seed + number)
         inside, outside = _indices(fold, number, ~beats.abnormal)
-        network, epoch = _fit(BeatAutoencoder(), signals, (inside, outside), loss, judge, settings=settings)
+        network, epoch = _fit(BeatAutoencoder(), signals, (inside, outside), loss, validation_loss, settings=settings)
         assert isinstance(network, BeatAutoencoder)  # noqa: S101 - told to the type checker
         with torch.inference_mode():
             normal = signals[inside]
@@ -162,7 +162,7 @@ def _fit(
     signals: Tensor,
     split: tuple[Tensor, Tensor],
     loss: Callable[[nn.Module, Tensor, Tensor], Tensor],
-    judge: Callable[[nn.Module, Tensor], float],
+    validation_loss: Callable[[nn.Module, Tensor], float],
     *,
     settings: BeatFit,
 ) -> tuple[nn.Module, int]:
@@ -187,7 +187,7 @@ def _fit(
             continue
         network.eval()
         with torch.inference_mode():
-            now = judge(network, outside)
+            now = validation_loss(network, outside)
         if now < best_loss:
             best.load_state_dict(network.state_dict())
             best_loss, best_epoch = now, epoch
