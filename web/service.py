@@ -21,7 +21,7 @@ from ops.probes import probing
 from web.app import make_app
 from web.live.commanding import Commander
 from web.live.hub import Hub
-from web.live.ward import Ward
+from web.live.registry import PatientRegistry
 from web.memory import all_bytes, deal_out
 from web.metrics import WebMetrics
 from web.parts import Parts
@@ -126,7 +126,7 @@ def make_parts(
     metrics, rules = WebMetrics(registry), load_rules(alerting.rules)
     named = alerting.alarm_db
     memory = deal_out(all_bytes(settings.memory_mb), wanted=settings.score_processes)
-    ward = Ward(most=settings.max_patients, keep_bytes=memory.patients_bytes)
+    ward = PatientRegistry(most=settings.max_patients, keep_bytes=memory.patients_bytes)
     hub = Hub(kafka, metrics, clock, ward=ward)
     return Parts(
         kafka=kafka,

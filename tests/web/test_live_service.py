@@ -204,7 +204,7 @@ async def test_a_live_view_that_fails_ends_the_service(tmp_path: Path, monkeypat
     def fail(*_: object) -> None:
         raise ValueError("a patient nobody thought of")
 
-    monkeypatch.setattr("web.live.ward.Ward.look", fail)
+    monkeypatch.setattr("web.live.registry.PatientRegistry.changed_at", fail)
     kafka = KafkaSettings(_env_file=None, bootstrap_servers="127.0.0.1:1", connect_timeout_s=0.1)
 
     async def served() -> None:

@@ -10,7 +10,7 @@ from alerting.commanding import CommandRefusedError, NoAnswerError, answered, pu
 from bus.clients import BrokerError, KafkaPublisher
 from bus.messages import Alert, AlertCommand
 from bus.settings import KafkaSettings
-from web.live.ward import Ward
+from web.live.registry import PatientRegistry
 from web.problems import ProblemError
 
 PATIENCE_S = 10.0  # a person waits for it
@@ -28,7 +28,7 @@ class Commander:
     ward : what the hub knows
     """
 
-    def __init__(self, kafka: KafkaSettings, ward: Ward) -> None:
+    def __init__(self, kafka: KafkaSettings, ward: PatientRegistry) -> None:
         self._kafka = kafka.model_copy(update={"connect_timeout_s": min(kafka.connect_timeout_s, PATIENCE_S)})
         self._ward = ward
         self._starting = asyncio.Lock()
@@ -43,30 +43,30 @@ class Commander:
             with suppress(BrokerError):  # who sent it was told
                 await self._publisher.__aexit__(None, None, None)
 
-    async def send(self, told: AlertCommand) -> AlertCommand:
+    async def send(self, command: AlertCommand) -> AlertCommand:
         """Send a command, once under its id; what was sent under it.
 
         Parameters
         ----------
-        told : the command
+        command : the command
 
         Raises
         ------
         ProblemError : when another was sent under its id
         BrokerError : when Kafka does not take it
         """
-        if (before := self._before(told)) is not None:
+        if (before := self._before(command)) is not None:
             return before
-        await publish(await self._running(), told)
-        self._remember(told)
-        return told
+        await publish(await self._running(), command)
+        self._remember(command)
+        return command
 
-    async def send_and_wait(self, told: AlertCommand) -> list[Alert]:
+    async def send_and_wait(self, command: AlertCommand) -> list[Alert]:
         """Send a command, once under its id, and wait for what alerting says.
 
         Parameters
         ----------
-        told : the command
+        command : the command
 
         Returns
         -------
@@ -77,31 +77,31 @@ class Commander:
         ProblemError : when it is refused, nobody answers, or another was sent under its id
         BrokerError : when Kafka does not take it
         """
-        if self._before(told) is not None:
-            return self._about(told)
+        if self._before(command) is not None:
+            return self._about(command)
         publisher = await self._running()
-        self._remember(told)
+        self._remember(command)
         try:
-            return await answered(publisher, self._kafka, told, known=self._about(told), answer_s=PATIENCE_S)
+            return await answered(publisher, self._kafka, command, known=self._about(command), answer_s=PATIENCE_S)
         except CommandRefusedError as error:
             raise ProblemError(HTTPStatus.CONFLICT, str(error)) from error
         except NoAnswerError as error:
             raise ProblemError(HTTPStatus.GATEWAY_TIMEOUT, str(error)) from error
 
-    def _before(self, told: AlertCommand) -> AlertCommand | None:
-        before = self._sent.get(told.id)
-        if before is not None and before.model_copy(update={"sent_ns": told.sent_ns}) != told:
-            raise ProblemError(HTTPStatus.CONFLICT, f"id={told.id!r} was sent with another command: choose a new one")
+    def _before(self, command: AlertCommand) -> AlertCommand | None:
+        before = self._sent.get(command.id)
+        if before is not None and before.model_copy(update={"sent_ns": command.sent_ns}) != command:
+            raise ProblemError(HTTPStatus.CONFLICT, f"id={command.id!r} was sent with another command: choose another")
         return before
 
-    def _remember(self, told: AlertCommand) -> None:
-        self._sent[told.id] = told
+    def _remember(self, command: AlertCommand) -> None:
+        self._sent[command.id] = command
         if len(self._sent) > REMEMBERED:
             self._sent.popitem(last=False)
 
-    def _about(self, told: AlertCommand) -> list[Alert]:
-        bedside = self._ward.bedsides.get(told.patient)
-        return [alert for alert in bedside.open_alarms() if told.alert in {None, alert.id}] if bedside else []
+    def _about(self, command: AlertCommand) -> list[Alert]:
+        live = self._ward.patients.get(command.patient)
+        return [alert for alert in live.open_alarms() if command.alert in {None, alert.id}] if live else []
 
     async def _running(self) -> KafkaPublisher:
         async with self._starting:

@@ -19,17 +19,17 @@ from bus.settings import KafkaSettings
 from bus.topic_admin import cluster_id
 from ecg.errors import EcgStreamError
 from ops.clock import Clock
+from web.live.broadcaster import AlarmEvent, EventBroadcaster
 from web.live.following import RETRY_S, Follower
 from web.live.positions import CLUSTER
+from web.live.registry import PatientRegistry, TooManyPatientsError
 from web.live.summary import ranked_json
-from web.live.telling import Telling, ToldAlarm
 from web.live.verdicts import VerdictHead
-from web.live.ward import TooManyPatientsError, Ward
 from web.live.watching import Watchers
 from web.metrics import WebMetrics
 
 TICK_S = 0.08  # a turn of the hub: what has come in it goes out as one message
-LOOK_S = 1.0
+POLL_S = 1.0
 FLUSH_S = 0.25
 REFUSED_S = 60.0  # between two words in the log about patients for whom there is no room
 QUIET_S = 3.0  # nothing came for so long: see whether Kafka is there
@@ -55,17 +55,19 @@ class Hub:
     ----------
     ward : every patient
     watchers : who watches traces
-    telling : who is told of events
+    events : who is told of events
     working : all that it does; done only when something has failed
     closed : set when the service leaves
     """
 
     working: "asyncio.Future[list[None]]"
 
-    def __init__(self, kafka: KafkaSettings, metrics: WebMetrics, clock: Clock, *, ward: Ward | None = None) -> None:
-        self.ward = ward or Ward()
+    def __init__(
+        self, kafka: KafkaSettings, metrics: WebMetrics, clock: Clock, *, ward: PatientRegistry | None = None
+    ) -> None:
+        self.ward = ward or PatientRegistry()
         self.watchers = Watchers(metrics)
-        self.telling = Telling(metrics)
+        self.events = EventBroadcaster(metrics)
         self.closed = asyncio.Event()
         self._kafka = kafka
         self._metrics = metrics
@@ -73,8 +75,8 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
         self._reached = False
         self._identified = asyncio.Event()
-        self._told_line: Line = "waiting"
-        self._told_refused_s = float("-inf")
+        self._broadcast_line: Line = "waiting"
+        self._logged_refused_s = float("-inf")
         self._samples = Follower(
             kafka,
             topics.SAMPLES,
@@ -96,7 +98,7 @@ class Hub:
         self._followers = (self._samples, self._verdicts, self._alerts)
 
     async def __aenter__(self) -> Self:
-        works = (*(follower.run for follower in self._followers), self._look, self._flush, self._see_line)
+        works = (*(follower.run for follower in self._followers), self._broadcast_changes, self._flush, self._see_line)
         self._tasks = [asyncio.create_task(work()) for work in works]
         self.working = asyncio.gather(*self._tasks)
         return self
@@ -112,7 +114,7 @@ class Hub:
     def close(self) -> None:
         """End all event streams: the service leaves."""
         self.closed.set()
-        for listener in self.telling.listeners:
+        for listener in self.events.listeners:
             listener.end()
 
     @property
@@ -137,7 +139,7 @@ class Hub:
         await self._alerts.caught_up.wait()
         await self._identified.wait()
 
-    async def alarms_since(self, wanted: Mapping[int, int]) -> AsyncIterator[ToldAlarm]:
+    async def alarms_since(self, wanted: Mapping[int, int]) -> AsyncIterator[AlarmEvent]:
         """Alarms read back from Kafka, up to its present end.
 
         Parameters
@@ -152,7 +154,7 @@ class Hub:
         async with KafkaReader(self._kafka, [topics.ALERTS], start=start) as reader:
             async for message in reader.to_end():
                 if message.partition in wanted and (alert := self._alert(message)) is not None:
-                    yield _told(alert, message)
+                    yield _alarm_event(alert, message)
 
     # --- taking ---
 
@@ -187,7 +189,7 @@ class Hub:
             self._refused()
             return
         if self._verdicts.caught_up.is_set():
-            self.telling.verdict(head.patient, value)
+            self.events.verdict(head.patient, value)
 
     def _take_alert(self, message: Received) -> None:
         alert = self._gone(message) if message.value is None else self._alert(message)
@@ -197,7 +199,7 @@ class Hub:
             self.ward.take_alert(alert, sent_ms=message.timestamp_ms)
         except TooManyPatientsError:
             self._refused()
-        self.telling.alarm(_told(alert, message))
+        self.events.alarm(_alarm_event(alert, message))
 
     def _gone(self, message: Received) -> Alert | None:
         """The end of an alarm that the topic holds no more: only who has it open still need hear of it."""
@@ -210,11 +212,11 @@ class Hub:
     def _refused(self) -> None:
         self._metrics.refused_patients.inc()
         now_s = self._clock.monotonic_s()
-        if now_s - self._told_refused_s >= REFUSED_S:
-            self._told_refused_s = now_s
+        if now_s - self._logged_refused_s >= REFUSED_S:
+            self._logged_refused_s = now_s
             log.warning(
                 "too_many_patients",
-                reason=f"{len(self.ward.bedsides)} patients are followed, and none of them is dormant: raise "
+                reason=f"{len(self.ward.patients)} patients are followed, and none of them is dormant: raise "
                 "ECGSTREAM_WEB_MAX_PATIENTS, or find out who sends so many ids",
             )
 
@@ -229,23 +231,23 @@ class Hub:
 
     # --- looking ---
 
-    async def _look(self) -> None:
+    async def _broadcast_changes(self) -> None:
         """Tell who looks otherwise, every second."""
         while True:
-            self.telling.changed(self.ward.look(self._now_ms()))
-            if self.line != self._told_line:
-                self._told_line = self.line
-                self.telling.say("status", {"kafka": self.line})
-            self._metrics.patients.set(len(self.ward.bedsides))
+            self.events.changed(self.ward.changed_at(self._now_ms()))
+            if self.line != self._broadcast_line:
+                self._broadcast_line = self.line
+                self.events.say("status", {"kafka": self.line})
+            self._metrics.patients.set(len(self.ward.patients))
             self._metrics.live_clients.set(self.watchers.clients)
-            self._metrics.listeners.set(len(self.telling.listeners))
-            self._metrics.event_queue_depth.set(max((one.depth for one in self.telling.listeners), default=0))
-            await self._clock.sleep(LOOK_S)
+            self._metrics.listeners.set(len(self.events.listeners))
+            self._metrics.event_queue_depth.set(max((one.depth for one in self.events.listeners), default=0))
+            await self._clock.sleep(POLL_S)
 
     async def _flush(self) -> None:
         """Send what need not go at once: several things together cost each client one message."""
         while True:
-            self.telling.flush()
+            self.events.flush()
             await self._clock.sleep(FLUSH_S)
 
     async def _see_line(self) -> None:
@@ -256,7 +258,7 @@ class Hub:
             if reached and not self._reached:
                 reached = await self._identify()
             self._reached = reached
-            await self._clock.sleep(RETRY_S if self._reached else LOOK_S)
+            await self._clock.sleep(RETRY_S if self._reached else POLL_S)
 
     async def _identify(self) -> bool:
         """See which Kafka it is; whether it says so."""
@@ -265,13 +267,13 @@ class Hub:
         except BrokerError as error:
             log.warning("waiting for Kafka", error=str(error))
             return False
-        known = self.telling.positions.cluster
+        known = self.events.positions.cluster
         if known and found != known:
             raise EcgStreamError(
                 f"another Kafka answers at {self._kafka.bootstrap_servers}: cluster {found}, before it was {known}: "
                 "what is shown would be of both: start the web service anew"
             )
-        self.telling.positions.cluster = found
+        self.events.positions.cluster = found
         self._identified.set()
         return True
 
@@ -279,6 +281,6 @@ class Hub:
         return self._clock.now_ns() // 1_000_000
 
 
-def _told(alert: Alert, message: Received) -> ToldAlarm:
+def _alarm_event(alert: Alert, message: Received) -> AlarmEvent:
     value = ranked_json(alert, message.value or alert.to_bytes())  # as it was sent; of one that is gone, its end
-    return ToldAlarm(alert.patient, message.partition, message.offset, value)
+    return AlarmEvent(alert.patient, message.partition, message.offset, value)

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 
 from alerting.commanding import urgency_of
 from bus.clients import BrokerError
+from web.live.broadcaster import Kind, Listener, encode_event, summaries_json
 from web.live.hub import Hub
 from web.live.positions import Positions
 from web.live.summary import ranked_json
-from web.live.telling import Kind, Listener, encode_event, summaries_json
 from web.metrics import WebMetrics
 
 AT_ONCE = 500  # patients that are told of in one event: some 300 kB
@@ -30,30 +30,30 @@ async def event_stream(
         yield encode_event("status", json.dumps({"kafka": hub.line}))
     if not await hub.alarms_known():
         return
-    reached = hub.telling.positions
+    reached = hub.events.positions
     resumed = after is not None and after.cluster == reached.cluster
     listener = Listener(metrics, patient, kinds, after if after is not None and resumed else reached.copy())
     missed = listener.positions.behind(reached.offsets)
-    hub.telling.listeners.add(listener)
+    hub.events.listeners.add(listener)
     try:
         there = [place.patient for place in hub.ward.places()] if patient is None else [patient]
         yield hello(hub, listener, there[:AT_ONCE], resumed=resumed)
-        kept = hub.telling.kept_since(missed)
+        kept = hub.events.kept_since(missed)
         if kept is not None:
-            yield b"".join(listener.told(kept))
+            yield b"".join(listener.alarm_events(kept))
         else:
             try:
                 async for alarm in hub.alarms_since(missed):
-                    yield b"".join(listener.told([alarm]))
+                    yield b"".join(listener.alarm_events([alarm]))
             except BrokerError:  # the client comes again, with the id that it has
                 return
         if "patients" in kinds:  # in lots: between two of them others get their turn
             for begin in range(AT_ONCE, len(there), AT_ONCE):
                 yield encode_event("patients", _summaries(hub, there[begin : begin + AT_ONCE]))
-        while (told := await listener.next()) is not None:
-            yield told
+        while (waiting := await listener.next()) is not None:
+            yield waiting
     finally:
-        hub.telling.listeners.discard(listener)
+        hub.events.listeners.discard(listener)
 
 
 def hello(hub: Hub, listener: Listener, patients: Sequence[str], *, resumed: bool) -> bytes:
@@ -78,4 +78,4 @@ def hello(hub: Hub, listener: Listener, patients: Sequence[str], *, resumed: boo
 
 def _summaries(hub: Hub, patients: Sequence[str]) -> str:
     """Those of them who are there still."""
-    return summaries_json(hub.ward.summary(patient) for patient in patients if patient in hub.ward.bedsides)
+    return summaries_json(hub.ward.summary(patient) for patient in patients if patient in hub.ward.patients)

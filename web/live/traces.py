@@ -14,8 +14,8 @@ from scipy import signal
 from bus.samples import Chunk
 from ecg.leads import choose_leads
 from ecg.records import MISSING, Int16Array
-from web.live.bedside import Arrived
 from web.live.frames import ANEW, HOLE, Frame, encode
+from web.live.patient import Arrived
 
 MAX_THINNING = 8  # 45 Hz of 360: below it no QRS complex is left
 _REACH = 3  # half the filter, in thinned samples: its delay is 25 ms at 360 Hz thinned to 120

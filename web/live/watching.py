@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from web.live.bedside import Arrived, Bedside
+from web.live.patient import Arrived, LivePatient
 from web.live.traces import Trace, Variant, caught_up
 from web.metrics import WebMetrics
 
@@ -104,14 +104,14 @@ class Watchers:
         self._watch_of: dict[LiveClient, Watch] = {}
         self._traces: dict[tuple[str, Variant], Trace] = {}
 
-    def watch(self, client: LiveClient, watch: Watch, bedsides: Iterable[Bedside]) -> None:
+    def watch(self, client: LiveClient, watch: Watch, patients: Iterable[LivePatient]) -> None:
         """Let a client watch; what it watched before, it does no longer.
 
         Parameters
         ----------
         client : which
         watch : what
-        bedsides : of the patients that are meant; their last seconds are sent first
+        patients : of the patients that are meant; their last seconds are sent first
         """
         self.leave(client)
         # What has come since the last message is in the last seconds already: it goes to the others first.
@@ -120,13 +120,13 @@ class Watchers:
         channel.clients.add(client)
         self._watch_of[client] = watch
         frames, samples = [], Counter[str]()
-        for bedside in bedsides:
-            trace, caught = caught_up(bedside.recent, watch.variant)
+        for live in patients:
+            trace, caught = caught_up(live.recent, watch.variant)
             # One that is there may have stood still while nobody watched; this one has seen the same or more.
-            self._traces[bedside.patient, watch.variant] = trace
+            self._traces[live.patient, watch.variant] = trace
             for encoded in caught:
                 frames.append(encoded.frame)
-                samples[bedside.patient] += encoded.samples
+                samples[live.patient] += encoded.samples
         if frames:
             client.put(Parcel(b"".join(frames), samples))
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from ecg.findings import PRIORITIES, family_of
 from ecg.urgency import AlarmPriority
-from web.live.bedside import Bedside
+from web.live.patient import LivePatient
 from web.live.verdicts import DECISIONS
 from web.past.strips import words_of
 
@@ -32,21 +32,21 @@ class PatientEvent(BaseModel):
     priority: AlarmPriority | None
 
 
-def events_of(bedside: Bedside) -> list[PatientEvent]:
+def events_of(live: LivePatient) -> list[PatientEvent]:
     """All there is to jump to, oldest first."""
-    found = [*_abnormal(bedside), *_findings(bedside)]
+    found = [*_abnormal(live), *_findings(live)]
     found += (
         PatientEvent(
             t_ns=alert.onset_ns, end_ns=alert.last_ns, kind="alarm", label=alert.label, priority=alert.priority
         )
-        for alert in bedside.alarms.values()
+        for alert in live.alarms.values()
     )
     return sorted(found, key=lambda event: (event.t_ns, event.kind))
 
 
-def _abnormal(bedside: Bedside) -> Iterator[PatientEvent]:
+def _abnormal(live: LivePatient) -> Iterator[PatientEvent]:
     """Each unbroken stretch of abnormal windows."""
-    figures = bedside.verdicts.figures()
+    figures = live.verdicts.figures()
     begin: int | None = None
     end = 0
     for start_ns, end_ns, decision in zip(
@@ -67,8 +67,8 @@ def _windows(t_ns: int, end_ns: int) -> PatientEvent:
     return PatientEvent(t_ns=t_ns, end_ns=end_ns, kind="abnormal", label=f"abnormal for {seconds} s", priority=None)
 
 
-def _findings(bedside: Bedside) -> Iterator[PatientEvent]:
-    newest = {(family_of(one.kind), one.start_ns): one for one in bedside.verdicts.findings}
+def _findings(live: LivePatient) -> Iterator[PatientEvent]:
+    newest = {(family_of(one.kind), one.start_ns): one for one in live.verdicts.findings}
     for one in newest.values():
         yield PatientEvent(
             t_ns=one.start_ns, end_ns=one.end_ns, kind="finding", label=words_of(one), priority=PRIORITIES[one.kind]

@@ -7,7 +7,7 @@ from bus.messages import Verdict
 from bus.recall import RecalledSamples, SampleRecall
 from bus.settings import KafkaSettings
 from bus.verdict_recall import VerdictRecall
-from web.live.ward import Ward
+from web.live.registry import PatientRegistry
 from web.past.samples import SETTLE_S, between, filtered
 
 _NS = 1_000_000_000
@@ -25,7 +25,7 @@ class Past:
     mains_hz : mains frequency that the detector takes out, Hz; None for none
     """
 
-    def __init__(self, kafka: KafkaSettings, ward: Ward, *, mains_hz: float | None) -> None:
+    def __init__(self, kafka: KafkaSettings, ward: PatientRegistry, *, mains_hz: float | None) -> None:
         self._samples = SampleRecall(kafka)
         self._verdicts = VerdictRecall(kafka)
         self._ward = ward
@@ -75,9 +75,9 @@ class Past:
         RecallLimitError : when the stretch is too long, or finding it would read too much
         BrokerError : when Kafka does not answer
         """
-        bedside = self._ward.bedsides.get(patient)
-        if bedside is not None and bedside.verdicts.whole and bedside.verdicts.whole[0].start_ns <= from_ns:
-            newest = [one for one in bedside.verdicts.whole if one.start_ns < to_ns and one.end_ns > from_ns]
+        live = self._ward.patients.get(patient)
+        if live is not None and live.verdicts.whole and live.verdicts.whole[0].start_ns <= from_ns:
+            newest = [one for one in live.verdicts.whole if one.start_ns < to_ns and one.end_ns > from_ns]
             in_order = sorted({one.start_ns: one for one in newest}.values())
             return [Verdict.model_validate_json(one.value) for one in in_order]
         return await self._verdicts.read(patient, from_ns, to_ns)

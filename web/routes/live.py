@@ -15,10 +15,10 @@ from starlette.websockets import WebSocketDisconnect
 from ecg.errors import EcgStreamError
 from ops.validation import first_error
 from web.access import Viewer
+from web.live.broadcaster import KINDS
 from web.live.hub import Hub
 from web.live.positions import positions_of
 from web.live.stream import event_stream
-from web.live.telling import KINDS
 from web.live.traces import Leads, Variant
 from web.live.watching import LiveClient, Watch
 from web.metrics import WebMetrics
@@ -103,8 +103,8 @@ def routes(parts: Parts) -> APIRouter:
         wanted = frozenset(kinds.split(","))
         if not wanted <= KINDS:
             raise EcgStreamError(f"kinds={kinds!r}: only {', '.join(sorted(KINDS))} are known: leave others out")
-        told = last_event_id or after
-        positions = positions_of(told) if told else None
+        after_id = last_event_id or after
+        positions = positions_of(after_id) if after_id else None
         return EventStream(
             event_stream(hub, parts.metrics, patient=patient, kinds=wanted, after=positions),  # type: ignore[arg-type]  # seen to be kinds above
             parts.metrics,
@@ -145,6 +145,6 @@ async def _send(socket: WebSocket, client: LiveClient) -> None:
 
 def _watch(hub: Hub, client: LiveClient, wanted: Wanted) -> None:
     variant = Variant(wanted.leads, wanted.fs_hz)
-    bedsides = hub.ward.bedsides
-    ids = bedsides.keys() if wanted.patients is None else wanted.patients & bedsides.keys()
-    hub.watchers.watch(client, Watch(wanted.patients, variant), [bedsides[patient] for patient in sorted(ids)])
+    patients = hub.ward.patients
+    ids = patients.keys() if wanted.patients is None else wanted.patients & patients.keys()
+    hub.watchers.watch(client, Watch(wanted.patients, variant), [patients[patient] for patient in sorted(ids)])

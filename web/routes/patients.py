@@ -9,8 +9,8 @@ from pydantic import BaseModel, StringConstraints
 
 from bus.messages import PATIENT_ID, Decision, Verdict
 from web.access import Viewer
-from web.live.bedside import Bedside
 from web.live.hub import Hub
+from web.live.patient import LivePatient
 from web.live.summary import PatientSummary, Place, RankedAlert
 from web.live.verdicts import DECISIONS, listed
 from web.parts import Parts
@@ -68,19 +68,19 @@ class Trends(BaseModel):
     decision: list[Decision]
 
 
-def known(hub: Hub, patient: str) -> Bedside:
-    """A patient's bedside.
+def known(hub: Hub, patient: str) -> LivePatient:
+    """Return what is known of a patient.
 
     Raises
     ------
     ProblemError : when nothing is known of the patient
     """
-    bedside = hub.ward.bedsides.get(patient)
-    if bedside is None:
+    live = hub.ward.patients.get(patient)
+    if live is None:
         raise ProblemError(
             HTTPStatus.NOT_FOUND, "nothing came of this patient within the last hour: GET /patients tells who is there"
         )
-    return bedside
+    return live
 
 
 def _written(place: Place) -> str:
@@ -133,9 +133,9 @@ def routes(parts: Parts) -> APIRouter:
     @router.get("/{patient}", responses=responses(HTTPStatus.NOT_FOUND))
     async def one(patient: PatientId, _: Viewer) -> PatientView:
         """A patient and all open alarms."""
-        bedside = known(hub, patient)
+        live = known(hub, patient)
         return PatientView(
-            alarms=[RankedAlert.of(each) for each in bedside.open_alarms()], **dict(hub.ward.summary(patient))
+            alarms=[RankedAlert.of(each) for each in live.open_alarms()], **dict(hub.ward.summary(patient))
         )
 
     @router.get("/{patient}/verdicts", responses=responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE))
@@ -166,10 +166,10 @@ def routes(parts: Parts) -> APIRouter:
     @router.get("/{patient}/trends", responses=responses(HTTPStatus.NOT_FOUND))
     async def trends(patient: PatientId, _: Viewer, from_ns: FromNs = None, to_ns: ToNs = None) -> Trends:
         """Heart rate and scores over the last hour, as far as the service remembers."""
-        bedside = known(hub, patient)
+        live = known(hub, patient)
         # Two devices' heart rates in one line would be nobody's.
-        device = bedside.devices[0] if len(bedside.devices) > 1 else None
-        figures = bedside.verdicts.figures(from_ns, to_ns, device=device)
+        device = live.devices[0] if len(live.devices) > 1 else None
+        figures = live.verdicts.figures(from_ns, to_ns, device=device)
         return Trends(
             t_ns=figures["end_ns"].tolist(),
             heart_rate_bpm=listed(figures["heart_rate_bpm"]),

@@ -58,8 +58,8 @@ class Crowd:
                     await asyncio.sleep(0)
             self.take(TWO, device="patch", base_ns=START_NS + 7_000_000_000)
             self.hub.watchers.send()
-            self.hub.telling.changed(self.hub.ward.look(self.hub._now_ms()))
-            self.hub.telling.flush()
+            self.hub.events.changed(self.hub.ward.changed_at(self.hub._now_ms()))
+            self.hub.events.flush()
             await asyncio.sleep(0.5)
 
     def take(self, patient: str, **changes: object) -> None:

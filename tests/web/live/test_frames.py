@@ -73,8 +73,8 @@ def test_the_layout_is_the_one_that_is_told() -> None:
         baseline=(1024,),
         samples=np.array([[1], [-32768], [3]], np.int16),
     )
-    told = encode(frame)
-    assert told.hex() == (
+    sent = encode(frame)
+    assert sent.hex() == (
         "01 01 02 01 48000000 0000000000807640 000000000000f83f 0000000000001c40 0000000000000440 03000000 3e000000"
         "7031 00004843 00040000 02 4949 00 0100 0080 0300 00000000"
     ).replace(" ", "")

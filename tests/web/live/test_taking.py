@@ -11,9 +11,9 @@ from bus.testing import FakeClock
 from tests.alerting.alerts import alert
 from tests.alerting.verdicts import verdict
 from tests.web.live.chunks import chunk
+from web.live.broadcaster import KINDS, Listener
 from web.live.hub import Hub
-from web.live.telling import KINDS, Listener
-from web.live.ward import Ward
+from web.live.registry import PatientRegistry
 from web.metrics import WebMetrics
 
 NOW_MS = 1_700_000_100_000
@@ -23,7 +23,7 @@ PARTITIONS = 4
 class Taking:
     """A hub that reads nothing, and is handed messages."""
 
-    def __init__(self, ward: Ward | None = None) -> None:
+    def __init__(self, ward: PatientRegistry | None = None) -> None:
         self.registry = CollectorRegistry()
         kafka = KafkaSettings(_env_file=None, bootstrap_servers="127.0.0.1:1")
         self.metrics = WebMetrics(self.registry)
@@ -50,37 +50,37 @@ def test_messages_in_another_partition_and_those_that_are_none_are_counted_and_l
     there = partition_of(b"p1", PARTITIONS)
     taking.samples(chunk(0, 90), partition=(there + 1) % PARTITIONS)
     taking.samples(chunk(0, 90), value=b"nonsense")
-    assert taking.hub.ward.bedsides == {}
+    assert taking.hub.ward.patients == {}
     taking.samples(chunk(0, 90))
-    assert set(taking.hub.ward.bedsides) == {"p1"}
+    assert set(taking.hub.ward.patients) == {"p1"}
     assert (taking.counted("misplaced_messages"), taking.counted("unreadable_messages")) == (1, 1)
 
 
 def test_ids_without_end_are_refused_counted_and_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    taking = Taking(Ward(most=10))
+    taking = Taking(PatientRegistry(most=10))
     for number in range(50):
         taking.samples(chunk(0, 90, patient=f"p{number}"))
         value = verdict(0, "normal", patient=f"p{number}").to_bytes()
         taking.hub._take_verdict(taking.received("ecg.windows", b"", value))
-    assert len(taking.hub.ward.bedsides) == 10
+    assert len(taking.hub.ward.patients) == 10
     assert taking.counted("refused_patient_messages") == 80
     assert capsys.readouterr().out.count("too_many_patients") == 1
 
 
 async def test_an_alarm_that_the_topic_holds_no_more_is_gone_for_who_has_it_open() -> None:
     taking = Taking()
-    listener = Listener(taking.metrics, None, KINDS, taking.hub.telling.positions.copy())
-    taking.hub.telling.listeners.add(listener)
+    listener = Listener(taking.metrics, None, KINDS, taking.hub.events.positions.copy())
+    taking.hub.events.listeners.add(listener)
     one = alert()
     taking.hub._take_alert(taking.received("ecg.alerts", one.id.encode(), one.to_bytes()))
     assert [each.id for each in taking.hub.ward.open_alarms()] == [one.id]
     taking.hub._take_alert(taking.received("ecg.alerts", one.id.encode(), None))
     assert taking.hub.ward.open_alarms() == []
-    told = await listener.next()
-    assert told is not None
-    assert told.count(b"event: alarm") == 2
-    assert b'"phase":"end"' in told
-    assert b'"state":"inactive"' in told
+    sent = await listener.next()
+    assert sent is not None
+    assert sent.count(b"event: alarm") == 2
+    assert b'"phase":"end"' in sent
+    assert b'"state":"inactive"' in sent
     # As a rule its end was told before, and of what nobody knew nobody need hear.
     for key in (one.id.encode(), b"p9/1/1/x", b"\xff", b""):
         taking.hub._take_alert(taking.received("ecg.alerts", key, None))

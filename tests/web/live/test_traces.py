@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from bus.samples import Chunk
 from ecg.records import MISSING
 from tests.web.live.chunks import FS_HZ, START_NS, chunk, cut
-from web.live.bedside import Arrived, Bedside
 from web.live.frames import ANEW, HOLE, Frame, decode
+from web.live.patient import Arrived, LivePatient
 from web.live.traces import Trace, Variant, caught_up, factor_of
 
 lengths = st.lists(st.integers(1, 120), min_size=1, max_size=6)
@@ -17,9 +17,9 @@ variants = st.sampled_from([Variant(), Variant("first"), Variant("first", 125.0)
 
 
 def frames_of(chunks: list[Chunk], variant: Variant) -> list[Frame]:
-    bedside, trace, found = Bedside.empty("p1"), Trace(variant), []
+    live, trace, found = LivePatient.empty("p1"), Trace(variant), []
     for each in chunks:
-        arrived = bedside.take_chunk(each, 7)
+        arrived = live.take_chunk(each, 7)
         assert arrived is not None
         encoded = trace.frame(arrived)
         if encoded is not None:
@@ -98,15 +98,15 @@ def test_who_comes_later_sees_the_last_seconds_and_goes_on_without_a_hole(
     cuts: list[int], variant: Variant, after: int
 ) -> None:
     chunks = cut(2000, cuts)
-    bedside = Bedside.empty("p1")
+    live = LivePatient.empty("p1")
     before, later = chunks[: -(after % len(chunks)) or None], chunks[len(chunks) - after % len(chunks) :]
     for each in before:
-        bedside.take_chunk(each, 7)
-    trace, past = caught_up(bedside.recent, variant)
+        live.take_chunk(each, 7)
+    trace, past = caught_up(live.recent, variant)
     frames = [frame for encoded in past for frame in decode(encoded.frame)]
     assert {frame.sent_ms for frame in frames} <= {0.0}
     for each in later:
-        arrived = bedside.take_chunk(each, 7)
+        arrived = live.take_chunk(each, 7)
         assert arrived is not None
         encoded = trace.frame(arrived)
         frames += [] if encoded is None else decode(encoded.frame)

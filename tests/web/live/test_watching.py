@@ -7,8 +7,8 @@ from prometheus_client import CollectorRegistry
 
 from tests.web.live.chunks import chunk
 from web.live.frames import decode
+from web.live.registry import PatientRegistry
 from web.live.traces import Variant
-from web.live.ward import Ward
 from web.live.watching import MAX_WAITING, LiveClient, Watch, Watchers
 from web.metrics import WebMetrics
 
@@ -22,7 +22,7 @@ class Room:
         self.registry = CollectorRegistry()
         self.metrics = WebMetrics(self.registry)
         self.watchers = Watchers(self.metrics)
-        self.ward = Ward()
+        self.ward = PatientRegistry()
         self.at: Counter[str] = Counter()
 
     def client(self, watch: Watch) -> LiveClient:
@@ -31,8 +31,8 @@ class Room:
         return client
 
     def watch(self, client: LiveClient, watch: Watch) -> None:
-        wanted = self.ward.bedsides if watch.patients is None else watch.patients & self.ward.bedsides.keys()
-        self.watchers.watch(client, watch, [self.ward.bedsides[patient] for patient in sorted(wanted)])
+        wanted = self.ward.patients if watch.patients is None else watch.patients & self.ward.patients.keys()
+        self.watchers.watch(client, watch, [self.ward.patients[patient] for patient in sorted(wanted)])
 
     def arrive(self, *patients: str) -> None:
         for patient in patients:
@@ -81,10 +81,10 @@ async def test_a_slow_client_loses_its_oldest_samples_is_told_and_holds_up_nobod
         room.watchers.send()
         assert await received(fast) == [("p1", 90 * number, 90), ("p2", 90 * number, 90)]
     assert room.value("dropped_samples_total") == 2 * 3 * 90
-    told = await received(slow)
-    assert sorted(json.loads(str(one))["patient"] for one in told[:2]) == ["p1", "p2"]
-    assert {json.loads(str(one))["samples"] for one in told[:2]} == {3 * 90}
-    assert told[2:] == [(patient, 90 * number, 90) for number in range(3, rounds) for patient in ("p1", "p2")]
+    sent = await received(slow)
+    assert sorted(json.loads(str(one))["patient"] for one in sent[:2]) == ["p1", "p2"]
+    assert {json.loads(str(one))["samples"] for one in sent[:2]} == {3 * 90}
+    assert sent[2:] == [(patient, 90 * number, 90) for number in range(3, rounds) for patient in ("p1", "p2")]
     room.arrive("p1")
     room.watchers.send()
     assert await received(slow) == [("p1", 90 * rounds, 90)]

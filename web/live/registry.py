@@ -5,7 +5,7 @@ from collections import OrderedDict
 from bus.messages import Alert
 from bus.samples import Chunk
 from ecg.windows import HOP_S
-from web.live.bedside import Arrived, Bedside
+from web.live.patient import Arrived, LivePatient
 from web.live.share import DEFAULT_BYTES, Share
 from web.live.summary import PatientSummary, Place
 from web.live.verdicts import VerdictHead
@@ -21,7 +21,7 @@ class TooManyPatientsError(Exception):
     """A message of a patient for whom there is no room."""
 
 
-class Ward:
+class PatientRegistry:
     """All patients.
 
     Parameters
@@ -31,12 +31,12 @@ class Ward:
 
     Attributes
     ----------
-    bedsides : by patient id
+    patients : by patient id
     share : how much is kept of each patient
     """
 
     def __init__(self, *, most: int = MOST_PATIENTS, keep_bytes: int = DEFAULT_BYTES) -> None:
-        self.bedsides: dict[str, Bedside] = {}
+        self.patients: dict[str, LivePatient] = {}
         self.share = Share.of(keep_bytes, 0)
         self._most = most
         self._keep_bytes = keep_bytes
@@ -57,12 +57,12 @@ class Ward:
         ------
         TooManyPatientsError : when there is no room for this patient
         """
-        bedside = self._bedside(chunk.patient, sent_ms)
-        first, devices = bedside.latest is None, bedside.devices
-        arrived = bedside.take_chunk(chunk, sent_ms, self.share)
-        if first or bedside.devices != devices or (arrived and arrived.flags):
+        live = self._patient(chunk.patient, sent_ms)
+        first, devices = live.latest is None, live.devices
+        arrived = live.take_chunk(chunk, sent_ms, self.share)
+        if first or live.devices != devices or (arrived and arrived.flags):
             self._touched.add(chunk.patient)
-            if len(bedside.devices) > 1:
+            if len(live.devices) > 1:
                 self._several.add(chunk.patient)
         return arrived
 
@@ -78,7 +78,7 @@ class Ward:
         ------
         TooManyPatientsError : when there is no room for this patient
         """
-        self._bedside(head.patient, sent_ms).verdicts.add(head, value, offset, self.share)
+        self._patient(head.patient, sent_ms).verdicts.add(head, value, offset, self.share)
         self._touched.add(head.patient)
 
     def take_alert(self, alert: Alert, *, sent_ms: int) -> None:
@@ -94,9 +94,9 @@ class Ward:
         TooManyPatientsError : when there is no room for this patient, which takes twice as many as for others
         """
         if alert.phase != "end":
-            self._bedside(alert.patient, sent_ms, alarmed=True).alarms[alert.id] = alert
-        elif alert.patient in self.bedsides:
-            self.bedsides[alert.patient].alarms.pop(alert.id, None)
+            self._patient(alert.patient, sent_ms, alarmed=True).alarms[alert.id] = alert
+        elif alert.patient in self.patients:
+            self.patients[alert.patient].alarms.pop(alert.id, None)
         self._touched.add(alert.patient)
 
     def alarm_gone(self, alarm: str) -> Alert | None:
@@ -107,93 +107,93 @@ class Ward:
         alarm : its id, which begins with the patient's
         """
         patient = alarm.partition("/")[0]
-        bedside = self.bedsides.get(patient)
-        gone = bedside.alarms.pop(alarm, None) if bedside else None
+        live = self.patients.get(patient)
+        gone = live.alarms.pop(alarm, None) if live else None
         if gone is not None:
             self._touched.add(patient)
         return gone
 
-    def look(self, now_ms: int) -> list[PatientSummary]:
+    def changed_at(self, now_ms: int) -> list[PatientSummary]:
         """Those patients that look otherwise than at the last look; those long gone are forgotten.
 
         Parameters
         ----------
         now_ms : wall time, ms UTC
         """
-        for patient, bedside in list(self.bedsides.items()):
+        for patient, live in list(self.patients.items()):
             unheard_ms = now_ms - self._heard_ms[patient]
             if unheard_ms > DORMANT_MS:
-                bedside.forget_samples()
-                if unheard_ms > FORGET_MS and not bedside.alarms:
+                live.forget_samples()
+                if unheard_ms > FORGET_MS and not live.alarms:
                     self._forget(patient)
                     continue
-            silent = bedside.latest is None or now_ms - bedside.latest.sent_ms > SILENT_MS
+            silent = live.latest is None or now_ms - live.latest.sent_ms > SILENT_MS
             if silent != (patient in self._silent):
                 self._silent ^= {patient}
                 self._touched.add(patient)
         self._see_devices(now_ms)
-        touched = sorted(self._touched & self.bedsides.keys())
+        touched = sorted(self._touched & self.patients.keys())
         self._touched.clear()
         return [self.summary(patient) for patient in touched]
 
     def summary(self, patient: str) -> PatientSummary:
         """One patient in a line."""
-        return self.bedsides[patient].summary(silent=patient in self._silent)
+        return self.patients[patient].summary(silent=patient in self._silent)
 
     def summaries(self) -> list[PatientSummary]:
         """All patients, in no order."""
-        return [self.summary(patient) for patient in self.bedsides]
+        return [self.summary(patient) for patient in self.patients]
 
     def hop_s(self, patient: str) -> int:
         """Return how far apart a patient's windows are, s."""
-        bedside = self.bedsides.get(patient)
-        newest = bedside.verdicts.newest if bedside else None
+        live = self.patients.get(patient)
+        newest = live.verdicts.newest if live else None
         return newest.hop_s if newest else HOP_S
 
     def places(self) -> list[Place]:
         """Where each patient stands, the most urgent first."""
-        return sorted(bedside.place(silent=patient in self._silent) for patient, bedside in self.bedsides.items())
+        return sorted(live.place(silent=patient in self._silent) for patient, live in self.patients.items())
 
     def open_alarms(self) -> list[Alert]:
         """All open alarms, in no order."""
-        return [alert for bedside in self.bedsides.values() for alert in bedside.alarms.values()]
+        return [alert for live in self.patients.values() for alert in live.alarms.values()]
 
     def _see_devices(self, now_ms: int) -> None:
         """See which of several devices have fallen silent."""
         for patient in list(self._several):
-            bedside = self.bedsides.get(patient)
-            devices = bedside.streams.devices(now_ms) if bedside else ()
-            if bedside and devices != bedside.devices:
-                bedside.devices = devices
+            live = self.patients.get(patient)
+            devices = live.streams.devices(now_ms) if live else ()
+            if live and devices != live.devices:
+                live.devices = devices
                 self._touched.add(patient)
             if len(devices) < 2:  # several
                 self._several.discard(patient)
 
-    def _bedside(self, patient: str, heard_ms: int, *, alarmed: bool = False) -> Bedside:
-        bedside = self.bedsides.get(patient)
-        if bedside is None:
-            if len(self.bedsides) >= self._most and not self._made_room(heard_ms, alarmed=alarmed):
+    def _patient(self, patient: str, heard_ms: int, *, alarmed: bool = False) -> LivePatient:
+        live = self.patients.get(patient)
+        if live is None:
+            if len(self.patients) >= self._most and not self._made_room(heard_ms, alarmed=alarmed):
                 raise TooManyPatientsError
-            bedside = self.bedsides[patient] = Bedside.empty(patient)
-            self.share = Share.of(self._keep_bytes, len(self.bedsides))
+            live = self.patients[patient] = LivePatient.empty(patient)
+            self.share = Share.of(self._keep_bytes, len(self.patients))
         before_ms = self._heard_ms.get(patient, heard_ms)
         self._heard_ms[patient] = max(heard_ms, before_ms)
         self._heard_ms.move_to_end(patient)
-        return bedside
+        return live
 
     def _made_room(self, now_ms: int, *, alarmed: bool) -> bool:
         """Make room for one more: the one who was heard longest ago goes, if that is long enough."""
         for _ in range(_TRIES):
             patient, heard_ms = next(iter(self._heard_ms.items()))
-            if not self.bedsides[patient].alarms:
+            if not self.patients[patient].alarms:
                 if now_ms - heard_ms > DORMANT_MS:
                     self._forget(patient)
                     return True
                 break
             self._heard_ms.move_to_end(patient)  # it stays, whatever comes: look at the next one
-        return alarmed and len(self.bedsides) < 2 * self._most
+        return alarmed and len(self.patients) < 2 * self._most
 
     def _forget(self, patient: str) -> None:
-        del self.bedsides[patient], self._heard_ms[patient]
+        del self.patients[patient], self._heard_ms[patient]
         self._silent.discard(patient)
-        self.share = Share.of(self._keep_bytes, len(self.bedsides))
+        self.share = Share.of(self._keep_bytes, len(self.patients))

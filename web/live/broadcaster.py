@@ -23,7 +23,7 @@ Kind = Literal["alarm", "verdict", "patients"]
 KINDS: frozenset[Kind] = frozenset(get_args(Kind))
 
 
-class ToldAlarm(NamedTuple):
+class AlarmEvent(NamedTuple):
     """A message about an alarm, and where it stands on the topic.
 
     Attributes
@@ -70,7 +70,7 @@ class Listener:
     kinds: frozenset[Kind]
     positions: Positions
     cut_off: bool = False
-    _alarms: deque[ToldAlarm] = field(default_factory=deque)
+    _alarms: deque[AlarmEvent] = field(default_factory=deque)
     _others: deque[bytes] = field(default_factory=deque)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -78,7 +78,7 @@ class Listener:
         """Whether something is for it."""
         return kind in self.kinds and self.patient in {None, patient}
 
-    def put_alarm(self, alarm: ToldAlarm) -> None:
+    def put_alarm(self, alarm: AlarmEvent) -> None:
         """Queue an alarm; cut the client off when it is too slow."""
         if len(self._alarms) >= MAX_ALARMS:
             self.metrics.listeners_cut_off.inc()
@@ -113,12 +113,12 @@ class Listener:
             return None
         parts = []
         while self._alarms:
-            parts.extend(self.told([self._alarms.popleft()]))
+            parts.extend(self.alarm_events([self._alarms.popleft()]))
         parts.extend(self._others)
         self._others.clear()
         return b"".join(parts)
 
-    def told(self, alarms: Iterable[ToldAlarm]) -> list[bytes]:
+    def alarm_events(self, alarms: Iterable[AlarmEvent]) -> list[bytes]:
         """Events of alarms that it has not been told of, each under the id from which it goes on after it."""
         return [
             encode_event("alarm", alarm.value, self.positions)
@@ -127,7 +127,7 @@ class Listener:
         ]
 
 
-class Telling:
+class EventBroadcaster:
     """All event streams, and the alarms that were told last.
 
     Parameters
@@ -143,14 +143,14 @@ class Telling:
 
     def __init__(self, metrics: WebMetrics, cluster: str = "") -> None:
         self._metrics = metrics
-        self._kept: deque[ToldAlarm] = deque()
+        self._kept: deque[AlarmEvent] = deque()
         self._forgotten: dict[int, int] = {}
         self._pending: list[_Pending] = []
         self._changed: list[PatientSummary] = []
         self.listeners: set[Listener] = set()
         self.positions = Positions(cluster)
 
-    def alarm(self, alarm: ToldAlarm) -> None:
+    def alarm(self, alarm: AlarmEvent) -> None:
         """Tell of an alarm."""
         if not self.positions.passes(alarm.partition, alarm.offset):
             return
@@ -194,7 +194,7 @@ class Telling:
             parts.append(encode_event("patients", summaries_json(changed)))
         return b"".join(parts)
 
-    def kept_since(self, wanted: dict[int, int]) -> list[ToldAlarm] | None:
+    def kept_since(self, wanted: dict[int, int]) -> list[AlarmEvent] | None:
         """The alarms from some offsets on, in the order in which they came; None when they reach too far back.
 
         Parameters

@@ -13,11 +13,11 @@ from bus.settings import KafkaSettings
 from bus.testing import FakeClock
 from tests.alerting.alerts import alert
 from tests.alerting.verdicts import verdict
-from web.live import telling
+from web.live import broadcaster
+from web.live.broadcaster import KINDS, AlarmEvent, Kind
 from web.live.hub import Hub
 from web.live.positions import PositionError, Positions, positions_of
 from web.live.stream import event_stream
-from web.live.telling import KINDS, Kind, ToldAlarm
 from web.metrics import WebMetrics
 
 CLUSTER = "AbC-_123"
@@ -46,8 +46,8 @@ class Room(Hub):
         self.registry = CollectorRegistry()
         self.own_metrics = WebMetrics(self.registry)
         super().__init__(KafkaSettings(_env_file=None), self.own_metrics, FakeClock())
-        self.telling.positions.cluster = CLUSTER
-        self.topic: list[ToldAlarm] = []
+        self.events.positions.cluster = CLUSTER
+        self.topic: list[AlarmEvent] = []
         self.read_back = 0
         if caught_up:
             self.catch_up()
@@ -58,21 +58,21 @@ class Room(Hub):
         for follower in self._followers:
             follower.caught_up.set()
 
-    async def alarms_since(self, wanted: Mapping[int, int]) -> AsyncIterator[ToldAlarm]:
+    async def alarms_since(self, wanted: Mapping[int, int]) -> AsyncIterator[AlarmEvent]:
         self.read_back += 1
         for one in list(self.topic):
             if one.offset >= wanted.get(one.partition, one.offset + 1):
                 yield one
 
-    def alarm(self, patient: str = "p1", partition: int = 0) -> ToldAlarm:
+    def alarm(self, patient: str = "p1", partition: int = 0) -> AlarmEvent:
         """Another message about an alarm."""
         offset = sum(one.partition == partition for one in self.topic)
         message = alert(id=f"{patient}/1/1/x", patient=patient, sequence=len(self.topic))
-        told = ToldAlarm(patient, partition, offset, message.model_dump_json())
-        self.topic.append(told)
+        sent = AlarmEvent(patient, partition, offset, message.model_dump_json())
+        self.topic.append(sent)
         self.ward.take_alert(message, sent_ms=0)
-        self.telling.alarm(told)
-        return told
+        self.events.alarm(sent)
+        return sent
 
     def listen(
         self, after: str | None = None, *, patient: str | None = None, kinds: frozenset[Kind] = KINDS
@@ -99,16 +99,16 @@ async def test_hello_tells_how_everything_stands_and_alarms_follow_with_their_id
     assert await anext(stream) == b""
     room.alarm("p2", 0)
     room.alarm("p1", 2)
-    told = events_in(await anext(stream))
-    assert [(one.kind, one.id) for one in told] == [("alarm", f"{CLUSTER}:0-1.2-1"), ("alarm", f"{CLUSTER}:0-1.2-2")]
-    assert sequences(told) == [1, 2]
+    sent = events_in(await anext(stream))
+    assert [(one.kind, one.id) for one in sent] == [("alarm", f"{CLUSTER}:0-1.2-1"), ("alarm", f"{CLUSTER}:0-1.2-2")]
+    assert sequences(sent) == [1, 2]
 
 
 @settings(max_examples=60)
 @given(st.data())
 def test_a_browser_that_is_cut_off_at_any_moment_is_told_of_each_alarm_once(data: st.DataObject) -> None:
     async def life(monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(telling, "KEPT_ALARMS", data.draw(st.integers(0, 6), label="kept"))
+        monkeypatch.setattr(broadcaster, "KEPT_ALARMS", data.draw(st.integers(0, 6), label="kept"))
         room, last, seen = Room(), None, Counter[int]()
         stream = room.listen()
         first = len(room.topic)
@@ -118,8 +118,8 @@ def test_a_browser_that_is_cut_off_at_any_moment_is_told_of_each_alarm_once(data
             if step == "alarm":
                 room.alarm("p1", data.draw(st.integers(0, 2)))
             elif step == "read":
-                room.telling.say("tick", {})  # so that there is something to read
-                room.telling.flush()
+                room.events.say("tick", {})  # so that there is something to read
+                room.events.flush()
                 for event in events_in(await anext(stream)):
                     seen.update(sequences([event]))
                     last = event.id or last
@@ -131,7 +131,7 @@ def test_a_browser_that_is_cut_off_at_any_moment_is_told_of_each_alarm_once(data
                 topic, room = room.topic, Room()
                 for one in topic:
                     room.topic.append(one)
-                    room.telling.alarm(one)
+                    room.events.alarm(one)
                 stream = room.listen(last)
         await stream.aclose()  # type: ignore[attr-defined] # it is a generator
         stream = room.listen(last)
@@ -146,21 +146,21 @@ def test_a_browser_that_is_cut_off_at_any_moment_is_told_of_each_alarm_once(data
 
 
 async def test_who_was_away_long_is_told_from_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telling, "KEPT_ALARMS", 20)
+    monkeypatch.setattr(broadcaster, "KEPT_ALARMS", 20)
     room = Room()
     stream = room.listen()
     (hello,) = events_in(await anext(stream))
     await stream.aclose()  # type: ignore[attr-defined] # it is a generator
-    for _ in range(telling.KEPT_ALARMS + 1):
+    for _ in range(broadcaster.KEPT_ALARMS + 1):
         room.alarm()
     back = room.listen(hello.id)
     (hello,) = events_in(await anext(back))
     assert isinstance(hello.data, dict)
     assert (hello.id, hello.data["resumed"]) == (None, True)
-    told: list[int] = []
-    while len(told) < telling.KEPT_ALARMS + 1:
-        told += sequences(events_in(await anext(back)))
-    assert (told, room.read_back) == (list(range(telling.KEPT_ALARMS + 1)), 1)
+    sent: list[int] = []
+    while len(sent) < broadcaster.KEPT_ALARMS + 1:
+        sent += sequences(events_in(await anext(back)))
+    assert (sent, room.read_back) == (list(range(broadcaster.KEPT_ALARMS + 1)), 1)
 
 
 async def test_the_ids_of_another_kafka_count_for_nothing() -> None:
@@ -174,19 +174,19 @@ async def test_the_ids_of_another_kafka_count_for_nothing() -> None:
 async def test_a_client_too_slow_for_its_alarms_is_cut_off_and_goes_on_where_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(telling, "MAX_ALARMS", 3)
+    monkeypatch.setattr(broadcaster, "MAX_ALARMS", 3)
     room = Room()
     stream, fast = room.listen(), room.listen()
     last = events_in(await anext(stream))[0].id
     for each in (stream, fast):
-        while room.telling.listeners and await anext(each) != b"":
+        while room.events.listeners and await anext(each) != b"":
             pass
     for number in range(4):
         room.alarm()
         assert sequences(events_in(await anext(fast))) == [number]
     with pytest.raises(StopAsyncIteration):
         await anext(stream)
-    assert len(room.telling.listeners) == 1
+    assert len(room.events.listeners) == 1
     assert room.registry.get_sample_value("ecgstream_web_listeners_cut_off_total") == 1
     back = room.listen(last)
     await anext(back)
@@ -194,14 +194,14 @@ async def test_a_client_too_slow_for_its_alarms_is_cut_off_and_goes_on_where_it_
 
 
 async def test_other_events_make_room_for_newer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telling, "MAX_OTHERS", 2)
+    monkeypatch.setattr(broadcaster, "MAX_OTHERS", 2)
     room = Room()
     stream = room.listen()
     await anext(stream)
     await anext(stream)
     for number in range(3):
-        room.telling.say("status", {"number": number})
-        room.telling.flush()
+        room.events.say("status", {"number": number})
+        room.events.flush()
     assert [one.data for one in events_in(await anext(stream))] == [{"number": 1}, {"number": 2}]
     assert room.registry.get_sample_value("ecgstream_web_dropped_events_total") == 1
 
@@ -215,9 +215,9 @@ async def test_a_browser_hears_what_it_asked_for() -> None:
         await anext(stream)
     for patient in ("p1", "p2"):
         room.alarm(patient)
-        room.telling.verdict(patient, verdict(0, "normal", patient=patient).to_bytes())
-    room.telling.changed(room.ward.look(0))
-    room.telling.flush()
+        room.events.verdict(patient, verdict(0, "normal", patient=patient).to_bytes())
+    room.events.changed(room.ward.changed_at(0))
+    room.events.flush()
 
     async def heard(stream: AsyncIterator[bytes]) -> list[tuple[str, int]]:
         found = events_in(await anext(stream))
@@ -237,8 +237,8 @@ async def test_before_all_is_known_the_line_is_told_and_nothing_else() -> None:
     room.alarm()
     assert not hello.done()
     room.catch_up()
-    (told,) = events_in(await hello)
-    assert (told.kind, told.id) == ("hello", f"{CLUSTER}:0-1")
+    (sent,) = events_in(await hello)
+    assert (sent.kind, sent.id) == ("hello", f"{CLUSTER}:0-1")
 
 
 async def test_a_service_that_leaves_ends_all_streams() -> None:
@@ -252,7 +252,7 @@ async def test_a_service_that_leaves_ends_all_streams() -> None:
     for each in (stream, waiting):
         with pytest.raises(StopAsyncIteration):
             await anext(each)
-    assert not room.telling.listeners
+    assert not room.events.listeners
 
 
 @given(st.dictionaries(st.integers(0, 999), st.integers(0, 10**17)))

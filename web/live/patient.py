@@ -33,7 +33,7 @@ class Arrived(NamedTuple):
 
 
 @dataclass(slots=True)
-class Bedside:
+class LivePatient:
     """One patient.
 
     Attributes
@@ -57,7 +57,7 @@ class Bedside:
     alarms: dict[str, Alert]
 
     @classmethod
-    def empty(cls, patient: str) -> "Bedside":
+    def empty(cls, patient: str) -> "LivePatient":
         """A patient of whom nothing is known yet."""
         return cls(patient, Streams(), (), None, None, 0, VerdictLog(), {})
 
