@@ -169,12 +169,12 @@ def _named(findings: Sequence[ReportFinding]) -> list[str]:
     kinds: dict[Condition, list[ReportFinding]] = {}
     for found in sorted(findings, key=lambda found: (PRIORITY_RANK[found.priority], found.start_s)):
         kinds.setdefault(found.kind, []).append(found)
-    told = [_kind_in_words(kind, found) for kind, found in kinds.items()]
-    rest = len(told) - MAX_NAMED
-    return told if rest <= 0 else [*told[:MAX_NAMED], f"{rest} more kind{'s' if rest > 1 else ''} of findings"]
+    named = [_kind_text(kind, found) for kind, found in kinds.items()]
+    rest = len(named) - MAX_NAMED
+    return named if rest <= 0 else [*named[:MAX_NAMED], f"{rest} more kind{'s' if rest > 1 else ''} of findings"]
 
 
-def _kind_in_words(kind: Condition, found: Sequence[ReportFinding]) -> str:
+def _kind_text(kind: Condition, found: Sequence[ReportFinding]) -> str:
     first = min(found, key=lambda each: each.start_s)
     longest = max(found, key=lambda each: each.end_s - each.start_s)
     if len(found) > 1:

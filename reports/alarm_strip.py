@@ -65,8 +65,8 @@ def draw_alarm_strip(kept: AlarmStrip, alert: Alert) -> Figure:
     _mark(sheet, x_mm(strip, onset_s), height_mm)
     when = datetime.fromtimestamp(alert.onset_ns // 1_000_000_000, UTC)
     write(sheet, 1.0, height_mm + 5.2, f"{alert.patient}: {alert.label}", size_pt=TEXT_PT + 1, bold=True)
-    told = f"{alert.priority} priority, onset {when:%Y-%m-%d %H:%M:%S} UTC: {'; '.join(alert.reasons)}"
-    write(sheet, 1.0, height_mm + 1.6, told, size_pt=SMALL_PT)
+    caption = f"{alert.priority} priority, onset {when:%Y-%m-%d %H:%M:%S} UTC: {'; '.join(alert.reasons)}"
+    write(sheet, 1.0, height_mm + 1.6, caption, size_pt=SMALL_PT)
     return figure
 
 

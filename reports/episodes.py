@@ -40,7 +40,7 @@ class ReportFinding:
     rate_bpm: float | None = None
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """Its name as people write it."""
         return self.kind.replace("_", " ")
 

@@ -139,7 +139,7 @@ def _draw_decisions(axes: Axes, strip: Strip, y_mm: float) -> None:
         )
 
 
-def marks_in_words(strip: Strip) -> str:
+def legend(strip: Strip) -> str:
     """What the marks mean, as far as they are on the strip."""
     parts = []
     if strip.beats or strip.reference:

@@ -13,7 +13,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 
 from reports.formats import DPI
-from reports.lanes import draw_lanes, lanes_mm, marks_in_words
+from reports.lanes import draw_lanes, lanes_mm, legend
 from reports.lettering import INK, PALE, printable, write
 from reports.scale import FOOTER_MM, MM_PER_INCH, MM_PER_MV, MM_PER_S, PULSE_MM, x_mm
 from reports.strip import Strip, StripEvidence
@@ -79,7 +79,7 @@ def place_strip(figure: Figure, strip: Strip, *, left_mm: float, bottom_mm: floa
             _draw_evidence(axes, strip, row, evidence, column)
         _draw_row(axes, strip, row, column)
     draw_lanes(axes, strip, top_mm)
-    write(axes, 0.5, 1.2, "25 mm/s   10 mm/mV" + marks_in_words(strip), colour=PALE)
+    write(axes, 0.5, 1.2, "25 mm/s   10 mm/mV" + legend(strip), colour=PALE)
 
 
 def _rows(strip: Strip) -> list[_Row]:

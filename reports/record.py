@@ -26,7 +26,7 @@ class RecordReport:
     start_s, end_s : the span that is reported on, s from the recording's start
     whole : whether that is all of the recording
     facts, summary : rows of label and value
-    told : rows of label and value: what somebody told of the patient; nobody has checked it
+    answers : rows of label and value: what somebody told of the patient; nobody has checked it
     found : verdicts and findings of the span
     strips : what is drawn, the worst first
     left_out : the episodes of which nothing is drawn, in time order
@@ -44,7 +44,7 @@ class RecordReport:
     left_out: tuple[Episode, ...]
     notable: int
     drawn: int
-    told: tuple[tuple[str, str], ...] = ()
+    answers: tuple[tuple[str, str], ...] = ()
 
 
 def make_report(
@@ -54,7 +54,7 @@ def make_report(
     *,
     start_s: float = 0.0,
     end_s: float | None = None,
-    told: tuple[tuple[str, str], ...] = (),
+    answers: tuple[tuple[str, str], ...] = (),
 ) -> RecordReport:
     """Choose what matters of a recording, and explain it.
 
@@ -64,7 +64,7 @@ def make_report(
     found : what was found in all of it
     explainer : says what a verdict rests on
     start_s, end_s : the span to report on, s from the recording's start; by default all of it
-    told : label and value of what somebody told of the patient
+    answers : label and value of what somebody told of the patient
     """
     end_s = record.seconds if end_s is None else min(end_s, record.seconds)
     part = found.between(start_s, end_s)
@@ -92,7 +92,7 @@ def make_report(
         left_out=tuple(run for run in runs if not any(run is episode for episode, _ in chosen)),
         notable=len(notable),
         drawn=len(notable & drawn),
-        told=told,
+        answers=answers,
     )
 
 
@@ -134,10 +134,10 @@ def _summary(record: Record, found: Findings, start_s: float, end_s: float) -> t
             else "not known",
         )
     )
-    rhythm = Counter(finding.words for finding in found.findings if not finding.is_episode)
+    rhythm = Counter(finding.text for finding in found.findings if not finding.is_episode)
     rows.append(("Rhythm findings", _counts(rhythm) if rhythm else "none"))
-    words = {flag.replace("_", " "): count for flag, count in flags.items()}
-    rows.append(("Signal", f"windows flagged: {_counts(words)}" if words else "no window flagged"))
+    flagged = {flag.replace("_", " "): count for flag, count in flags.items()}
+    rows.append(("Signal", f"windows flagged: {_counts(flagged)}" if flagged else "no window flagged"))
     return tuple(rows)
 
 

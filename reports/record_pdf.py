@@ -24,7 +24,7 @@ LETTERS = 168  # of that size in a line
 TITLE_MM = 6.0
 GAP_MM = 5.0
 MAX_FINDINGS = 12  # rows left on the first page
-MAX_TOLD = 12  # lines of one answer: all of them fill a page; the HTML report has the rest
+MAX_LINES = 12  # lines of one answer: all of them fill a page; the HTML report has the rest
 
 
 def to_pdf_report(report: RecordReport) -> bytes:
@@ -39,8 +39,8 @@ def to_pdf_report(report: RecordReport) -> bytes:
 
 def _pages(report: RecordReport) -> Iterator[Figure]:
     yield _first_page(report)
-    if report.told:
-        yield _told_page(report)
+    if report.answers:
+        yield _answers_page(report)
     page, top_mm = _page(), MARGIN_MM
     for number, shown in enumerate(report.strips, start=1):
         lines = [line for window in shown.lines for line in _wrapped(window)]
@@ -123,13 +123,13 @@ def _with_lead(found: ReportFinding) -> str:
     return f"{named(found)}{rate}" + ("" if found.lead is None else f", on {found.lead}")
 
 
-def _told_page(report: RecordReport) -> Figure:
+def _answers_page(report: RecordReport) -> Figure:
     page, top_mm = _page(), MARGIN_MM
     _text(page, top_mm, "Told of the patient (as somebody wrote it; nothing of it was used to judge)", bold=True)
     top_mm += 2 * LINE_MM
-    for label, value in report.told:
+    for label, value in report.answers:
         lines = [line for part in value.splitlines() for line in textwrap.wrap(part, LETTERS - 24)] or [""]
-        shown = lines[:MAX_TOLD] if len(lines) <= MAX_TOLD else [*lines[: MAX_TOLD - 1], "… the HTML report has all"]
+        shown = lines[:MAX_LINES] if len(lines) <= MAX_LINES else [*lines[: MAX_LINES - 1], "… the HTML report has all"]
         _text(page, top_mm, label, bold=True)
         for line in shown:
             _text(page, top_mm, line, left_mm=MARGIN_MM + 36)

@@ -80,12 +80,12 @@ def shown(record: Record, found: Findings, explainer: Explainer, episode: Episod
     # The neighbour that belongs to the episode, else what comes after.
     start_s = notable.start_s - WINDOW_S if before is not None and after is None else notable.start_s
     kinds = {
-        finding.words: finding.priority
+        finding.text: finding.priority
         for finding in sorted(found.findings, key=lambda finding: PRIORITY_RANK[finding.priority])
         if not finding.is_episode and finding.start_s < start_s + STRIP_S and finding.end_s >= start_s
     }
     parts = (
-        [", ".join(f"{words} ({priority} priority)" for words, priority in list(kinds.items())[:MAX_KINDS])]
+        [", ".join(f"{text} ({priority} priority)" for text, priority in list(kinds.items())[:MAX_KINDS])]
         if kinds
         else []
     )
@@ -164,7 +164,7 @@ def strip_of(record: Record, found: Findings, start_s: float, seconds: float) ->
             if span_s(v)[0] < end_s - EDGE_S and span_s(v)[1] > start_s + EDGE_S
         ),
         findings=tuple(
-            StripFinding(start_s=f.start_s, end_s=f.end_s, text=f.words)
+            StripFinding(start_s=f.start_s, end_s=f.end_s, text=f.text)
             for f in sorted(found.findings, key=lambda f: PRIORITY_RANK[f.priority])
             if not f.is_episode and f.start_s < end_s and f.end_s >= start_s
         ),

@@ -69,12 +69,12 @@ def score_file(
     ------
     EcgStreamError : when the file cannot be read, or is shorter than one window
     """
-    with failures_in_words(path.name):
+    with errors_naming(path.name):
         return scored(read_recording(path, fs_hz=fs_hz, leads=leads, unit=unit), scorer, rules, file=str(path)).result
 
 
 @contextmanager
-def failures_in_words(name: str) -> Iterator[None]:
+def errors_naming(name: str) -> Iterator[None]:
     """Turn whatever a stranger's file breaks into one error that names the file.
 
     Parameters
@@ -119,14 +119,14 @@ def scored(recording: Record | WindowSet, scorer: Scorer, rules: AlarmRules, *, 
     """
     if isinstance(recording, WindowSet):
         return _scored_set(recording, scorer, rules, file=file)
-    told = judge_record(recording, scorer, patient=_PATIENT)
-    verdicts = verdicts_in(told)
+    judged = judge_record(recording, scorer, patient=_PATIENT)
+    verdicts = verdicts_in(judged)
     if not verdicts:
         raise NotScoredError(
             f"{Path(file).name}: {recording.seconds:.3g} s is shorter than one window of {WINDOW_S} s: give a longer "
             f"recording, or correct the sampling rate if {recording.fs_hz:g} Hz is not its own"
         )
-    return Scored(record=recording, verdicts=tuple(verdicts), result=result_of(recording, told, rules, file=file))
+    return Scored(record=recording, verdicts=tuple(verdicts), result=result_of(recording, judged, rules, file=file))
 
 
 def _scored_set(windows: WindowSet, scorer: Scorer, rules: AlarmRules, *, file: str) -> Scored:
@@ -138,15 +138,15 @@ def _scored_set(windows: WindowSet, scorer: Scorer, rules: AlarmRules, *, file: 
     aggregates: list[Aggregate] = []
     for row, (start, record) in enumerate(windows.each()):
         start_ns = EPOCH_NS + grid.offset_ns(start)
-        told = judge_record(record, scorer, patient=_PATIENT, start_ns=start_ns, hop_s=HOP_S)
-        found, aggregate = _found(told, rules)
+        judged = judge_record(record, scorer, patient=_PATIENT, start_ns=start_ns, hop_s=HOP_S)
+        found, aggregate = _found(judged, rules)
         for part, each in found.items():
             whole[part] += [{"row": row, **one} for one in each]
         start_s = _seconds(start_ns)
         end_s = round(start_s + record.seconds, 3)
         rows.append({"row": row, "start_s": start_s, "end_s": end_s, **aggregate.as_json()})
         aggregates.append(aggregate)
-        verdicts += [_on_axis(verdict, row * windows.step_windows + verdict.window) for verdict in verdicts_in(told)]
+        verdicts += [_on_axis(verdict, row * windows.step_windows + verdict.window) for verdict in verdicts_in(judged)]
     return Scored(
         record=windows.record,
         verdicts=tuple(verdicts),
@@ -160,9 +160,9 @@ def _on_axis(verdict: Verdict, window: int) -> Verdict:
     return verdict.model_copy(update=moved)
 
 
-def result_of(record: Record, told: Sequence[Verdict | Urgent], rules: AlarmRules, *, file: str) -> dict[str, Any]:
+def result_of(record: Record, judged: Sequence[Verdict | Urgent], rules: AlarmRules, *, file: str) -> dict[str, Any]:
     """What the detector tells of a recording as one result; times are seconds from the recording's start."""
-    found, aggregate = _found(told, rules)
+    found, aggregate = _found(judged, rules)
     return _head(record, file) | found | {"aggregate": aggregate.as_json()}
 
 
@@ -170,10 +170,10 @@ def _head(record: Record, file: str) -> dict[str, Any]:
     return {"file": file, "fs_hz": record.fs_hz, "leads": list(record.leads), "seconds": round(record.seconds, 3)}
 
 
-def _found(told: Sequence[Verdict | Urgent], rules: AlarmRules) -> tuple[dict[str, list[dict[str, Any]]], Aggregate]:
+def _found(judged: Sequence[Verdict | Urgent], rules: AlarmRules) -> tuple[dict[str, list[dict[str, Any]]], Aggregate]:
     """Windows, beats and findings as JSON, and the one word of all."""
-    verdicts = verdicts_in(told)
-    findings = sorted([*_episodes(told, rules), *_rhythm(verdicts)], key=lambda found: (found.start_s, found.kind))
+    verdicts = verdicts_in(judged)
+    findings = sorted([*_episodes(judged, rules), *_rhythm(verdicts)], key=lambda found: (found.start_s, found.kind))
     beats = [
         {"t_s": _seconds(beat.t_ns), "class": beat.beat_class, "confidence": beat.confidence}
         for verdict in verdicts
@@ -208,12 +208,12 @@ def _window(verdict: Verdict) -> dict[str, Any]:
 
 def _rhythm(verdicts: Sequence[Verdict]) -> list[ReportFinding]:
     """The rhythm findings, each once, with the lead on which it was last seen."""
-    told: list[RhythmFinding] = []
+    rhythms: list[RhythmFinding] = []
     leads: dict[tuple[str, int], str] = {}
     for verdict in verdicts:
         for each in verdict.findings:
             found = RhythmFinding(kind=each.kind, start_ns=each.start_ns, end_ns=each.end_ns, beats=each.beats)
-            told.append(found)
+            rhythms.append(found)
             if verdict.lead is not None:
                 leads[found.family, found.start_ns] = verdict.lead
     return [
@@ -225,11 +225,11 @@ def _rhythm(verdicts: Sequence[Verdict]) -> list[ReportFinding]:
             lead=leads.get((found.family, found.start_ns)),
             rate_bpm=found.rate_bpm,
         )
-        for found in merged(told)
+        for found in merged(rhythms)
     ]
 
 
-def _episodes(told: Sequence[Verdict | Urgent], rules: AlarmRules) -> list[ReportFinding]:
+def _episodes(judged: Sequence[Verdict | Urgent], rules: AlarmRules) -> list[ReportFinding]:
     """The alarms that the stream would raise, by the same rules, but for those about a rhythm that windows show.
 
     Such a rhythm stands among the findings already; one that only looks between the windows have shown does not. None
@@ -237,7 +237,7 @@ def _episodes(told: Sequence[Verdict | Urgent], rules: AlarmRules) -> list[Repor
     """
     last: dict[str, Alert] = {}
     state: PatientState | None = None
-    for each in told:
+    for each in judged:
         state, actions = policy(state, each, rules)
         last.update((action.id, action) for action in actions if isinstance(action, Alert))
     # An alarm still open at the end of the file has grown since it was last told.

@@ -28,7 +28,7 @@ class Caller:
     role: Role
 
 
-class _Told(SecurityBase):
+class _Documented(SecurityBase):
     """A way to show who one is, for the OpenAPI document; ``web.safety.gate`` has looked at it already."""
 
     def __init__(self, name: str, model: HTTPBearer | APIKey) -> None:
@@ -39,8 +39,8 @@ class _Told(SecurityBase):
         """Nothing is left to do."""
 
 
-_TOKEN = _Told("token", HTTPBearer(description="Of programs: a token that `ecgstream web-token` made."))
-_SESSION = _Told(
+_TOKEN = _Documented("token", HTTPBearer(description="Of programs: a token that `ecgstream web-token` made."))
+_SESSION = _Documented(
     "session",
     APIKey(**{"in": APIKeyIn.cookie}, name="__Host-ecgstream", description="Of the page: see POST /session."),
 )

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from web import document, problems
 from web.parts import Parts
 from web.routes import alarms, live, oidc, page, patients, recordings, scoring, session, signals, system
-from web.safety.doors import Doors
+from web.safety.authenticator import Authenticator
 from web.safety.failures import FailedSignIns
 from web.safety.paths import API
 from web.safety.protect import protect
@@ -34,12 +34,12 @@ def make_app(parts: Parts) -> FastAPI:
         responses=document.EVERYWHERE,
     )
     problems.install(app)
-    doors, rates = Doors(parts.settings, clock=parts.clock), Rates(parts.settings)
+    authenticator, rates = Authenticator(parts.settings, clock=parts.clock), Rates(parts.settings)
     failures = FailedSignIns(rates, parts.clock)
     for router in (
         system.routes(parts),
-        session.routes(doors, failures),
-        oidc.routes(doors, failures),
+        session.routes(authenticator, failures),
+        oidc.routes(authenticator, failures),
         patients.routes(parts),
         signals.routes(parts),
         alarms.routes(parts),
@@ -49,5 +49,13 @@ def make_app(parts: Parts) -> FastAPI:
     ):
         app.include_router(router, prefix=API)
     app.include_router(page.routes())
-    protect(app, parts.settings, doors=doors, rates=rates, failures=failures, metrics=parts.metrics, clock=parts.clock)
+    protect(
+        app,
+        parts.settings,
+        authenticator=authenticator,
+        rates=rates,
+        failures=failures,
+        metrics=parts.metrics,
+        clock=parts.clock,
+    )
     return app

@@ -12,7 +12,7 @@ from web.live.hub import Hub
 from web.metrics import WebMetrics
 from web.past.alarms import PastAlarms
 from web.past.reading import Past
-from web.scoring.office import ScoringOffice
+from web.scoring.service import ScoringService
 from web.settings import WebSettings
 
 
@@ -33,7 +33,7 @@ class Parts:
     past : samples and verdicts of the past
     past_alarms : the alarm history
     commander : sends commands about alarms
-    office : scores and keeps what people send
+    scoring : scores and keeps what people send
     """
 
     kafka: KafkaSettings
@@ -47,4 +47,4 @@ class Parts:
     past: Past
     past_alarms: PastAlarms
     commander: Commander
-    office: ScoringOffice
+    scoring: ScoringService

@@ -63,8 +63,8 @@ def responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 
 def problem(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The answer that tells of a problem."""
-    told = Problem(title=status.phrase, status=status.value, detail=detail)
-    return JSONResponse(told.model_dump(), status_code=status.value, headers=headers, media_type=MEDIA_TYPE)
+    body = Problem(title=status.phrase, status=status.value, detail=detail)
+    return JSONResponse(body.model_dump(), status_code=status.value, headers=headers, media_type=MEDIA_TYPE)
 
 
 def answer(error: ProblemError) -> JSONResponse:
@@ -76,7 +76,7 @@ def install(app: FastAPI) -> None:
     """Let an application tell all errors of its routes as problems; of others ``web.safety.observed`` tells."""
 
     @app.exception_handler(ProblemError)
-    async def _told(_: Request, error: ProblemError) -> JSONResponse:
+    async def _raised(_: Request, error: ProblemError) -> JSONResponse:
         return answer(error)
 
     @app.exception_handler(EcgStreamError)

@@ -27,7 +27,7 @@ from web.metrics import WebMetrics
 from web.parts import Parts
 from web.past.alarms import PastAlarms
 from web.past.reading import Past
-from web.scoring.office import ScoringOffice
+from web.scoring.service import ScoringService
 from web.server import Server
 from web.settings import WebSettings
 
@@ -85,7 +85,7 @@ async def run(
             contextlib.AsyncExitStack() as stack,
         ):
             stack.callback(parts.past_alarms.close)
-            for part in (parts.past, parts.commander, parts.hub, parts.office):
+            for part in (parts.past, parts.commander, parts.hub, parts.scoring):
                 await stack.enter_async_context(part)
             serving = asyncio.create_task(server.serve([listener]))
             asked = asyncio.create_task(stop.wait())
@@ -140,7 +140,7 @@ def make_parts(
         past=Past(kafka, hub.ward, mains_hz=detector.mains_hz),
         past_alarms=PastAlarms(address(named.get_secret_value() if named else None)),
         commander=Commander(kafka, hub.ward),
-        office=ScoringOffice(settings, detector, rules, metrics=metrics, clock=clock),
+        scoring=ScoringService(settings, detector, rules, metrics=metrics, clock=clock),
     )
 
 

@@ -65,41 +65,41 @@ def test_whatever_was_found_the_word_does_not_contradict_it(
         windows(score, flags=flags)[0].model_copy(update={"id": f"w{number}", "window": number})
         for number, (score, flags) in enumerate(judged)
     ]
-    told = aggregate_of(verdicts, findings, RULES)
+    outcome = aggregate_of(verdicts, findings, RULES)
     serious = [each for each in findings if each.priority in {"high", "medium"}]
     if serious:
-        assert told.decision != "normal"
+        assert outcome.decision != "normal"
     if any(kind_of(each.kind) == "physiological" for each in serious):
-        assert told.decision == "abnormal"
-    if told.decision == "unusable":
-        assert told.confidence is None
+        assert outcome.decision == "abnormal"
+    if outcome.decision == "unusable":
+        assert outcome.confidence is None
     else:
-        assert told.confidence is not None
-        assert 0.5 <= told.confidence <= 1
+        assert outcome.confidence is not None
+        assert 0.5 <= outcome.confidence <= 1
     believed = [verdict for verdict in verdicts if verdict.fused is not None and "noisy" not in verdict.quality.flags]
-    if told.decision == "normal":
+    if outcome.decision == "normal":
         assert 2 * len(believed) > len(verdicts)
         marks = [verdict.decision == "abnormal" for verdict in believed]
         assert all(sum(marks[first : first + 3]) < 2 for first in range(len(marks)))
         assert not any(marks) or len(marks) >= 3
         for each in findings:
             assert each.priority not in {"high", "medium"}
-    assert told.reason
-    assert told.reason[-1] not in ";: "
-    assert "\n" not in told.reason
+    assert outcome.reason
+    assert outcome.reason[-1] not in ";: "
+    assert "\n" not in outcome.reason
 
 
 @given(st.lists(st.lists(SCORES, min_size=1, max_size=4), min_size=1, max_size=5))
 def test_the_word_of_rows_follows_from_theirs(rows: list[list[float | None]]) -> None:
-    words = [word(row) for row in rows]
-    told = aggregate_of_rows(words, windows(*(score for row in rows for score in row)))
-    decisions = [each.decision for each in words]
-    assert (told.decision == "abnormal") == ("abnormal" in decisions)
-    if told.decision == "normal":
+    text = [word(row) for row in rows]
+    outcome = aggregate_of_rows(text, windows(*(score for row in rows for score in row)))
+    decisions = [each.decision for each in text]
+    assert (outcome.decision == "abnormal") == ("abnormal" in decisions)
+    if outcome.decision == "normal":
         assert 2 * decisions.count("normal") > len(rows)
-    sure = [each.confidence for each in words if each.decision == told.decision]
-    assert told.confidence == (None if told.decision == "unusable" else told.confidence)
-    assert told.decision == "unusable" or told.confidence in sure
+    sure = [each.confidence for each in text if each.decision == outcome.decision]
+    assert outcome.confidence == (None if outcome.decision == "unusable" else outcome.confidence)
+    assert outcome.decision == "unusable" or outcome.confidence in sure
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
@@ -113,24 +113,24 @@ def test_the_probability_of_an_episode_stands_on_the_side_of_the_rule(scores: li
 
 
 def test_a_stopped_heart_beside_normal_windows_is_abnormal() -> None:
-    told = word([0.05] * 24, *found("asystole", "high", (80.0, 120.0)))
-    assert told.decision == "abnormal"
-    assert told.reason == "asystole from 1:20, 40 s"
-    assert told.confidence == 0.625
+    outcome = word([0.05] * 24, *found("asystole", "high", (80.0, 120.0)))
+    assert outcome.decision == "abnormal"
+    assert outcome.reason == "asystole from 1:20, 40 s"
+    assert outcome.confidence == 0.625
 
 
 def test_the_most_urgent_is_told_first_and_one_kind_once() -> None:
-    told = word(
+    outcome = word(
         [0.9, 0.9, 0.1, 0.1],
         *found("couplet", "low", (1.0, 1.8), (6.0, 6.5)),
         *found("ventricular_run", "medium", (3.0, 5.4), rate_bpm=140.0),
         *found("abnormal_window", "low", (0.0, 10.0)),
     )
-    assert told.reason == (
+    assert outcome.reason == (
         "ventricular run at 140/min from 0:03, 2.4 s; abnormal ECG from 0:00, 10 s; "
         "couplet 2 times from 0:01, the longest 0.8 s; 2 of 4 windows abnormal"
     )
-    assert told.confidence == 0.9
+    assert outcome.confidence == 0.9
 
 
 def test_a_stray_window_is_told_and_lowers_the_confidence_only_with_a_second() -> None:
@@ -144,12 +144,12 @@ def test_a_stray_window_is_told_and_lowers_the_confidence_only_with_a_second() -
 
 
 def test_of_what_is_half_unusable_nothing_is_normal() -> None:
-    told = word([0.1, 0.1, None, None], *found("poor_signal", "low", (10.0, 20.0)))
-    assert (told.decision, told.confidence) == ("unusable", None)
-    assert told.reason == "2 of 4 windows could be judged; poor signal from 0:10, 10 s"
-    told = word([0.1, 0.1, 0.1, None])
-    assert told.decision == "normal"
-    assert told.reason == "nothing abnormal in 3 windows; 1 of 4 windows could not be judged"
+    outcome = word([0.1, 0.1, None, None], *found("poor_signal", "low", (10.0, 20.0)))
+    assert (outcome.decision, outcome.confidence) == ("unusable", None)
+    assert outcome.reason == "2 of 4 windows could be judged; poor signal from 0:10, 10 s"
+    outcome = word([0.1, 0.1, 0.1, None])
+    assert outcome.decision == "normal"
+    assert outcome.reason == "nothing abnormal in 3 windows; 1 of 4 windows could not be judged"
 
 
 def test_what_was_found_in_the_part_that_could_be_judged_counts() -> None:
@@ -158,19 +158,19 @@ def test_what_was_found_in_the_part_that_could_be_judged_counts() -> None:
 
 
 def test_why_nothing_could_be_judged_is_said() -> None:
-    told = aggregate_of(windows(None, None, reasons=("too little of the signal was received",)), [], RULES)
-    assert told.reason == "none of 2 windows could be judged: too little of the signal was received"
+    outcome = aggregate_of(windows(None, None, reasons=("too little of the signal was received",)), [], RULES)
+    assert outcome.reason == "none of 2 windows could be judged: too little of the signal was received"
 
 
 def test_a_noisy_window_is_not_believed() -> None:
     assert aggregate_of(windows(0.9, 0.9, 0.9, flags=("noisy",), reasons=("noisy",)), [], RULES).decision == "unusable"
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0.44, "0.4 s"), (40, "40 s"), (250, "4 min 10 s"), (240, "4 min")])
-def test_spans_are_told_as_people_do(seconds: float, words: str) -> None:
-    assert span(seconds) == words
+@pytest.mark.parametrize(("seconds", "text"), [(0.44, "0.4 s"), (40, "40 s"), (250, "4 min 10 s"), (240, "4 min")])
+def test_spans_are_told_as_people_do(seconds: float, text: str) -> None:
+    assert span(seconds) == text
 
 
-@pytest.mark.parametrize(("t_s", "words"), [(0.9, "0:00"), (80, "1:20"), (3723.5, "1:02:03")])
-def test_places_are_told_as_people_do(t_s: float, words: str) -> None:
-    assert place(t_s) == words
+@pytest.mark.parametrize(("t_s", "text"), [(0.9, "0:00"), (80, "1:20"), (3723.5, "1:02:03")])
+def test_places_are_told_as_people_do(t_s: float, text: str) -> None:
+    assert place(t_s) == text

@@ -183,8 +183,8 @@ def test_peaks_are_hills_of_their_own_the_highest_first() -> None:
 
 
 def test_what_was_told_of_the_patient_stands_in_the_report(report: RecordReport) -> None:
-    told = (("Age", "61 years"), ("Symptoms", f"palpitations\n{HOSTILE}\n" + "long " * 400))
-    with_answers = replace(report, told=told)
+    answers = (("Age", "61 years"), ("Symptoms", f"palpitations\n{HOSTILE}\n" + "long " * 400))
+    with_answers = replace(report, answers=answers)
     page = to_html(with_answers)
     assert "Told of the patient" in page
     assert "61 years" in page

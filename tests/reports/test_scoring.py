@@ -20,7 +20,7 @@ from ecg.npy_files import WindowSet
 from ecg.records import MISSING, Record
 from ecg.wfdb_files import load_record, toy_record
 from models import SHIPPED
-from reports.scoring import NotScoredError, failures_in_words, result_of, score_file, scored
+from reports.scoring import NotScoredError, errors_naming, result_of, score_file, scored
 from tests.alerting.verdicts import verdict
 
 RULES = load_rules()
@@ -34,7 +34,7 @@ def result(*decisions: Decision) -> dict[str, object]:
     return result_of(RECORD, verdicts, RULES, file="f")
 
 
-def told(kind: str, start_s: float, end_s: float, **more: object) -> dict[str, object]:
+def finding(kind: str, start_s: float, end_s: float, **more: object) -> dict[str, object]:
     """A finding as the JSON has it."""
     return {
         "start_s": start_s,
@@ -47,7 +47,7 @@ def told(kind: str, start_s: float, end_s: float, **more: object) -> dict[str, o
 
 
 def episode(start_s: float, end_s: float) -> dict[str, object]:
-    return told("abnormal_window", start_s, end_s, priority="low")
+    return finding("abnormal_window", start_s, end_s, priority="low")
 
 
 def test_an_episode_is_a_finding_and_makes_the_file_abnormal() -> None:
@@ -104,8 +104,8 @@ def test_a_rhythm_that_spans_windows_is_one_finding() -> None:
     last = at(2, run(11, 4)).model_copy(update={"lead": "V5"})
     scored = result_of(RECORD, [at(0, run(5, 2)), at(1, slow, run(7, 3)), last], RULES, file="f")
     assert scored["findings"] == [
-        told("bradycardia", 1.0, 9.0, lead="MLII", rate_bpm=30.0),
-        told("ventricular_run", 4.0, 11.0, lead="V5", rate_bpm=25.7),
+        finding("bradycardia", 1.0, 9.0, lead="MLII", rate_bpm=30.0),
+        finding("ventricular_run", 4.0, 11.0, lead="V5", rate_bpm=25.7),
     ]
     assert scored["aggregate"]["decision"] == "abnormal"
 
@@ -123,7 +123,7 @@ def test_nobody_was_called_so_nothing_is_escalated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "complaint"),
     [
         (KeyError("x"), "a.csv cannot be read (KeyError): it is damaged, or of an unknown variety"),
         (MemoryError(), "a.csv needs more memory than scoring may take: split it"),
@@ -132,13 +132,13 @@ def test_nobody_was_called_so_nothing_is_escalated() -> None:
         (EcgStreamError("a.csv, row 3: odd"), "a.csv, row 3: odd"),
     ],
 )
-def test_whatever_a_file_breaks_is_one_error_that_names_it(error: Exception, words: str) -> None:
-    with pytest.raises(EcgStreamError, match=re.escape(words)), failures_in_words("a.csv"):
+def test_whatever_a_file_breaks_is_one_error_that_names_it(error: Exception, complaint: str) -> None:
+    with pytest.raises(EcgStreamError, match=re.escape(complaint)), errors_naming("a.csv"):
         raise error
 
 
 def test_a_full_disk_is_no_fault_of_the_file() -> None:
-    with pytest.raises(OSError, match="No space"), failures_in_words("a.csv"):
+    with pytest.raises(OSError, match="No space"), errors_naming("a.csv"):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 

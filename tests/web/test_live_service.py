@@ -70,8 +70,8 @@ async def test_traces_come_as_frames_and_the_past_as_the_same(settings: KafkaSet
         (frame,) = decode(answer.content)
         assert (frame.samples == signal(720, start=360)).all()
         assert frame.start_ms == START_NS / 1e6 + 1000
-        told = await http.get("/patients/p1/samples", params=wanted, headers={"Accept": "application/json"})
-        (stretch,) = told.json()["stretches"]
+        samples = await http.get("/patients/p1/samples", params=wanted, headers={"Accept": "application/json"})
+        (stretch,) = samples.json()["stretches"]
         assert (stretch["start_ns"], len(stretch["samples"])) == (START_NS + 10**9, 720)
         filtered = await http.get("/patients/p1/samples", params=wanted | {"filtered": "true"})
         (frame,) = decode(filtered.content)
@@ -113,8 +113,8 @@ async def test_an_alarm_acknowledged_in_one_browser_is_so_in_the_other(settings:
         async with listening(other, after=two.last_id) as back:
             assert (await back.until("hello"))["resumed"] is True
             ended = await back.until("alarm", id=VT_ID, phase="end")
-            told = [data["sequence"] for kind, data in back.heard if kind == "alarm" and data["id"] == VT_ID]
-            assert told == list(range(2, ended["sequence"] + 1))
+            sequences = [data["sequence"] for kind, data in back.heard if kind == "alarm" and data["id"] == VT_ID]
+            assert sequences == list(range(2, ended["sequence"] + 1))
         async with asyncio.timeout(DEADLINE_S):  # the history is written beside the topic
             while True:
                 life = await http.get("/alarms/life", params={"id": VT_ID})
@@ -156,8 +156,8 @@ async def test_what_was_judged_is_read_back_page_by_page(settings: KafkaSettings
         trends = (await http.get("/patients/p1/trends")).json()
         assert trends["t_ns"] == [one.end_ns for one in judged]
         assert trends["decision"] == [one.decision for one in judged]
-        events_told = (await http.get("/patients/p1/events")).json()
-        assert [(one["kind"], one["label"]) for one in events_told] == [
+        events = (await http.get("/patients/p1/events")).json()
+        assert [(one["kind"], one["label"]) for one in events] == [
             ("abnormal", "abnormal for 10 s"),
             ("finding", "run of 6 ventricular beats at 100/min"),
         ]

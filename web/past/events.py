@@ -9,7 +9,7 @@ from ecg.findings import PRIORITIES, family_of
 from ecg.urgency import AlarmPriority
 from web.live.patient import LivePatient
 from web.live.verdicts import DECISIONS
-from web.past.strips import words_of
+from web.past.strips import finding_text
 
 ABNORMAL = DECISIONS.index("abnormal")
 
@@ -71,5 +71,5 @@ def _findings(live: LivePatient) -> Iterator[PatientEvent]:
     newest = {(family_of(one.kind), one.start_ns): one for one in live.verdicts.findings}
     for one in newest.values():
         yield PatientEvent(
-            t_ns=one.start_ns, end_ns=one.end_ns, kind="finding", label=words_of(one), priority=PRIORITIES[one.kind]
+            t_ns=one.start_ns, end_ns=one.end_ns, kind="finding", label=finding_text(one), priority=PRIORITIES[one.kind]
         )

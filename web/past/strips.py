@@ -157,7 +157,7 @@ def drawn(found: Sampled, verdicts: Sequence[Verdict], form: Form) -> bytes:
                 for window in view.windows
             ),
             findings=tuple(
-                StripFinding(start_s=clock_s(one.start_ns), end_s=clock_s(one.end_ns), text=words_of(one))
+                StripFinding(start_s=clock_s(one.start_ns), end_s=clock_s(one.end_ns), text=finding_text(one))
                 for one in view.findings
             ),
         )
@@ -176,7 +176,7 @@ def findings_of(verdicts: Sequence[Verdict]) -> list[Finding]:
     return list(newest.values())
 
 
-def words_of(finding: Finding) -> str:
+def finding_text(finding: Finding) -> str:
     """A finding as a short phrase."""
     return describe_finding(
         RhythmFinding(kind=finding.kind, start_ns=finding.start_ns, end_ns=finding.end_ns, beats=finding.beats)

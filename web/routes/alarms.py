@@ -140,7 +140,7 @@ def routes(parts: Parts) -> APIRouter:
     ) -> Any:
         """Acknowledge or silence an alarm, or give it its sound back."""
         try:
-            told = command(
+            sent = command(
                 asked.action,
                 alert=asked.alert,
                 patient=asked.patient,
@@ -151,8 +151,8 @@ def routes(parts: Parts) -> APIRouter:
         except CommandError as error:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
         if not wait:
-            return Sent(command=await parts.commander.send(told))
-        answer = Answered(alarms=await parts.commander.send_and_wait(told))
+            return Sent(command=await parts.commander.send(sent))
+        answer = Answered(alarms=await parts.commander.send_and_wait(sent))
         return Response(answer.model_dump_json(), media_type="application/json")
 
     return router

@@ -16,9 +16,9 @@ DRAWN: dict[int | str, dict[str, Any]] = {
         "description": "The strip, as numbers or drawn on ECG paper.",
     }
 }
-_PENCILS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="drawing")
+_DRAW_POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="drawing")
 
 
 async def in_thread(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     """What some work in a thread gives; whoever comes third waits."""
-    return await asyncio.get_running_loop().run_in_executor(_PENCILS, partial(work, *arguments, **named))
+    return await asyncio.get_running_loop().run_in_executor(_DRAW_POOL, partial(work, *arguments, **named))

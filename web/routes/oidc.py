@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 
 from web import problems
 from web.problems import ProblemError
-from web.safety.doors import Doors
+from web.safety.authenticator import Authenticator
 from web.safety.failures import FailedSignIns
 from web.safety.gate import address_of
 from web.safety.oidc import NoRoleError, ProviderError, RefusedError
@@ -25,12 +25,12 @@ _OWN_PATH = re.compile(r"/(?![/\\])[^\s\\\x00-\x1f]{0,500}")
 log = structlog.get_logger(__name__)
 
 
-def routes(doors: Doors, failures: FailedSignIns) -> APIRouter:
+def routes(authenticator: Authenticator, failures: FailedSignIns) -> APIRouter:
     """The routes of this subject.
 
     Parameters
     ----------
-    doors : how people come in
+    authenticator : how people come in
     failures : counts those whom the provider does not vouch for
     """
     router = APIRouter(prefix="/session/oidc", tags=["session"])
@@ -46,21 +46,21 @@ def routes(doors: Doors, failures: FailedSignIns) -> APIRouter:
         onward: Annotated[str, Query(alias="next", max_length=500, description="Page to open afterwards.")] = "/",
     ) -> Response:
         """Go to the OpenID Connect provider to sign in."""
-        if doors.provider is None:
+        if authenticator.provider is None:
             raise _no_provider()
         request.scope["session"] = {}
         try:
-            response = await doors.provider.send_off(request, back_to=f"{doors.url}{_CALLBACK}")
+            response = await authenticator.provider.send_off(request, back_to=f"{authenticator.url}{_CALLBACK}")
         except ProviderError as error:
             raise ProblemError(HTTPStatus.BAD_GATEWAY, str(error)) from error
         carried = {"flow": request.session, "next": onward if _OWN_PATH.fullmatch(onward) else "/"}
         # Lax: it must come back along the link from the provider's page.
         response.set_cookie(
             ERRAND,
-            doors.errands.send(carried),
+            authenticator.errands.send(carried),
             max_age=ERRAND_S,
             path=_CALLBACK,
-            secure=doors.secure,
+            secure=authenticator.secure,
             httponly=True,
             samesite="lax",
         )
@@ -74,19 +74,19 @@ def routes(doors: Doors, failures: FailedSignIns) -> APIRouter:
     )
     async def callback(request: Request) -> Response:
         """Come back from the OpenID Connect provider, signed in."""
-        if doors.provider is None:
+        if authenticator.provider is None:
             raise _no_provider()
-        carried = doors.errands.receive(request.cookies.get(ERRAND))
+        carried = authenticator.errands.receive(request.cookies.get(ERRAND))
         request.scope["session"] = carried.get("flow", {})
         try:
-            caller = await doors.provider.receive(request)
+            caller = await authenticator.provider.receive(request)
         except (ProviderError, RefusedError, NoRoleError) as error:
             log.warning("sign_in_failed", reason=str(error))
             await failures.count(address_of(request.scope))
             return RedirectResponse(f"/signin?failed={_FAILURES[type(error)]}", status_code=HTTPStatus.SEE_OTHER)
         response = RedirectResponse(carried["next"], status_code=HTTPStatus.SEE_OTHER)
-        doors.remember(response, doors.sessions.begin(name=caller.name, role=caller.role))
-        response.delete_cookie(ERRAND, path=_CALLBACK, secure=doors.secure, httponly=True, samesite="lax")
+        authenticator.remember(response, authenticator.sessions.begin(name=caller.name, role=caller.role))
+        response.delete_cookie(ERRAND, path=_CALLBACK, secure=authenticator.secure, httponly=True, samesite="lax")
         return response
 
     return router

@@ -17,8 +17,8 @@ from web.routes.drawing import DRAWN
 from web.scoring.answers import Recording, Recordings, RecordingStrip, RecordingSummary
 from web.scoring.drawing import DrawStrip, MakeReport, ReportForm, strip_samples
 from web.scoring.kept import RESULT, read_questionnaire
-from web.scoring.office import ScoringOffice
 from web.scoring.questionnaire import Questionnaire
+from web.scoring.service import ScoringService
 from web.scoring.streaming import content, sent
 
 # A report carries its styles with it, runs no script, fetches nothing, and belongs to no page.
@@ -32,24 +32,24 @@ _MADE = responses(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStat
 def routes(parts: Parts) -> APIRouter:
     """The routes of this subject."""
     router = APIRouter(prefix="/recordings", tags=["recordings"])
-    office = parts.office
+    scoring = parts.scoring
 
     @router.get("")
     async def recordings(caller: Viewer) -> Recordings:
         """The recordings that the caller has sent, the newest first; an admin sees everybody's."""
-        return Recordings(recordings=await asyncio.to_thread(office.store.seen_by, caller))
+        return Recordings(recordings=await asyncio.to_thread(scoring.store.seen_by, caller))
 
     @router.get("/{number}", response_model=Recording, responses=_NONE)
     async def recording(number: Id, caller: Viewer) -> Any:
         """A recording with all that was found in it."""
-        folder, summary = await _find(office, number, caller)
+        folder, summary = await _find(scoring, number, caller)
         head = await asyncio.to_thread(_head, folder, summary)
         return StreamingResponse(sent(_whole(head, folder / RESULT)), media_type="application/json")
 
     @router.get("/{number}/report", responses=_MADE | {200: {"content": {"text/html": {}}, "description": "HTML."}})
     async def report(number: Id, caller: Viewer) -> Response:
         """The report for people to read."""
-        path = await _report(office, number, caller, "html")
+        path = await _report(scoring, number, caller, "html")
         return FileResponse(
             path, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": REPORT_POLICY}
         )
@@ -59,7 +59,7 @@ def routes(parts: Parts) -> APIRouter:
     )
     async def report_pdf(number: Id, caller: Viewer) -> Response:
         """The report on A4, true to scale."""
-        path = await _report(office, number, caller, "pdf")
+        path = await _report(scoring, number, caller, "pdf")
         return FileResponse(path, media_type="application/pdf", filename="ecg-report.pdf")
 
     @router.get(
@@ -75,33 +75,33 @@ def routes(parts: Parts) -> APIRouter:
         format: Form = "json",  # noqa: A002 # the interface's word
     ) -> Any:
         """A stretch from a time on, as numbers or on ECG paper."""
-        folder, _ = await _find(office, number, caller)
+        folder, _ = await _find(scoring, number, caller)
         if format == "json":
             found = await asyncio.to_thread(strip_samples, folder, at_s=at_s, seconds=seconds)
             return Response(found.model_dump_json(), media_type=MEDIA_TYPES[format])
-        drawn = await office.workers.do(DrawStrip(folder=folder, at_s=at_s, seconds=seconds, form=format))
+        drawn = await scoring.workers.do(DrawStrip(folder=folder, at_s=at_s, seconds=seconds, form=format))
         return Response(drawn, media_type=MEDIA_TYPES[format])
 
     @router.put("/{number}/questionnaire", status_code=HTTPStatus.NO_CONTENT, responses=_MADE)
-    async def tell(number: Id, told: Questionnaire, caller: Responder) -> None:
-        """Keep what is known of the person; it replaces what was told before, and stands in the report."""
-        await asyncio.to_thread(office.store.tell, number, caller, told)
+    async def add_details(number: Id, details: Questionnaire, caller: Responder) -> None:
+        """Keep details of the person; they replace what was there before, and stand in the report."""
+        await asyncio.to_thread(scoring.store.save_questionnaire, number, caller, details)
 
     @router.delete("/{number}", status_code=HTTPStatus.NO_CONTENT, responses=_NONE)
     async def delete(number: Id, caller: Responder) -> None:
-        """Delete a recording, its report, and what was told of the person."""
-        await asyncio.to_thread(office.store.delete, number, caller)
+        """Delete a recording, its report, and the details of the person."""
+        await asyncio.to_thread(scoring.store.delete, number, caller)
 
     return router
 
 
-async def _find(office: ScoringOffice, number: str, caller: Caller) -> tuple[File, RecordingSummary]:
-    return await asyncio.to_thread(office.store.find, number, caller)
+async def _find(scoring: ScoringService, number: str, caller: Caller) -> tuple[File, RecordingSummary]:
+    return await asyncio.to_thread(scoring.store.find, number, caller)
 
 
-async def _report(office: ScoringOffice, number: str, caller: Caller, form: ReportForm) -> File:
-    folder, _ = await _find(office, number, caller)
-    return await office.workers.do(MakeReport(folder=folder, form=form))
+async def _report(scoring: ScoringService, number: str, caller: Caller, form: ReportForm) -> File:
+    folder, _ = await _find(scoring, number, caller)
+    return await scoring.workers.do(MakeReport(folder=folder, form=form))
 
 
 def _whole(head: bytes, result: File) -> Iterator[bytes]:
@@ -113,6 +113,6 @@ def _whole(head: bytes, result: File) -> Iterator[bytes]:
 
 def _head(folder: File, summary: RecordingSummary) -> bytes:
     questionnaire = read_questionnaire(folder)
-    told = b"null" if questionnaire is None else questionnaire.model_dump_json(exclude_none=True).encode()
+    details = b"null" if questionnaire is None else questionnaire.model_dump_json(exclude_none=True).encode()
     head = summary.model_dump_json().encode().removesuffix(b"}")
-    return head + b',"questionnaire":' + told
+    return head + b',"questionnaire":' + details

@@ -21,10 +21,10 @@ from web.scoring.contents import ARCHIVE
 from web.scoring.intake import Sent
 from web.scoring.jobs import Keeping, Outcome, Reading, ScoreFiles, ScoreRecord
 from web.scoring.kept import RESULT
-from web.scoring.office import ScoringOffice
 from web.scoring.questionnaire import Questionnaire
 from web.scoring.receiving import FILES, receive, receive_body
 from web.scoring.samples import BEATS, SampleShelf
+from web.scoring.service import ScoringService
 from web.scoring.streaming import joined, sent
 
 SAMPLE_BEATS = 20
@@ -40,7 +40,7 @@ _REFUSALS = responses(
 )
 _FORM = "multipart/form-data"
 _FILES = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
-_TOLD = 5  # files that a refusal of all names
+_NAMED = 5  # files that a refusal of all names
 
 log = structlog.get_logger(__name__)
 
@@ -109,7 +109,7 @@ _BEATS_FORM = {
 def routes(parts: Parts) -> APIRouter:
     """The routes of this subject."""
     router = APIRouter(tags=["scoring"])
-    office = parts.office
+    scoring = parts.scoring
     shelf = SampleShelf(data=data_directory(parts.settings.data_dir))
 
     @router.post("/score", response_model=ScoreAnswer, responses=_REFUSALS, openapi_extra=_SCORE_FORM)
@@ -119,28 +119,28 @@ def routes(parts: Parts) -> APIRouter:
         `.npy` is of shape (samples, leads), or of (windows, samples, leads): then each window is judged on its own.
         A file that cannot be read is told with its error beside the results of the others.
         """
-        async with office.request_folder() as folder:
+        async with scoring.request_folder() as folder:
             upload = await receive(request, folder, known=frozenset(ScoreFields.model_fields))
             fields = _fields(upload.fields)
             job = ScoreFiles(
                 files=_some(upload.files),
                 work=folder / "work",
                 reading=fields.reading(),
-                keeping=_keeping(office, caller, fields.questionnaire),
+                keeping=_keeping(scoring, caller, fields.questionnaire),
             )
-            outcome = await office.workers.do(job)
-        return _answer(office, outcome)
+            outcome = await scoring.workers.do(job)
+        return _answer(scoring, outcome)
 
     @router.post("/score/beats", responses=_REFUSALS, openapi_extra=_BEATS_FORM)
     async def beats(request: Request, _: Responder) -> BeatsAnswer:
         """Score single beats of 140 samples, as ECG5000 has them: files, or JSON. Nothing of them is kept."""
-        async with office.request_folder() as folder:
+        async with scoring.request_folder() as folder:
             if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json":
                 files: tuple[Sent, ...] = (Sent(name="beats.json", path=folder / "beats"),)
                 await receive_body(request, files[0].path)
             else:
                 files = (await receive(request, folder, known=frozenset())).files
-            return await office.workers.do(ScoreBeats(files=_some(files)))
+            return await scoring.workers.do(ScoreBeats(files=_some(files)))
 
     @router.get("/formats")
     async def formats(_: Viewer) -> FormatsAnswer:
@@ -151,7 +151,7 @@ def routes(parts: Parts) -> APIRouter:
     @router.get("/samples")
     async def samples(_: Viewer) -> Samples:
         """Recordings to try: an excerpt that comes along, and what the data directory holds."""
-        return await asyncio.to_thread(shelf.told)
+        return await asyncio.to_thread(shelf.describe)
 
     @router.post("/samples/{name}/score", response_model=ScoreAnswer | BeatsAnswer, responses=_REFUSALS)
     async def score_sample(
@@ -162,25 +162,25 @@ def routes(parts: Parts) -> APIRouter:
     ) -> Any:
         """Score a sample, or a part of it; of single beats, twenty spread over all."""
         if name == BEATS and await asyncio.to_thread(shelf.beats.is_file):
-            return await office.workers.do(
+            return await scoring.workers.do(
                 ScoreBeats(files=(Sent(name=shelf.beats.name, path=shelf.beats),), count=SAMPLE_BEATS)
             )
         if name not in await asyncio.to_thread(shelf.names):
-            told = await asyncio.to_thread(shelf.told)
-            there = ", ".join(sample.name for sample in told.samples)
-            lacking = f"; {told.missing}" if told.missing else ""
+            available = await asyncio.to_thread(shelf.describe)
+            there = ", ".join(sample.name for sample in available.samples)
+            lacking = f"; {available.missing}" if available.missing else ""
             raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no such sample, there are {there}{lacking}")
-        async with office.request_folder() as folder:
+        async with scoring.request_folder() as folder:
             job = ScoreRecord(
                 name=name,
                 folder=shelf.records,
                 work=folder / "work",
-                keeping=_keeping(office, caller, None),
+                keeping=_keeping(scoring, caller, None),
                 start_s=start_s,
                 seconds=seconds,
             )
-            outcome = await office.workers.do(job)
-        return _answer(office, outcome)
+            outcome = await scoring.workers.do(job)
+        return _answer(scoring, outcome)
 
     return router
 
@@ -201,26 +201,26 @@ def _some(files: tuple[Sent, ...]) -> tuple[Sent, ...]:
     return files
 
 
-def _keeping(office: ScoringOffice, caller: Caller, questionnaire: Questionnaire | None) -> Keeping:
+def _keeping(scoring: ScoringService, caller: Caller, questionnaire: Questionnaire | None) -> Keeping:
     return Keeping(
-        recordings=office.store.recordings,
+        recordings=scoring.store.recordings,
         owner=caller.name,
-        now_ns=office.clock.now_ns(),
+        now_ns=scoring.clock.now_ns(),
         questionnaire=questionnaire,
     )
 
 
-def _answer(office: ScoringOffice, outcome: Outcome) -> Response:
+def _answer(scoring: ScoringService, outcome: Outcome) -> Response:
     """What became of all files; results as they lie on the disk, for those of a day have megabytes."""
-    office.metrics.recordings.labels("scored").inc(len(outcome.kept))
-    office.metrics.recordings.labels("refused").inc(len(outcome.refused))
+    scoring.metrics.recordings.labels("scored").inc(len(outcome.kept))
+    scoring.metrics.recordings.labels("refused").inc(len(outcome.refused))
     log.info("scored", recordings=len(outcome.kept), refused=len(outcome.refused))
     if not outcome.kept:
-        told = "; ".join(refused.error.detail for refused in outcome.refused[:_TOLD])
-        rest = len(outcome.refused) - _TOLD
+        refusals = "; ".join(refused.error.detail for refused in outcome.refused[:_NAMED])
+        rest = len(outcome.refused) - _NAMED
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"{told or 'the files hold no recording'}" + (f"; and {rest} more" if rest > 0 else ""),
+            f"{refusals or 'the files hold no recording'}" + (f"; and {rest} more" if rest > 0 else ""),
         )
-    results = [office.store.recordings / number / RESULT for number in outcome.kept]
+    results = [scoring.store.recordings / number / RESULT for number in outcome.kept]
     return StreamingResponse(sent(joined(results, outcome.refused)), media_type="application/json")

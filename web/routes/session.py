@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from web import problems
 from web.problems import ProblemError
 from web.roles import Role
-from web.safety.doors import Auth, Doors, UnknownTokenError
+from web.safety.authenticator import Auth, Authenticator, UnknownTokenError
 from web.safety.failures import FailedSignIns
 from web.safety.gate import address_of, entrance_of
 from web.safety.tokens import LONGEST
@@ -31,12 +31,12 @@ class SignIn(BaseModel):
     token: Annotated[SecretStr, Field(min_length=1, max_length=LONGEST)]
 
 
-def routes(doors: Doors, failures: FailedSignIns) -> APIRouter:
+def routes(authenticator: Authenticator, failures: FailedSignIns) -> APIRouter:
     """The routes of this subject.
 
     Parameters
     ----------
-    doors : how people come in
+    authenticator : how people come in
     failures : counts wrong tokens
     """
     router = APIRouter(prefix="/session", tags=["session"])
@@ -45,7 +45,9 @@ def routes(doors: Doors, failures: FailedSignIns) -> APIRouter:
     async def session(request: Request) -> SessionState:
         """Who is signed in, and how people sign in."""
         caller = entrance_of(request.scope).caller
-        return SessionState(auth=doors.auth, name=caller.name if caller else None, role=caller.role if caller else None)
+        return SessionState(
+            auth=authenticator.auth, name=caller.name if caller else None, role=caller.role if caller else None
+        )
 
     @router.post(
         "",
@@ -55,10 +57,10 @@ def routes(doors: Doors, failures: FailedSignIns) -> APIRouter:
     )
     async def sign_in(request: Request, asked: SignIn, response: Response) -> SessionState:
         """Exchange a token for a session of the page: a cookie that no script can read."""
-        if doors.auth not in {"token", "both"}:
+        if authenticator.auth not in {"token", "both"}:
             raise ProblemError(HTTPStatus.CONFLICT, "nobody signs in with a token here: see auth in GET /session")
         try:
-            caller, token = doors.caller_by(asked.token.get_secret_value())
+            caller, token = authenticator.caller_by(asked.token.get_secret_value())
         except UnknownTokenError:
             refusal = await failures.count(address_of(request.scope))
             raise refusal or ProblemError(
@@ -66,15 +68,15 @@ def routes(doors: Doors, failures: FailedSignIns) -> APIRouter:
                 "the token is not known, or has expired: ask for a new one",
                 headers={"WWW-Authenticate": "Bearer"},
             ) from None
-        doors.remember(response, doors.sessions.begin(name=caller.name, role=caller.role, token=token))
-        return SessionState(auth=doors.auth, name=caller.name, role=caller.role)
+        authenticator.remember(response, authenticator.sessions.begin(name=caller.name, role=caller.role, token=token))
+        return SessionState(auth=authenticator.auth, name=caller.name, role=caller.role)
 
     @router.delete("", status_code=HTTPStatus.NO_CONTENT, responses=problems.responses(HTTPStatus.FORBIDDEN))
     async def sign_out(request: Request, response: Response) -> None:
         """End the session, wherever its cookie lies."""
         found = entrance_of(request.scope).session
         if found is not None:
-            doors.sessions.end(found)
-        doors.forget(response)
+            authenticator.sessions.end(found)
+        authenticator.forget(response)
 
     return router

@@ -81,10 +81,10 @@ def routes(parts: Parts) -> APIRouter:
         begin = at_ns - round(seconds / 2 * _NS)
         end = begin + round(seconds * _NS)
         found = await _sampled(parts, patient, begin, end)
-        told = await parts.past.verdicts(patient, begin, end)
+        verdicts = await parts.past.verdicts(patient, begin, end)
         if format == "json":
-            return await in_thread(view_of, found, told)
-        return Response(await in_thread(drawn, found, told, format), media_type=MEDIA_TYPES[format])
+            return await in_thread(view_of, found, verdicts)
+        return Response(await in_thread(drawn, found, verdicts, format), media_type=MEDIA_TYPES[format])
 
     return router
 

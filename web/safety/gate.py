@@ -6,7 +6,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web import problems
-from web.safety.doors import Doors, Entrance, UnknownTokenError
+from web.safety.authenticator import Authenticator, Entrance, UnknownTokenError
 from web.safety.failures import FailedSignIns
 from web.safety.rates import network_of
 
@@ -35,13 +35,13 @@ class Gate:
     Parameters
     ----------
     app : what answers
-    doors : how they come in
+    authenticator : how they come in
     failures : counts wrong tokens
     """
 
-    def __init__(self, app: ASGIApp, *, doors: Doors, failures: FailedSignIns) -> None:
+    def __init__(self, app: ASGIApp, *, authenticator: Authenticator, failures: FailedSignIns) -> None:
         self._app = app
-        self._doors = doors
+        self._authenticator = authenticator
         self._failures = failures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +52,7 @@ class Gate:
         connection = HTTPConnection(scope)
         authorization = connection.headers.get("authorization")
         try:
-            entrance = self._doors.enter(authorization=authorization, cookies=connection.cookies)
+            entrance = self._authenticator.enter(authorization=authorization, cookies=connection.cookies)
         except UnknownTokenError:
             refusal = await self._failures.count(address_of(scope))
             answer = (

@@ -55,7 +55,7 @@ class Observed:
         try:
             await self._app(scope, receive, watched)
         except Exception as error:  # noqa: BLE001  # whatever it is, the client gets an answer and the log a word
-            _tell(scope, error)
+            _log_failure(scope, error)
             if status is not None:
                 raise BrokenOffError("a request failed when its answer had begun") from None
             answer = problems.problem(
@@ -91,7 +91,7 @@ def _status_of(message: Message) -> int | None:
     return None
 
 
-def _tell(scope: Scope, error: Exception) -> None:
+def _log_failure(scope: Scope, error: Exception) -> None:
     # What an error says may name a patient, and where it happened may not: the whole of it is for debugging.
     frames = traceback.extract_tb(error.__traceback__)
     way = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames[-6:]]

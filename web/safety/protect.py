@@ -6,9 +6,9 @@ from starlette.middleware.cors import CORSMiddleware
 from ops.clock import Clock
 from web.addresses import host_of
 from web.metrics import WebMetrics
+from web.safety.authenticator import Authenticator
 from web.safety.bodies import Bodies
 from web.safety.budgets import Budgets, Streams
-from web.safety.doors import Doors
 from web.safety.failures import FailedSignIns
 from web.safety.gate import Gate
 from web.safety.headers import SafetyHeaders
@@ -23,7 +23,7 @@ def protect(
     app: FastAPI,
     settings: WebSettings,
     *,
-    doors: Doors,
+    authenticator: Authenticator,
     rates: Rates,
     failures: FailedSignIns,
     metrics: WebMetrics,
@@ -35,7 +35,7 @@ def protect(
     ----------
     app : the application, with its routes
     settings : how the web service runs
-    doors : how people come in
+    authenticator : how people come in
     rates : counts what they ask for
     failures : counts who fails to come in
     metrics : counts what is answered
@@ -47,7 +47,7 @@ def protect(
     app.add_middleware(Streams, most=settings.streams_per_caller)
     app.add_middleware(Budgets, rates=rates)
     app.add_middleware(Origins, settings=settings)
-    app.add_middleware(Gate, doors=doors, failures=failures)
+    app.add_middleware(Gate, authenticator=authenticator, failures=failures)
     if settings.friendly_origins:
         # Without credentials: a browser adds no session to what these pages send, only the token that they hold.
         app.add_middleware(

@@ -101,8 +101,8 @@ def _rows(file: Sent) -> Floats:
 def _from_json(path: Path, name: str) -> Floats:
     """``[[140 numbers], ...]``, one such row, or ``{"beats": ...}`` of it."""
     try:
-        told = json.loads(path.read_bytes())
-        beats = told["beats"] if isinstance(told, dict) else told
+        stored = json.loads(path.read_bytes())
+        beats = stored["beats"] if isinstance(stored, dict) else stored
         return np.atleast_2d(np.asarray(beats, np.float64))
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
         raise EcgStreamError(

@@ -61,12 +61,12 @@ class MakeReport:
     def do(self, desk: Desk) -> Path:
         """The report's file."""
         kept = read_kept(self.folder)
-        told = () if kept.questionnaire is None else kept.questionnaire.rows()
+        answers = () if kept.questionnaire is None else kept.questionnaire.rows()
         # Its name changes with what is told, so that no report shows what was taken back.
-        path = self.folder / f"report-{hashlib.sha256(repr(told).encode()).hexdigest()[:16]}.{self.form}"
+        path = self.folder / f"report-{hashlib.sha256(repr(answers).encode()).hexdigest()[:16]}.{self.form}"
         if path.is_file():
             return path
-        report = make_report(kept.record, kept.found, desk.explainer, told=told)
+        report = make_report(kept.record, kept.found, desk.explainer, answers=answers)
         draft = self.folder / f"{token_hex(8)}.new"
         draft.write_bytes(to_html(report).encode() if self.form == "html" else to_pdf_report(report))
         for old in self.folder.glob(f"report-*.{self.form}"):

@@ -23,7 +23,7 @@ from ecg.npy_files import WindowSet
 from ecg.records import Record
 from ecg.wfdb_files import load_record
 from models import SHIPPED
-from reports.scoring import failures_in_words, scored
+from reports.scoring import errors_naming, scored
 from web.problems import Problem
 from web.scoring.answers import NotScored, ScoreResult
 from web.scoring.intake import Readable, Refused, Sent, take_in
@@ -149,7 +149,7 @@ class ScoreFiles:
     def _one(self, file: Readable, desk: Desk) -> str | Refused:
         reading = self.reading
         try:
-            with failures_in_words(file.name):
+            with errors_naming(file.name):
                 recording = read_recording(file.path, fs_hz=reading.fs_hz, leads=reading.leads, unit=reading.unit)
                 reference = _annotated(file.path) if file.path.suffix.lower() == ".hea" else None
                 return keep_scored(desk, recording, self.keeping, work=self.work, name=file.name, reference=reference)
@@ -157,16 +157,16 @@ class ScoreFiles:
             if _is_for_memory(error):
                 desk.spent = True
                 return Refused(name=file.name, reason=f"{file.name} {TOO_MUCH}")
-            return Refused(name=file.name, reason=self._told(error))
+            return Refused(name=file.name, reason=self._reason(error))
 
-    def _told(self, error: EcgStreamError) -> str:
+    def _reason(self, error: EcgStreamError) -> str:
         """A reader's complaint without the folders of this machine."""
-        words = str(error)
+        text = str(error)
         for folder in sorted({str(path) for path in self.work.rglob("*") if path.is_dir()} | {str(self.work)}, key=len)[
             ::-1
         ]:
-            words = words.replace(f"{folder}/", "").replace(folder, "the upload")
-        return words
+            text = text.replace(f"{folder}/", "").replace(folder, "the upload")
+        return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,11 +43,11 @@ class Questionnaire(BaseModel):
 
     def rows(self) -> tuple[tuple[str, str], ...]:
         """What was told, as label and value."""
-        told = (
+        answers = (
             ("Age", None if self.age is None else f"{self.age} years"),
             ("Sex", self.sex),
             ("Symptoms", self.symptoms),
             ("Medication", self.medication),
             ("Earlier illnesses", self.history),
         )
-        return tuple((label, value) for label, value in told if value)
+        return tuple((label, value) for label, value in answers if value)

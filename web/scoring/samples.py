@@ -42,13 +42,13 @@ class SampleShelf:
             name for name in DS2 if all((self.records / f"{name}{suffix}").is_file() for suffix in (".hea", ".dat"))
         )
 
-    def told(self) -> Samples:
+    def describe(self) -> Samples:
         """All that is there, and how to get what is not."""
         records = [Sample(name=name, label=_label(name), kind="record") for name in self.names()]
         beats = [Sample(name=BEATS, label="20 beats of ECG5000", kind="beats")] if self.beats.is_file() else []
         lacking = [
-            words
-            for words, there in (
+            name
+            for name, there in (
                 ("the test records of MIT-BIH", bool(self._held())),
                 ("the beats of ECG5000", bool(beats)),
             )

@@ -153,7 +153,7 @@ class Store:
             )
         return folder, self._summary(about)
 
-    def tell(self, number: str, caller: Caller, questionnaire: Questionnaire) -> None:
+    def save_questionnaire(self, number: str, caller: Caller, questionnaire: Questionnaire) -> None:
         """Keep what is told of the person behind a recording.
 
         Raises

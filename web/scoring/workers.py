@@ -30,11 +30,11 @@ AnswerT = TypeVar("AnswerT")
 log = structlog.get_logger(__name__)
 
 
-def busy(told: str, most: int) -> ProblemError:
+def busy(detail: str, most: int) -> ProblemError:
     """What is told when so many are there that one more had better come back."""
     return ProblemError(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        f"{told} already, at most {most} may: try again in {RETRY_S} s",
+        f"{detail} already, at most {most} may: try again in {RETRY_S} s",
         headers={"Retry-After": str(RETRY_S)},
     )
 

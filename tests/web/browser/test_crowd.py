@@ -119,6 +119,6 @@ async def test_two_devices_under_one_id_are_told_and_one_is_shown(crowd: Crowd, 
     # What was judged before stands on Kafka, and there is none here.
     await page.route("**/verdicts?*", lambda route: route.fulfill(json={"verdicts": [], "next": None}))
     await page.goto(f"{crowd.url}/patients/{TWO}")
-    told = page.locator(".patient-head .several")
-    await expect(told).to_have_text("2 devices send under this patient's id. Shown: holter. Not shown: patch.")
+    several = page.locator(".patient-head .several")
+    await expect(several).to_have_text("2 devices send under this patient's id. Shown: holter. Not shown: patch.")
     await shot(page, "two-devices")

@@ -146,10 +146,10 @@ async def test_answer_counts_only_when_alerting_gives_it(live_ward: LiveWard, wa
     await expect(button).to_have_text("Acknowledge asked…")
     await expect(alarm.locator(".standing")).not_to_contain_text("Acknowledged")
 
-    words = "no answer within 10 s: see whether alerting runs"
-    problem = {"title": "Gateway Timeout", "status": 504, "detail": words}
+    detail = "no answer within 10 s: see whether alerting runs"
+    problem = {"title": "Gateway Timeout", "status": 504, "detail": detail}
     await held[0].fulfill(status=504, content_type="application/problem+json", body=json.dumps(problem))
-    await expect(alarm.locator(".note")).to_have_text(words)
+    await expect(alarm.locator(".note")).to_have_text(detail)
     await expect(button).to_have_text("Acknowledge")
 
 
@@ -209,8 +209,8 @@ async def test_notification_tells_no_name_unless_allowed(live_ward: LiveWard, wa
         await page.locator(".detail").get_by_role("button", name="Sound again").click()
 
     await sounds_anew()
-    told = await value(page, "told.find(each => each.includes('atrial fibrillation'))")
-    assert "203" not in told
+    spoken = await value(page, "told.find(each => each.includes('atrial fibrillation'))")
+    assert "203" not in spoken
     await page.locator(".desk-sound .button").click()
     await page.get_by_label("Show the patient's name").check()
     await page.keyboard.press("Escape")

@@ -286,7 +286,7 @@ async def test_paper_has_true_millimetres(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "told"),
+    ("one", "other", "expected"),
     [
         # 25 mm/s and 4 px/mm: 100 px are a second; 10 mm/mV: 40 px are 1 mV
         ((0, 100), (80, 60), [["ms", "800"], ["/min", "75"], ["mV", "1.00"]]),
@@ -295,10 +295,12 @@ async def test_paper_has_true_millimetres(run: Run) -> None:
         ((5, 5), (5, 5), [["ms", "0"], ["/min", "\N{EN DASH}"], ["mV", "0.00"]]),
     ],
 )
-async def test_calipers_measure(run: Run, one: tuple[int, int], other: tuple[int, int], told: list[list[str]]) -> None:
+async def test_calipers_measure(
+    run: Run, one: tuple[int, int], other: tuple[int, int], expected: list[list[str]]
+) -> None:
     function = """(measuring, scale, [one, other]) => measuring.measured(
       measuring.between({ x: one[0], y: one[1] }, { x: other[0], y: other[1] }, new scale.Scale({ pxPerMm: 4 })))"""
-    assert await run("measuring scale", function, [one, other]) == told
+    assert await run("measuring scale", function, [one, other]) == expected
 
 
 ALARMS = """(alarms, steps) => {
@@ -364,10 +366,10 @@ async def test_trends_know_the_events_before_and_after(run: Run) -> None:
       const names = asked.map(([ms, way]) => one.event(ms, way)?.label ?? null);
       return [names, one.points.length, one.words()];
     }"""
-    names, points, words = await run("trend_data", function)
+    names, points, text = await run("trend_data", function)
     assert names == ["b", None, "b", "a", None]
     assert points == 3
-    assert words == "Heart rate within the last hour from 70 to 88; 1 of 3 windows abnormal"
+    assert text == "Heart rate within the last hour from 70 to 88; 1 of 3 windows abnormal"
 
 
 @pytest.mark.parametrize(
@@ -457,12 +459,12 @@ async def test_who_wants_less_motion_gets_few_frames(run: Run) -> None:
       Object.assign(globalThis, given);
       return { drawn, before, resting, frames: asked.frames };
     }"""
-    told = await run("loop", function)
-    assert told["drawn"] == 2
-    assert told["before"] == {"frames": 2, "rests": 0}, "each frame of the screen"
-    (rest_ms,) = told["resting"]["rests"]
+    expected = await run("loop", function)
+    assert expected["drawn"] == 2
+    assert expected["before"] == {"frames": 2, "rests": 0}, "each frame of the screen"
+    (rest_ms,) = expected["resting"]["rests"]
     assert rest_ms > 200
-    assert (told["resting"]["frames"], told["frames"]) == (2, 3), "the next one is asked for after the rest"
+    assert (expected["resting"]["frames"], expected["frames"]) == (2, 3), "the next one is asked for after the rest"
 
 
 async def test_no_line_leads_back_where_a_sweep_comes_round(run: Run) -> None:
@@ -499,9 +501,9 @@ async def test_chosen_files_are_put_together_as_the_servers_formats_say(run: Run
         words: chosen.inWords(known),
       };
     }"""
-    told = await run("chosen_files", function, [names, known])
-    words = "WFDB (.hea with .dat), EDF (.edf), CSV (.csv), NumPy (.npy), or a .zip of them"
-    assert told["found"] == [
+    expected = await run("chosen_files", function, [names, known])
+    text = "WFDB (.hea with .dat), EDF (.edf), CSV (.csv), NumPy (.npy), or a .zip of them"
+    assert expected["found"] == [
         ["a", 3, None],
         ["b", 1, "b.dat needs its header: add b.hea"],
         ["c", 1, "c.hea needs its samples: add c.dat"],
@@ -509,8 +511,8 @@ async def test_chosen_files_are_put_together_as_the_servers_formats_say(run: Run
         ["e.npy", 1, None],
         ["f.zip", 1, None],
         ["g.json", 1, None],
-        ["h.jpg", 1, f"h.jpg is of no kind that is read: {words}"],
+        ["h.jpg", 1, f"h.jpg is of no kind that is read: {text}"],
     ]
-    assert (told["says"], told["beats"]) == (["e.npy"], ["e.npy", "g.json"])
-    assert told["accepted"] == ".hea,.dat,.atr,.edf,.rec,.csv,.tsv,.txt,.npy,.zip,.json"
-    assert told["words"] == words
+    assert (expected["says"], expected["beats"]) == (["e.npy"], ["e.npy", "g.json"])
+    assert expected["accepted"] == ".hea,.dat,.atr,.edf,.rec,.csv,.tsv,.txt,.npy,.zip,.json"
+    assert expected["words"] == text

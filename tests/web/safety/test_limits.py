@@ -11,9 +11,9 @@ from tests.support.waiting import until
 from tests.web.safety.conftest import Serve
 from tests.web.safety.keys import TOKENS, bearer
 from web.safety import bodies
+from web.safety.authenticator import LOCAL, Entrance
 from web.safety.bodies import ORDINARY_BYTES, Bodies
 from web.safety.budgets import Streams
-from web.safety.doors import LOCAL, Entrance
 from web.safety.paths import is_live, is_scoring
 from web.safety.rates import network_of
 

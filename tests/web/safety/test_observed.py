@@ -83,8 +83,8 @@ async def test_a_failure_is_told_by_its_kind_and_place(log: io.StringIO) -> None
     assert answer.headers["content-type"] == problems.MEDIA_TYPE
     written = log.getvalue()
     assert PATIENT not in answer.text + written
-    for told in ("request_failed", "KeyError", "/patients/{patient}", "fails", "error"):
-        assert told in written
+    for expected in ("request_failed", "KeyError", "/patients/{patient}", "fails", "error"):
+        assert expected in written
     count = registry.get_sample_value(
         "ecgstream_web_requests_total", {"method": "GET", "route": "/patients/{patient}", "status": "500"}
     )

@@ -12,7 +12,7 @@ from ops.clock import SystemClock
 from tests.ecgstream.commands import status_of
 from tests.web.safety.keys import TOKENS, write_tokens
 from web.access import Caller
-from web.safety.doors import Doors, UnknownTokenError
+from web.safety.authenticator import Authenticator, UnknownTokenError
 from web.safety.tokens import TokenEntry, Tokens, TokensError, hash_of, new_token, read_tokens
 from web.settings import WebSettings
 
@@ -102,21 +102,21 @@ def test_the_command_makes_a_token_with_its_entry(tmp_path: Path, capsys: pytest
     assert (found.name, found.role) == ('night "shift"', "responder")
 
 
-@pytest.mark.parametrize("words", [["", "--role", "viewer"], ["a\nb", "--role", "viewer"], ["a", "--role", "boss"]])
-def test_a_name_or_role_that_cannot_be_is_wrong_usage(words: list[str]) -> None:
-    assert status_of(["web-token", *words]) == 2
+@pytest.mark.parametrize("arguments", [["", "--role", "viewer"], ["a\nb", "--role", "viewer"], ["a", "--role", "boss"]])
+def test_a_name_or_role_that_cannot_be_is_wrong_usage(arguments: list[str]) -> None:
+    assert status_of(["web-token", *arguments]) == 2
 
 
 def test_a_service_that_nobody_has_set_up_draws_a_token_at_its_start() -> None:
     settings = WebSettings(host="0.0.0.0", url="http://127.0.0.1:8000", start_token=True)  # noqa: S104 # the point
     with structlog.testing.capture_logs() as logs:
-        doors = Doors(settings, clock=SystemClock())
-        other = Doors(settings, clock=SystemClock())
+        authenticator = Authenticator(settings, clock=SystemClock())
+        other = Authenticator(settings, clock=SystemClock())
     first, second = (line["token"] for line in logs)
     assert logs[0]["signs_in_at"] == "http://127.0.0.1:8000/signin"
-    assert doors.auth == "token"
-    assert doors.caller_by(first)[0] == Caller(name="admin", role="admin")
-    for stranger, token in ((doors, second), (other, first)):
+    assert authenticator.auth == "token"
+    assert authenticator.caller_by(first)[0] == Caller(name="admin", role="admin")
+    for stranger, token in ((authenticator, second), (other, first)):
         with pytest.raises(UnknownTokenError):
             stranger.caller_by(token)
-    assert doors.enter(authorization=None, cookies={}).caller is None
+    assert authenticator.enter(authorization=None, cookies={}).caller is None

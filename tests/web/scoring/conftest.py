@@ -13,7 +13,7 @@ from httpx import ASGITransport, AsyncClient
 from tests.support.waiting import until
 from tests.web.parts import make_parts
 from web.app import make_app
-from web.scoring.office import ScoringOffice
+from web.scoring.service import ScoringService
 from web.server import Server
 from web.settings import WebSettings
 
@@ -29,13 +29,13 @@ class Served:
     ----------
     client : over a connection
     near : without one, for whom the service would close it on while it sends
-    office : store and processes
+    scoring : store and processes
     state : the folder of the store
     """
 
     client: AsyncClient
     near: AsyncClient
-    office: ScoringOffice
+    scoring: ScoringService
     state: Path
 
 
@@ -50,7 +50,7 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     app = make_app(parts)
     server, transport = Server(app, settings), ASGITransport(app, client=("127.0.0.1", 50_000))
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        async with parts.office:
+        async with parts.scoring:
             work = asyncio.create_task(server.serve([listener]))
             await until(lambda: server.ready or work.done())
             address = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -58,6 +58,6 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
                 AsyncClient(base_url=address, headers=HEADERS, timeout=120) as client,
                 AsyncClient(transport=transport, base_url=address, headers=HEADERS) as near,
             ):
-                yield Served(client=client, near=near, office=parts.office, state=folder / "web")
+                yield Served(client=client, near=near, scoring=parts.scoring, state=folder / "web")
             server.should_exit = True
             await work

@@ -93,23 +93,23 @@ async def test_good_files_are_scored_and_bad_ones_told(served: Served) -> None:
 
 
 async def test_where_nothing_is_good_the_answer_is_a_problem(served: Served) -> None:
-    told = problem(await send(served, {"a.csv": b"", "b.png": b"\x89PNG"}), 422)
-    assert "a.csv is empty" in told
-    assert "b.png" in told
+    detail = problem(await send(served, {"a.csv": b"", "b.png": b"\x89PNG"}), 422)
+    assert "a.csv is empty" in detail
+    assert "b.png" in detail
     assert not list((served.state / "incoming").iterdir())
 
 
 async def test_what_cannot_be_judged_is_told_as_the_command_line_tells_it(served: Served, tmp_path: Path) -> None:
     table = b"\n".join(b",".join([b"0.5"] * 188) for _ in range(40))
     short = b"\n".join(csv(10).splitlines()[:50])
-    for name, content, words in (
+    for name, content, complaint in (
         ("short.csv", short, "is shorter than one window of 5 s"),
         ("table.csv", table, "188 columns are no leads"),
     ):
-        told = problem(await send(served, {name: content}, fs_hz=FS_HZ), 422)
-        assert words in told
+        detail = problem(await send(served, {name: content}, fs_hz=FS_HZ), 422)
+        assert complaint in detail
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(EcgStreamError, match=re.escape(told)):
+        with pytest.raises(EcgStreamError, match=re.escape(detail)):
             score_file(tmp_path / name, Scorer(SHIPPED), load_rules(None), fs_hz=float(FS_HZ))
     good, bad = await scored(served, {"short.csv": short, "a.csv": csv(10)}, fs_hz=FS_HZ)
     assert good["aggregate"]["reason"]
@@ -176,15 +176,15 @@ async def test_a_strip_is_drawn(served: Served, form: str, magic: bytes) -> None
 async def test_the_numbers_of_a_strip_are_those_of_the_file(served: Served, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(csv(10))
     (result,) = await scored(served, {"a.csv": csv(10)})
-    told = (await served.client.get(result["strip_url"], params={"at_s": 2, "seconds": 3})).json()
+    shown = (await served.client.get(result["strip_url"], params={"at_s": 2, "seconds": 3})).json()
     expected = read_file(tmp_path / "a.csv").samples[2 * FS_HZ : 5 * FS_HZ]
-    np.testing.assert_array_equal(np.array(told["samples"]), expected)
+    np.testing.assert_array_equal(np.array(shown["samples"]), expected)
     beyond = (await served.client.get(result["strip_url"], params={"at_s": 99})).json()
     assert beyond["samples"] == []
 
 
 @pytest.mark.parametrize(
-    ("content", "headers", "status", "told"),
+    ("content", "headers", "status", "detail"),
     [
         (b"", {}, 415, "multipart/form-data"),
         (b"{}", {"Content-Type": "application/json"}, 415, "multipart/form-data"),
@@ -218,15 +218,15 @@ async def test_the_numbers_of_a_strip_are_those_of_the_file(served: Served, tmp_
     ],
 )
 async def test_forms_that_are_none(
-    served: Served, content: bytes, headers: dict[str, str], status: int, told: str
+    served: Served, content: bytes, headers: dict[str, str], status: int, detail: str
 ) -> None:
     answer = await served.client.post("/api/v1/score", content=content, headers=headers)
-    assert told in problem(answer, status)
+    assert detail in problem(answer, status)
     assert not list((served.state / "incoming").iterdir())
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "detail"),
     [
         ({"fs_hz": "fast"}, "fs_hz: Input should be a valid number"),
         ({"fs_hz": "inf"}, "fs_hz"),
@@ -236,8 +236,8 @@ async def test_forms_that_are_none(
         ({"questionnaire": '{"name": "Anna"}'}, "questionnaire.name"),
     ],
 )
-async def test_fields_that_say_nothing_are_refused(served: Served, fields: dict[str, str], told: str) -> None:
-    assert problem(await send(served, {"a.npy": npy(millivolts(10))}, **fields), 422).startswith(told)
+async def test_fields_that_say_nothing_are_refused(served: Served, fields: dict[str, str], detail: str) -> None:
+    assert problem(await send(served, {"a.npy": npy(millivolts(10))}, **fields), 422).startswith(detail)
 
 
 async def test_a_request_that_is_too_large_is_refused(served: Served) -> None:
@@ -254,7 +254,7 @@ async def test_a_full_disk_is_told(served: Served, monkeypatch: pytest.MonkeyPat
 async def test_other_requests_are_answered_while_a_file_is_scored(served: Served) -> None:
     half_hour = npy(np.tile(toy_record().samples[:, 0], 6).astype(np.int16))
     scoring = asyncio.create_task(send(served, {"half_hour.npy": half_hour}, fs_hz=FS_HZ, unit="adc"))
-    await until(lambda: len(served.office.workers._running) > 0 or scoring.done())
+    await until(lambda: len(served.scoring.workers._running) > 0 or scoring.done())
     for _ in range(3):
         assert (await served.client.get("/api/v1/health")).status_code == 200
     assert not scoring.done(), "they waited for the file"
@@ -264,9 +264,9 @@ async def test_other_requests_are_answered_while_a_file_is_scored(served: Served
 async def test_single_beats_as_json_and_as_files(served: Served) -> None:
     beats = [(np.sin(np.arange(140) / 9) * n).tolist() for n in (1, 2)]
     as_json = await served.client.post("/api/v1/score/beats", json={"beats": beats})
-    told = BeatsAnswer.model_validate_json(as_json.content)
-    assert len(told.beats) == 2
-    for beat in told.beats:
+    judged = BeatsAnswer.model_validate_json(as_json.content)
+    assert len(judged.beats) == 2
+    for beat in judged.beats:
         assert sum(beat.probabilities.values()) == pytest.approx(1, abs=1e-3)
         assert beat.class_ in beat.probabilities
         assert len(beat.samples) == 140
@@ -279,12 +279,12 @@ async def test_single_beats_as_json_and_as_files(served: Served) -> None:
     }.items():
         answer = await served.client.post("/api/v1/score/beats", files=[("files", (name, content))])
         found = BeatsAnswer.model_validate_json(answer.content).beats
-        assert [beat.error for beat in found] == [beat.error for beat in told.beats], name
+        assert [beat.error for beat in found] == [beat.error for beat in judged.beats], name
         assert {beat.annotated for beat in found} == ({"ventricular"} if name == "ucr.tsv" else {None})
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "detail"),
     [
         ("a.npy", npy(np.zeros((2, 139))), "has the shape (2, 139)"),
         ("a.npy", npy(np.zeros((2, 140))), "beat 0 (of 2, from 0) is a flat line"),
@@ -297,16 +297,16 @@ async def test_single_beats_as_json_and_as_files(served: Served) -> None:
         ("a.edf", b"0       ", "beats are read from"),
     ],
 )
-async def test_what_is_no_beat_is_refused(served: Served, name: str, content: bytes, told: str) -> None:
+async def test_what_is_no_beat_is_refused(served: Served, name: str, content: bytes, detail: str) -> None:
     answer = await served.client.post("/api/v1/score/beats", files=[("files", (name, content))])
-    assert told in problem(answer, 422)
+    assert detail in problem(answer, 422)
 
 
 async def test_samples_to_try(served: Served) -> None:
-    told = (await served.client.get("/api/v1/samples")).json()
-    assert [sample["name"] for sample in told["samples"]] == list(EXCERPTS)
-    assert told["samples"][1] == {"name": "119-excerpt", "label": "119-excerpt: ventricular beats", "kind": "record"}
-    assert told["missing"].endswith("run 'ecgstream data fetch'")
+    listed = (await served.client.get("/api/v1/samples")).json()
+    assert [sample["name"] for sample in listed["samples"]] == list(EXCERPTS)
+    assert listed["samples"][1] == {"name": "119-excerpt", "label": "119-excerpt: ventricular beats", "kind": "record"}
+    assert listed["missing"].endswith("run 'ecgstream data fetch'")
     answer = await served.client.post(f"/api/v1/samples/{TOY_NAME}/score", params={"start_s": 60, "seconds": 20})
     (result,) = ScoreAnswer.model_validate_json(answer.content).model_dump()["results"]
     assert (result["file"], result["seconds"], len(result["windows"])) == (TOY_NAME, 20.0, 4)

@@ -56,8 +56,8 @@ def test_hostile_files_are_refused_and_the_good_one_beside_them_is_scored(
     if not complaint:
         assert outcome.refused == ()
         return
-    told = [refused.error.detail for refused in outcome.refused]
-    assert any(complaint in detail for detail in told), told
+    details = [refused.error.detail for refused in outcome.refused]
+    assert any(complaint in detail for detail in details), details
     for refused in outcome.refused:
         assert len(refused.error.detail) < 600
         assert (refused.error.detail + refused.file).isprintable()

@@ -19,5 +19,5 @@ async def test_without_leave_nothing_is_read(tmp_path: Path) -> None:
             answer = await client.post(f"/api/v1/{path}", files=[("files", ("a.csv", b"1"))])
             assert answer.status_code == 401
         assert (await client.get("/api/v1/recordings")).status_code == 401
-    parts.office.workers.close()
+    parts.scoring.workers.close()
     assert not (tmp_path / "web").exists(), "nobody's file touches the disk"

@@ -5,12 +5,12 @@ from web.scoring.questionnaire import Questionnaire
 
 
 def test_what_is_told_becomes_rows_and_what_is_not_does_not() -> None:
-    told = Questionnaire(age=0, sex="female", symptoms="  dizzy\r\nsince Monday\n", medication="")
-    assert told.rows() == (("Age", "0 years"), ("Sex", "female"), ("Symptoms", "dizzy\nsince Monday"))
+    expected = Questionnaire(age=0, sex="female", symptoms="  dizzy\r\nsince Monday\n", medication="")
+    assert expected.rows() == (("Age", "0 years"), ("Sex", "female"), ("Symptoms", "dizzy\nsince Monday"))
 
 
 @pytest.mark.parametrize(
-    "told",
+    "expected",
     [
         {"age": -1},
         {"age": 131},
@@ -22,6 +22,6 @@ def test_what_is_told_becomes_rows_and_what_is_not_does_not() -> None:
         {"name": "Anna"},
     ],
 )
-def test_more_than_is_asked_for_is_refused(told: dict[str, object]) -> None:
+def test_more_than_is_asked_for_is_refused(expected: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        Questionnaire.model_validate(told)
+        Questionnaire.model_validate(expected)

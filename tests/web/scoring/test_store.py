@@ -47,9 +47,13 @@ async def test_the_owner_and_admins_see_a_recording_and_nobody_else(store: Store
     keep(store, clock, "b", owner="ben")
     assert (ids(store, OWNER), ids(store, OTHER), ids(store, ADMIN)) == (["a"], ["b"], ["b", "a"])
     assert store.find(number, OWNER)[1].expires_ns == store.find(number, ADMIN)[1].created_ns + 2 * 86_400 * 10**9
-    for look in (store.find, store.delete, lambda number, caller: store.tell(number, caller, Questionnaire(age=1))):
+    for act in (
+        store.find,
+        store.delete,
+        lambda number, caller: store.save_questionnaire(number, caller, Questionnaire(age=1)),
+    ):
         with pytest.raises(ProblemError, match="no such recording") as refused:
-            look(number, OTHER)
+            act(number, OTHER)
         assert refused.value.status == 404
 
 
@@ -92,7 +96,7 @@ def test_what_a_service_left_unfinished_is_cleared_away_and_the_recordings_stay(
 
 def test_delete_leaves_nothing(store: Store, clock: FakeClock, tmp_path: Path) -> None:
     number = keep(store, clock, "a")
-    store.tell(number, OWNER, Questionnaire(age=61, symptoms="palpitations"))
+    store.save_questionnaire(number, OWNER, Questionnaire(age=61, symptoms="palpitations"))
     assert read_questionnaire(store.recordings / number) == Questionnaire(age=61, symptoms="palpitations")
     store.delete(number, OWNER)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -83,14 +83,14 @@ async def refusal(workers: Workers, job: object) -> ProblemError:
 
 async def test_whatever_a_job_does_the_next_one_is_done(workers: Workers) -> None:
     _, first = await workers.do(Answer(1))
-    for error, status, told in (
+    for error, status, expected in (
         (EcgStreamError("value: remedy"), 422, "value: remedy"),
         (OSError(errno.ENOSPC, "full"), 507, "disk of the service is full"),
         (FileNotFoundError("gone"), 404, "deleted meanwhile"),
         (ZeroDivisionError("bug"), 500, "its log says why"),
     ):
         refused = await refusal(workers, Fail(error))
-        assert (refused.status, told in str(refused)) == (status, True)
+        assert (refused.status, expected in str(refused)) == (status, True)
     assert (await workers.do(Answer(1)))[1] == first, "one process did all of it"
     assert (await refusal(workers, Swallow())).status == 422
     _, second = await workers.do(Answer(2))

@@ -42,7 +42,7 @@ class UnknownTokenError(Exception):
     """A token was sent that nobody has."""
 
 
-class Doors:
+class Authenticator:
     """Who comes in, and how.
 
     Parameters

@@ -7,7 +7,7 @@ from ecg.records import MISSING
 from tests.web.live.chunks import FS_HZ, START_NS, signal
 
 
-def recalled(samples: np.ndarray) -> RecalledSamples:
+def sampled(samples: np.ndarray) -> RecalledSamples:
     return RecalledSamples(
         patient="p1",
         device="holter",

@@ -25,7 +25,7 @@ SWEEP_S = 3600.0
 log = structlog.get_logger(__name__)
 
 
-class ScoringOffice:
+class ScoringService:
     """Store and processes; as a context manager it warms them up, sweeps every hour, and ends them.
 
     Parameters
