@@ -179,7 +179,7 @@ class LocalBroker:
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
             raise EcgStreamError(
-                f"Kafka has not started within {START_S:g} s; {self._data.last_words()}: "
+                f"Kafka has not started within {START_S:g} s; {self._data.last_log_lines()}: "
                 "give the machine more memory or processor time"
             ) from None
 

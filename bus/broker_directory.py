@@ -131,7 +131,7 @@ class DataDirectory:
         except OSError:
             return ""
 
-    def last_words(self) -> str:
+    def last_log_lines(self) -> str:
         """The last lines that tell of an error, or the last ones at all, as one line."""
         lines = [
             line.strip()
@@ -139,8 +139,8 @@ class DataDirectory:
             for line in self.tail(name).splitlines()
             if line.strip() and not line.startswith("\tat ")
         ]
-        told = [line for line in lines if re.search(r" (ERROR|FATAL) |Exception|Error|No space left", line)]
-        last = (told or lines)[-3:]
+        errors = [line for line in lines if re.search(r" (ERROR|FATAL) |Exception|Error|No space left", line)]
+        last = (errors or lines)[-3:]
         return "its last words: " + " | ".join(line[:300] for line in last) if last else "it left no word"
 
     def death(self, what: str, status: int) -> EcgStreamError:
@@ -152,18 +152,18 @@ class DataDirectory:
         status : its exit status, negative for a signal
         """
         how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
-        words = self.last_words()
+        log_lines = self.last_log_lines()
         try:
             free = shutil.disk_usage(self.path).free
         except OSError:
             return EcgStreamError(f"Kafka {what} {how}: its directory {self.path} is gone: do not remove it meanwhile")
-        if free < FULL_BYTES or "No space left" in words:
+        if free < FULL_BYTES or "No space left" in log_lines:
             return EcgStreamError(
                 f"Kafka {what} {how}: the disk under {self.path} is full ({free >> 20} MB free): "
                 "free some or name another directory; what was acknowledged is kept"
             )
-        remedy = next((text for sign, text in _REMEDIES.items() if sign in words), "mend that and start it again")
-        return EcgStreamError(f"Kafka {what} {how}; {words}: {remedy}")
+        remedy = next((text for sign, text in _REMEDIES.items() if sign in log_lines), "mend that and start it again")
+        return EcgStreamError(f"Kafka {what} {how}; {log_lines}: {remedy}")
 
 
 def remove_orphans(where: Path) -> None:

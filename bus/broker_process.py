@@ -80,12 +80,12 @@ class ChildProcess:
                     start_new_session=True,  # Ctrl-C is for the parent, which then stops it in order
                 )
         except OSError as error:
-            self._tell(self._started, error)
+            self._settle(self._started, error)
             return
-        self._tell(self._started, process)
-        self._tell(self._ended, process.wait())
+        self._settle(self._started, process)
+        self._settle(self._ended, process.wait())
 
-    def _tell(self, future: asyncio.Future[Any], outcome: object) -> None:
+    def _settle(self, future: asyncio.Future[Any], outcome: object) -> None:
         def settle() -> None:
             if future.done():
                 return

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from bus.connection import BrokerError, LetGoError, connected, connection_arguments, no_stray_cancellation, stopped
 from bus.partitioning import partition_of
 from bus.settings import KafkaSettings
-from bus.stream_search import Found, PatientLog, RecallLimitError, SamplesGoneError, T
+from bus.stream_search import Found, PatientLog, SamplesGoneError, SearchLimitError, T
 from ecg.errors import EcgStreamError
 
 MAX_BYTES = 512 * 1024 * 1024  # that one call reads: an hour of samples of 200 patients in one partition
@@ -177,7 +177,7 @@ class _KafkaLog(Generic[T]):
     def _count(self, message: Any) -> None:
         self._left -= len(message.value or b"")
         if self._left < 0:
-            raise RecallLimitError(
+            raise SearchLimitError(
                 f"finding it takes more than {self._max_bytes} bytes of {self._place.topic}: ask for a time "
                 "that is nearer, or use more partitions"
             )

@@ -47,8 +47,8 @@ def keep_last(records: dict[bytes, ProgressRecord], message: Any) -> None:
 class ProgressUnavailableError(BrokerError):
     """A progress record that is not to be had: its partition has to be restored from what the topic holds."""
 
-    def __init__(self, partition: int, told: str) -> None:
-        super().__init__(told)
+    def __init__(self, partition: int, message: str) -> None:
+        super().__init__(message)
         self.partition = partition
 
 

@@ -75,7 +75,7 @@ class KafkaPublisher:
                 headers=list(message.headers),
             )
         except (KafkaError, AssertionError) as error:
-            raise self._told(error, message) from error
+            raise self._broker_error(error, message) from error
         future.add_done_callback(self._note)
         return _Acknowledgement(lambda: self._word(future, message))
 
@@ -95,7 +95,7 @@ class KafkaPublisher:
                 f"{self._delivery_timeout_s:g} s: the last messages may be lost; see whether the broker runs"
             ) from error
         if self._failure is not None:
-            raise self._told(self._failure, None) from self._failure
+            raise self._broker_error(self._failure, None) from self._failure
 
     async def _word(self, future: "asyncio.Future[Any]", message: Outgoing) -> None:
         """Wait for the broker's word; not for ever, since a message once under way is tried again for ever."""
@@ -103,7 +103,7 @@ class KafkaPublisher:
             with no_stray_cancellation():
                 await asyncio.wait_for(asyncio.shield(future), self._delivery_timeout_s)
         except (KafkaError, LetGoError, TimeoutError) as error:
-            raise self._told(error, message) from error
+            raise self._broker_error(error, message) from error
 
     def _running(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -114,7 +114,7 @@ class KafkaPublisher:
         if not future.cancelled() and (error := future.exception()) is not None:
             self._failure = self._failure or error
 
-    def _told(self, error: BaseException, message: Outgoing | None) -> BrokerError:
+    def _broker_error(self, error: BaseException, message: Outgoing | None) -> BrokerError:
         topic = self._settings.topic(message.topic) if message else "a topic"
         if isinstance(error, MessageSizeTooLargeError) and message:
             return BrokerError(f"a message of {len(message.value or b'')} bytes for {topic} is too large: send less")

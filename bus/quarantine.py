@@ -14,8 +14,8 @@ from bus.interfaces import Outgoing, Received
 from bus.messages import RefusalCode
 
 QUARANTINED_AFTER = 20  # bad messages one after another
-TOLD_EVERY_MS = 10_000  # of those that are only counted
-# A sender of whom nothing more came for so long is no longer known. Longer than TOLD_EVERY_MS: all was told then.
+LETTER_EVERY_MS = 10_000  # of those that are only counted
+# A sender of whom nothing more came for so long is no longer known. Longer than LETTER_EVERY_MS: all was told then.
 FORGOTTEN_MS = 60_000
 MAX_SENDERS = 32  # known at once in a partition; all others share one entry. They stand in its progress record
 MAX_KEY = 128  # bytes of a key that tell senders apart
@@ -31,7 +31,7 @@ class _Sender:
     Attributes
     ----------
     row : bad messages since the last good one
-    told_ms : when a letter was last written, by the broker's clock
+    letter_ms : when a letter was last written, by the broker's clock
     last_ms : when the last bad message came
     counted : bad messages since that letter
     first_offset : where the first of those lies
@@ -39,7 +39,7 @@ class _Sender:
     """
 
     row: int
-    told_ms: int
+    letter_ms: int
     last_ms: int
     counted: int = 0
     first_offset: int = 0
@@ -74,11 +74,11 @@ class Quarantine:
         name = self._name(received.key)
         sender = self._senders.get(name)
         if sender is None:
-            sender = self._senders[name] = _Sender(row=0, told_ms=now_ms, last_ms=now_ms)
+            sender = self._senders[name] = _Sender(row=0, letter_ms=now_ms, last_ms=now_ms)
         sender.row += 1
         sender.last_ms = now_ms
         if sender.row <= QUARANTINED_AFTER:
-            sender.told_ms = now_ms
+            sender.letter_ms = now_ms
             return [*out, self._letter(received, refusal)]
         if not sender.counted:
             sender.first_offset = received.offset
@@ -97,9 +97,9 @@ class Quarantine:
         """The letters that are due at a time of the broker's clock."""
         out: list[Outgoing] = []
         for name, sender in list(self._senders.items()):
-            if sender.counted and abs(now_ms - sender.told_ms) >= TOLD_EVERY_MS:
+            if sender.counted and abs(now_ms - sender.letter_ms) >= LETTER_EVERY_MS:
                 out += self._summary(sender)
-                sender.told_ms = now_ms
+                sender.letter_ms = now_ms
             if abs(now_ms - sender.last_ms) >= FORGOTTEN_MS:
                 del self._senders[name]
         return out
@@ -159,7 +159,7 @@ def _dumped(name: bytes, sender: _Sender) -> list[Any]:
     return [
         b64encode(name).decode(),
         sender.row,
-        sender.told_ms,
+        sender.letter_ms,
         sender.last_ms,
         sender.counted,
         sender.first_offset,
@@ -168,8 +168,8 @@ def _dumped(name: bytes, sender: _Sender) -> list[Any]:
 
 
 def _loaded(dumped: Sequence[Any]) -> tuple[bytes, _Sender]:
-    name, row, told_ms, last_ms, counted, first_offset, last = dumped
-    sender = _Sender(row=row, told_ms=told_ms, last_ms=last_ms, counted=counted, first_offset=first_offset)
+    name, row, letter_ms, last_ms, counted, first_offset, last = dumped
+    sender = _Sender(row=row, letter_ms=letter_ms, last_ms=last_ms, counted=counted, first_offset=first_offset)
     if last is not None:
         topic, partition, offset, timestamp_ms, key, code, reason, patient = last
         received = Received(

@@ -63,7 +63,7 @@ class KafkaReader:
                 await self._seek()
         except (KafkaError, LetGoError) as error:
             await self.__aexit__()
-            raise self._told(error) from error
+            raise self._broker_error(error) from error
         except BaseException:
             await self.__aexit__()
             raise
@@ -96,7 +96,7 @@ class KafkaReader:
             await self._overtaken(error.args[0])
             return []
         except KafkaError as error:
-            raise self._told(error) from error
+            raise self._broker_error(error) from error
         return [received(record, self._names[at.topic]) for at, records in batches.items() for record in records]
 
     async def to_end(self) -> AsyncIterator[Received]:
@@ -111,7 +111,7 @@ class KafkaReader:
             with no_stray_cancellation():
                 ends = await consumer.end_offsets(consumer.assignment())
         except (KafkaError, LetGoError) as error:
-            raise self._told(error) from error
+            raise self._broker_error(error) from error
         left = {self._place(at): end for at, end in ends.items() if end}
         while left:
             positions = await self.positions()
@@ -132,7 +132,7 @@ class KafkaReader:
             with no_stray_cancellation():
                 return {self._place(at): await consumer.position(at) for at in consumer.assignment()}
         except (KafkaError, LetGoError) as error:
-            raise self._told(error) from error
+            raise self._broker_error(error) from error
 
     def _place(self, at: TopicPartition) -> tuple[str, int]:
         return self._names[at.topic], at.partition
@@ -194,7 +194,7 @@ class KafkaReader:
             )
             consumer.seek(place, first)
 
-    def _told(self, error: Exception) -> BrokerError:
+    def _broker_error(self, error: Exception) -> BrokerError:
         return BrokerError(
             f"Kafka at {self._settings.bootstrap_servers} does not hand out {', '.join(self._names)}: {error!r}"
         )

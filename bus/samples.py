@@ -194,8 +194,8 @@ def decode(value: bytes | None, *, key: bytes | None = None) -> Chunk:
         fields = _read(body, writer, None if writer is READER else READER)
     except Exception as error:  # fastavro raises many kinds on hostile bytes
         raise BadChunkError(f"the message is no Avro record of its schema: {error!r}") from error
-    if body.tell() != len(value):
-        raise BadChunkError(f"{len(value) - body.tell()} bytes stand behind the record: the message is damaged")
+    if rest := body.read():
+        raise BadChunkError(f"{len(rest)} bytes stand behind the record: the message is damaged")
     return _chunk(fields, key)
 
 

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from bus.recalled import same_stream
 from bus.samples import Chunk
+from bus.stored_samples import same_stream
 from ecg.errors import EcgStreamError
 
 STEP = 256  # messages: the first look back; each further one reaches four times as far
@@ -28,7 +28,7 @@ class SamplesGoneError(NoSamplesError):
     """The topic keeps nothing as old as that any more."""
 
 
-class RecallLimitError(EcgStreamError):
+class SearchLimitError(EcgStreamError):
     """Finding the samples would read too much."""
 
 
@@ -37,11 +37,11 @@ def check_span(from_ns: int, to_ns: int, *, longest_s: float) -> None:
 
     Raises
     ------
-    RecallLimitError : when it is empty or too long
+    SearchLimitError : when it is empty or too long
     """
     span_s = (to_ns - from_ns) / 1e9
     if not 0 < span_s <= longest_s:
-        raise RecallLimitError(f"a stretch of {span_s:g} s is outside 0 to {longest_s:g} s: ask for it in parts")
+        raise SearchLimitError(f"a stretch of {span_s:g} s is outside 0 to {longest_s:g} s: ask for it in parts")
 
 
 class Timed(Protocol):
@@ -108,7 +108,7 @@ async def search(log: PatientLog[T], from_ns: int, to_ns: int, pieces: Pieces[T]
     Raises
     ------
     NoSamplesError : when there is none; ``SamplesGoneError`` when there may have been
-    RecallLimitError : when the patient has had too many streams since
+    SearchLimitError : when the patient has had too many streams since
     """
     stop = log.end
     gathered: list[T] = []
@@ -125,7 +125,7 @@ async def search(log: PatientLog[T], from_ns: int, to_ns: int, pieces: Pieces[T]
         stop = before.offset + 1
     else:
         if not gathered:
-            raise RecallLimitError(
+            raise SearchLimitError(
                 f"more than {MAX_STREAMS} streams of the patient have begun since: ask for a time that is nearer"
             )
     if not gathered:

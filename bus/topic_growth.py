@@ -102,8 +102,8 @@ def _refuse(counts: Mapping[str, int], names: Sequence[str], partitions: int) ->
         raise BrokerError(f"no topic {', '.join(missing)}: make them first with 'ecgstream topics create'")
     larger = {name: counts[name] for name in names if counts[name] > partitions}
     if larger:
-        told = ", ".join(f"{name} has {count}" for name, count in larger.items())
-        raise BrokerError(f"--partitions {partitions}, but {told}: Kafka cannot take partitions away: give more")
+        named = ", ".join(f"{name} has {count}" for name, count in larger.items())
+        raise BrokerError(f"--partitions {partitions}, but {named}: Kafka cannot take partitions away: give more")
 
 
 async def _services_gone(admin: AIOKafkaAdminClient, settings: KafkaSettings, keepers: Sequence[Keeper]) -> None:
@@ -119,8 +119,8 @@ async def _services_gone(admin: AIOKafkaAdminClient, settings: KafkaSettings, ke
                         return
                 await asyncio.sleep(RETRY_S)
     except TimeoutError as error:
-        told = f"{', '.join(busy)} still runs" if busy else "Kafka does not tell which services run"
-        raise BrokerError(f"{told}: stop every instance of every service first") from error
+        named = f"{', '.join(busy)} still runs" if busy else "Kafka does not tell which services run"
+        raise BrokerError(f"{named}: stop every instance of every service first") from error
 
 
 async def _planned(

@@ -102,7 +102,7 @@ class Replay:
         self._checked_s = 0.0
         self._behind_s = self._replayed_s = 0.0
         self._chunks = self._samples = self._bytes = 0
-        self._told = (0, 0, 0)
+        self._published = (0, 0, 0)
 
     async def run(self, stop: asyncio.Event, progress: Callable[[Progress], None] = lambda _: None) -> Progress:
         """Replay until every stream has ended or a stop is asked for; what was sent is then on the bus.
@@ -124,7 +124,7 @@ class Replay:
             if elapsed_s - self._checked_s >= CHECK_S:
                 self._checked_s = elapsed_s
                 await self._publisher.flush()  # a message that was not stored is told here, and not at the very end
-                progress(self._tell())
+                progress(self._publish_metrics())
             if self._settings.speed == "max":
                 await self._send_some(float("inf"))
             elif self._due[0][0] <= until_s:
@@ -136,7 +136,7 @@ class Replay:
                     await self._clock.sleep(min(max(wait_s, TICK_S), LISTEN_S))
                 until_s = self._elapsed_s()
         await self._publisher.flush()
-        last = self._tell()
+        last = self._publish_metrics()
         progress(last)
         return last
 
@@ -202,13 +202,13 @@ class Replay:
             self._schedule(number, after_s=due_s)
         await asyncio.sleep(0)
 
-    def _tell(self) -> Progress:
+    def _publish_metrics(self) -> Progress:
         """Bring the metrics up to date."""
         now = (self._chunks, self._samples, self._bytes)
         counters = (self._metrics.chunks, self._metrics.samples, self._metrics.bytes)
-        for counter, value, told in zip(counters, now, self._told, strict=True):
-            counter.inc(value - told)
-        self._told = now
+        for counter, value, published in zip(counters, now, self._published, strict=True):
+            counter.inc(value - published)
+        self._published = now
         self._metrics.patients.set(len(self._due))
         self._metrics.behind_seconds.set(self._behind_s)
         return Progress(

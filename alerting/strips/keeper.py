@@ -18,7 +18,7 @@ from alerting.database.engine import HistoryError, in_thread
 from alerting.metrics import AlertingMetrics
 from alerting.strips.alarm_strip import AlarmStrip
 from alerting.strips.store import AFTER_NS, BEFORE_NS, DueStrip, StripStore
-from bus.recall import NoSamplesError, RecalledSamples, RecallLimitError, SampleRecall, SamplesGoneError
+from bus.sample_history import NoSamplesError, SampleHistory, SamplesGoneError, SearchLimitError, StoredSamples
 from bus.samples import BadChunkError
 from bus.settings import KafkaSettings
 from ecg.records import MISSING
@@ -33,10 +33,10 @@ MAX_WAIT_S = 30.0
 log = structlog.get_logger(__name__)
 
 
-class Recall(Protocol):
-    """What reads samples back (``bus.recall.SampleRecall``)."""
+class SampleReader(Protocol):
+    """Reads samples back (``bus.sample_history.SampleHistory``)."""
 
-    async def read(self, patient: str, from_ns: int, to_ns: int) -> RecalledSamples:
+    async def read(self, patient: str, from_ns: int, to_ns: int) -> StoredSamples:
         """The samples of a stretch of time."""
 
 
@@ -53,8 +53,8 @@ async def keeping_strips(
     metrics : what to count on
     clock : tells who may be tried
     """
-    async with SampleRecall(kafka) as recall:
-        work = asyncio.create_task(StripKeeper(recall, url, metrics, clock=clock).run(), name="alarm-strips")
+    async with SampleHistory(kafka) as samples:
+        work = asyncio.create_task(StripKeeper(samples, url, metrics, clock=clock).run(), name="alarm-strips")
         try:
             yield
         finally:
@@ -67,12 +67,12 @@ class StripKeeper:
 
     Parameters
     ----------
-    recall : where the samples come from
+    samples : reads them back
     url, metrics, clock : see ``keeping_strips``
     """
 
-    def __init__(self, recall: Recall, url: URL, metrics: AlertingMetrics, *, clock: Clock) -> None:
-        self._recall = recall
+    def __init__(self, samples: SampleReader, url: URL, metrics: AlertingMetrics, *, clock: Clock) -> None:
+        self._samples = samples
         self._url = url
         self._metrics = metrics
         self._clock = clock
@@ -116,8 +116,8 @@ class StripKeeper:
     async def _try(self, store: StripStore, due: DueStrip, now_ns: int) -> None:
         patient = now_ns < due.until_ns
         try:
-            found = await self._recall.read(due.patient, due.onset_ns - BEFORE_NS, due.onset_ns + AFTER_NS)
-        except (SamplesGoneError, RecallLimitError, BadChunkError) as error:
+            found = await self._samples.read(due.patient, due.onset_ns - BEFORE_NS, due.onset_ns + AFTER_NS)
+        except (SamplesGoneError, SearchLimitError, BadChunkError) as error:
             await self._give_up(store, due, str(error))
         except NoSamplesError as error:
             if patient:
@@ -137,7 +137,7 @@ class StripKeeper:
         log.info("alarm_without_strip", alarm=due.alarm, reason=reason)
 
 
-def _strip(due: DueStrip, found: RecalledSamples) -> AlarmStrip:
+def _strip(due: DueStrip, found: StoredSamples) -> AlarmStrip:
     return AlarmStrip(
         alarm=due.alarm,
         patient=due.patient,

@@ -21,38 +21,38 @@ def letter(message: Received, *, reason: str = "no Avro") -> tuple[Outgoing, Dea
 
 
 def test_a_dead_letter_tells_where_it_came_from_and_why() -> None:
-    out, told = letter(received())
+    out, read = letter(received())
     assert (out.topic, out.key) == ("ward.ecg.dead-letters", b"p1")
-    assert (told.service, told.reason) == ("detector", "no Avro")
-    assert (told.topic, told.partition, told.offset) == ("ecg.samples", 2, 7)
-    assert told.value_base64 is not None
-    assert b64decode(told.value_base64) == b"bad"
+    assert (read.service, read.reason) == ("detector", "no Avro")
+    assert (read.topic, read.partition, read.offset) == ("ecg.samples", 2, 7)
+    assert read.value_base64 is not None
+    assert b64decode(read.value_base64) == b"bad"
 
 
 def test_a_long_value_is_cut_and_its_length_kept() -> None:
-    _, told = letter(received(value=b"x" * (MAX_VALUE_BYTES + 1)))
-    assert told.value_bytes == MAX_VALUE_BYTES + 1
-    assert told.value_base64 is not None
-    assert len(b64decode(told.value_base64)) == MAX_VALUE_BYTES
+    _, read = letter(received(value=b"x" * (MAX_VALUE_BYTES + 1)))
+    assert read.value_bytes == MAX_VALUE_BYTES + 1
+    assert read.value_base64 is not None
+    assert len(b64decode(read.value_base64)) == MAX_VALUE_BYTES
 
 
 def test_no_value_and_no_key_stay_none() -> None:
-    out, told = letter(received(key=None, value=None))
+    out, read = letter(received(key=None, value=None))
     assert out.key is None
-    assert (told.key_base64, told.value_base64, told.value_bytes) == (None, None, 0)
+    assert (read.key_base64, read.value_base64, read.value_bytes) == (None, None, 0)
 
 
 def test_a_key_that_is_no_text_is_kept_in_the_letter_alone() -> None:
-    out, told = letter(received(key=b"\xff\xfe"))
+    out, read = letter(received(key=b"\xff\xfe"))
     assert out.key is None
-    assert told.key_base64 is not None
-    assert b64decode(told.key_base64) == b"\xff\xfe"
+    assert read.key_base64 is not None
+    assert b64decode(read.key_base64) == b"\xff\xfe"
 
 
 @given(st.one_of(st.none(), st.binary()), st.one_of(st.none(), st.binary()), st.text(st.characters()))
 def test_whatever_came_a_letter_can_be_written(key: bytes | None, value: bytes | None, reason: str) -> None:
-    _, told = letter(received(key=key, value=value), reason=reason)
-    assert told.offset == 7
+    _, read = letter(received(key=key, value=value), reason=reason)
+    assert read.offset == 7
 
 
 def test_a_letter_about_a_patient_goes_where_the_patient_belongs() -> None:

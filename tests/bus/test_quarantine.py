@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bus.dead_letters import Refusal
 from bus.interfaces import Outgoing, Received
 from bus.messages import DeadLetter
-from bus.quarantine import FORGOTTEN_MS, MAX_SENDERS, QUARANTINED_AFTER, TOLD_EVERY_MS, Quarantine
+from bus.quarantine import FORGOTTEN_MS, LETTER_EVERY_MS, MAX_SENDERS, QUARANTINED_AFTER, Quarantine
 
 BAD = Refusal(code="undecodable", reason="no Avro")
 
@@ -34,14 +34,14 @@ def test_the_first_are_told_one_by_one_and_then_they_are_counted() -> None:
     assert [letter.offset for letter in letters[:QUARANTINED_AFTER]] == list(range(QUARANTINED_AFTER))
     assert quarantine.quarantined == 1
     summaries = letters[QUARANTINED_AFTER:]
-    assert len(summaries) == 30_000 // TOLD_EVERY_MS - 1
+    assert len(summaries) == 30_000 // LETTER_EVERY_MS - 1
     assert summaries[0].first_offset == QUARANTINED_AFTER
-    assert summaries[0].count == TOLD_EVERY_MS // 10 - 1
+    assert summaries[0].count == LETTER_EVERY_MS // 10 - 1
     assert summaries[0].value_base64 is None
     assert (summaries[0].code, summaries[0].patient, summaries[0].reason) == ("undecodable", "p1", "no Avro")
-    told = sum(letter.count for letter in letters)
+    counted = sum(letter.count for letter in letters)
     (last,) = read(quarantine.good(message(3_000, at_ms=30_000)))
-    assert told + last.count == 3_000
+    assert counted + last.count == 3_000
     assert quarantine.quarantined == 0
 
 
@@ -56,8 +56,8 @@ def test_another_sender_ends_nobodys_quarantine_and_lets_it_be_told() -> None:
     quarantine = new()
     flood(quarantine, 500)
     assert quarantine.good(message(500, key=b"p2", at_ms=500)) == []
-    (told,) = read(quarantine.good(message(501, key=b"p2", at_ms=500 + TOLD_EVERY_MS)))
-    assert told.count == 500 - QUARANTINED_AFTER
+    (letter,) = read(quarantine.good(message(501, key=b"p2", at_ms=500 + LETTER_EVERY_MS)))
+    assert letter.count == 500 - QUARANTINED_AFTER
     assert quarantine.quarantined == 1
 
 

@@ -103,9 +103,9 @@ async def test_every_patient_goes_on_where_it_stood(settings: KafkaSettings, mon
     was, goes = (partition_of(moving.encode(), count) for count in (4, 6))
     open_alarm = alert(patient=moving, id=f"{moving}/1/1/abnormal_window")
     async with KafkaPublisher(settings) as publisher:
-        for told in (open_alarm, alert(patient=moving, id=f"{moving}/0/1/abnormal_window", phase="end")):
+        for alarm_alert in (open_alarm, alert(patient=moving, id=f"{moving}/0/1/abnormal_window", phase="end")):
             await publisher.send(
-                Outgoing(topic=topics.ALERTS, key=told.id.encode(), value=told.to_bytes(), partition=was)
+                Outgoing(topic=topics.ALERTS, key=alarm_alert.id.encode(), value=alarm_alert.to_bytes(), partition=was)
             )
     with pytest.raises(BrokerError, match="are followed"):
         await grow_topics(settings, 6, [keeper(at_rest=False)], force=False)

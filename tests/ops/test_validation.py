@@ -33,8 +33,8 @@ def refused(*numbers: object) -> ValidationError:
 
 
 def test_the_first_fault_is_told_with_its_place_and_without_its_value() -> None:
-    told = first_error(refused(4, 1, "x").errors())
-    assert told == "inner.1.number: Input should be greater than or equal to 2"
+    message = first_error(refused(4, 1, "x").errors())
+    assert message == "inner.1.number: Input should be greater than or equal to 2"
 
 
 def test_the_value_is_told_where_it_may_be() -> None:

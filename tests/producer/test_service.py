@@ -36,7 +36,7 @@ class Stage:
         self.bus = MemoryBus(clock=self.clock)
         self.registry = CollectorRegistry()
         self.stop = asyncio.Event()
-        self.told: list[Progress] = []
+        self.progress: list[Progress] = []
         self.replay = Replay(
             patients,
             settings(**changes),
@@ -46,7 +46,7 @@ class Stage:
         )
 
     async def start(self) -> "asyncio.Task[Progress]":
-        running = asyncio.get_running_loop().create_task(self.replay.run(self.stop, self.told.append))
+        running = asyncio.get_running_loop().create_task(self.replay.run(self.stop, self.progress.append))
         await asyncio.sleep(0)  # the replay's clock starts with its first step
         return running
 
@@ -153,7 +153,7 @@ async def test_who_falls_behind_sends_all_that_is_due_and_drops_nothing() -> Non
     done = await finished(running)
     indices = [decode(message.value).start_index for message in line.messages]
     assert indices == [90 * number for number in range(120)]
-    assert max(told.behind_s for told in stage.told) > 15
+    assert max(progress.behind_s for progress in stage.progress) > 15
     assert done.behind_s <= TICK_S
 
 
@@ -162,7 +162,7 @@ async def test_as_fast_as_possible_needs_no_clock() -> None:
     done = await finished(await stage.start())
     assert (done.patients, done.samples) == (0, 36_000 + 18_000 + 18_000 + 9_000)
     assert joined(stage.chunks("b-2")).shape == (9_000, 2)
-    assert done == stage.told[-1]
+    assert done == stage.progress[-1]
 
 
 @pytest.mark.parametrize("chunk_ms", [100, 250, 1000])
@@ -241,7 +241,7 @@ async def test_progress_and_metrics_agree() -> None:
     sizes = sum(len(message.value or b"") for message in stage.sent())
     assert (done.patients, done.chunks, done.samples, done.bytes) == (0, 60, 5400, sizes)
     assert done.replayed_s == 10.0
-    assert [told.chunks for told in stage.told] == sorted(told.chunks for told in stage.told)
+    assert [progress.chunks for progress in stage.progress] == sorted(progress.chunks for progress in stage.progress)
     for name, value in {"chunks": 60, "samples": 5400, "bytes": sizes}.items():
         assert stage.registry.get_sample_value(f"ecgstream_producer_{name}_total") == value
     assert stage.registry.get_sample_value("ecgstream_producer_patients") == 0

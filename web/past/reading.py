@@ -4,9 +4,9 @@ import asyncio
 from typing import Self
 
 from bus.messages import Verdict
-from bus.recall import RecalledSamples, SampleRecall
+from bus.sample_history import SampleHistory, StoredSamples
 from bus.settings import KafkaSettings
-from bus.verdict_recall import VerdictRecall
+from bus.verdict_history import VerdictHistory
 from web.live.registry import PatientRegistry
 from web.past.samples import SETTLE_S, between, filtered
 
@@ -26,8 +26,8 @@ class Past:
     """
 
     def __init__(self, kafka: KafkaSettings, ward: PatientRegistry, *, mains_hz: float | None) -> None:
-        self._samples = SampleRecall(kafka)
-        self._verdicts = VerdictRecall(kafka)
+        self._samples = SampleHistory(kafka)
+        self._verdicts = VerdictHistory(kafka)
         self._ward = ward
         self._mains_hz = mains_hz
 
@@ -40,7 +40,7 @@ class Past:
         await self._verdicts.__aexit__()
         await self._samples.__aexit__()
 
-    async def samples(self, patient: str, from_ns: int, to_ns: int, *, as_judged: bool = False) -> RecalledSamples:
+    async def samples(self, patient: str, from_ns: int, to_ns: int, *, as_judged: bool = False) -> StoredSamples:
         """The samples of a stretch of time.
 
         Parameters
@@ -52,7 +52,7 @@ class Past:
         Raises
         ------
         NoSamplesError : when there is none
-        RecallLimitError : when the stretch is too long, or finding it would read too much
+        SearchLimitError : when the stretch is too long, or finding it would read too much
         BrokerError : when Kafka does not answer
         """
         if not as_judged:
@@ -72,7 +72,7 @@ class Past:
 
         Raises
         ------
-        RecallLimitError : when the stretch is too long, or finding it would read too much
+        SearchLimitError : when the stretch is too long, or finding it would read too much
         BrokerError : when Kafka does not answer
         """
         live = self._ward.patients.get(patient)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from bus.recalled import RecalledSamples
+from bus.stored_samples import StoredSamples
 from ecg.filters import band_pass, notch, resample
 from ecg.records import MISSING, exact_rate, from_millivolts, to_millivolts
 from ecg.segments import MODEL_FS_HZ
@@ -33,7 +33,7 @@ class Stretch:
     end: int
 
 
-def stretches(found: RecalledSamples) -> list[Stretch]:
+def stretches(found: StoredSamples) -> list[Stretch]:
     """Where samples are, of at least one lead."""
     there = (found.samples != MISSING).any(axis=1)
     edges = np.flatnonzero(np.diff(there, prepend=False, append=False))
@@ -44,7 +44,7 @@ def stretches(found: RecalledSamples) -> list[Stretch]:
     ]
 
 
-def frames(found: RecalledSamples) -> Iterator[bytes]:
+def frames(found: StoredSamples) -> Iterator[bytes]:
     """A frame for each stretch; indices count from the first sample."""
     for stretch in stretches(found):
         yield encode(
@@ -62,7 +62,7 @@ def frames(found: RecalledSamples) -> Iterator[bytes]:
         )
 
 
-def between(found: RecalledSamples, from_ns: int, to_ns: int) -> RecalledSamples:
+def between(found: StoredSamples, from_ns: int, to_ns: int) -> StoredSamples:
     """The part of samples that lies in [from_ns, to_ns)."""
     rate = exact_rate(found.fs_hz)
 
@@ -77,7 +77,7 @@ def between(found: RecalledSamples, from_ns: int, to_ns: int) -> RecalledSamples
     )
 
 
-def filtered(found: RecalledSamples, *, mains_hz: float | None) -> RecalledSamples:
+def filtered(found: StoredSamples, *, mains_hz: float | None) -> StoredSamples:
     """Samples as the networks see them, but for their normalisation: at 100 Hz, 0.5 to 40 Hz, without mains hum.
 
     Each stretch is filtered by itself; what is missing stays missing.

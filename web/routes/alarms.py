@@ -11,7 +11,7 @@ from alerting.history.reading import AlarmHistory, Wanted
 from alerting.strips.alarm_strip import AlarmStrip
 from alerting.strips.store import AFTER_NS, BEFORE_NS
 from bus.messages import AlarmKind, Alert, AlertCommand
-from bus.recall import NoSamplesError, RecallLimitError
+from bus.sample_history import NoSamplesError, SearchLimitError
 from ecg.urgency import AlarmPriority, AlarmState
 from web.access import Responder, Viewer
 from web.live.summary import RankedAlert
@@ -180,5 +180,5 @@ async def _strip(parts: Parts, alarm: str) -> Sampled:
         return found
     try:
         return await parts.past.samples(alert.patient, alert.onset_ns - BEFORE_NS, alert.onset_ns + AFTER_NS)
-    except (NoSamplesError, RecallLimitError) as error:
+    except (NoSamplesError, SearchLimitError) as error:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"the alarm has no strip: {lack}: {error}") from error

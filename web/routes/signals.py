@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel
 
-from bus.recall import NoSamplesError, RecalledSamples
+from bus.sample_history import NoSamplesError, StoredSamples
 from web.access import Viewer
 from web.parts import Parts
 from web.past.samples import frames, stretches
@@ -89,14 +89,14 @@ def routes(parts: Parts) -> APIRouter:
     return router
 
 
-async def _sampled(parts: Parts, patient: str, from_ns: int, to_ns: int, *, as_judged: bool = False) -> RecalledSamples:
+async def _sampled(parts: Parts, patient: str, from_ns: int, to_ns: int, *, as_judged: bool = False) -> StoredSamples:
     try:
         return await parts.past.samples(patient, from_ns, to_ns, as_judged=as_judged)
     except NoSamplesError as error:
         raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from error
 
 
-def _samples_view(found: RecalledSamples) -> SamplesView:
+def _samples_view(found: StoredSamples) -> SamplesView:
     return SamplesView(
         patient=found.patient,
         fs_hz=found.fs_hz,

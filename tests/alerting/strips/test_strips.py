@@ -25,7 +25,7 @@ from bus import topics
 from bus.clients import BrokerError, KafkaPublisher
 from bus.interfaces import Outgoing
 from bus.messages import Alert
-from bus.recall import NoSamplesError, RecalledSamples, RecallLimitError, SamplesGoneError
+from bus.sample_history import NoSamplesError, SamplesGoneError, SearchLimitError, StoredSamples
 from bus.samples import Chunk, encode
 from bus.settings import KafkaSettings
 from bus.testing import FakeClock
@@ -46,10 +46,10 @@ def samples(count: int = 3600) -> np.ndarray:
     return made
 
 
-def recalled(from_ns: int, *, cut: int = 0) -> RecalledSamples:
+def recalled(from_ns: int, *, cut: int = 0) -> StoredSamples:
     rows = samples()
     rows[len(rows) - cut :] = MISSING
-    return RecalledSamples(
+    return StoredSamples(
         patient="p1",
         device="holter",
         start_ns=from_ns,
@@ -66,11 +66,11 @@ def recalled(from_ns: int, *, cut: int = 0) -> RecalledSamples:
 class Answers:
     """A recall that gives or raises what it is told to, in turn, and the last for ever."""
 
-    def __init__(self, *answers: Callable[[int], RecalledSamples] | Exception) -> None:
+    def __init__(self, *answers: Callable[[int], StoredSamples] | Exception) -> None:
         self._answers = list(answers)
         self.asked: list[tuple[str, int, int]] = []
 
-    async def read(self, patient: str, from_ns: int, to_ns: int) -> RecalledSamples:
+    async def read(self, patient: str, from_ns: int, to_ns: int) -> StoredSamples:
         self.asked.append((patient, from_ns, to_ns))
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, Exception):
@@ -81,7 +81,7 @@ class Answers:
 class Ward:
     """A database with alarms that wait, and a keeper."""
 
-    def __init__(self, url: URL, *answers: Callable[[int], RecalledSamples] | Exception) -> None:
+    def __init__(self, url: URL, *answers: Callable[[int], StoredSamples] | Exception) -> None:
         self.url = url
         self.recall = Answers(*answers)
         self.registry = CollectorRegistry()
@@ -183,7 +183,7 @@ async def test_a_silent_patients_strip_is_what_there_is(store: AlarmStore, url: 
 
 
 @pytest.mark.parametrize(
-    "why", [SamplesGoneError("left the topic"), RecallLimitError("takes more than"), NoSamplesError("has no samples")]
+    "why", [SamplesGoneError("left the topic"), SearchLimitError("takes more than"), NoSamplesError("has no samples")]
 )
 async def test_a_strip_that_cannot_be_had_is_noted_and_not_tried_for_ever(
     store: AlarmStore, url: URL, why: Exception

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from bus.recalled import RecalledSamples
+from bus.stored_samples import StoredSamples
 from ecg.records import MISSING
 from tests.web.live.chunks import FS_HZ, START_NS, signal
 
 
-def sampled(samples: np.ndarray) -> RecalledSamples:
-    return RecalledSamples(
+def sampled(samples: np.ndarray) -> StoredSamples:
+    return StoredSamples(
         patient="p1",
         device="holter",
         start_ns=START_NS,

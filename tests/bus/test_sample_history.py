@@ -19,10 +19,10 @@ from bus import stream_search, topics
 from bus.clients import BrokerError, KafkaPublisher, connection_arguments
 from bus.interfaces import Outgoing
 from bus.partitioning import partition_of
-from bus.recall import NoSamplesError, RecallLimitError, SampleRecall, SamplesGoneError
-from bus.recalled import put_together
+from bus.sample_history import NoSamplesError, SampleHistory, SamplesGoneError, SearchLimitError
 from bus.samples import BadChunkError, Chunk, encode
 from bus.settings import KafkaSettings
+from bus.stored_samples import put_together
 from bus.stream_search import Found, find
 from ecg.records import MISSING, exact_rate
 from ecg.windows import Grid
@@ -69,7 +69,7 @@ class ListLog:
                 self.read += 1
 
 
-def recalled(log: ListLog, from_s: float, to_s: float) -> np.ndarray:
+def stored(log: ListLog, from_s: float, to_s: float) -> np.ndarray:
     from_ns, to_ns = START_NS + round(from_s * NS), START_NS + round(to_s * NS)
     return put_together(asyncio.run(find(log, from_ns, to_ns)), from_ns, to_ns).samples
 
@@ -106,20 +106,20 @@ def test_every_sample_lies_at_its_time(
 
 def test_it_reads_little_of_a_long_stream() -> None:
     log = ListLog(stream(10_000), every=7)
-    found = recalled(log, 1200, 1210)
+    found = stored(log, 1200, 1210)
     assert found[0, 0] == 1200 * 200 % 30_000
     assert log.read < 1500, "of 40,000 messages"
 
 
 def test_the_newest_stream_that_has_the_time_counts() -> None:
     begun_anew = stream(60) + stream(60, start_ns=START_NS + NS, add=5)
-    assert recalled(ListLog(begun_anew), 20, 30)[0, 0] == 19 * 200 + 5
+    assert stored(ListLog(begun_anew), 20, 30)[0, 0] == 19 * 200 + 5
     stopped_early = stream(60) + stream(10, start_ns=START_NS + NS, add=5)
-    assert recalled(ListLog(stopped_early), 20, 30)[0, 0] == 20 * 200
+    assert stored(ListLog(stopped_early), 20, 30)[0, 0] == 20 * 200
     sent_twice = stream(60) + stream(10)
-    assert recalled(ListLog(sent_twice, every=50), 20, 30)[0, 0] == 20 * 200
+    assert stored(ListLog(sent_twice, every=50), 20, 30)[0, 0] == 20 * 200
     of_last_year = stream(60) + [*stream(30, start_ns=START_NS - 10**9 * NS)] * 3 + stream(9, start_ns=START_NS + NS)
-    assert recalled(ListLog(of_last_year, every=300), 20, 30)[0, 0] == 20 * 200
+    assert stored(ListLog(of_last_year, every=300), 20, 30)[0, 0] == 20 * 200
 
 
 def test_a_restart_within_the_stretch_is_told() -> None:
@@ -144,26 +144,26 @@ def test_another_device_in_between_is_left_out_and_told() -> None:
 
 def test_what_is_not_there_is_told_apart_from_what_was() -> None:
     with pytest.raises(NoSamplesError, match="has no samples of that patient and time"):
-        recalled(ListLog(stream(20)), 100, 110)
+        stored(ListLog(stream(20)), 100, 110)
     with pytest.raises(NoSamplesError, match="has no samples"):
-        recalled(ListLog([]), 0, 10)
+        stored(ListLog([]), 0, 10)
     shortened = ListLog(stream(200)[400:])
     shortened._found = [Found(offset + 400, each) for offset, each in shortened._found]
     shortened.beginning, shortened.end = 400, 800
     with pytest.raises(SamplesGoneError, match="left the topic"):
-        recalled(shortened, 10, 20)
-    assert recalled(shortened, 120, 121)[0, 0] == 120 * 200
-    with pytest.raises(NoSamplesError) as told:
-        recalled(shortened, 300, 310)
-    assert not isinstance(told.value, SamplesGoneError)
+        stored(shortened, 10, 20)
+    assert stored(shortened, 120, 121)[0, 0] == 120 * 200
+    with pytest.raises(NoSamplesError) as outcome:
+        stored(shortened, 300, 310)
+    assert not isinstance(outcome.value, SamplesGoneError)
 
 
 def test_a_device_that_is_restarted_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream_search, "MAX_STREAMS", 5)
     restarted = [chunk(number, start_ns=START_NS + life * 10**12) for life in range(9) for number in range(300)]
-    with pytest.raises(RecallLimitError, match="more than 5 streams"):
-        recalled(ListLog(restarted), 500, 510)
-    assert recalled(ListLog(restarted), 5 * 1000 + 10, 5 * 1000 + 11)[0, 0] == 10 * 200
+    with pytest.raises(SearchLimitError, match="more than 5 streams"):
+        stored(ListLog(restarted), 500, 510)
+    assert stored(ListLog(restarted), 5 * 1000 + 10, 5 * 1000 + 11)[0, 0] == 10 * 200
 
 
 # --- on a real broker ---
@@ -188,22 +188,22 @@ async def test_several_callers_read_back_what_was_sent(settings: KafkaSettings) 
     names = same_partition(20, settings.partitions)
     await send(settings, [chunk(n, patient=who, add=i) for n in range(240) for i, who in enumerate(names)])
 
-    async def seen(recall: SampleRecall, who: str, second: int) -> None:
-        found = await recall.read(who, START_NS + second * NS, START_NS + (second + 10) * NS)
+    async def seen(history: SampleHistory, who: str, second: int) -> None:
+        found = await history.read(who, START_NS + second * NS, START_NS + (second + 10) * NS)
         assert found.patient == who
         assert (found.samples[:, 0] == np.arange(second * 200, (second + 10) * 200) + names.index(who)).all()
 
-    async with SampleRecall(settings) as recall:
-        await asyncio.gather(*(seen(recall, who, second) for who in names[::5] for second in (0, 17, 49)))
+    async with SampleHistory(settings) as history:
+        await asyncio.gather(*(seen(history, who, second) for who in names[::5] for second in (0, 17, 49)))
         with pytest.raises(NoSamplesError):
-            await recall.read("nobody", START_NS, START_NS + NS)
-        await seen(recall, "p1", 30)
-        with pytest.raises(RecallLimitError, match="600 s: ask for it in parts"):
-            await recall.read("p1", START_NS, START_NS + 601 * NS)
+            await history.read("nobody", START_NS, START_NS + NS)
+        await seen(history, "p1", 30)
+        with pytest.raises(SearchLimitError, match="600 s: ask for it in parts"):
+            await history.read("p1", START_NS, START_NS + 601 * NS)
         with pytest.raises(BadChunkError):
-            await recall.read("no patient", START_NS, START_NS + NS)
-    async with SampleRecall(settings, max_bytes=10_000) as narrow:
-        with pytest.raises(RecallLimitError, match="more than 10000 bytes"):
+            await history.read("no patient", START_NS, START_NS + NS)
+    async with SampleHistory(settings, max_bytes=10_000) as narrow:
+        with pytest.raises(SearchLimitError, match="more than 10000 bytes"):
             await narrow.read("p1", START_NS, START_NS + NS)
 
 
@@ -215,19 +215,19 @@ async def test_what_left_by_retention_is_told_as_such(settings: KafkaSettings) -
     await admin.start()
     await admin.delete_records({place: RecordsToDelete(before_offset=100)})
     await admin.close()
-    async with SampleRecall(settings) as recall:
+    async with SampleHistory(settings) as history:
         with pytest.raises(SamplesGoneError):
-            await recall.read("p1", START_NS, START_NS + 5 * NS)
-        found = await recall.read("p1", START_NS + 20 * NS, START_NS + 30 * NS)
+            await history.read("p1", START_NS, START_NS + 5 * NS)
+        found = await history.read("p1", START_NS + 20 * NS, START_NS + 30 * NS)
     assert (found.samples[:, 0] == MISSING).sum() == 5 * 200, "before message 100 there is a hole"
 
 
 @pytest.mark.broker
 async def test_without_the_topic_a_clear_line(settings: KafkaSettings) -> None:
     elsewhere = settings.model_copy(update={"topic_prefix": "nowhere."})
-    async with SampleRecall(elsewhere) as recall:
+    async with SampleHistory(elsewhere) as history:
         with pytest.raises(BrokerError, match=r"no topic nowhere\.ecg\.samples"):
-            await recall.read("p1", START_NS, START_NS + NS)
+            await history.read("p1", START_NS, START_NS + NS)
 
 
 @pytest.mark.broker
@@ -237,12 +237,12 @@ async def test_what_a_strip_out_of_an_hour_costs(settings: KafkaSettings) -> Non
     names = same_partition(patients, settings.partitions)
     plain = [replace(each, leads=("MLII", "V1")) for each in stream(seconds, fs_hz=360.0)]
     await send(settings, (replace(each, patient=who) for each in plain for who in names))
-    async with SampleRecall(settings) as recall:
+    async with SampleHistory(settings) as history:
         for ago_s in (15, seconds // 2, seconds - 1):
             began = time.perf_counter()
             from_ns = START_NS + (seconds - ago_s) * NS
-            found = await recall.read(names[-1], from_ns, from_ns + 10 * NS)
+            found = await history.read(names[-1], from_ns, from_ns + 10 * NS)
             took_ms = 1000 * (time.perf_counter() - began)
-            told = f"{patients} patients, {seconds} s: a strip of 10 s from {ago_s} s ago takes {took_ms:.0f} ms"
-            sys.stdout.write(told + "\n")
+            line = f"{patients} patients, {seconds} s: a strip of 10 s from {ago_s} s ago takes {took_ms:.0f} ms"
+            sys.stdout.write(line + "\n")
             assert (found.samples != MISSING).all()

@@ -7,8 +7,8 @@ from bus.clients import KafkaPublisher
 from bus.interfaces import Outgoing
 from bus.messages import Verdict
 from bus.settings import KafkaSettings
-from bus.stream_search import RecallLimitError
-from bus.verdict_recall import VerdictRecall
+from bus.stream_search import SearchLimitError
+from bus.verdict_history import VerdictHistory
 from tests.alerting.verdicts import HOP_NS, START_NS, verdict
 
 
@@ -27,13 +27,13 @@ async def test_verdicts_are_found_by_their_time_in_whatever_stream_they_are(sett
         assert {one.patient for one in found} <= {"p1"}
         return [(one.start_ns - START_NS) // HOP_NS for one in found]
 
-    async with VerdictRecall(settings) as recall:
-        within = await recall.read("p1", START_NS + 10 * HOP_NS, START_NS + 12 * HOP_NS)
+    async with VerdictHistory(settings) as history:
+        within = await history.read("p1", START_NS + 10 * HOP_NS, START_NS + 12 * HOP_NS)
         assert spans(within) == [10, 11]
         assert within[0] == verdict(10, "normal")
-        over_the_restart = await recall.read("p1", START_NS + 28 * HOP_NS + 1, START_NS + 42 * HOP_NS)
+        over_the_restart = await history.read("p1", START_NS + 28 * HOP_NS + 1, START_NS + 42 * HOP_NS)
         assert spans(over_the_restart) == [28, 29, 40, 41]
-        assert await recall.read("p1", START_NS - 2 * HOP_NS, START_NS) == []
-        assert await recall.read("nobody", START_NS, START_NS + HOP_NS) == []
-        with pytest.raises(RecallLimitError, match="3600 s: ask for it in parts"):
-            await recall.read("p1", START_NS, START_NS + 3601 * 10**9)
+        assert await history.read("p1", START_NS - 2 * HOP_NS, START_NS) == []
+        assert await history.read("nobody", START_NS, START_NS + HOP_NS) == []
+        with pytest.raises(SearchLimitError, match="3600 s: ask for it in parts"):
+            await history.read("p1", START_NS, START_NS + 3601 * 10**9)

@@ -26,7 +26,7 @@ class _Stored(BaseModel):
     value: bytes = b""
 
 
-class VerdictRecall:
+class VerdictHistory:
     """Reads verdicts back from ``ecg.windows``, committed messages only, outside any consumer group.
 
     To be used in ``async with``; several tasks may call ``read`` at the same time.
@@ -58,7 +58,7 @@ class VerdictRecall:
 
         Raises
         ------
-        RecallLimitError : when the stretch is too long, or finding it would read too much
+        SearchLimitError : when the stretch is too long, or finding it would read too much
         BadChunkError : when the patient id is none
         BrokerError : when Kafka does not answer, or has no such topic
         """

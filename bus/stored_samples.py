@@ -12,7 +12,7 @@ from ecg.windows import Grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecalledSamples:
+class StoredSamples:
     """A stretch of a patient's samples, as the device sent them.
 
     Attributes
@@ -46,7 +46,7 @@ def same_stream(one: Chunk, other: Chunk) -> bool:
     return one.source.sends(other) and abs(one.base_ns - other.base_ns) <= CLOCK_TOLERANCE_NS
 
 
-def put_together(chunks: Sequence[Chunk], from_ns: int, to_ns: int) -> RecalledSamples:
+def put_together(chunks: Sequence[Chunk], from_ns: int, to_ns: int) -> StoredSamples:
     """The stretch [from_ns, to_ns) out of the chunks that overlap it.
 
     Samples lie by their running index; a jump of the clock moves what follows it. Where two streams have samples of
@@ -82,7 +82,7 @@ def put_together(chunks: Sequence[Chunk], from_ns: int, to_ns: int) -> RecalledS
         inside = slice(max(0, -row), max(0, len(samples) - row))
         piece = chunk.samples[inside]
         samples[max(0, row) : max(0, row) + len(piece)] = piece
-    return RecalledSamples(
+    return StoredSamples(
         patient=newest.patient,
         device=newest.device,
         start_ns=origin + grid.offset_ns(first),

@@ -8,17 +8,17 @@ from typing import Self
 
 from bus import topics
 from bus.log_reading import MAX_BYTES, LogReaders
-from bus.recalled import RecalledSamples, put_together
 from bus.samples import BadChunkError, Chunk, check_patient, decode
 from bus.settings import KafkaSettings
-from bus.stream_search import NoSamplesError, RecallLimitError, SamplesGoneError, check_span, find
+from bus.stored_samples import StoredSamples, put_together
+from bus.stream_search import NoSamplesError, SamplesGoneError, SearchLimitError, check_span, find
 
-__all__ = ["NoSamplesError", "RecallLimitError", "RecalledSamples", "SampleRecall", "SamplesGoneError"]
+__all__ = ["NoSamplesError", "SampleHistory", "SamplesGoneError", "SearchLimitError", "StoredSamples"]
 
 MAX_SPAN_S = 600.0  # of one call: ten minutes of two leads at 360 Hz are 0.9 MB
 
 
-class SampleRecall:
+class SampleHistory:
     """Reads patients' samples back from ``ecg.samples``, committed messages only, outside any consumer group.
 
     To be used in ``async with``; several tasks may call ``read`` at the same time.
@@ -39,7 +39,7 @@ class SampleRecall:
     async def __aexit__(self, *_: object) -> None:
         await self._readers.__aexit__()
 
-    async def read(self, patient: str, from_ns: int, to_ns: int) -> RecalledSamples:
+    async def read(self, patient: str, from_ns: int, to_ns: int) -> StoredSamples:
         """The samples of a stretch of time, by the newest of the patient's streams that has any of it.
 
         Parameters
@@ -50,7 +50,7 @@ class SampleRecall:
         Raises
         ------
         NoSamplesError : when there is none; ``SamplesGoneError`` when the topic's retention may have taken it
-        RecallLimitError : when the stretch is too long, or finding it would read too much
+        SearchLimitError : when the stretch is too long, or finding it would read too much
         BadChunkError : when the patient id is none
         BrokerError : when Kafka does not answer, or has no such topic
         """
