@@ -137,12 +137,14 @@ class PatientStreams:
         if self.rereading is not None:
             self._stop_rereading(out)
         self.seen = offset + 1
-        for stream in self.streams:
-            if stream.is_new or stream.continued_by(chunk):  # the patient's very first chunk begins a stream
-                self._take(stream, held, out)
-                if self.candidates:
-                    self._catch_up(stream, offset, out)
-                break
+        # The patient's very first chunk begins a stream.
+        going_on = [stream for stream in self.streams if stream.is_new or stream.continued_by(chunk)]
+        if going_on:
+            # A stream that once leapt ahead must not take what the true one comes to a minute later.
+            stream = min(going_on, key=lambda each: abs(chunk.start_index - each.ring.high))
+            self._take(stream, held, out)
+            if self.candidates:
+                self._catch_up(stream, offset, out)
         else:
             self._hold(held, out)
         if self.candidates:
