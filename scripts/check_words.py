@@ -1,4 +1,4 @@
-"""Finds names of our own invention: the field has its own words, and each thing has one (docs/glossary.md)."""
+"""Finds names of our own invention, and docstrings that begin with a question word: see docs/glossary.md."""
 
 import re
 import subprocess
@@ -26,12 +26,14 @@ INVENTED = {
     "telling": "EventBroadcaster",
     "told": "published, described",
     "words": "describe, message_text",
+    "Ward": "PartitionState, PatientRegistry",
 }
 PLURALS = {"bedsides", "couriers", "looks", "sights", "tells"}
 # Of messages, settings, metrics and addresses that others read.
 ON_THE_WIRE = {"told_ns", "ecgstream_detector_looks", "looks"}
 # Python's own, and of statistics: sensitivity is called recall there.
 STANDARD = {"tell", "recall", "precision_recall_curve", "_precision_recall"}
+_QUESTIONS = re.compile(r'^\s*"""(?:What|Whether|Which|How|Who|Where|When|Why|That)\b', re.MULTILINE)
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SCRIPT_NAMES = re.compile(r"(?<![\w\"'`-])#?[A-Za-z_]\w*")
 _SCRIPT_TEXT = re.compile(r"//[^\n]*|/\*.*?\*/|`[^`]*`|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)
@@ -63,23 +65,24 @@ def names_in(path: Path) -> Iterator[tuple[int, str]]:
 
 def main() -> int:
     """Print what was found; 1 where there is anything."""
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S607 # git is where the user has it
+    command = ["git", "ls-files"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603
     files = [Path(line) for line in listed.splitlines() if (ROOT / line).exists()]
-    found = [f"{path}: {word} in its name" for path in files if (word := invented(path.stem))]
-    for path in files:
-        if path.suffix in {".py", ".js"} and path.parts[0] != "scripts":
-            seen = {name: number for number, name in reversed(list(names_in(ROOT / path)))}
-            found += [f"{path}:{number}: {name}" for name, number in seen.items() if invented(name)]
+    found = [(str(path), path.stem) for path in files]
+    faults = []
+    for path in (each for each in files if each.suffix in {".py", ".js"} and each.parts[0] != "scripts"):
+        first = {name: number for number, name in reversed(list(names_in(ROOT / path)))}
+        found += [(f"{path}:{number}", name) for name, number in first.items()]
+        if path.suffix == ".py" and path.parts[0] != "tests":
+            text = (ROOT / path).read_text(encoding="utf-8")
+            lines = [text.count("\n", 0, question.end()) + 1 for question in _QUESTIONS.finditer(text)]
+            faults += [f"{path}:{line}: begin the docstring with a verb or a noun" for line in lines]
     for line in (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines():
         term = line.split("|")[1].strip() if line.startswith("| ") else ""
-        if any(invented(word) for word in re.findall(r"\w+", term)):
-            found.append(f"docs/glossary.md: {term}")
-    for one in found:
-        words = sorted({word for part in re.findall(r"\w+", one) if (word := invented(part))})
-        sys.stdout.write(
-            f"{one}: say {'; '.join(INVENTED.get(word, 'PartitionState, PatientRegistry') for word in words)}\n"
-        )
-    return 1 if found else 0
+        found += [("docs/glossary.md", word) for word in re.findall(r"\w+", term)]
+    faults += [f"{place}: {name}: say {INVENTED[word]}" for place, name in found if (word := invented(name))]
+    sys.stdout.write("".join(f"{fault}\n" for fault in faults))
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":
