@@ -30,12 +30,12 @@ _WHEN_GONE = """id => {
 }"""
 # The browser has no screen to show notifications on, and the page is always looked at.
 _KEEP_NOTIFICATIONS = """
-  globalThis.told = [];
+  globalThis.spoken = [];
   document.hasFocus = () => false;
   globalThis.Notification = class extends EventTarget {
     static permission = "default";
     static async requestPermission() { return (this.permission = "granted"); }
-    constructor(title, options) { super(); told.push(JSON.stringify([title, options])); }
+    constructor(title, options) { super(); spoken.push(JSON.stringify([title, options])); }
   };
 """
 _COUNT_TONES = """
@@ -209,13 +209,13 @@ async def test_notification_tells_no_name_unless_allowed(live_ward: LiveWard, wa
         await page.locator(".detail").get_by_role("button", name="Sound again").click()
 
     await sounds_anew()
-    spoken = await value(page, "told.find(each => each.includes('atrial fibrillation'))")
+    spoken = await value(page, "spoken.find(each => each.includes('atrial fibrillation'))")
     assert "203" not in spoken
     await page.locator(".desk-sound .button").click()
     await page.get_by_label("Show the patient's name").check()
     await page.keyboard.press("Escape")
     await sounds_anew()
-    await value(page, "told.find(each => each.includes('atrial fibrillation') && each.includes('203'))")
+    await value(page, "spoken.find(each => each.includes('atrial fibrillation') && each.includes('203'))")
 
 
 async def test_filter_is_kept_in_the_address(live_ward: LiveWard, watched: OpenPage) -> None:

@@ -345,9 +345,9 @@ async def test_priorities_and_states_are_the_servers(run: Run) -> None:
     assert await run("order", "(order) => order.PRIORITIES") == list(PRIORITIES)
     assert await run("order", "(order) => order.SOUNDING") == list(SOUNDING)
     assert set(await run("order", "(order) => [...order.PROMPT]")) == PROMPT
-    wordless = "(format, states) => states.filter((state) => format.stateWords(state) === state)"
+    wordless = "(format, states) => states.filter((state) => format.stateText(state) === state)"
     assert await run("format", wordless, list(PATIENT_STATES)) == []
-    assert set(await run("alarm_words", "(words) => Object.keys(words.STATES)")) == set(get_args(AlarmState))
+    assert set(await run("alarm_text", "(text) => Object.keys(text.STATES)")) == set(get_args(AlarmState))
     drawn = """(icons, states) => states.map((state) => icons.icon(state).querySelector("path").getAttribute("d"))"""
     assert len(set(await run("icons", drawn, list(PATIENT_STATES)))) == len(PATIENT_STATES), "each has its own shape"
 
@@ -364,7 +364,7 @@ async def test_trends_know_the_events_before_and_after(run: Run) -> None:
       one.putEvents([{ t_ns: 9e9, end_ns: null, label: "b" }, { t_ns: 5e9, end_ns: 6e9, label: "a" }]);
       const asked = [[5000, 1], [5000, -1], [7000, 1], [7000, -1], [9100, 1]];
       const names = asked.map(([ms, way]) => one.event(ms, way)?.label ?? null);
-      return [names, one.points.length, one.words()];
+      return [names, one.points.length, one.describe()];
     }"""
     names, points, text = await run("trend_data", function)
     assert names == ["b", None, "b", "a", None]
@@ -471,17 +471,17 @@ async def test_no_line_leads_back_where_a_sweep_comes_round(run: Run) -> None:
     drawn = await run(
         "stroke",
         """(stroke) => {
-            const told = [];
+            const moves = [];
             const context = {
                 beginPath() {},
                 stroke() {},
-                moveTo: (x) => told.push(["move", x]),
-                lineTo: (x) => told.push(["line", x]),
+                moveTo: (x) => moves.push(["move", x]),
+                lineTo: (x) => moves.push(["line", x]),
             };
             const leads = [{ name: "II", gain: 200, baseline: 0 }];
             const stretch = { startMs: 0, fsHz: 100, leads, count: 6, values: new Int16Array(6) };
             stroke.strokeLead(context, stretch, 0, { fromMs: 0, toMs: 50, x: (ms) => ms % 30, y: (mv) => mv });
-            return told;
+            return moves;
         }""",
     )
     assert drawn == [["move", 0], ["line", 10], ["line", 20], ["move", 0], ["line", 10], ["line", 20]]
@@ -498,7 +498,7 @@ async def test_chosen_files_are_put_together_as_the_servers_formats_say(run: Run
         says: files.filter((file) => chosen.mayNotSay([file], known)).map((file) => file.name),
         beats: files.filter((file) => chosen.mayBeBeats([file], known)).map((file) => file.name),
         accepted: chosen.accepted(known),
-        words: chosen.inWords(known),
+        kinds: chosen.kindsText(known),
       };
     }"""
     expected = await run("chosen_files", function, [names, known])
@@ -515,4 +515,4 @@ async def test_chosen_files_are_put_together_as_the_servers_formats_say(run: Run
     ]
     assert (expected["says"], expected["beats"]) == (["e.npy"], ["e.npy", "g.json"])
     assert expected["accepted"] == ".hea,.dat,.atr,.edf,.rec,.csv,.tsv,.txt,.npy,.zip,.json"
-    assert expected["words"] == text
+    assert expected["kinds"] == text

@@ -43,6 +43,7 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("WEBSOCKET", f"{API}/live"): "viewer",
     ("POST", f"{API}/score"): "responder",
     ("POST", f"{API}/score/beats"): "responder",
+    ("GET", f"{API}/formats"): "viewer",
     ("GET", f"{API}/samples"): "viewer",
     ("POST", f"{API}/samples/{{name}}/score"): "responder",
     ("GET", f"{API}/recordings"): "viewer",

@@ -1,9 +1,9 @@
 // One alarm at length: its strip, why it was raised, what happened to it, and what can be done.
 
-import { KINDS, asked, lifeLines, measured, ms, scored, standing, waits, when } from "./alarm_words.js";
+import { KINDS, asked, lifeLines, measured, ms, scored, standing, waits, when } from "./alarm_text.js";
 import { address, get } from "./api.js";
 import { h, mark, replace, say } from "./dom.js";
-import { clockTime, priorityWords, rate } from "./format.js";
+import { clockTime, priorityText, rate } from "./format.js";
 import { icon } from "./icons.js";
 import { patientPath } from "./routes.js";
 import { SCALE, paper } from "./strip_svg.js";
@@ -59,7 +59,7 @@ export class AlarmDetail {
     this.body.hidden = alarm === null;
     if (alarm === null) return;
     this.badge.dataset.state = alarm.priority;
-    replace(this.badge, icon(alarm.priority, 20), h("span", {}, priorityWords(alarm.priority)));
+    replace(this.badge, icon(alarm.priority, 20), h("span", {}, priorityText(alarm.priority)));
     say(this.heading, alarm.label);
     say(this.patient, alarm.patient);
     mark(this.patient, "href", patientPath(alarm.patient, ms(alarm.onset_ns)));
@@ -151,12 +151,12 @@ export class AlarmDetail {
     }
     if (this.alarm?.id !== alarm.id) return;
     const onset = ms(alarm.onset_ns);
-    const words = `${strip.leads.join(" and ")} of ${alarm.patient} around ${clockTime(onset)}, where ${alarm.label} began`;
+    const description = `${strip.leads.join(" and ")} of ${alarm.patient} around ${clockTime(onset)}, where ${alarm.label} began`;
     const marks = strip.beats.map((each) => ({ ms: ms(each.t_ns), text: each.class ?? "·", cls: each.class ?? "none" }));
     const shades = strip.windows
       .filter((each) => each.decision !== "normal")
       .map((each) => ({ from_ms: ms(each.start_ns), to_ms: ms(each.end_ns), cls: `shade-${each.decision}` }));
-    replace(this.strip, paper(strip, { words, marks, shades, line_ms: onset }));
+    replace(this.strip, paper(strip, { description, marks, shades, line_ms: onset }));
     // What led to the alarm is before its start: show the start in the middle.
     const share = (onset - strip.start_ms) / ((strip.samples.length / strip.fs_hz) * 1000);
     this.strip.scrollLeft = share * this.strip.scrollWidth - this.strip.clientWidth / 2;
@@ -169,28 +169,28 @@ export class AlarmDetail {
     const mine = `${alarm.id} ${alarm.sequence}`;
     if (mine === this.#lifeOf) return;
     this.#lifeOf = mine;
-    let told = { events: [], actions: [], missing: 0 };
+    let life = { events: [], actions: [], missing: 0 };
     let failed = null;
     try {
-      told = await get("/alarms/life", { id: alarm.id });
+      life = await get("/alarms/life", { id: alarm.id });
     } catch (error) {
       failed = error.message;
     }
     if (this.#lifeOf !== mine) return;
     // The history is written a moment after the topic: what is known from there is put behind it.
-    const events = told.events.filter((each) => each.sequence < alarm.sequence);
-    const { lines, refused } = lifeLines([...events, alarm], told.actions);
+    const events = life.events.filter((each) => each.sequence < alarm.sequence);
+    const { lines, refused } = lifeLines([...events, alarm], life.actions);
     const rows = lines.map((line) =>
       h(
         "li",
         {},
         h("time", { class: "number", datetime: new Date(line.ms).toISOString() }, clockTime(line.ms)),
-        h("span", {}, line.words, line.by && h("b", {}, ` by ${line.by}`)),
+        h("span", {}, line.text, line.by && h("b", {}, ` by ${line.by}`)),
       ),
     );
     replace(this.life, rows);
     const notes = failed ? [failed] : [];
-    if (told.missing) notes.push(`${told.missing} earlier messages are not in the history`);
+    if (life.missing) notes.push(`${life.missing} earlier messages are not in the history`);
     if (refused) notes.push(`${refused} commands changed nothing`);
     say(this.lifeNote, notes.join("; "));
   }

@@ -1,8 +1,8 @@
 // One alarm in a list of the desk.
 
-import { asked, standing, waits, when } from "./alarm_words.js";
+import { asked, standing, waits, when } from "./alarm_text.js";
 import { h, mark, replace, say } from "./dom.js";
-import { priorityWords } from "./format.js";
+import { priorityText } from "./format.js";
 import { icon } from "./icons.js";
 
 /** A row that stays the same element while its alarm changes, so that the focus stays where it is. */
@@ -39,7 +39,7 @@ export class AlarmRow {
     this.node.dataset.alarmState = alarm.state;
     this.badge.dataset.state = alarm.priority;
     if (this.#picture !== alarm.priority) {
-      replace(this.badge, icon(alarm.priority, 18), h("span", {}, priorityWords(alarm.priority)));
+      replace(this.badge, icon(alarm.priority, 18), h("span", {}, priorityText(alarm.priority)));
       this.#picture = alarm.priority;
     }
     say(this.label, alarm.label);
@@ -54,9 +54,9 @@ export class AlarmRow {
     const action = this.answers.asked(this.alarm.id);
     this.acknowledge.hidden = !waits(this.alarm) || !this.may();
     mark(this.acknowledge, "aria-disabled", action === null ? null : "true");
-    const words = action === null ? "Acknowledge" : asked(action);
-    mark(this.acknowledge, "aria-label", `${words}: ${this.alarm.label}, ${this.alarm.patient}`);
-    say(this.acknowledge, words);
+    const label = action === null ? "Acknowledge" : asked(action);
+    mark(this.acknowledge, "aria-label", `${label}: ${this.alarm.label}, ${this.alarm.patient}`);
+    say(this.acknowledge, label);
     this.node.classList.toggle("asked", action !== null);
     say(this.note, this.answers.failed(this.alarm.id) ?? "");
   }

@@ -18,7 +18,7 @@ export class Answers extends EventTarget {
   constructor(shell) {
     super();
     this.shell = shell;
-    const seen = ({ detail: alarm }) => alarm && this.#told(alarm);
+    const seen = ({ detail: alarm }) => alarm && this.#seen(alarm);
     shell.live.addEventListener("alarms", seen, { signal: this.#leave.signal });
   }
 
@@ -46,7 +46,7 @@ export class Answers extends EventTarget {
     const body = { action, alert: alarm.id };
     if (minutes !== null) body.minutes = minutes;
     try {
-      for (const told of await this.#send(body)) this.shell.live.told(told);
+      for (const alarm of await this.#send(body)) this.shell.live.receive(alarm);
     } catch (error) {
       if (this.#asked.has(alarm.id)) this.#fail(alarm.id, error.message);
     }
@@ -57,7 +57,7 @@ export class Answers extends EventTarget {
   async askAll(patient, action, minutes = null) {
     const body = { action, patient };
     if (minutes !== null) body.minutes = minutes;
-    for (const told of await this.#send(body)) this.shell.live.told(told);
+    for (const alarm of await this.#send(body)) this.shell.live.receive(alarm);
   }
 
   async #send(body) {
@@ -65,20 +65,20 @@ export class Answers extends EventTarget {
     return answer.alarms ?? [];
   }
 
-  #told(alarm) {
+  #seen(alarm) {
     const action = this.#asked.get(alarm.id);
     if (action === undefined || !DONE[action](alarm)) return;
     this.#asked.delete(alarm.id);
     this.#change(alarm.id);
   }
 
-  #fail(id, words) {
-    this.#failed.set(id, words);
+  #fail(id, message) {
+    this.#failed.set(id, message);
     setTimeout(() => {
       this.#failed.delete(id);
       this.#change(id);
     }, SHOW_FAILURE_MS);
-    this.shell.toast(words, { kind: "failed" });
+    this.shell.toast(message, { kind: "failed" });
   }
 
   #change(id) {

@@ -70,14 +70,14 @@ export async function call(path, { method = "GET", query, body, as = "json", sig
 }
 
 async function problem(answer) {
-  let told = {};
+  let body = {};
   try {
-    told = await answer.json();
+    body = await answer.json();
   } catch {
     // A proxy between here and there may answer in its own way.
   }
   if (answer.status === 401) session.dispatchEvent(new Event("signed-out"));
-  return new Problem(answer.status, told.title || answer.statusText || `Error ${answer.status}`, told.detail || "");
+  return new Problem(answer.status, body.title || answer.statusText || `Error ${answer.status}`, body.detail || "");
 }
 
 export const get = (path, query, options) => call(path, { query, ...options });

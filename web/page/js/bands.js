@@ -4,7 +4,7 @@
 const MOST = 4;
 const SLOW_MS = 24; // a mean frame slower than this is too slow: below 42 a second
 const FAST_MS = 18;
-const LOOK_MS = 700; // what is judged together
+const JUDGED_MS = 700; // what is judged together
 const PATIENCE = 900; // frames without trouble until fewer bands are tried
 
 /** How many bands there are, and whose turn it is. */
@@ -22,7 +22,7 @@ export class Bands {
     this.#sum += interval;
     this.#calm++;
     this.#frames++;
-    if (this.#sum < LOOK_MS) return;
+    if (this.#sum < JUDGED_MS) return;
     const mean = this.#sum / this.#frames;
     this.#frames = 0;
     this.#sum = 0;

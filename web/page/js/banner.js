@@ -1,7 +1,7 @@
 // The most urgent open alarm, above every view; a new one is said aloud by screen readers, once.
 
 import { h, replace } from "./dom.js";
-import { priorityWords, since } from "./format.js";
+import { priorityText, since } from "./format.js";
 import { icon } from "./icons.js";
 import { PROMPT } from "./order.js";
 import { patientPath } from "./routes.js";
@@ -34,7 +34,7 @@ export class Banner {
     replace(
       this.node,
       icon(first.priority, 22),
-      h("span", { class: "priority" }, priorityWords(first.priority)),
+      h("span", { class: "priority" }, priorityText(first.priority)),
       h(
         "a",
         { class: "what", href: patientPath(first.patient, first.onset_ns / 1e6) },
@@ -51,7 +51,7 @@ export class Banner {
     for (const alarm of open) {
       said.set(alarm.id, alarm.priority);
       if (this.#said && PROMPT.has(alarm.priority) && this.#said.get(alarm.id) !== alarm.priority) {
-        this.shell.announce(`${priorityWords(alarm.priority)} alarm, ${alarm.patient}: ${alarm.label}`);
+        this.shell.announce(`${priorityText(alarm.priority)} alarm, ${alarm.patient}: ${alarm.label}`);
       }
     }
     if (this.shell.live.caughtUp) this.#said = said;

@@ -12,9 +12,9 @@ export class Calipers {
 
   constructor(sheet) {
     this.#sheet = sheet;
-    this.told = h("output", { class: "caliper-told", "aria-live": "polite" });
+    this.output = h("output", { class: "caliper-told", "aria-live": "polite" });
     this.#crosses = [this.#cross("A"), this.#cross("B")];
-    this.node = h("div", { class: "calipers", hidden: true }, this.#crosses.map((cross) => cross.node), this.told);
+    this.node = h("div", { class: "calipers", hidden: true }, this.#crosses.map((cross) => cross.node), this.output);
   }
 
   get shown() {
@@ -39,7 +39,7 @@ export class Calipers {
   /** Put them where they belong after the paper has changed. */
   place() {
     for (const cross of this.#crosses) this.#put(cross);
-    this.#tell();
+    this.#describe();
   }
 
   #cross(name) {
@@ -69,7 +69,7 @@ export class Calipers {
         cross.x = moved.clientX + dx;
         if (grip === cross.handle) cross.y = moved.clientY + dy;
         this.#put(cross);
-        this.#tell();
+        this.#describe();
       };
       const end = () => {
         grip.removeEventListener("pointermove", move);
@@ -90,7 +90,7 @@ export class Calipers {
     cross.x += dx;
     cross.y += dy;
     this.#put(cross);
-    this.#tell();
+    this.#describe();
   }
 
   #put(cross) {
@@ -104,11 +104,11 @@ export class Calipers {
     mark(cross.handle, "aria-valuenow", String(Math.round(cross.x)));
   }
 
-  #tell() {
+  #describe() {
     const [one, other] = this.#crosses;
     if (!Number.isFinite(one.x)) return;
-    const words = measured(between(one, other, this.#sheet.scale));
-    replace(this.told, ...words.map(([name, value]) => h("span", {}, h("b", { class: "number" }, value), ` ${name}`)));
-    for (const cross of this.#crosses) mark(cross.handle, "aria-valuetext", words.map(([unit, value]) => `${value} ${unit}`).join(", "));
+    const values = measured(between(one, other, this.#sheet.scale));
+    replace(this.output, ...values.map(([name, value]) => h("span", {}, h("b", { class: "number" }, value), ` ${name}`)));
+    for (const cross of this.#crosses) mark(cross.handle, "aria-valuetext", values.map(([unit, value]) => `${value} ${unit}`).join(", "));
   }
 }

@@ -14,7 +14,7 @@ const usual = ({ suffixes, parts }) => [suffixes[0], ...parts].join(" with ");
 export const accepted = (known) => [...new Set([...known.formats.flatMap(kindsOf), ...known.archives, ...known.beats])].join(",");
 
 /** The formats in words: "WFDB (.hea with .dat), EDF (.edf), CSV (.csv), NumPy (.npy), or a .zip of them". */
-export const inWords = (known) =>
+export const kindsText = (known) =>
   [...known.formats.map((each) => `${each.name} (${usual(each)})`), ...known.archives.map((each) => `or a ${each} of them`)].join(", ");
 
 /**
@@ -43,7 +43,7 @@ function problemOf({ name, format, paired, files, bytes }, known) {
     if (missing) return `${name}${main} needs its samples: add ${name}${missing}`;
   }
   const others = [...known.archives, ...known.beats];
-  if (!format && !others.includes(kinds[0])) return `${name} is of no kind that is read: ${inWords(known)}`;
+  if (!format && !others.includes(kinds[0])) return `${name} is of no kind that is read: ${kindsText(known)}`;
   if (bytes === 0) return `${name} is empty`;
   return null;
 }

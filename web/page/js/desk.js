@@ -2,13 +2,13 @@
 
 import { AlarmDetail } from "./alarm_detail.js";
 import { AlarmRow } from "./alarm_row.js";
-import { waits } from "./alarm_words.js";
+import { waits } from "./alarm_text.js";
 import { Answers } from "./answers.js";
 import { DeskFilter } from "./desk_filter.js";
 import { h, mark, replace, say } from "./dom.js";
 import { PastAlarms } from "./past_alarms.js";
 import { sound } from "./sound.js";
-import { soundDialog, soundWords } from "./sound_dialog.js";
+import { soundDialog, soundText } from "./sound_dialog.js";
 import { empty, loading } from "./states.js";
 import { Strips } from "./strips.js";
 
@@ -38,7 +38,7 @@ class Desk {
     };
     this.filter = new DeskFilter(route.query, () => this.#filtered(), first);
     this.detail = new AlarmDetail({ answers: this.answers, strips: this.#strips, shell, close: () => this.#choose(null) });
-    this.sight = new IntersectionObserver((seen) => this.#inSight(seen), { rootMargin: "200px" });
+    this.observer = new IntersectionObserver((seen) => this.#visible(seen), { rootMargin: "200px" });
     this.#build(root);
     const { signal } = this.#leave;
     shell.live.addEventListener("alarms", () => this.#show(), { signal });
@@ -55,7 +55,7 @@ class Desk {
   leave() {
     this.#leave.abort();
     this.answers.close();
-    this.sight.disconnect();
+    this.observer.disconnect();
   }
 
   #build(root) {
@@ -148,7 +148,7 @@ class Desk {
     for (const node of [...list.children]) {
       if (here.has(node.dataset.id)) continue;
       node.remove();
-      this.sight.unobserve(node);
+      this.observer.unobserve(node);
     }
     alarms.forEach((alarm, at) => {
       let row = this.#rows.get(alarm.id);
@@ -161,7 +161,7 @@ class Desk {
         const focus = row.node.contains(document.activeElement) ? document.activeElement : null;
         list.insertBefore(row.node, list.children[at] ?? null);
         focus?.focus();
-        this.sight.observe(row.node);
+        this.observer.observe(row.node);
       }
     });
     for (const [id, row] of this.#rows) if (!row.node.isConnected) this.#rows.delete(id);
@@ -178,10 +178,10 @@ class Desk {
     return row;
   }
 
-  #inSight(seen) {
+  #visible(seen) {
     for (const { isIntersecting, target } of seen) {
       if (!isIntersecting) continue;
-      this.sight.unobserve(target);
+      this.observer.unobserve(target);
       this.#rows.get(target.dataset.id)?.show();
     }
   }
@@ -256,8 +256,8 @@ class Desk {
 
   #showSound() {
     const of = sound();
-    const words = { off: "Alarms make no sound in this browser.", muted: `${soundWords(of)}.`, waits: `${soundWords(of)}.`, on: "" };
-    say(this.soundNote, words[of.state]);
+    const notes = { off: "Alarms make no sound in this browser.", muted: `${soundText(of)}.`, waits: `${soundText(of)}.`, on: "" };
+    say(this.soundNote, notes[of.state]);
     say(this.sound, of.state === "off" ? "Turn sound on" : "Sound and notifications");
     mark(this.sound, "data-state", of.state);
   }

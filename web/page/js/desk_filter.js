@@ -1,9 +1,9 @@
 // What the desk shows: open or past, and which of them; kept in the address, so that it can be handed on.
 
-import { KINDS, STATES } from "./alarm_words.js";
+import { KINDS, STATES } from "./alarm_text.js";
 import { nanoseconds } from "./api.js";
 import { h, mark, replace } from "./dom.js";
-import { priorityWords } from "./format.js";
+import { priorityText } from "./format.js";
 import { PRIORITIES } from "./order.js";
 
 const OPEN_STATES = Object.keys(STATES).filter((each) => each !== "inactive");
@@ -67,8 +67,8 @@ export class DeskFilter {
   }
 
   #build() {
-    const view = (name, words) =>
-      h("button", { type: "button", class: "button button-small", onclick: () => this.#view(name) }, words);
+    const view = (name, label) =>
+      h("button", { type: "button", class: "button button-small", onclick: () => this.#view(name) }, label);
     this.buttons = { open: view("open", "Open"), past: view("past", "Past") };
     this.views = h("div", { class: "views", role: "group", "aria-label": "Which alarms" }, this.buttons.open, this.buttons.past);
     this.offered = h("datalist", { id: "desk-patients" });
@@ -78,7 +78,7 @@ export class DeskFilter {
       clearTimeout(later);
       later = setTimeout(() => this.#set("patient", this.patient.value.trim()), 200);
     });
-    const priority = this.#select("priority", "Any", Object.fromEntries(PRIORITIES.map((each) => [each, priorityWords(each)])));
+    const priority = this.#select("priority", "Any", Object.fromEntries(PRIORITIES.map((each) => [each, priorityText(each)])));
     const kind = this.#select("kind", "Any", KINDS);
     const state = this.#select("state", "Any", Object.fromEntries(OPEN_STATES.map((each) => [each, STATES[each]])));
     const hours = this.#select("hours", null, HOURS);
@@ -107,8 +107,8 @@ export class DeskFilter {
     this.done();
   }
 
-  #select(name, any, words) {
-    const options = Object.entries(words).map(([value, text]) => h("option", { value }, text));
+  #select(name, any, labels) {
+    const options = Object.entries(labels).map(([value, text]) => h("option", { value }, text));
     if (any !== null) options.unshift(h("option", { value: "" }, any));
     const made = h("select", { id: `desk-${name}`, onchange: () => this.#set(name, made.value) }, options);
     made.value = this.#chosen[name] ?? (name === "hours" ? USUAL_HOURS : "");

@@ -47,7 +47,7 @@ export function score(value) {
 }
 
 /** "high" to "High"; an alarm of priority "information" sounds nothing. */
-export function priorityWords(priority) {
+export function priorityText(priority) {
   return priority.charAt(0).toUpperCase() + priority.slice(1);
 }
 
@@ -62,13 +62,13 @@ const STATES = {
 };
 
 /** The state of a patient in words. */
-export function stateWords(state) {
+export function stateText(state) {
   return STATES[state] ?? state;
 }
 
 /** The same where little room is. */
 export function stateName(state) {
-  return stateWords(state).replace(" alarm", "");
+  return stateText(state).replace(" alarm", "");
 }
 
 export const BEATS = {

@@ -7,9 +7,9 @@ const NAMES = { ArrowLeft: "←", ArrowRight: "→", " ": "Space" };
 
 /** Show it; Escape or the button closes it, and the focus goes back. */
 export function help(keys) {
-  const rows = keys.list().map(([key, words]) => {
+  const rows = keys.list().map(([key, meaning]) => {
     const caps = key === " " ? [h("kbd", {}, "Space")] : key.split(" ").map((each) => h("kbd", {}, NAMES[each] ?? each));
-    return h("div", {}, h("dt", {}, caps), h("dd", {}, words));
+    return h("div", {}, h("dt", {}, caps), h("dd", {}, meaning));
   });
   const close = h("button", { class: "tool", type: "button", "aria-label": "Close" }, icon("close"));
   const active = h("input", { type: "checkbox", checked: keys.active });

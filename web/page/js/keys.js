@@ -29,8 +29,8 @@ export class Keys {
   }
 
   /** Call `act` on a key. What a view sets ends with the view. Returns what takes it back. */
-  on(key, words, act) {
-    this.#shortcuts.set(key, { words, act });
+  on(key, meaning, act) {
+    this.#shortcuts.set(key, { meaning, act });
     const take = () => this.#shortcuts.delete(key);
     if (this.#inView) this.#ofView.push(take);
     return take;
@@ -43,9 +43,9 @@ export class Keys {
     this.#inView = true;
   }
 
-  /** What there is: `[key, words]`. */
+  /** What there is: `[key, meaning]`. */
   list() {
-    return [...this.#shortcuts].map(([key, { words }]) => [key, words]);
+    return [...this.#shortcuts].map(([key, { meaning }]) => [key, meaning]);
   }
 
   #pressed(event) {

@@ -5,7 +5,7 @@ import { middleOf } from "./scale.js";
 import { strokeLead } from "./stroke.js";
 import { Sweep } from "./sweep.js";
 
-const LOOK_S = 6; // of which the lanes' middle is found
+const MIDDLE_S = 6; // of which the lanes' middle is found
 
 export class LivePaper {
   #sheet;
@@ -152,7 +152,7 @@ export class LivePaper {
 
   #middles() {
     const { ring } = this.#trace;
-    const from = Math.max(ring.start, ring.end - Math.round(LOOK_S * ring.fsHz));
+    const from = Math.max(ring.start, ring.end - Math.round(MIDDLE_S * ring.fsHz));
     return ring.leads.map((_, lead) => {
       const values = [];
       for (let index = from; index < ring.end; index += 2) values.push(ring.mv(index, lead));

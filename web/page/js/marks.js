@@ -26,8 +26,8 @@ export function drawVerdict(sheet, place, verdict) {
 function shade(sheet, place, verdict) {
   const { marks, colours } = sheet;
   const unusable = verdict.decision === "unusable";
-  const told = verdict.reasons.filter((reason) => !/\bscore\b/.test(reason)); // those stand in the card
-  const text = (told.length ? told : verdict.reasons).join(", ") || (unusable ? "no usable signal" : "abnormal");
+  const others = verdict.reasons.filter((reason) => !/\bscore\b/.test(reason)); // those stand in the card
+  const text = (others.length ? others : verdict.reasons).join(", ") || (unusable ? "no usable signal" : "abnormal");
   for (const [from, to] of place.pieces(verdict.startMs, verdict.endMs)) {
     const width = to - from;
     if (unusable) {

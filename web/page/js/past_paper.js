@@ -108,12 +108,12 @@ export class PastPaper {
     const { marks, colours, layout, width } = this.#sheet;
     const from = Math.max(0, place.x(block.fromMs));
     const to = Math.min(width, place.x(block.toMs));
-    const words = { asked: "Fetching…", failed: "Could not be fetched", there: "Nothing was recorded" }[block.state];
+    const text = { asked: "Fetching…", failed: "Could not be fetched", there: "Nothing was recorded" }[block.state];
     marks.font = this.#sheet.font(13, 550);
     marks.textAlign = "center";
     marks.textBaseline = "middle";
     marks.fillStyle = colours.quiet;
-    if (to - from > 130) marks.fillText(words, (from + to) / 2, (layout.top + layout.foot) / 2);
+    if (to - from > 130) marks.fillText(text, (from + to) / 2, (layout.top + layout.foot) / 2);
   }
 
   #centre(blocks) {

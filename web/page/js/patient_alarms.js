@@ -1,9 +1,9 @@
 // A patient's open alarms, to be answered where they are looked at.
 
-import { standing, waits, when, asked } from "./alarm_words.js";
+import { standing, waits, when, asked } from "./alarm_text.js";
 import { Answers } from "./answers.js";
 import { h, mark, replace, say } from "./dom.js";
-import { priorityWords } from "./format.js";
+import { priorityText } from "./format.js";
 import { icon } from "./icons.js";
 
 const SILENCE_MIN = 2;
@@ -12,11 +12,11 @@ export class PatientAlarms {
   #rows = new Map();
   #ends = [];
 
-  /** `look(ms)` shows a moment on the paper. */
-  constructor(patient, shell, look) {
+  /** `show(ms)` shows a moment on the paper. */
+  constructor(patient, shell, show) {
     this.patient = patient;
     this.shell = shell;
-    this.look = look;
+    this.show = show;
     this.answers = new Answers(shell);
     this.none = h("p", { class: "quiet" }, "No open alarms.");
     this.list = h("ul", { class: "patient-alarms", role: "list" });
@@ -59,8 +59,8 @@ export class PatientAlarms {
   #row() {
     const row = { alarm: null };
     row.badge = h("span", { class: "badge" });
-    row.label = h("button", { class: "link", type: "button", onclick: () => this.look(row.alarm.onset_ns / 1e6) });
-    row.told = h("p", { class: "quiet number" });
+    row.label = h("button", { class: "link", type: "button", onclick: () => this.show(row.alarm.onset_ns / 1e6) });
+    row.standing = h("p", { class: "quiet number" });
     row.acknowledge = h("button", { class: "button button-small", type: "button" });
     row.acknowledge.addEventListener("click", () => this.answers.ask(row.alarm, "acknowledge"));
     row.silence = h("button", { class: "button button-small", type: "button" });
@@ -70,7 +70,7 @@ export class PatientAlarms {
     });
     row.failed = h("p", { class: "field-error", role: "alert" });
     const head = h("div", { class: "card-head" }, row.badge, row.label);
-    row.node = h("li", {}, head, row.told, h("p", { class: "row" }, row.acknowledge, row.silence), row.failed);
+    row.node = h("li", {}, head, row.standing, h("p", { class: "row" }, row.acknowledge, row.silence), row.failed);
     return row;
   }
 
@@ -79,11 +79,11 @@ export class PatientAlarms {
     const under = this.answers.asked(alarm.id);
     if (row.badge.dataset.state !== alarm.priority) {
       row.badge.dataset.state = alarm.priority;
-      replace(row.badge, icon(alarm.priority, 18), priorityWords(alarm.priority));
+      replace(row.badge, icon(alarm.priority, 18), priorityText(alarm.priority));
     }
     say(row.label, alarm.label);
     mark(row.label, "title", "Show where it began");
-    say(row.told, `${standing(alarm)} · ${when(alarm)}`);
+    say(row.standing, `${standing(alarm)} · ${when(alarm)}`);
     const may = this.shell.may("responder");
     row.acknowledge.hidden = !may || !waits(alarm);
     row.silence.hidden = !may || !waits(alarm) || alarm.priority === "information";

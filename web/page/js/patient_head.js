@@ -1,7 +1,7 @@
 // Who it is, how they are, what was judged last.
 
 import { h, mark, replace, say } from "./dom.js";
-import { clockTime, rate, score, stateWords } from "./format.js";
+import { clockTime, rate, score, stateText } from "./format.js";
 import { icon } from "./icons.js";
 
 export class PatientHead {
@@ -28,17 +28,17 @@ export class PatientHead {
     if (state !== this.#state) {
       this.#state = state;
       mark(this.badge, "data-state", state);
-      replace(this.badge, icon(state, 22), stateWords(state));
+      replace(this.badge, icon(state, 22), stateText(state));
     }
     say(this.rate, quiet ? "–" : rate(summary.heart_rate_bpm));
-    const leadWords = leads.length ? ` · ${leads.join(", ")}` : "";
-    say(this.several, severalWords(summary.devices ?? []));
-    say(this.device, `${device}${leadWords}${fs_hz ? ` · ${Number(fs_hz.toFixed(1))} Hz` : ""}`);
+    const leadText = leads.length ? ` · ${leads.join(", ")}` : "";
+    say(this.several, severalText(summary.devices ?? []));
+    say(this.device, `${device}${leadText}${fs_hz ? ` · ${Number(fs_hz.toFixed(1))} Hz` : ""}`);
   }
 }
 
 /** What is told where more than one device sends under this id; the first is the one that is shown. */
-function severalWords([shown, ...others]) {
+function severalText([shown, ...others]) {
   if (others.length === 0) return "";
   return `${others.length + 1} devices send under this patient's id. Shown: ${shown}. Not shown: ${others.join(", ")}.`;
 }

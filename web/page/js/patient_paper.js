@@ -79,7 +79,7 @@ export class PatientPaper {
     if (this.#pending) {
       const [ms, share] = this.#pending;
       this.#pending = null;
-      this.#lookAt(ms, share);
+      this.#goTo(ms, share);
     }
     this.#again();
     this.#changed();
@@ -97,7 +97,7 @@ export class PatientPaper {
     keep("mm_per_s", scale.mmPerS);
     keep("mm_per_mv", scale.mmPerMv);
     this.lay();
-    if (anchor !== null) this.look(anchor);
+    if (anchor !== null) this.goTo(anchor);
   }
 
   measureScreen() {
@@ -123,14 +123,14 @@ export class PatientPaper {
   }
 
   /** Look at a moment; it comes to lie at a share of the width. */
-  look(ms, share = EVENT_AT) {
+  goTo(ms, share = EVENT_AT) {
     if (this.sheet.width === 0) {
       this.live = false;
       this.#pastPaper.leftMs = ms;
       this.#pending = [ms, share];
       return;
     }
-    this.#lookAt(ms, share);
+    this.#goTo(ms, share);
     this.#changed();
   }
 
@@ -144,13 +144,13 @@ export class PatientPaper {
   /** Hold what is on the paper, or go on live. */
   toggle() {
     if (!this.live) this.goLive();
-    else this.look(this.#nowMs() - this.sheet.spanMs, 0);
+    else this.goTo(this.#nowMs() - this.sheet.spanMs, 0);
   }
 
   /** Move by some ms; what is live stands still from then on. */
   move(ms) {
     const { fromMs } = this.range();
-    this.look(fromMs + ms, 0);
+    this.goTo(fromMs + ms, 0);
   }
 
   /** Draw what is new. */
@@ -187,7 +187,7 @@ export class PatientPaper {
     this.#pastPaper.recentre();
   }
 
-  #lookAt(ms, share) {
+  #goTo(ms, share) {
     const left = ms - share * this.sheet.spanMs;
     const jump = Math.abs(left - this.#pastPaper.leftMs) > this.sheet.spanMs;
     if (this.live || jump) this.#pastPaper.recentre();
@@ -221,7 +221,7 @@ export class PatientPaper {
         if (!dragging && Math.abs(by) < 4) return;
         if (!dragging) node.setPointerCapture(event.pointerId);
         dragging = true;
-        this.look(fromMs - by / this.sheet.scale.pxPerMs, 0);
+        this.goTo(fromMs - by / this.sheet.scale.pxPerMs, 0);
       };
       const end = () => {
         node.removeEventListener("pointermove", move);

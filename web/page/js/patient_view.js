@@ -3,7 +3,7 @@
 import { address, nanoseconds } from "./api.js";
 import { Calipers } from "./calipers.js";
 import { h, mark, replace, say } from "./dom.js";
-import { BEATS, dateTime, exactTime, parseTime, rate, stateWords } from "./format.js";
+import { BEATS, dateTime, exactTime, parseTime, rate, stateText } from "./format.js";
 import { icon } from "./icons.js";
 import { LiveTrace } from "./live_trace.js";
 import { loop } from "./loop.js";
@@ -38,7 +38,7 @@ export class PatientView {
     this.verdicts = new Verdicts(patient);
     this.head = new PatientHead(patient);
     this.card = new VerdictCard();
-    this.alarms = new PatientAlarms(patient, shell, (ms) => this.paper.look(ms));
+    this.alarms = new PatientAlarms(patient, shell, (ms) => this.paper.goTo(ms));
     this.tools = new PatientTools(this.#acts());
     this.paper = new PatientPaper({
       patient,
@@ -49,7 +49,7 @@ export class PatientView {
     });
     this.calipers = new Calipers(this.paper.sheet);
     this.paper.node.append(this.calipers.node);
-    this.trends = new PatientTrends(patient, (ms) => this.paper.look(ms, 0.5));
+    this.trends = new PatientTrends(patient, (ms) => this.paper.goTo(ms, 0.5));
     this.when = h("p", { class: "when number" });
     this.note = h("div", { class: "paper-note" });
     this.exports = ["png", "pdf"].map((format) =>
@@ -59,8 +59,8 @@ export class PatientView {
   }
 
   #build() {
-    const legend = Object.entries(BEATS).map(([kind, words]) =>
-      h("li", {}, h("b", { class: `beat beat-${kind.toLowerCase()}` }, kind), ` ${words}`),
+    const legend = Object.entries(BEATS).map(([kind, name]) =>
+      h("li", {}, h("b", { class: `beat beat-${kind.toLowerCase()}` }, kind), ` ${name}`),
     );
     return h(
       "div",
@@ -117,7 +117,7 @@ export class PatientView {
     this.#ends.push(() => resized.disconnect());
     this.#keys();
     this.#ends.push(loop.add((now) => this.#draw(now)));
-    if (this.moment !== null) this.paper.look(this.moment, 0.5);
+    if (this.moment !== null) this.paper.goTo(this.moment, 0.5);
     this.#update();
     this.#shown();
   }
@@ -260,7 +260,7 @@ export class PatientView {
       this.#shell.toast(direction > 0 ? "No later event" : "No earlier event within the hour", { kind: "failed" });
       return;
     }
-    this.paper.look(event.ms);
+    this.paper.goTo(event.ms);
     this.#shell.announce(`${event.label}, ${exactTime(event.ms).slice(0, 8)}`);
   }
 
@@ -277,7 +277,7 @@ export class PatientView {
     const { sheet, live } = this.paper;
     const scale = `${sheet.scale.mmPerS} mm/s, ${sheet.scale.mmPerMv} mm/mV`;
     const heart = this.#quiet ? "nothing comes" : `heart rate ${rate(summary?.heart_rate_bpm)}`;
-    const how = summary ? `${heart}, ${stateWords(summary.state)}` : "";
+    const how = summary ? `${heart}, ${stateText(summary.state)}` : "";
     const what = live ? "Live ECG" : `ECG of ${dateTime(this.paper.range().fromMs)}`;
     mark(this.paper.picture, "aria-label", `${what} of ${this.patient}, leads ${sheet.leads.join(" and ")}, ${scale}; ${how}`);
   }

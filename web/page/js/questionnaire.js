@@ -7,14 +7,14 @@ const TEXTS = { symptoms: "Symptoms", medication: "Medication", history: "Earlie
 
 /** The fields; `read` gives what was told, `{}` for nothing. */
 export class Questionnaire {
-  constructor(told = {}) {
-    this.age = h("input", { id: "q-age", type: "number", min: 0, max: 130, step: 1, inputmode: "numeric", value: told.age ?? "" });
-    this.sex = h("select", { id: "q-sex" }, Object.entries(SEXES).map(([value, words]) => h("option", { value }, words)));
-    this.sex.value = told.sex ?? "";
+  constructor(details = {}) {
+    this.age = h("input", { id: "q-age", type: "number", min: 0, max: 130, step: 1, inputmode: "numeric", value: details.age ?? "" });
+    this.sex = h("select", { id: "q-sex" }, Object.entries(SEXES).map(([value, label]) => h("option", { value }, label)));
+    this.sex.value = details.sex ?? "";
     this.texts = Object.fromEntries(
       Object.keys(TEXTS).map((name) => {
         const area = h("textarea", { id: `q-${name}`, rows: 2, maxlength: 2000 });
-        area.value = told[name] ?? "";
+        area.value = details[name] ?? "";
         return [name, area];
       }),
     );
@@ -30,20 +30,20 @@ export class Questionnaire {
 
   /** What is told; a field that is left empty is left out. */
   read() {
-    const told = {};
-    if (this.age.value !== "") told.age = Number(this.age.value);
-    if (this.sex.value) told.sex = this.sex.value;
-    for (const [name, area] of Object.entries(this.texts)) if (area.value.trim()) told[name] = area.value.trim();
-    return told;
+    const details = {};
+    if (this.age.value !== "") details.age = Number(this.age.value);
+    if (this.sex.value) details.sex = this.sex.value;
+    for (const [name, area] of Object.entries(this.texts)) if (area.value.trim()) details[name] = area.value.trim();
+    return details;
   }
 }
 
-/** What was told, as `[label, words]`. */
-export function answers(told) {
+/** Details as rows, `[label, value]`. */
+export function answers(details) {
   const rows = [
-    ["Age", told.age === null || told.age === undefined ? null : `${told.age} years`],
-    ["Sex", told.sex && (SEXES[told.sex] ?? told.sex)],
-    ...Object.entries(TEXTS).map(([name, label]) => [label, told[name]]),
+    ["Age", details.age === null || details.age === undefined ? null : `${details.age} years`],
+    ["Sex", details.sex && (SEXES[details.sex] ?? details.sex)],
+    ...Object.entries(TEXTS).map(([name, label]) => [label, details[name]]),
   ];
-  return rows.filter(([, words]) => words);
+  return rows.filter(([, value]) => value);
 }

@@ -2,11 +2,11 @@
 
 import { address, get, put, remove } from "./api.js";
 import { h, replace } from "./dom.js";
-import { BEATS, dateTime, priorityWords } from "./format.js";
+import { BEATS, dateTime, priorityText } from "./format.js";
 import { icon } from "./icons.js";
 import { Questionnaire, answers } from "./questionnaire.js";
 import { RecordingStrip } from "./recording_strip.js";
-import { beatCounts, grouped, judgedOn, kindWords, place, rateWords, span, sureWords, verdictWords } from "./result_words.js";
+import { beatCounts, grouped, judgedOn, kindText, place, rateText, span, sureText, verdictText } from "./result_text.js";
 import { failure, loading } from "./states.js";
 import { Timeline } from "./timeline.js";
 
@@ -32,7 +32,7 @@ export class RecordingView {
   async #read() {
     replace(this.node, loading("Fetching the recording"));
     try {
-      this.told = await get(this.path, {}, { signal: this.#leave.signal });
+      this.recording = await get(this.path, {}, { signal: this.#leave.signal });
     } catch (error) {
       if (error.name !== "AbortError") replace(this.node, failure(error, { retry: () => this.#read() }));
       return;
@@ -41,8 +41,8 @@ export class RecordingView {
   }
 
   #build() {
-    const { result } = this.told;
-    document.title = `${this.told.name} · ecgstream`;
+    const { result } = this.recording;
+    document.title = `${this.recording.name} · ecgstream`;
     this.strip = new RecordingStrip({ path: this.path, result, signal: this.#leave.signal, moved: (from_s, seconds) => this.timeline.show(from_s, seconds) });
     this.timeline = new Timeline(result, (seconds) => this.strip.go(seconds));
     replace(
@@ -63,7 +63,7 @@ export class RecordingView {
 
   #head(result) {
     const { decision } = result.aggregate;
-    const link = (path, words, name) => h("a", { class: "button", href: address(path), target: "_blank", rel: "noopener" }, name && icon(name, 18), words);
+    const link = (path, label, name) => h("a", { class: "button", href: address(path), target: "_blank", rel: "noopener" }, name && icon(name, 18), label);
     const json = h("button", { class: "button", type: "button", onclick: () => this.#download() }, icon("download", 18), "JSON");
     const gone = h("button", { class: "button", type: "button", onclick: () => this.#remove() }, icon("close", 18), "Delete");
     return h(
@@ -73,16 +73,16 @@ export class RecordingView {
       h(
         "div",
         { class: "said" },
-        h("p", { class: "verdict" }, verdictWords(decision)),
-        h("p", { class: "sure" }, sureWords(result.aggregate)),
-        h("p", { class: "quiet" }, `${this.told.name} · ${span(result.seconds)} of ${result.leads.join(", ")}, judged on ${judgedOn(result)} · ${result.fs_hz} Hz · kept until ${dateTime(this.told.expires_ns / 1e6)}`),
+        h("p", { class: "verdict" }, verdictText(decision)),
+        h("p", { class: "sure" }, sureText(result.aggregate)),
+        h("p", { class: "quiet" }, `${this.recording.name} · ${span(result.seconds)} of ${result.leads.join(", ")}, judged on ${judgedOn(result)} · ${result.fs_hz} Hz · kept until ${dateTime(this.recording.expires_ns / 1e6)}`),
       ),
       h("div", { class: "recording-links" }, link(`${this.path}/report`, "Report"), link(`${this.path}/report.pdf`, "PDF", "download"), json, this.shell.may("responder") && gone),
     );
   }
 
   #legend() {
-    const key = (cls, words) => h("span", {}, h("i", { class: `key ${cls}` }), words);
+    const key = (cls, label) => h("span", {}, h("i", { class: `key ${cls}` }), label);
     return h("p", { class: "legend" }, key("key-normal", "normal"), key("key-abnormal", "abnormal"), key("key-unusable", "not usable"), key("key-finding", "findings of high, medium and low priority"), key("key-rate", "heart rate"));
   }
 
@@ -97,7 +97,7 @@ export class RecordingView {
         "button",
         { class: `button button-small verdict-badge verdict-${each.decision}`, type: "button", onclick: () => this.strip.go(each.start_s) },
         icon(SHAPES[each.decision], 16),
-        `${each.row + 1}: ${verdictWords(each.decision)}`,
+        `${each.row + 1}: ${verdictText(each.decision)}`,
       );
     return h("section", { class: "card" }, h("h2", {}, `Windows of the file (${rows.length})`), h("div", { class: "beat-row" }, rows.map(one)));
   }
@@ -107,16 +107,16 @@ export class RecordingView {
       h(
         "tr",
         {},
-        h("td", {}, h("span", { class: "badge", "data-state": each.priority }, icon(each.priority, 16), priorityWords(each.priority))),
-        h("th", { scope: "row" }, kindWords(each.kind)),
+        h("td", {}, h("span", { class: "badge", "data-state": each.priority }, icon(each.priority, 16), priorityText(each.priority))),
+        h("th", { scope: "row" }, kindText(each.kind)),
         h("td", { class: "number" }, String(each.count)),
         h("td", { class: "number" }, span(each.seconds)),
-        h("td", { class: "number" }, rateWords(each.rates)),
+        h("td", { class: "number" }, rateText(each.rates)),
         h("td", {}, each.leads.join(", ")),
         h("td", {}, h("button", { class: "button button-small", type: "button", onclick: () => this.strip.go(each.places[0]) }, place(each.places[0]))),
       ),
     );
-    const head = h("tr", {}, ["Priority", "Finding", "Times", "Together", "Rate, /min", "Lead", "First at"].map((words) => h("th", { scope: "col" }, words)));
+    const head = h("tr", {}, ["Priority", "Finding", "Times", "Together", "Rate, /min", "Lead", "First at"].map((label) => h("th", { scope: "col" }, label)));
     const table = h("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Findings" }, h("table", {}, h("thead", {}, head), h("tbody", {}, rows)));
     return h("section", { class: "card" }, h("h2", {}, "Findings"), rows.length ? table : h("p", { class: "quiet" }, "None."));
   }
@@ -132,24 +132,24 @@ export class RecordingView {
   #person() {
     const box = h("section", { class: "card" });
     const show = () => {
-      const rows = answers(this.told.questionnaire ?? {});
+      const rows = answers(this.recording.questionnaire ?? {});
       const edit = h("button", { class: "button button-small", type: "button", onclick: () => change() }, rows.length ? "Change" : "Tell");
       replace(
         box,
         h("h2", {}, "About the person"),
-        rows.length ? h("dl", { class: "counts" }, rows.map(([name, words]) => h("div", {}, h("dt", {}, name), h("dd", {}, words)))) : h("p", { class: "quiet" }, "Nothing was told. What is told stands in the report."),
+        rows.length ? h("dl", { class: "counts" }, rows.map(([name, label]) => h("div", {}, h("dt", {}, name), h("dd", {}, label)))) : h("p", { class: "quiet" }, "Nothing was told. What is told stands in the report."),
         this.shell.may("responder") && edit,
       );
     };
     const change = () => {
-      const fields = new Questionnaire(this.told.questionnaire ?? {});
+      const fields = new Questionnaire(this.recording.questionnaire ?? {});
       const error = h("p", { class: "field-error", role: "alert" });
       const form = h("form", {}, fields.node, error, h("div", { class: "go" }, h("button", { class: "button button-main", type: "submit" }, "Keep"), h("button", { class: "button", type: "button", onclick: show }, "Leave as it was")));
       form.addEventListener("submit", async (event) => {
         event.preventDefault();
         try {
           await put(`${this.path}/questionnaire`, fields.read(), { as: "none" });
-          this.told.questionnaire = fields.read();
+          this.recording.questionnaire = fields.read();
           this.shell.toast("Kept: the report has it.");
           show();
         } catch (problem) {
@@ -164,8 +164,8 @@ export class RecordingView {
   }
 
   #download() {
-    const blob = new Blob([JSON.stringify(this.told.result, null, 1)], { type: "application/json" });
-    const link = h("a", { href: URL.createObjectURL(blob), download: `${this.told.name.replace(/[^\w.-]+/g, "_")}.json` });
+    const blob = new Blob([JSON.stringify(this.recording.result, null, 1)], { type: "application/json" });
+    const link = h("a", { href: URL.createObjectURL(blob), download: `${this.recording.name.replace(/[^\w.-]+/g, "_")}.json` });
     document.body.append(link);
     link.click();
     link.remove();
@@ -173,7 +173,7 @@ export class RecordingView {
   }
 
   async #remove() {
-    if (!confirm(`Delete ${this.told.name} and its report for good?`)) return;
+    if (!confirm(`Delete ${this.recording.name} and its report for good?`)) return;
     try {
       await remove(this.path);
       this.shell.toast("Deleted.");

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { h, replace } from "./dom.js";
 import { icon } from "./icons.js";
-import { kindWords, place } from "./result_words.js";
+import { kindText, place } from "./result_text.js";
 import { SCALE, paper } from "./strip_svg.js";
 
 const SECONDS = 12; // as wide as the page on paper scale
@@ -19,7 +19,7 @@ export class RecordingStrip {
     this.moved = moved;
     this.from_s = 0;
     this.places = [...new Set(result.findings.map((each) => each.start_s))].sort((one, other) => one - other);
-    const button = (name, words, act) => h("button", { class: "button button-small", type: "button", "aria-label": words, title: words, onclick: act }, icon(name, 18));
+    const button = (name, label, act) => h("button", { class: "button button-small", type: "button", "aria-label": label, title: label, onclick: act }, icon(name, 18));
     this.where = h("span", { class: "number", role: "status" });
     this.reasons = h("p", { class: "reasons" });
     this.slider = h("input", { type: "range", min: 0, max: Math.max(0, Math.ceil(result.seconds - SECONDS)), step: 1, "aria-label": "Place in the recording" });
@@ -89,13 +89,13 @@ export class RecordingStrip {
     const shades = this.result.windows
       .filter((each) => each.decision !== "normal" && within(each.start_s, each.end_s))
       .map((each) => ({ from_ms: each.start_s * 1000, to_ms: each.end_s * 1000, cls: `shade-${each.decision}` }));
-    const words = `${strip.leads.join(" and ")} from ${place(this.from_s)} to ${place(to_s)}, ${marks.length} beats: ${marks.map((each) => each.text).join(" ")}`;
-    const drawn = paper({ ...strip, start_ms: from_s * 1000 }, { words, marks, shades, time: (ms) => place(ms / 1000) });
+    const description = `${strip.leads.join(" and ")} from ${place(this.from_s)} to ${place(to_s)}, ${marks.length} beats: ${marks.map((each) => each.text).join(" ")}`;
+    const drawn = paper({ ...strip, start_ms: from_s * 1000 }, { description, marks, shades, time: (ms) => place(ms / 1000) });
     replace(this.box, drawn);
   }
 
   #why(to_s) {
-    const here = this.result.findings.filter((each) => each.end_s >= this.from_s && each.start_s <= to_s).map((each) => kindWords(each.kind));
+    const here = this.result.findings.filter((each) => each.end_s >= this.from_s && each.start_s <= to_s).map((each) => kindText(each.kind));
     const reasons = this.result.windows.filter((each) => each.end_s > this.from_s && each.start_s < to_s).flatMap((each) => each.reasons);
     const all = [...new Set([...here, ...reasons])];
     this.reasons.textContent = all.length ? all.join("; ") : "Nothing was found here.";

@@ -30,7 +30,7 @@ export class Samples {
     this.#live = live;
     this.#watch = watch;
     this.#onFrame = onFrame;
-    this.#watchdog = setInterval(() => this.#look(), QUIET_MS / 4);
+    this.#watchdog = setInterval(() => this.#check(), QUIET_MS / 4);
     addEventListener("online", this.#online);
     live.addEventListener("start", this.#online);
     if (live.wanted) this.#open();
@@ -63,7 +63,7 @@ export class Samples {
     });
     socket.addEventListener("message", ({ data }) => {
       this.#heard = performance.now();
-      if (typeof data === "string") this.#told(JSON.parse(data));
+      if (typeof data === "string") this.#noted(JSON.parse(data));
       else for (const frame of parse(data)) this.#came(frame);
     });
     socket.addEventListener("close", () => {
@@ -88,7 +88,7 @@ export class Samples {
   }
 
   /** A connection can die without a word, as when a laptop slept: then it is opened anew. */
-  #look() {
+  #check() {
     const open = this.#socket?.readyState === WebSocket.OPEN;
     if (!open || performance.now() - this.#heard < QUIET_MS) return;
     this.#heard = performance.now();
@@ -102,7 +102,7 @@ export class Samples {
     this.#socket.send(JSON.stringify({ watch: this.#watch }));
   }
 
-  #told(message) {
+  #noted(message) {
     if (message.type === "dropped") this.dropped += message.samples;
     else if (message.type === "error") console.error(`samples: ${message.detail}`);
   }

@@ -20,7 +20,7 @@ export function measureScreen(changed) {
   let value = pxPerMm();
   const card = h("div", { class: "card-outline" }, h("span", {}, "85.6 mm"));
   const slider = h("input", { type: "range", id: "screen-size", min: LEAST, max: MOST, step: 0.01, value });
-  const told = h("output", { class: "number", for: "screen-size" });
+  const output = h("output", { class: "number", for: "screen-size" });
   const close = h("button", { class: "tool", type: "button", "aria-label": "Close" }, icon("close"));
   const done = h("button", { class: "button button-main", type: "button" }, "Keep");
   const usual = h("button", { class: "button", type: "button" }, "As the browser has it");
@@ -30,14 +30,14 @@ export function measureScreen(changed) {
     h("header", {}, h("h2", { id: "screen-title" }, "True size on this screen"), close),
     h("p", {}, "Hold a bank card to the screen and move the slider until the outline is as large as the card. Then 25 mm are 25 mm."),
     card,
-    h("label", { for: "screen-size" }, "Size ", told),
+    h("label", { for: "screen-size" }, "Size ", output),
     slider,
     h("p", { class: "row" }, done, usual),
   );
   const show = () => {
     card.style.width = `${CARD_MM.width * value}px`;
     card.style.height = `${CARD_MM.height * value}px`;
-    replace(told, `${value.toFixed(2)} px/mm`);
+    replace(output, `${value.toFixed(2)} px/mm`);
     slider.setAttribute("aria-valuetext", `${value.toFixed(2)} pixels in a millimetre`);
   };
   slider.addEventListener("input", () => {

@@ -18,14 +18,14 @@ export function send(path, form, { query = {}, progress = () => {}, signal } = {
       if (event.lengthComputable) progress(event.loaded / event.total);
     });
     request.addEventListener("load", () => {
-      const told = request.response ?? {};
+      const body = request.response ?? {};
       if (request.status >= 200 && request.status < 300) {
-        resolve(told);
+        resolve(body);
         return;
       }
       if (request.status === 401) session.dispatchEvent(new Event("signed-out"));
-      const title = told.title || request.statusText || `Error ${request.status}`;
-      reject(new Problem(request.status, title, told.detail || ""));
+      const title = body.title || request.statusText || `Error ${request.status}`;
+      reject(new Problem(request.status, title, body.detail || ""));
     });
     request.addEventListener("error", () => {
       // A server that refuses a body by its size may cut the line before the browser has read why.

@@ -25,17 +25,17 @@ export function mount(root, shell, route) {
     session.dispatchEvent(new Event("signed-in"));
     shell.navigate(next, { replace: true });
   };
-  const look = async () => {
+  const load = async () => {
     replace(box, heading(), loading("Looking how to sign in"));
     try {
       const { auth, name } = await get("/session");
       if (auth === "off" || name) done();
       else replace(box, heading(), failed(route.query.failed), ways(auth, next, done));
     } catch (error) {
-      replace(box, heading(), failure(error, { retry: look }));
+      replace(box, heading(), failure(error, { retry: load }));
     }
   };
-  look();
+  load();
 }
 
 function failed(reason) {

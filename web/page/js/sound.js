@@ -5,10 +5,10 @@
 
 import { burst, every, loud } from "./bursts.js";
 import { h, mark, replace } from "./dom.js";
-import { priorityWords } from "./format.js";
+import { priorityText } from "./format.js";
 import { icon } from "./icons.js";
 import { PROMPT, byPriority } from "./order.js";
-import { soundDialog, soundWords } from "./sound_dialog.js";
+import { soundDialog, soundText } from "./sound_dialog.js";
 
 const KEPT = "ecgstream.sound";
 const SOUNDING = new Set(["active", "latched"]); // neither acknowledged nor silenced
@@ -26,7 +26,7 @@ class Sound extends EventTarget {
     super();
     this.shell = shell;
     this.notice = new Notice(shell, this.#kept, () => this.#keep());
-    shell.live.addEventListener("alarms", () => this.#look());
+    shell.live.addEventListener("alarms", () => this.#compare());
     setInterval(() => this.#tick(), 500);
     for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, () => this.#touched(), { capture: true });
   }
@@ -98,11 +98,11 @@ class Sound extends EventTarget {
     return sounding.sort(byPriority);
   }
 
-  #look() {
+  #compare() {
     const sounding = this.#sounding();
     const fresh = this.#heard && sounding.filter((each) => more(each, this.#heard.get(each.id)));
     if (fresh?.length) {
-      this.notice.tell(fresh);
+      this.notice.announce(fresh);
       if (fresh.some((each) => each.priority === sounding[0].priority)) this.#last = -Infinity; // at once
     }
     if (this.shell.live.caughtUp) this.#heard = new Map(sounding.map((each) => [each.id, each.priority]));
@@ -111,8 +111,8 @@ class Sound extends EventTarget {
 
   #tick() {
     const state = this.state;
-    if (state !== this.told) {
-      this.told = state;
+    if (state !== this.announced) {
+      this.announced = state;
       this.dispatchEvent(new Event("change"));
     }
     if (state !== "on") return;
@@ -176,13 +176,13 @@ class Notice {
     return this.kept.names;
   }
 
-  tell(alarms) {
+  announce(alarms) {
     if (!this.on || document.hasFocus()) return;
     for (const alarm of alarms.filter((each) => PROMPT.has(each.priority))) {
       // A notification lies on screens that others see, too: who it is about stands there only if the user said so.
       const body = this.names ? `Patient ${alarm.patient}` : "Open the alarm desk to see whose.";
       const tag = this.names ? alarm.id : undefined; // the id names the patient
-      const note = new Notification(`${priorityWords(alarm.priority)} alarm: ${alarm.label}`, { body, tag });
+      const note = new Notification(`${priorityText(alarm.priority)} alarm: ${alarm.label}`, { body, tag });
       note.addEventListener("click", () => {
         window.focus();
         this.shell.navigate(`/alarms?id=${encodeURIComponent(alarm.id)}`);
@@ -218,14 +218,14 @@ export function soundButton(shell) {
   const show = () => {
     replace(button, icon(only.state === "on" ? "sound" : "muted"));
     button.dataset.state = only.state;
-    mark(button, "aria-label", `${soundWords(only)}. Sound settings`);
-    mark(button, "title", soundWords(only));
+    mark(button, "aria-label", `${soundText(only)}. Sound settings`);
+    mark(button, "title", soundText(only));
   };
   only.addEventListener("change", show);
   show();
   shell.keys.on("m", `mute the sound for ${SHORT_MUTE_MIN} minutes, or end that`, () => {
     only.mute(only.mutedUntil === null ? SHORT_MUTE_MIN : 0);
-    shell.toast(soundWords(only));
+    shell.toast(soundText(only));
   });
   return button;
 }

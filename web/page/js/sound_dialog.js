@@ -1,14 +1,14 @@
 // The settings of sound and notifications, and what they are in words.
 
 import { h, replace } from "./dom.js";
-import { clockTime, priorityWords } from "./format.js";
+import { clockTime, priorityText } from "./format.js";
 import { icon } from "./icons.js";
 import { SOUNDING } from "./order.js";
 
 const MUTES_MIN = [1, 2, 5, 15];
 
 /** The state of the sound in words. */
-export function soundWords(of) {
+export function soundText(of) {
   return {
     off: "Sound off",
     waits: "Sound waits for a click: the browser asks for one",
@@ -30,10 +30,10 @@ export function soundDialog(of) {
   const volume = h("input", { type: "range", id: "sound-volume", min: 0.1, max: 1, step: 0.05, value: of.volume });
   volume.addEventListener("change", () => (of.volume = Number(volume.value)));
   const tries = SOUNDING.map((priority) =>
-    h("button", { class: "button", type: "button", onclick: () => of.try(priority) }, priorityWords(priority)),
+    h("button", { class: "button", type: "button", onclick: () => of.try(priority) }, priorityText(priority)),
   );
   const show = () => {
-    replace(state, icon(of.state === "on" ? "sound" : "muted"), ` ${soundWords(of)}`);
+    replace(state, icon(of.state === "on" ? "sound" : "muted"), ` ${soundText(of)}`);
     replace(turn, of.state === "off" ? "Turn sound on" : "Turn sound off");
     muting.hidden = of.state === "off";
     unmute.hidden = of.mutedUntil === null;
@@ -70,7 +70,7 @@ export function soundDialog(of) {
 
 function notifications(notice) {
   if (!notice.possible) return h("p", { class: "quiet" }, "This browser has no notifications.");
-  const told = h("p", { class: "quiet", role: "status" });
+  const status = h("p", { class: "quiet", role: "status" });
   const notify = h("input", { type: "checkbox", id: "sound-notify" });
   const names = h("input", { type: "checkbox", id: "sound-names" });
   notify.checked = notice.on;
@@ -81,7 +81,7 @@ function notifications(notice) {
     notify.checked = await notice.turn(asked);
     names.disabled = !notify.checked;
     const refused = asked && !notify.checked;
-    told.textContent = refused ? "The browser does not allow it: change that in its settings for this address." : "";
+    status.textContent = refused ? "The browser does not allow it: change that in its settings for this address." : "";
   });
   names.addEventListener("change", () => (notice.names = names.checked));
   return h(
@@ -90,6 +90,6 @@ function notifications(notice) {
     h("legend", {}, "Notifications"),
     h("label", { class: "tick" }, notify, "Tell of high and medium alarms while I look elsewhere"),
     h("label", { class: "tick" }, names, "Show the patient's name in them: others may see the screen"),
-    told,
+    status,
   );
 }

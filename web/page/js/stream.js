@@ -52,8 +52,8 @@ export class Live extends EventTarget {
     this.caughtUp = false;
     this.#become("off");
     this.dispatchEvent(new Event("stop"));
-    this.#tell("patients");
-    this.#tell("alarms");
+    this.#emit("patients");
+    this.#emit("alarms");
   }
 
   /** Whether the data is asked for. */
@@ -71,8 +71,8 @@ export class Live extends EventTarget {
   }
 
   /** An alarm as an answer told it: no need to wait for the stream. */
-  told(alarm) {
-    if (this.#alarms.put(alarm)) this.#tell("alarms", alarm);
+  receive(alarm) {
+    if (this.#alarms.put(alarm)) this.#emit("alarms", alarm);
   }
 
   #open() {
@@ -86,8 +86,8 @@ export class Live extends EventTarget {
       });
     on("hello", (all) => this.#hello(all));
     on("status", ({ kafka }) => this.#line(kafka));
-    on("alarm", (alarm) => this.told(alarm));
-    on("verdict", (verdict) => this.#tell("verdict", verdict));
+    on("alarm", (alarm) => this.receive(alarm));
+    on("verdict", (verdict) => this.#emit("verdict", verdict));
     on("patients", (list) => this.#summaries(list));
     events.addEventListener("error", () => this.#cut());
   }
@@ -99,8 +99,8 @@ export class Live extends EventTarget {
     this.patients = new Map(patients.map((each) => [each.patient, each]));
     this.caughtUp = true;
     this.#line(kafka);
-    this.#tell("patients");
-    this.#tell("alarms");
+    this.#emit("patients");
+    this.#emit("alarms");
   }
 
   #line(kafka) {
@@ -111,7 +111,7 @@ export class Live extends EventTarget {
   #summaries(list) {
     for (const each of list) this.patients.set(each.patient, each);
     this.#forget();
-    this.#tell("patients");
+    this.#emit("patients");
   }
 
   /** Who was heard an hour before who was heard last is no longer on the ward, as the server has it. */
@@ -154,10 +154,10 @@ export class Live extends EventTarget {
   #become(state) {
     if (state === this.state) return;
     this.state = state;
-    this.#tell("state");
+    this.#emit("state");
   }
 
-  #tell(name, detail = null) {
+  #emit(name, detail = null) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 }

@@ -61,11 +61,11 @@ export function miniature(strip, { width = 160, height = 36 } = {}) {
 /**
  * A strip on paper: 25 mm/s and 10 mm/mV in CSS millimetres, one lane a lead.
  *
- * `strip` is `{start_ms, fs_hz, leads, gain, baseline, samples}` with samples as rows; `words` names it for screen
+ * `strip` is `{start_ms, fs_hz, leads, gain, baseline, samples}` with samples as rows; `description` names it for screen
  * readers; `marks` are `[{ms, text, cls}]`, drawn above the first lead (beats); `shades` are
  * `[{from_ms, to_ms, cls}]`; `line_ms` is a moment that is marked (an onset); `time` writes a time below.
  */
-export function paper(strip, { words, marks = [], shades = [], line_ms: moment = null, time = clockTime } = {}) {
+export function paper(strip, { description, marks = [], shades = [], line_ms: moment = null, time = clockTime } = {}) {
   const seconds = strip.samples.length / strip.fs_hz;
   const mm = PX_PER_MM;
   const width = seconds * MM_PER_S * mm;
@@ -80,7 +80,7 @@ export function paper(strip, { words, marks = [], shades = [], line_ms: moment =
     height: height.toFixed(0),
     viewBox: `0 0 ${width.toFixed(1)} ${height.toFixed(1)}`,
     role: "img",
-    "aria-label": words,
+    "aria-label": description,
   });
   drawn.append(grid(id), svg("rect", { class: "paper-ground", width, height }));
   for (const each of shades) {

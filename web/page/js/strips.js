@@ -9,7 +9,7 @@ import { miniature } from "./strip_svg.js";
 const KEPT = 300;
 const MADE_AFTER_NS = 6.5e9; // of the patient's time, past the start
 const NOT_LATER_MS = 35_000; // a silent patient's strip is made of what there is
-const LOOK_MS = 500;
+const POLL_MS = 500;
 const AGAIN_MS = 3000;
 const TRIES = 4;
 
@@ -45,7 +45,7 @@ export class Strips {
       const patient = this.#live.patients.get(alarm.patient);
       return !patient || !(patient.last_sample_ns < alarm.onset_ns + MADE_AFTER_NS);
     };
-    while (!made() && performance.now() - began < NOT_LATER_MS) await this.#wait(LOOK_MS);
+    while (!made() && performance.now() - began < NOT_LATER_MS) await this.#wait(POLL_MS);
     for (let left = TRIES - 1; ; left--) {
       try {
         return inMs(await get("/alarms/strip", { id: alarm.id, format: "json" }, { signal: this.#signal }));

@@ -1,7 +1,7 @@
 // A patient on the ward: state, heart rate, a sweeping trace, the latest alarm.
 
 import { h, mark, replace, say } from "./dom.js";
-import { rate, stateName, stateWords } from "./format.js";
+import { rate, stateName, stateText } from "./format.js";
 import { icon } from "./icons.js";
 import { LiveTrace } from "./live_trace.js";
 import { patientPath } from "./routes.js";
@@ -49,10 +49,10 @@ export class Tile {
     const { state, alarm, verdict } = summary;
     // An abnormal window that alarms nobody is information, too.
     const abnormal = state === "information" && alarm === null;
-    const words = abnormal ? "Abnormal window" : stateWords(state);
+    const label = abnormal ? "Abnormal window" : stateText(state);
     const why = alarm?.label ?? (state === "normal" || state === "silent" ? "" : (verdict?.reasons[0] ?? ""));
     const more = summary.open_alarms > 1 ? `+${summary.open_alarms - 1}` : "";
-    const key = `${state} ${words} ${why} ${more}`;
+    const key = `${state} ${label} ${why} ${more}`;
     if (key !== this.#shown) {
       this.#shown = key;
       mark(this.link, "data-state", state);
@@ -66,12 +66,12 @@ export class Tile {
     say(this.rate, bpm);
     say(this.lead, summary.lead ?? summary.leads[0] ?? "");
     const heart = this.#quiet ? "nothing comes" : bpm === "–" ? "no heart rate" : `heart rate ${bpm}`;
-    mark(this.link, "aria-label", `${this.patient}: ${words}, ${heart}${why ? `, ${why}` : ""}`);
+    mark(this.link, "aria-label", `${this.patient}: ${label}, ${heart}${why ? `, ${why}` : ""}`);
     mark(this.canvas, "aria-label", `Live ECG of ${this.patient}, lead ${this.lead.textContent}`);
   }
 
   /** Look whether anything still comes: an old heart rate must not look like a new one. */
-  look(now) {
+  check(now) {
     const quiet = this.trace.quiet(now);
     if (quiet === this.#quiet) return;
     this.#quiet = quiet;

@@ -1,7 +1,7 @@
 // A recording's windows in one line: what was decided of each, where the findings lie; a click shows the place.
 
 import { svg } from "./dom.js";
-import { place, verdictWords } from "./result_words.js";
+import { place, verdictText } from "./result_text.js";
 
 const WIDTH = 1000;
 const ROWS = { windows: [0, 22], findings: [26, 8], rate: [40, 44] };
@@ -14,10 +14,10 @@ export class Timeline {
     this.go = go;
     this.here = svg("rect", { class: "here", y: 0, height: HEIGHT - 14, width: 4, x: 0 });
     const abnormal = result.windows.filter((each) => each.decision === "abnormal").length;
-    const words = `${result.windows.length} windows from 0:00 to ${place(result.seconds)}, ${abnormal} abnormal. Click to see a place; the buttons below step through them.`;
+    const description = `${result.windows.length} windows from 0:00 to ${place(result.seconds)}, ${abnormal} abnormal. Click to see a place; the buttons below step through them.`;
     this.node = svg(
       "svg",
-      { class: "timeline", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": words },
+      { class: "timeline", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": description },
       this.#windows(),
       this.#findings(),
       this.#rate(),
@@ -52,7 +52,7 @@ export class Timeline {
       svg(
         "rect",
         { class: `piece piece-${each.decision}`, x: this.#x(each.start_s), y, width: Math.max(this.#x(each.end_s - each.start_s), 1), height },
-        svg("title", {}, `${place(each.start_s)} to ${place(each.end_s)}: ${verdictWords(each.decision)}`),
+        svg("title", {}, `${place(each.start_s)} to ${place(each.end_s)}: ${verdictText(each.decision)}`),
       ),
     );
   }

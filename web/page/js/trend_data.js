@@ -61,7 +61,7 @@ export class TrendData {
   }
 
   /** In words, for who does not see the curves. */
-  words() {
+  describe() {
     const rates = this.rates();
     if (rates === null) return "No heart rate within the last hour";
     const abnormal = this.points.filter((point) => point.decision === "abnormal").length;

@@ -62,8 +62,8 @@ export class Trends {
     this.#frame = frame;
     const oldest = this.data.points[0]?.ms ?? toMs;
     // What has been recorded fills the width, in steps: a scale that creeps cannot be read.
-    const told = toMs - Math.min(oldest, frame.fromMs);
-    this.#spanMs = Math.min(Math.ceil(told / SPAN_STEP_MS) * SPAN_STEP_MS, HOUR_MS);
+    const coveredMs = toMs - Math.min(oldest, frame.fromMs);
+    this.#spanMs = Math.min(Math.ceil(coveredMs / SPAN_STEP_MS) * SPAN_STEP_MS, HOUR_MS);
     const context = this.#context;
     context.clearRect(0, 0, this.#width, HEIGHT);
     this.#axes();
@@ -74,7 +74,7 @@ export class Trends {
     mark(this.node, "aria-valuemin", String(Math.round((toMs - this.#spanMs) / 1000)));
     mark(this.node, "aria-valuemax", String(Math.round(toMs / 1000)));
     mark(this.node, "aria-valuenow", String(Math.round(frame.fromMs / 1000)));
-    mark(this.node, "aria-valuetext", `${clockTime(frame.fromMs)}. ${this.data.words()}`);
+    mark(this.node, "aria-valuetext", `${clockTime(frame.fromMs)}. ${this.data.describe()}`);
   }
 
   #x(ms) {

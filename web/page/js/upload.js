@@ -5,7 +5,7 @@ import { BeatResult } from "./beat_result.js";
 import { h, replace } from "./dom.js";
 import { dateTime } from "./format.js";
 import { RecordingView } from "./recording.js";
-import { judgedOn, span, sureWords, verdictWords } from "./result_words.js";
+import { judgedOn, span, sureText, verdictText } from "./result_text.js";
 import { failure, loading } from "./states.js";
 import { icon } from "./icons.js";
 import { UploadForm } from "./upload_form.js";
@@ -141,7 +141,7 @@ class Upload {
 /** A decision by colour, shape and words. */
 export function verdictBadge(decision) {
   const shapes = { abnormal: "medium", normal: "normal", unusable: "unusable" };
-  return h("span", { class: `verdict-badge verdict-${decision}` }, icon(shapes[decision] ?? "information", 18), h("span", {}, verdictWords(decision)));
+  return h("span", { class: `verdict-badge verdict-${decision}` }, icon(shapes[decision] ?? "information", 18), h("span", {}, verdictText(decision)));
 }
 
 function card(result) {
@@ -153,7 +153,7 @@ function card(result) {
     { class: "card result" },
     h("h3", {}, h("a", { href: recordingPath(result.recording) }, result.file)),
     verdictBadge(result.aggregate.decision),
-    h("p", {}, sureWords(result.aggregate)),
+    h("p", {}, sureText(result.aggregate)),
     h("p", { class: "quiet" }, `${span(result.seconds)} of ${result.leads.join(", ")}, judged on ${judgedOn(result)}, ${result.fs_hz} Hz`),
   );
 }

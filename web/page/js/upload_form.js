@@ -1,7 +1,7 @@
 // Choosing files and what has to be told with them, and sending them.
 
 import { get } from "./api.js";
-import { NOTHING_KNOWN, accepted, inWords, mayBeBeats, mayNotSay, recordings, size } from "./chosen_files.js";
+import { NOTHING_KNOWN, accepted, kindsText, mayBeBeats, mayNotSay, recordings, size } from "./chosen_files.js";
 import { h, replace, say } from "./dom.js";
 import { icon } from "./icons.js";
 import { Questionnaire } from "./questionnaire.js";
@@ -45,9 +45,9 @@ export class UploadForm {
     this.list = h("ul", { class: "chosen" });
     this.rate = h("input", { id: "upload-fs", type: "number", min: 100, max: 1000, step: "any", inputmode: "decimal" });
     this.leads = h("input", { id: "upload-leads", type: "text", placeholder: "MLII, V5", autocomplete: "off" });
-    this.unit = h("select", { id: "upload-unit" }, Object.entries(UNITS).map(([value, words]) => h("option", { value }, words)));
+    this.unit = h("select", { id: "upload-unit" }, Object.entries(UNITS).map(([value, label]) => h("option", { value }, label)));
     const field = (id, label, control) => h("div", { class: "field" }, h("label", { for: id }, label), control);
-    const what = (value, words) => h("label", { class: "tick" }, h("input", { type: "radio", name: "what", value, checked: value === "recording", onchange: () => this.#show() }), words);
+    const what = (value, label) => h("label", { class: "tick" }, h("input", { type: "radio", name: "what", value, checked: value === "recording", onchange: () => this.#show() }), label);
     this.what = h("fieldset", { class: "what" }, h("legend", {}, "What the files hold"), what("recording", "A recording"), what("beats", "Single beats of 140 samples, as in ECG5000"));
     this.reading = h(
       "fieldset",
@@ -84,7 +84,7 @@ export class UploadForm {
       return;
     }
     this.input.accept = accepted(this.#known);
-    say(this.taken, `${inWords(this.#known)}. Several at once if you like.`);
+    say(this.taken, `${kindsText(this.#known)}. Several at once if you like.`);
     this.#show();
   }
 
@@ -179,8 +179,8 @@ export class UploadForm {
       put("leads", this.leads.value.trim());
       put("unit", this.unit.value);
     }
-    const told = this.questionnaire.read();
-    if (Object.keys(told).length) form.append("questionnaire", JSON.stringify(told));
+    const details = this.questionnaire.read();
+    if (Object.keys(details).length) form.append("questionnaire", JSON.stringify(details));
     return form;
   }
 

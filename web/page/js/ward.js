@@ -22,11 +22,11 @@ const WATCH_MS = 3000; // between two changes of whose samples are asked for
 export const title = () => "Ward";
 
 export function mount(root, shell) {
-  const ward = new Ward(root, shell);
+  const ward = new WardView(root, shell);
   return () => ward.leave();
 }
 
-class Ward {
+class WardView {
   #shell;
   #tiles = new Map();
   #typed = "";
@@ -58,7 +58,7 @@ class Ward {
     });
     this.#views = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) target.tile.visible = isIntersecting;
-      this.#look();
+      this.#findSeen();
     });
     this.#listen(live, "patients", () => this.#update());
     this.#listen(live, "state", () => this.#update());
@@ -126,7 +126,7 @@ class Ward {
     const second = Math.floor(now / 1000);
     if (second !== this.#second) {
       this.#second = second;
-      for (const tile of this.#tiles.values()) tile.look(now);
+      for (const tile of this.#tiles.values()) tile.check(now);
     }
     const seen = this.#seen;
     for (let place = 0; place < seen.length; place++) {
@@ -139,7 +139,7 @@ class Ward {
   }
 
   /** Which tiles are in sight, from the top. */
-  #look() {
+  #findSeen() {
     this.#seen = [];
     for (const { tile } of this.#grid.children) if (tile.visible) this.#seen.push(tile);
   }
@@ -156,7 +156,7 @@ class Ward {
     }
     this.#looked = performance.now();
     const summaries = [...patients.values()];
-    this.#tell(summaries);
+    this.#describe(summaries);
     for (const [id, tile] of this.#tiles) if (!patients.has(id)) this.#remove(id, tile);
     const found = byUrgency(summaries.filter((summary) => wanted(summary, this.#typed, this.#states)));
     const order = found.slice(0, this.#limit);
@@ -172,7 +172,7 @@ class Ward {
       this.#sort(order);
       this.#watch(null);
     }
-    this.#tellMore(found.length);
+    this.#offerMore(found.length);
     mark(this.#grid, "data-crowd", summaries.length > CROWD ? "true" : null);
   }
 
@@ -196,14 +196,14 @@ class Ward {
     this.#samples.watch({ patients: ids, leads: "first", fs_hz: FS_HZ });
   }
 
-  #tellMore(found) {
+  #offerMore(found) {
     const rest = found - this.#limit;
     this.#more.hidden = rest <= 0;
     if (rest <= 0) return;
     const full = this.#limit >= MOST_TILES;
     this.#more.disabled = full;
-    const words = full ? "find the others by name or state" : `show ${Math.min(AT_FIRST, rest)} more`;
-    say(this.#more, `The ${this.#limit} most urgent of ${found} patients: ${words}`);
+    const offer = full ? "find the others by name or state" : `show ${Math.min(AT_FIRST, rest)} more`;
+    say(this.#more, `The ${this.#limit} most urgent of ${found} patients: ${offer}`);
   }
 
   /** A patient's tile; samples may come before the first word of who they are of. */
@@ -242,11 +242,11 @@ class Ward {
       if (node === at) at = at.nextElementSibling;
       else this.#grid.insertBefore(node, at);
     }
-    this.#look();
+    this.#findSeen();
     if (focused !== document.activeElement && this.#grid.contains(focused)) focused.focus({ preventScroll: true });
   }
 
-  #tell(summaries) {
+  #describe(summaries) {
     const { live } = this.#shell;
     replace(this.#chips, summaries.length ? this.#chipsOf(summaries) : null);
     this.#find.hidden = summaries.length < 2;

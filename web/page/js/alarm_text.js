@@ -1,6 +1,6 @@
 // What an alarm and its life are in words. No DOM here. Alarms are as the topic tells them; times in them are ns.
 
-import { clockTime, duration, priorityWords, score, since } from "./format.js";
+import { clockTime, duration, priorityText, score, since } from "./format.js";
 
 export const KINDS = { physiological: "About the patient", technical: "About the signal" };
 export const STATES = {
@@ -61,12 +61,12 @@ function number(value) {
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(3)));
 }
 
-/** The life of an alarm as lines, oldest first: `[{ms, words, by}]`; `by` is who did it, or null. */
+/** The life of an alarm as lines, oldest first: `[{ms, text, by}]`; `by` is who did it, or null. */
 export function lifeLines(events, actions) {
   const lines = [];
   let before = null;
   for (const event of events) {
-    lines.push({ ms: ms(event.told_ns), words: eventWords(event, before), by: eventBy(event, before) });
+    lines.push({ ms: ms(event.told_ns), text: eventText(event, before), by: eventBy(event, before) });
     before = event;
   }
   // What was asked for and not done is part of what happened: an action that no event shows.
@@ -81,10 +81,10 @@ function eventBy(event, before) {
   return null;
 }
 
-function eventWords(event, before) {
+function eventText(event, before) {
   switch (event.phase) {
     case "start":
-      return `Started: ${priorityWords(event.priority).toLowerCase()} priority`;
+      return `Started: ${priorityText(event.priority).toLowerCase()} priority`;
     case "continue":
       return "Told again: nobody has answered";
     case "escalate":

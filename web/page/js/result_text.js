@@ -7,13 +7,13 @@ const VERDICTS = {
   normal: "No abnormality found",
   unusable: "Not enough usable signal",
 };
-const KIND_WORDS = { abnormal_window: "abnormal ECG", unusual_window: "unusual ECG", heart_rate_low: "low heart rate", heart_rate_high: "high heart rate" };
+const KIND_TEXTS = { abnormal_window: "abnormal ECG", unusual_window: "unusual ECG", heart_rate_low: "low heart rate", heart_rate_high: "high heart rate" };
 const CLASSES = ["N", "S", "V", "F", "Q"];
 
-export const verdictWords = (decision) => VERDICTS[decision] ?? decision;
+export const verdictText = (decision) => VERDICTS[decision] ?? decision;
 
 /** "ventricular_run" to "ventricular run". */
-export const kindWords = (kind) => KIND_WORDS[kind] ?? kind.replaceAll("_", " ");
+export const kindText = (kind) => KIND_TEXTS[kind] ?? kind.replaceAll("_", " ");
 
 /** 1:05 or 1:02:03. */
 export function place(seconds) {
@@ -33,11 +33,11 @@ export function span(seconds) {
 }
 
 /** What decided, and how sure; a recording kept by an earlier version tells no reason. */
-export function sureWords({ confidence, reason }) {
-  const words = reason ? `${reason[0].toUpperCase()}${reason.slice(1)}.` : "";
-  if (confidence === null) return words || "Too little of it could be judged.";
+export function sureText({ confidence, reason }) {
+  const because = reason ? `${reason[0].toUpperCase()}${reason.slice(1)}.` : "";
+  if (confidence === null) return because || "Too little of it could be judged.";
   const sure = confidence > 0.99 ? "More than 99\u00a0% confidence." : `${Math.round(confidence * 100)}\u00a0% confidence.`;
-  return words ? `${words} ${sure}` : sure;
+  return because ? `${because} ${sure}` : sure;
 }
 
 /** "MLII (360 windows), V5 (1)": the leads that windows were judged on; of an earlier version's result all leads. */
@@ -50,7 +50,7 @@ export function judgedOn({ windows, leads }) {
 }
 
 /** 140, or 140 to 180. */
-export function rateWords(rates) {
+export function rateText(rates) {
   const [low, high] = [Math.min(...rates), Math.max(...rates)];
   if (rates.length === 0) return "";
   return low === high ? String(low) : `${low} to ${high}`;
