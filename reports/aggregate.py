@@ -130,7 +130,7 @@ def aggregate_of_rows(rows: Sequence[Aggregate], verdicts: Sequence[Verdict]) ->
 
 
 def episode_probability(scores: Sequence[float], rule: Rule, hop_s: int) -> float:
-    """How likely it is that somewhere as many windows together are abnormal as make an episode.
+    """Return the probability that somewhere as many windows together are abnormal as make an episode.
 
     Neighbours are alike. Taken as wholly alike, two of three windows are both abnormal as often as the less probable of
     the two is; the likeliest stretch bounds the recording from below. Where there are too few windows for an episode it

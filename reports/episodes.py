@@ -1,4 +1,4 @@
-"""Which stretches of a recording matter: grouped, ranked, and how many of them are shown."""
+"""Stretches of a recording that matter: grouped, ranked, and limited."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class ReportFinding:
 
     @property
     def is_episode(self) -> bool:
-        """Whether it is an alarm's episode rather than a rhythm with a name."""
+        """Return whether it is an alarm's episode rather than a rhythm with a name."""
         return self.kind not in _RHYTHMS
 
 
@@ -75,12 +75,12 @@ class Episode:
 
     @property
     def start_s(self) -> float:
-        """Where it begins, s."""
+        """Return its start, s."""
         return self.windows[0].start_s
 
     @property
     def end_s(self) -> float:
-        """Where it ends, s."""
+        """Return its end, s."""
         return self.windows[-1].end_s
 
     @property

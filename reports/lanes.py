@@ -1,4 +1,4 @@
-"""What stands above a strip's paper: time, verdicts, rhythm, beats."""
+"""Lanes above a strip's paper: time, verdicts, rhythm, beats."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ DECISION_INK = {"normal": "#2d6a3e", "abnormal": "#9c3d00", "unusable": "#4a5158
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatMark:
-    """How a class of beats is marked: by letter and shape, for who sees no colour or prints none."""
+    """Mark of a class of beats: letter and shape, for those who see or print no colour."""
 
     letter: str
     shape: str
@@ -140,7 +140,7 @@ def _draw_decisions(axes: Axes, strip: Strip, y_mm: float) -> None:
 
 
 def legend(strip: Strip) -> str:
-    """What the marks mean, as far as they are on the strip."""
+    """Return the meaning of the marks that are on the strip."""
     parts = []
     if strip.beats or strip.reference:
         seen = {beat.beat_class for beat in (*strip.beats, *(strip.reference or ()))}

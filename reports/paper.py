@@ -31,7 +31,7 @@ TINTS = {"normal": None, "abnormal": "#ffb84d", "unusable": "#9aa3ab"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """Where one lead's trace lies, mm: the zero line above the strip's foot, and what is free above and below it."""
+    """Place of one lead's trace, mm: the zero line above the strip's foot, and the room above and below it."""
 
     zero_mm: float
     up_mm: float

@@ -161,7 +161,7 @@ def _beat_counts(letters: Iterable[str | None]) -> str:
 
 
 def what_is_left_out(report: RecordReport) -> str:
-    """How much of what matters is not drawn, and how to see it."""
+    """Return how much of what matters is not drawn, and how to see it."""
     rest = report.notable - report.drawn
     if not rest:
         return ""

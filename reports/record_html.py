@@ -54,7 +54,7 @@ def most_urgent(findings: tuple[ReportFinding, ...], most: int) -> list[ReportFi
 
 def named(finding: ReportFinding) -> str:
     """A finding in words; an episode says that it is one."""
-    return f"{finding.text} episode, as an alert tells it" if finding.is_episode else finding.text
+    return f"{finding.text} episode, as an alarm" if finding.is_episode else finding.text
 
 
 @cache

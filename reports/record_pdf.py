@@ -125,7 +125,7 @@ def _with_lead(found: ReportFinding) -> str:
 
 def _answers_page(report: RecordReport) -> Figure:
     page, top_mm = _page(), MARGIN_MM
-    _text(page, top_mm, "Told of the patient (as somebody wrote it; nothing of it was used to judge)", bold=True)
+    _text(page, top_mm, "Details of the patient (as somebody wrote it; nothing of it was used to judge)", bold=True)
     top_mm += 2 * LINE_MM
     for label, value in report.answers:
         lines = [line for part in value.splitlines() for line in textwrap.wrap(part, LETTERS - 24)] or [""]

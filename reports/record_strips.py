@@ -27,7 +27,7 @@ PEAK_SHARE, MAX_PEAKS = 0.5, 3  # of the strongest part's fall; parts that are n
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What was found in a recording.
+    """Findings of a recording.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Findings:
     aggregate: Aggregate | None = None
 
     def between(self, start_s: float, end_s: float) -> "Findings":
-        """What touches a span, s from the recording's start."""
+        """Return what touches a span, s from the recording's start."""
         return Findings(
             verdicts=tuple(v for v in self.verdicts if span_s(v)[0] < end_s and span_s(v)[1] > start_s),
             findings=tuple(f for f in self.findings if f.start_s < end_s and f.end_s >= start_s),
@@ -54,7 +54,7 @@ class Findings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowLine:
-    """What is said of one window below its strip."""
+    """Line on one window below its strip."""
 
     time: str
     lead: str
@@ -96,7 +96,7 @@ def shown(record: Record, found: Findings, explainer: Explainer, episode: Episod
 
 
 def ordinary(record: Record, found: Findings, explainer: Explainer, start_s: float) -> ShownStrip:
-    """Where nothing is of note, a strip of what there is."""
+    """Make an ordinary strip, where nothing is of note."""
     judged = [verdict for verdict in found.verdicts if span_s(verdict)[1] > start_s]
     first_s = span_s(judged[0])[0] if judged else start_s
     title = "Nothing abnormal was found; so it looks" if judged else "Shorter than one window of 5 s: not judged"

@@ -102,7 +102,7 @@ def report_on(
 
 
 def findings_in(result: Mapping[str, Any], verdicts: tuple[Verdict, ...], reference: BeatLabels | None) -> Findings:
-    """What was found in a recording, as reports have it.
+    """Return the findings of a recording, as reports have them.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def findings_in(result: Mapping[str, Any], verdicts: tuple[Verdict, ...], refere
 
 
 def explainer_of(settings: DetectorSettings) -> Explainer:
-    """What explains the verdicts that the detector gives under these settings.
+    """Make the explainer of the verdicts that the detector gives under these settings.
 
     Raises
     ------

@@ -10,5 +10,5 @@ FOOTER_MM = 4.5  # below the paper: the scale and what the marks mean
 
 
 def x_mm(strip: Strip, t_s: float) -> float:
-    """How far from the drawing's left edge a time lies, mm."""
+    """Return the distance of a time from the drawing's left edge, mm."""
     return PULSE_MM + (t_s - strip.start_s) * MM_PER_S

@@ -33,7 +33,7 @@ class NotScoredError(EcgStreamError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """What was found in a recording.
+    """Findings of a recording.
 
     Attributes
     ----------
@@ -161,7 +161,7 @@ def _on_axis(verdict: Verdict, window: int) -> Verdict:
 
 
 def result_of(record: Record, judged: Sequence[Verdict | Urgent], rules: AlarmRules, *, file: str) -> dict[str, Any]:
-    """What the detector tells of a recording as one result; times are seconds from the recording's start."""
+    """Return the detector's findings on a recording as one result; times are seconds from its start."""
     found, aggregate = _found(judged, rules)
     return _head(record, file) | found | {"aggregate": aggregate.as_json()}
 

@@ -1,4 +1,4 @@
-"""What an ECG strip shows: the signal, and what was found in it."""
+"""Content of an ECG strip: the signal, and what was found in it."""
 
 from dataclasses import dataclass
 
@@ -60,7 +60,7 @@ class StripFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StripEvidence:
-    """How much each part of each lead carried the verdict.
+    """Weight of each part of each lead in the verdict.
 
     Attributes
     ----------

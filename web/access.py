@@ -1,4 +1,4 @@
-"""Who asks, and whether they may do what they ask."""
+"""Callers and their permissions."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from web.roles import ROLES, Role
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks.
+    """The sender of a request.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ _SESSION = _Documented(
 async def caller(
     connection: HTTPConnection, _token: Annotated[None, Depends(_TOKEN)], _session: Annotated[None, Depends(_SESSION)]
 ) -> Caller:
-    """Who sent a request, or opened a WebSocket.
+    """Return the sender of a request or WebSocket.
 
     Raises
     ------

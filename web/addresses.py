@@ -7,7 +7,7 @@ _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253})(?::\d{1,5})?", re
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, as it is written in an address, is this machine and cannot be another.
+    """Return whether a host, as written in an address, is this machine and cannot be another.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of all routes alike."""
+"""Parts of the OpenAPI document that all routes share."""
 
 from http import HTTPStatus
 from typing import Any

@@ -1,4 +1,4 @@
-"""How much memory the service may take, and which part of it patients and scoring processes may.
+"""Memory of the service, and the shares of patients and scoring processes.
 
 A scoring process opens strangers' files; the page holds every viewer. So the page's part is set aside first, what is
 left is dealt out to the scoring processes, and the system is told to end those first when it comes to that.
@@ -22,7 +22,7 @@ _LAST = "1000"  # oom_score_adj: of all processes this one is ended first
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """How the service shares what it may take.
+    """Shares of the service's memory.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ def all_bytes(setting_mb: int | None) -> int | None:
 
 
 def memory_limit(root: Path = Path("/")) -> int | None:
-    """What the control groups of this process allow, in bytes; None where they allow all.
+    """Return the bytes that the control groups of this process allow; None where they allow all.
 
     The smallest limit of its group and of those above it, as far as they can be seen from here: version 2
     (``memory.max``) and version 1 (``memory.limit_in_bytes``).
@@ -121,7 +121,7 @@ def bound(total_bytes: int) -> None:
 
 
 def held_bytes() -> int:
-    """What this process holds and no file backs; 0 where the system does not say."""
+    """Return the bytes that this process holds and no file backs; 0 where the system does not say."""
     with contextlib.suppress(OSError, ValueError):
         return _kilobytes(_status(), "RssAnon") * 1024
     return 0

@@ -49,7 +49,7 @@ class WebMetrics:
             "ecgstream_web_hub_lag_seconds", "Age of the newest samples when they were read", registry=registry
         )
         self.recordings = Counter(
-            "ecgstream_web_recordings", "Recordings sent, by what became of them", ("outcome",), registry=registry
+            "ecgstream_web_recordings", "Recordings sent, by outcome", ("outcome",), registry=registry
         )
         self.scoring_seconds = Histogram(
             "ecgstream_web_scoring_seconds",

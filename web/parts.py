@@ -1,4 +1,4 @@
-"""What the routes stand on, made once when the service starts."""
+"""Parts that the routes need, made once when the service starts."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from web.settings import WebSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the routes stand on.
+    """Parts that the routes need.
 
     Attributes
     ----------

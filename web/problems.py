@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class Problem(BaseModel):
-    """What went wrong.
+    """Problem details of an error.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What people may be: viewers look, responders answer alarms and score files, admins see all."""
+"""Roles: viewers look, responders answer alarms and score files, admins see all."""
 
 from typing import Literal, get_args
 

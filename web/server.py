@@ -80,7 +80,7 @@ class Server(uvicorn.Server):
 
     @property
     def ready(self) -> bool:
-        """Whether it answers."""
+        """Return whether it answers."""
         return bool(self.started)
 
     @contextlib.contextmanager

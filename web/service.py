@@ -41,7 +41,7 @@ class Ready(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether it does."""
+        """Return whether it does."""
 
 
 async def run(
@@ -108,7 +108,7 @@ def make_parts(
     registry: CollectorRegistry,
     clock: Clock,
 ) -> Parts:
-    """What the routes stand on, not yet at work.
+    """Make the parts that the routes need, not yet at work.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How the web service runs: options, the environment (``ECGSTREAM_WEB_...``) or ``.env``."""
+"""Settings of the web service: options, the environment (``ECGSTREAM_WEB_...``) or ``.env``."""
 
 import re
 from ipaddress import ip_network
@@ -22,7 +22,7 @@ def _listed(text: str) -> tuple[str, ...]:
 def _origin(text: str) -> str:
     """An address without a path, as browsers send it."""
     if not _ORIGIN.fullmatch(text.rstrip("/")):
-        raise ValueError(f"{text} is no address like https://ecg.example.org: give scheme, host and port alone")
+        raise ValueError(f"{text} is not an address like https://ecg.example.org: give scheme, host and port alone")
     return text.rstrip("/").lower()
 
 
@@ -45,7 +45,7 @@ def _mapping(text: str) -> str:
 
 
 class WebSettings(BaseSettings):
-    """How the web service runs.
+    """Settings of the web service.
 
     Attributes
     ----------
@@ -140,12 +140,12 @@ class WebSettings(BaseSettings):
 
     @property
     def signs_in(self) -> bool:
-        """Whether people must say who they are."""
+        """Return whether people must sign in."""
         return self.tokens is not None or self.oidc_issuer is not None or self.start_token
 
     @property
     def encrypted(self) -> bool:
-        """Whether browsers reach it by TLS, its own or a proxy's."""
+        """Return whether browsers reach it by TLS, its own or a proxy's."""
         return self.tls_cert is not None or (self.url or "").startswith("https:")
 
     @property

@@ -186,9 +186,9 @@ def test_what_was_told_of_the_patient_stands_in_the_report(report: RecordReport)
     answers = (("Age", "61 years"), ("Symptoms", f"palpitations\n{HOSTILE}\n" + "long " * 400))
     with_answers = replace(report, answers=answers)
     page = to_html(with_answers)
-    assert "Told of the patient" in page
+    assert "Details of the patient" in page
     assert "61 years" in page
     assert "<script" not in page
-    assert "Told of the patient" not in to_html(report)
+    assert "Details of the patient" not in to_html(report)
     pages = len(re.findall(rb"/Type /Page\b", to_pdf_report(report)))
     assert len(re.findall(rb"/Type /Page\b", to_pdf_report(with_answers))) == pages + 1

@@ -174,7 +174,7 @@ async def drawn(canvas: Locator) -> None:
 
 
 async def violations(page: Page) -> list[str]:
-    """What axe-core finds of WCAG 2.2 AA on a page that is serious or critical, each with where it is.
+    """Return what axe-core finds of WCAG 2.2 AA on a page that is serious or critical, each with where it is.
 
     Parameters
     ----------
@@ -190,5 +190,5 @@ async def violations(page: Page) -> list[str]:
 
 
 async def fits(page: Page) -> bool:
-    """Whether a page is no wider than the screen."""
+    """Return whether a page is no wider than the screen."""
     return bool(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"))

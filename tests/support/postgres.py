@@ -61,7 +61,7 @@ def _programs() -> Path | None:
 
 
 def _open_to_all(folder: Path) -> bool:
-    """Whether every user may enter it."""
+    """Return whether every user may enter it."""
     return all(each.stat().st_mode & 0o001 for each in (folder, *folder.parents))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What came: header names are small."""
+    """A request that came: header names are small."""
 
     method: str
     path: str
@@ -21,7 +21,7 @@ class Call:
 
 @dataclass(slots=True)
 class Receiver:
-    """Where the server is, and what came.
+    """Address of the server, and what came.
 
     ``answer`` gives the status of a call, and may block; ``extra`` are headers of every answer.
     """

@@ -1,4 +1,4 @@
-"""What the routes stand on, for tests of one application in this process."""
+"""Parts that the routes need, for tests of one application in this process."""
 
 from pathlib import Path
 

@@ -71,7 +71,7 @@ async def furnish(kafka: KafkaSettings, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def address(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a service is at work, in a thread of its own: schemathesis waits for its answers."""
+    """A service at work, in a thread of its own: schemathesis waits for its answers."""
     folder = tmp_path_factory.mktemp("document")
     settings = KafkaSettings(
         _env_file=None, bootstrap_servers=kafka, topic_prefix=f"test-{uuid.uuid4().hex[:12]}.", partitions=1

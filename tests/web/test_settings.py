@@ -42,7 +42,7 @@ def test_on_a_network_it_has_an_address_that_people_open(tmp_path: Path) -> None
     [
         ({"url": "ward.example.org"}, "give scheme, host and port alone"),
         ({"url": "https://ward.example.org/page"}, "give scheme, host and port alone"),
-        ({"cors_origins": "https://a.example,*"}, r"\* is no address like"),
+        ({"cors_origins": "https://a.example,*"}, r"\* is not an address like"),
         ({"trusted_proxies": "10.0.0.0/8,nobody"}, "nobody"),
         ({"tls_cert": Path("a.pem")}, "set both or none"),
         ({"oidc_issuer": "https://login.example.org"}, "needs ECGSTREAM_WEB_OIDC_CLIENT_ID"),

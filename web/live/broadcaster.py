@@ -1,4 +1,4 @@
-"""Who is told of alarms, verdicts and changes: one server-sent event stream each.
+"""Broadcast of alarms, verdicts and changes: one server-sent event stream for each listener.
 
 No alarm is ever left out: a client whose queue is full is cut off, and goes on where it was when it comes back.
 Verdicts and changes of the ward may be left out: the newest is what counts.
@@ -40,7 +40,7 @@ class AlarmEvent(NamedTuple):
 
 
 class _Pending(NamedTuple):
-    """What is told with the next ``flush``; to all where ``kind`` is None."""
+    """An event that goes out with the next ``flush``; to all where ``kind`` is None."""
 
     kind: Kind | None
     patient: str | None
@@ -75,7 +75,7 @@ class Listener:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wants(self, kind: Kind, patient: str | None) -> bool:
-        """Whether something is for it."""
+        """Return whether something is for it."""
         return kind in self.kinds and self.patient in {None, patient}
 
     def put_alarm(self, alarm: AlarmEvent) -> None:
@@ -101,7 +101,7 @@ class Listener:
 
     @property
     def depth(self) -> int:
-        """How many events wait."""
+        """Return how many events wait."""
         return len(self._alarms) + len(self._others)
 
     async def next(self) -> bytes | None:

@@ -118,7 +118,7 @@ def decode(message: bytes) -> Iterator[Frame]:
 
     Raises
     ------
-    FrameError : when the bytes are no frames
+    FrameError : when the bytes are not a frames
     """
     while message:
         frame, size = _first(message)
@@ -146,7 +146,7 @@ def _first(message: bytes) -> tuple[Frame, int]:
             place += name_bytes
         samples = np.frombuffer(message, "<i2", count * lead_count, at).reshape(count, lead_count)
     except (struct.error, ValueError) as error:
-        raise FrameError(f"{len(message)} bytes are no frame: {error}") from error
+        raise FrameError(f"{len(message)} bytes are not a frame: {error}") from error
     if size < at + samples.nbytes or size % 8 or size > len(message):
         raise FrameError(f"a frame of {size} bytes in {len(message)}: it is cut off")
     frame = Frame(

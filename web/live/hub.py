@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 
 class Hub:
-    """What the topics tell, held for the browsers.
+    """Content of the topics, held for the browsers.
 
     To be used in ``async with``: it reads from there on, and waits for a Kafka that is away.
 
@@ -119,7 +119,7 @@ class Hub:
 
     @property
     def line(self) -> Line:
-        """Whether Kafka answers, and whether all it held has been read."""
+        """Return whether Kafka answers, and whether all it held has been read."""
         if not self._reached:
             return "waiting"
         return "connected" if all(follower.caught_up.is_set() for follower in self._followers) else "catching_up"
@@ -271,7 +271,7 @@ class Hub:
         if known and found != known:
             raise EcgStreamError(
                 f"another Kafka answers at {self._kafka.bootstrap_servers}: cluster {found}, before it was {known}: "
-                "what is shown would be of both: start the web service anew"
+                "what is shown would be of both: restart the web service"
             )
         self.events.positions.cluster = found
         self._identified.set()

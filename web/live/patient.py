@@ -118,7 +118,7 @@ class LivePatient:
         return sorted(self.alarms.values(), key=urgency_of)
 
     def place(self, *, silent: bool) -> Place:
-        """Where the patient stands among all, without the cost of a summary.
+        """Return where the patient stands among all, without the cost of a summary.
 
         Parameters
         ----------
@@ -167,7 +167,7 @@ class LivePatient:
 
 
 def _begins_anew(before: Chunk, chunk: Chunk) -> bool:
-    """Whether samples that are shown do not go on from those shown before: another source, clock or place."""
+    """Return whether samples do not go on from those shown before: another source, clock or place."""
     step = chunk.start_index - before.end_index
     return (
         not before.source.sends(chunk)

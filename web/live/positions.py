@@ -1,4 +1,4 @@
-"""How far somebody has been told of alarms: the id of an event, from which the stream goes on after a break.
+"""Position in the stream of alarms: the id of an event, from which the stream goes on after a break.
 
 ``<cluster>:<partition>-<offset>.<partition>-<offset>...``: the offset behind the last message of ``ecg.alerts`` that
 was told, by partition; a partition of which nothing was told yet is left out. ``cluster`` is the beginning of Kafka's
@@ -22,7 +22,7 @@ class PositionError(EcgStreamError):
 
 @dataclass(slots=True)
 class Positions:
-    """How far one client, or the hub, has come.
+    """Position of one client, or of the hub.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Positions:
     offsets: dict[int, int] = field(default_factory=dict)
 
     def passes(self, partition: int, offset: int) -> bool:
-        """Whether a message is new here; it is not, the next time."""
+        """Return whether a message is new here; it is not, the next time."""
         if offset < self.offsets.get(partition, 0):
             return False
         self.offsets[partition] = offset + 1
@@ -66,7 +66,7 @@ def positions_of(text: str) -> Positions:
     """
     match = _FORM.fullmatch(text)
     if not match:
-        raise PositionError(f"{text[:80]!r} is no id of an event: send back the id of the last one, as it came")
+        raise PositionError(f"{text[:80]!r} is not the id of an event: send back the id of the last one unchanged")
     pairs = (pair.split("-") for pair in match[2].lstrip(".").split(".") if pair)
     offsets = {int(partition): int(offset) for partition, offset in pairs}
     if len(offsets) > MAX_PARTITIONS:

@@ -151,7 +151,7 @@ class PatientRegistry:
         return newest.hop_s if newest else HOP_S
 
     def places(self) -> list[Place]:
-        """Where each patient stands, the most urgent first."""
+        """Return where each patient stands, the most urgent first."""
         return sorted(live.place(silent=patient in self._silent) for patient, live in self.patients.items())
 
     def open_alarms(self) -> list[Alert]:

@@ -1,4 +1,4 @@
-"""How much of each patient is kept: what there is for all of them, dealt out. Pure."""
+"""Share of the memory that each patient gets. Pure."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ _LEAST_WINDOWS, MOST_WINDOWS = 60, 720  # five minutes, an hour
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """What may be kept of each patient.
+    """Limits of what is kept of each patient.
 
     Attributes
     ----------

@@ -17,7 +17,7 @@ AT_ONCE = 500  # patients that are told of in one event: some 300 kB
 async def event_stream(
     hub: Hub, metrics: WebMetrics, *, patient: str | None, kinds: frozenset[Kind], after: Positions | None
 ) -> AsyncIterator[bytes]:
-    """What is told, from ``hello`` on.
+    """Yield events, from ``hello`` on.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ async def event_stream(
 
 
 def hello(hub: Hub, listener: Listener, patients: Sequence[str], *, resumed: bool) -> bytes:
-    """How everything stands: all open alarms and the most urgent patients; the others follow.
+    """Return the first event: all open alarms and the most urgent patients; the others follow.
 
     Parameters
     ----------

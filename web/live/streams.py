@@ -1,4 +1,4 @@
-"""Which of a patient's streams is shown: one at a time, and the one that is there, whatever else is sent. Pure.
+"""Choice of the stream that is shown of a patient: one at a time, whatever else is sent. Pure.
 
 A stream is what one device sends in one go: its source and its clock stay as they are, and its indices go on. Whatever
 does not go on where the shown stream stands is another stream, and is only noted: two devices under one patient id are
@@ -21,7 +21,7 @@ _NS = 1_000_000_000
 
 @dataclass(slots=True, kw_only=True)
 class Stream:
-    """What is known of a stream.
+    """Known state of a stream.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class Stream:
 
     @property
     def borne_out(self) -> bool:
-        """Whether it is more than a lone message."""
+        """Return whether it is more than a lone message."""
         return self.messages > 1 and self.samples >= BORNE_OUT_S * self.fs_hz
 
     def silent_at(self, sent_ms: int) -> bool:

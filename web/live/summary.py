@@ -1,4 +1,4 @@
-"""What a patient looks like from across the room: one line for the ward, sorted by urgency."""
+"""A patient's summary for the ward: one line, sorted by urgency."""
 
 import re
 from typing import NamedTuple
@@ -130,7 +130,7 @@ def rank_of(state: PatientState, alarm: Alert | AlarmBrief | None) -> int:
 
 
 class Place(NamedTuple):
-    """Where a patient stands among all: the most urgent first; those alike by name, as people count (bed-2, bed-10).
+    """Place of a patient among all: the most urgent first; those alike by name, as people count (bed-2, bed-10).
 
     Attributes
     ----------

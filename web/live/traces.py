@@ -24,7 +24,7 @@ Leads = Literal["first", "all"]
 
 
 class Variant(NamedTuple):
-    """How a trace is wanted.
+    """Wanted form of a trace.
 
     Attributes
     ----------

@@ -34,7 +34,7 @@ ALL = Share.of(DEFAULT_BYTES, 0)
 
 
 class VerdictHead(BaseModel):
-    """What the live view itself looks at of a verdict; the rest of its JSON passes through unread."""
+    """Fields of a verdict that the live view reads; the rest of its JSON passes through unread."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

@@ -1,4 +1,4 @@
-"""Who watches which traces: one WebSocket each, one message made for all that watch the same.
+"""Watchers of traces: one WebSocket each, one message made for all that watch the same.
 
 A slow client loses its own oldest messages and is told so; nobody waits for it.
 """
@@ -19,7 +19,7 @@ MAX_WAITING_BYTES = 4_000_000
 
 
 class Watch(NamedTuple):
-    """What a client watches.
+    """Traces that a client watches.
 
     Attributes
     ----------
@@ -174,5 +174,5 @@ class Watchers:
 
     @property
     def clients(self) -> int:
-        """How many watch."""
+        """Return how many watch."""
         return len(self._watch_of)

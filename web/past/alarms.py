@@ -29,7 +29,7 @@ class PastAlarms:
         self._open: AlarmHistory | None = None
 
     async def ask(self, question: Callable[[AlarmHistory], T]) -> T:
-        """What the history answers.
+        """Ask the history.
 
         Parameters
         ----------

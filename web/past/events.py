@@ -1,4 +1,4 @@
-"""Where to jump to in a patient's last hour."""
+"""Events of a patient's last hour to jump to."""
 
 from collections.abc import Iterator
 from typing import Literal

@@ -1,4 +1,4 @@
-"""What was sent and judged, read back for the page: from the hub where it reaches back far enough, else from Kafka."""
+"""Past samples and verdicts for the page: from the hub where it reaches back far enough, else from Kafka."""
 
 import asyncio
 from typing import Self

@@ -34,7 +34,7 @@ class Stretch:
 
 
 def stretches(found: StoredSamples) -> list[Stretch]:
-    """Where samples are, of at least one lead."""
+    """Return the stretches in which at least one lead has samples."""
     there = (found.samples != MISSING).any(axis=1)
     edges = np.flatnonzero(np.diff(there, prepend=False, append=False))
     grid = Grid(exact_rate(found.fs_hz))

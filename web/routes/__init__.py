@@ -1,1 +1,1 @@
-"""What the interface answers, one file a subject."""
+"""Routes of the interface, one file per subject."""

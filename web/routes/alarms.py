@@ -42,7 +42,7 @@ class Life(BaseModel):
 
 
 class Asked(BaseModel):
-    """What somebody does about an alarm, or about all of a patient's.
+    """A command about an alarm, or about all of a patient's.
 
     Attributes
     ----------

@@ -20,5 +20,5 @@ _DRAW_POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="drawing")
 
 
 async def in_thread(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """What some work in a thread gives; whoever comes third waits."""
+    """Run some work in a thread; the third to come waits."""
     return await asyncio.get_running_loop().run_in_executor(_DRAW_POOL, partial(work, *arguments, **named))

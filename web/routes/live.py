@@ -29,7 +29,7 @@ SEND_S = 10.0  # a client that takes nothing for so long is cut off
 
 
 class Wanted(BaseModel):
-    """What a client wants to watch.
+    """Traces that a client wants to watch.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Wanted(BaseModel):
 
 
 class Request(BaseModel):
-    """What a client says on the WebSocket."""
+    """A client's message on the WebSocket."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -44,7 +44,7 @@ def routes() -> APIRouter:
     @router.api_route("/assets/{name:path}", methods=["GET", "HEAD"])
     async def asset(request: Request, name: str) -> Response:
         if name not in found or name == _DOCUMENT:
-            raise ProblemError(HTTPStatus.NOT_FOUND, f"the page has no file {name!r}: load the page anew")
+            raise ProblemError(HTTPStatus.NOT_FOUND, f"the page has no file {name!r}: reload the page")
         return _answer(request, found[name])
 
     return router

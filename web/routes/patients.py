@@ -78,7 +78,8 @@ def known(hub: Hub, patient: str) -> LivePatient:
     live = hub.ward.patients.get(patient)
     if live is None:
         raise ProblemError(
-            HTTPStatus.NOT_FOUND, "nothing came of this patient within the last hour: GET /patients tells who is there"
+            HTTPStatus.NOT_FOUND,
+            "nothing came of this patient within the last hour: GET /patients lists those who are there",
         )
     return live
 
@@ -98,7 +99,7 @@ def _place(text: str) -> Place:
     if found is None:
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"after={text[:40]!r} is not the next of a page: leave it out to begin anew",
+            f"after={text[:40]!r} is not the next of a page: leave it out to start over",
         )
     return Place.of(found[2], int(found[1]))
 
@@ -116,7 +117,7 @@ def routes(parts: Parts) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=MAX_PATIENTS)] = MAX_PATIENTS,
         after: Annotated[str | None, Query(max_length=200, description="``next`` of the page before.")] = None,
     ) -> Patients:
-        """Who is there, the most urgent first.
+        """List the patients, the most urgent first.
 
         The next page begins behind the last patient of this one, as urgent as they were; whose state changes meanwhile
         may stand on both pages or on none. The address of the next page is also a ``Link`` header.
@@ -187,7 +188,7 @@ def routes(parts: Parts) -> APIRouter:
         to_ns: ToNs = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 500,
     ) -> list[PatientEvent]:
-        """Where to jump to within the last hour: stretches of abnormal windows, findings, open alarms; oldest first."""
+        """List events of the last hour: stretches of abnormal windows, findings, open alarms; oldest first."""
         found = events_of(known(hub, patient))
         inside = [
             one for one in found if (from_ns is None or one.end_ns >= from_ns) and (to_ns is None or one.t_ns < to_ns)

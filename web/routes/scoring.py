@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 
 class ScoreFields(BaseModel):
-    """What may be told with files.
+    """Form fields that may come with files.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class ScoreFields(BaseModel):
     questionnaire: Json[Questionnaire] | None = None
 
     def reading(self) -> Reading:
-        """What readers need of it."""
+        """Return the facts that readers need."""
         names = tuple(name for part in (self.leads or "").split(",") if (name := part.strip()))
         return Reading(fs_hz=self.fs_hz, leads=names or None, unit=self.unit)
 
@@ -211,7 +211,7 @@ def _keeping(scoring: ScoringService, caller: Caller, questionnaire: Questionnai
 
 
 def _answer(scoring: ScoringService, outcome: Outcome) -> Response:
-    """What became of all files; results as they lie on the disk, for those of a day have megabytes."""
+    """Answer for all files; results as they lie on the disk, for those of a day have megabytes."""
     scoring.metrics.recordings.labels("scored").inc(len(outcome.kept))
     scoring.metrics.recordings.labels("refused").inc(len(outcome.refused))
     log.info("scored", recordings=len(outcome.kept), refused=len(outcome.refused))

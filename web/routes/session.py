@@ -16,7 +16,7 @@ from web.safety.tokens import LONGEST
 
 
 class SessionState(BaseModel):
-    """Who is signed in, and how people sign in here. ``auth`` is "off" where nobody need."""
+    """The caller who is signed in, and how people sign in. ``auth`` is "off" where nobody need."""
 
     auth: Auth
     name: str | None
@@ -43,7 +43,7 @@ def routes(authenticator: Authenticator, failures: FailedSignIns) -> APIRouter:
 
     @router.get("")
     async def session(request: Request) -> SessionState:
-        """Who is signed in, and how people sign in."""
+        """Return who is signed in, and how people sign in."""
         caller = entrance_of(request.scope).caller
         return SessionState(
             auth=authenticator.auth, name=caller.name if caller else None, role=caller.role if caller else None

@@ -59,7 +59,7 @@ def routes(parts: Parts) -> APIRouter:
         filtered: Annotated[bool, Query(description="As the detector filters: 0.5 to 40 Hz, at 100 Hz.")] = False,
         accept: Annotated[str, Header()] = FRAMES,
     ) -> Any:
-        """What was sent within a stretch of up to ten minutes, as frames or, where ``Accept`` asks for it, as JSON."""
+        """Return the samples of up to ten minutes, as frames or, where ``Accept`` asks for it, as JSON."""
         found = await _sampled(parts, patient, from_ns, to_ns, as_judged=filtered)
         if "application/json" in accept:
             return await in_thread(_samples_view, found)

@@ -1,4 +1,4 @@
-"""What runs here: version, models, and whether it is well."""
+"""Routes on what runs here: version, models, and whether it is well."""
 
 from http import HTTPStatus
 from importlib.metadata import version
@@ -15,14 +15,14 @@ from web.roles import Role
 
 
 class Me(BaseModel):
-    """Who is signed in."""
+    """The caller who is signed in."""
 
     name: str
     role: Role
 
 
 class Models(BaseModel):
-    """What scores here. ``models`` is the manifest of the ONNX files: hashes, input, thresholds, figures."""
+    """Version and models. ``models`` is the manifest of the ONNX files: hashes, input, thresholds, figures."""
 
     version: str
     models: dict[str, Any]
@@ -35,7 +35,7 @@ class Health(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether the live view is whole: Kafka is reached and all that it held has been read."""
+    """State of the live view: ready when Kafka is reached and all that it held has been read."""
 
     kafka: Line
 
@@ -46,12 +46,12 @@ def routes(parts: Parts) -> APIRouter:
 
     @router.get("/health")
     async def health() -> Health:
-        """Whether the service answers."""
+        """Return whether the service answers."""
         return Health()
 
     @router.get("/ready", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
     async def ready() -> Ready:
-        """Whether everything can be asked: patients, alarms and what they did."""
+        """Return whether everything can be asked: patients, alarms and their history."""
         line = parts.hub.line
         if line != "connected":
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, f"Kafka: {line.replace('_', ' ')}: ask again in a while")
@@ -59,12 +59,12 @@ def routes(parts: Parts) -> APIRouter:
 
     @router.get("/me")
     async def me(caller: Viewer) -> Me:
-        """Who is signed in, and as what."""
+        """Return who is signed in, and their role."""
         return Me(name=caller.name, role=caller.role)
 
     @router.get("/models")
     async def models(_: Viewer) -> Models:
-        """Which networks score here, by which data they were trained, and how good they are."""
+        """Return the networks that score here, their training data, and how good they are."""
         return Models(version=version("ecgstream"), models=parts.scorer.manifest.model_dump(mode="json"))
 
     return router

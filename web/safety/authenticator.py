@@ -1,4 +1,4 @@
-"""How people and programs get in: on this machine, with a token, by a session of the page."""
+"""Authentication: on this machine, with a token, or by a session of the page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entrance:
-    """Who came, and how.
+    """A caller, and how they came in.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class UnknownTokenError(Exception):
 
 
 class Authenticator:
-    """Who comes in, and how.
+    """Authentication of people and programs.
 
     Parameters
     ----------
@@ -75,13 +75,13 @@ class Authenticator:
 
     @property
     def auth(self) -> Auth:
-        """How people sign in."""
+        """Return how people sign in."""
         if self._tokens and self.provider:
             return "both"
         return "token" if self._tokens else "oidc" if self.provider else "off"
 
     def enter(self, *, authorization: str | None, cookies: Mapping[str, str]) -> Entrance:
-        """Who sends a request.
+        """Find who sends a request.
 
         Parameters
         ----------
@@ -105,7 +105,7 @@ class Authenticator:
         return Entrance(caller=Caller(name=session.name, role=session.role), way="session", session=session)
 
     def caller_by(self, token: str) -> tuple[Caller, str]:
-        """Who comes with a token, and its SHA-256.
+        """Return the owner of a token, and its SHA-256.
 
         Raises
         ------

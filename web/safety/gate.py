@@ -1,4 +1,4 @@
-"""Who a request comes from is found out once, before any route."""
+"""The sender of a request, found once, before any route."""
 
 from http import HTTPStatus
 
@@ -12,19 +12,19 @@ from web.safety.rates import network_of
 
 
 def entrance_of(scope: Scope) -> Entrance:
-    """How the sender of a request came in."""
+    """Return how the sender of a request came in."""
     found: Entrance = scope["state"]["entrance"]
     return found
 
 
 def address_of(scope: Scope) -> str:
-    """What stands for the address that a request comes from."""
+    """Return the address that a request comes from, or its network."""
     client = scope.get("client")
     return network_of(client[0] if client else None)
 
 
 def who(scope: Scope) -> str:
-    """What a sender's requests are counted under: a name where there is one, else the address."""
+    """Return the name that a sender's requests are counted under, else the address."""
     caller = entrance_of(scope).caller
     return f"name {caller.name}" if caller else f"address {address_of(scope)}"
 

@@ -1,4 +1,4 @@
-"""What every answer tells the browser to allow, which is little."""
+"""Security headers of every answer, which allow the browser little."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

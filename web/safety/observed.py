@@ -60,7 +60,7 @@ class Observed:
                 raise BrokenOffError("a request failed when its answer had begun") from None
             answer = problems.problem(
                 HTTPStatus.INTERNAL_SERVER_ERROR,
-                "the service failed on this request; its log says where: tell who runs it",
+                "the service failed on this request; its log says where: tell the operator",
             )
             await answer(scope, receive, watched)
         if not is_live(scope):

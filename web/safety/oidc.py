@@ -83,7 +83,7 @@ class Provider:
         return answer
 
     async def receive(self, request: Request) -> Caller:
-        """Who comes back from the provider.
+        """Return who comes back from the provider.
 
         Parameters
         ----------

@@ -40,7 +40,7 @@ class Origins:
         await self._app(scope, receive, send)
 
     def _refused(self, scope: Scope) -> str | None:
-        """Why a request is not answered."""
+        """Return why a request is not answered."""
         headers = Headers(scope=scope)
         way = entrance_of(scope).way
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
@@ -66,7 +66,7 @@ class Origins:
 
 
 def _from_elsewhere(scope: Scope, site: str | None, headers: Headers) -> bool:
-    """Whether another site's page asks, but not because somebody follows a link: that opens this page itself."""
+    """Return whether another site's page asks, and not because somebody follows a link to this page."""
     if scope["type"] == "websocket" or site in {None, "same-origin", "none"}:
         return False
     follows_link = (

@@ -1,4 +1,4 @@
-"""How much one caller may ask for: moving windows of a minute, in memory."""
+"""Rate limits for each caller: moving windows of a minute, in memory."""
 
 import math
 import time
@@ -18,7 +18,7 @@ _V6_SITE_BITS = 64  # one customer's network: whoever has one address of it has 
 
 
 class Budget(StrEnum):
-    """What is counted apart."""
+    """Kinds of requests that are counted apart."""
 
     READS = "reads"
     COMMANDS = "commands"
@@ -45,7 +45,7 @@ class Rates:
         self._limiter = MovingWindowRateLimiter(self._storage)
 
     def limit(self, budget: Budget) -> int:
-        """How many a minute."""
+        """Return how many a minute."""
         return self._limits[budget].amount
 
     def take(self, budget: Budget, who: str) -> bool:
@@ -55,13 +55,13 @@ class Rates:
         return self._limiter.hit(self._limits[budget], budget, who)
 
     def wait_s(self, budget: Budget, who: str) -> int:
-        """When the next one is, in s; at least one."""
+        """Return the seconds to the next one, at least one."""
         stats = self._limiter.get_window_stats(self._limits[budget], budget, who)
         return max(1, math.ceil(stats.reset_time - time.time()))
 
 
 def too_many(rates: Rates, budget: Budget, key: str) -> ProblemError:
-    """What is told when a budget is used up.
+    """Return the problem of a budget that is used up.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def too_many(rates: Rates, budget: Budget, key: str) -> ProblemError:
 
 
 def network_of(host: str | None) -> str:
-    """What stands for an address: itself, or the network of an IPv6 address."""
+    """Return an address itself, or the network of an IPv6 address."""
     try:
         address = ip_address((host or "").partition("%")[0])
     except ValueError:

@@ -18,7 +18,7 @@ ERRAND_S = 600  # to sign in at the provider, s
 
 
 class Session(BaseModel):
-    """What the cookie holds.
+    """Content of the cookie.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Sessions:
 
 
 class Errands:
-    """What a browser carries while it is away at the provider: state, nonce and PKCE verifier, signed.
+    """Signed state, nonce and PKCE verifier that a browser carries while it is away at the provider.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class Errands:
         return str(self._signer.dumps(carried))
 
     def receive(self, cookie: str | None) -> dict[str, Any]:
-        """What a browser brings back; nothing when it was not sent off by us, or too long ago."""
+        """Return what a browser brings back; nothing when we did not send it off, or too long ago."""
         if cookie is None or len(cookie) > LONGEST:
             return {}
         try:

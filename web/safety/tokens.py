@@ -39,7 +39,7 @@ class TokensError(EcgStreamError):
 
 
 class TokenEntry(BaseModel):
-    """Who comes with a token.
+    """Owner of a token.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class TokenEntry(BaseModel):
     expires: date | None = None
 
     def counts(self, now_ns: int) -> bool:
-        """Whether it counts at a time, ns UTC."""
+        """Return whether it counts at a time, ns UTC."""
         return self.expires is None or datetime.fromtimestamp(now_ns / 1e9, UTC).date() <= self.expires
 
     def written(self) -> str:
@@ -85,7 +85,7 @@ class Tokens:
         self._entries = tuple(entries)
 
     def find(self, token: str, *, now_ns: int) -> TokenEntry | None:
-        """Who comes with a token; None when nobody.
+        """Return the owner of a token; None when there is none.
 
         Parameters
         ----------
@@ -110,7 +110,7 @@ def new_token() -> str:
 
 
 def hash_of(token: str) -> str:
-    """What the file holds of a token."""
+    """Return a token's entry in the file."""
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()
 
 
@@ -138,7 +138,7 @@ def read_tokens(path: Path) -> Tokens:
     try:
         file = _File.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise TokensError(f"{path} is no TOML: {error}: correct it") from error
+        raise TokensError(f"{path} is not TOML: {error}: correct it") from error
     except ValidationError as error:
         raise TokensError(f"{path}: {first_error(error.errors())}: correct it as web-token prints it") from None
     for field in ("name", "sha256"):

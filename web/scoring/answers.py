@@ -1,4 +1,4 @@
-"""What scoring answers: the JSON of ``ecgstream score`` with a recording's id and links."""
+"""Answers of scoring: the JSON of ``ecgstream score`` with a recording's id and links."""
 
 from typing import Literal
 
@@ -86,7 +86,7 @@ class ScoredRow(Aggregate):
 
 
 class ScoreResult(_Answer):
-    """What was found in a recording.
+    """Findings of a recording.
 
     Attributes
     ----------
@@ -233,7 +233,7 @@ class Sample(_Answer):
 
 
 class Samples(_Answer):
-    """What is there to be tried. ``missing`` says what is not, and how to get it."""
+    """Samples to try. ``missing`` names those that are not there, and how to get them."""
 
     samples: list[Sample]
     missing: str | None

@@ -52,7 +52,9 @@ def unpack(archive: Path, name: str, into: Path) -> list[Member]:
         with zipfile.ZipFile(archive) as opened:
             return _unpacked(opened, name, into)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise EcgStreamError(f"{name} is no whole zip archive ({str(error)[:100]}): pack the files anew") from error
+        raise EcgStreamError(
+            f"{name} is not a complete zip archive ({str(error)[:100]}): pack the files again"
+        ) from error
 
 
 def _check_directory(archive: Path, name: str) -> None:
@@ -62,7 +64,7 @@ def _check_directory(archive: Path, name: str) -> None:
         tail = file.read()
     at = tail.rfind(_END)
     if at < 0 or len(tail) - at < _END_FIXED:
-        raise EcgStreamError(f"{name} is no whole zip archive (its end is missing): pack the files anew")
+        raise EcgStreamError(f"{name} is not a complete zip archive (its end is missing): pack the files again")
     members, directory_bytes = struct.unpack_from("<HL", tail, at + 10)
     if members > MAX_MEMBERS or directory_bytes > _MAX_DIRECTORY:
         raise EcgStreamError(f"{name} holds {members} files, above {MAX_MEMBERS}: send it in parts")
@@ -119,5 +121,5 @@ def _copy(source: BinaryIO, target: BinaryIO, entry: zipfile.ZipInfo, name: str,
             )
         target.write(piece)
     if copied != entry.file_size:
-        raise EcgStreamError(f"{name} holds {entry.filename!r} in part: pack the files anew")
+        raise EcgStreamError(f"{name} holds {entry.filename!r} in part: pack the files again")
     return copied

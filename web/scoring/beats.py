@@ -18,7 +18,7 @@ from web.scoring.jobs import Desk
 from web.scoring.names import plain_name
 
 MAX_BEATS = 5000  # all of ECG5000
-NOTE = "These networks learned from one patient's beats: what they say of another person's means nothing."
+NOTE = "These networks learned from one patient's beats: what they say about another person's means nothing."
 _DIGITS = 5
 _CLASSES = 5
 
@@ -52,7 +52,7 @@ class ScoreBeats:
 
 
 def judged(rows: Floats, desk: Desk) -> BeatsAnswer:
-    """What the models say of beats.
+    """Judge beats.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _from_text(path: Path, name: str) -> Floats:
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
-        raise EcgStreamError(f"{name} is no UTF-8 text: save it as CSV in UTF-8") from error
+        raise EcgStreamError(f"{name} is not UTF-8 text: save it as CSV in UTF-8") from error
     if not lines:
         raise EcgStreamError(f"{name} is empty: it needs a row of {BEAT_SAMPLES} numbers")
     separator = next((mark for mark in (";", "\t", ",") if mark in lines[0]), None)
@@ -138,6 +138,6 @@ def _with_class(values: Floats, name: str) -> Floats:
         return np.insert(values, 0, np.nan, axis=1)
     if not np.isin(values[:, 0], np.arange(1, _CLASSES + 1)).all():
         raise EcgStreamError(
-            f"{name} has {BEAT_SAMPLES + 1} columns, the first of which is no class from 1 to {_CLASSES}: leave it out"
+            f"{name} has {BEAT_SAMPLES + 1} columns, and the first is not a class from 1 to {_CLASSES}: leave it out"
         )
     return values

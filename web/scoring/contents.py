@@ -1,4 +1,4 @@
-"""What a file is by what it holds, against what its name says."""
+"""File contents, checked against their names."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def check_content(path: Path, name: str) -> None:
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if not head:
-        raise EcgStreamError(f"{name} is empty: send it anew")
+        raise EcgStreamError(f"{name} is empty: send it again")
     if is_part(name):  # its bytes follow no pattern
         return
     form, found = format_of(name), content_of(head)

@@ -103,7 +103,7 @@ def _recordings(laid: Sequence[_Laid], refused: list[Refused]) -> Iterable[Reada
 
 
 def _names(header: Path, data: Path) -> bool:
-    """Whether a header in the same folder speaks of a file."""
+    """Return whether a header in the same folder speaks of a file."""
     if header.parent != data.parent:
         return False
     path = header.with_name(header.name + HEADER)

@@ -1,4 +1,4 @@
-"""What the scoring processes do: everything that opens a stranger's file, judges one, or draws."""
+"""Jobs of the scoring processes: everything that opens a stranger's file, judges one, or draws."""
 
 import contextlib
 import errno
@@ -38,7 +38,7 @@ Answer_co = TypeVar("Answer_co", covariant=True)
 
 
 class Desk:
-    """What jobs are done with: models that are loaded once.
+    """Tools of the jobs: models that are loaded once.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class Job(Protocol[Answer_co]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeping:
-    """How recordings are kept.
+    """Rules by which recordings are kept.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class Keeping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a sender says of files that do not say it: see ``ecg.files.read_recording``."""
+    """Facts that a sender gives of files that lack them: see ``ecg.files.read_recording``."""
 
     fs_hz: float | None = None
     leads: tuple[str, ...] | None = None
@@ -105,7 +105,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of the files of a request.
+    """Outcome of the files of a request.
 
     Attributes
     ----------
@@ -197,7 +197,7 @@ class ScoreRecord:
         last = len(recording.samples) if self.seconds is None else first + round(self.seconds * recording.fs_hz)
         if first >= len(recording.samples):
             raise EcgStreamError(
-                f"start_s={self.start_s:g} lies behind the record's end at {recording.seconds:g} s: choose one before"
+                f"start_s={self.start_s:g} lies after the record's end at {recording.seconds:g} s: choose one before"
             )
         reference = _annotated(self.folder / f"{self.name}.hea")
         part = _part(recording, first, last)
@@ -251,13 +251,13 @@ def keep_scored(
 
 
 def not_scored(refused: Refused) -> NotScored:
-    """What is told of a file that was not scored."""
+    """Return the entry of a file that was not scored."""
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     return NotScored(file=refused.name, error=Problem(title=status.phrase, status=status.value, detail=refused.reason))
 
 
 def _is_for_memory(error: BaseException) -> bool:
-    """Whether memory ran out, whatever the reader or the runtime made of it."""
+    """Return whether memory ran out, whatever the reader or the runtime made of it."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, MemoryError) or _NO_MEMORY.search(str(cause)):

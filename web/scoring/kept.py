@@ -19,7 +19,7 @@ STORED_VERDICTS: TypeAdapter[list[Verdict]] = TypeAdapter(list[Verdict])
 
 
 class About(BaseModel):
-    """What a list of recordings shows.
+    """Entry in a list of recordings.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class About(BaseModel):
 
 
 class Header(BaseModel):
-    """What the samples mean: see ``ecg.records.Record``; annotated beats where the sender sent them."""
+    """Meaning of the samples: see ``ecg.records.Record``; annotated beats where the sender sent them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -93,18 +93,18 @@ def write_questionnaire(folder: Path, questionnaire: Questionnaire) -> None:
 
 
 def read_questionnaire(folder: Path) -> Questionnaire | None:
-    """What was told of the person."""
+    """Read the details of the person."""
     path = folder / QUESTIONNAIRE
     return Questionnaire.model_validate_json(path.read_bytes()) if path.is_file() else None
 
 
 def read_about(folder: Path) -> About:
-    """What a list shows of it."""
+    """Read a recording's entry in the list."""
     return About.model_validate_json((folder / ABOUT).read_bytes())
 
 
 def read_header(folder: Path) -> Header:
-    """What the samples mean."""
+    """Read the meaning of the samples."""
     return Header.model_validate_json((folder / RECORD).read_bytes())
 
 

@@ -42,7 +42,7 @@ def plain_path(given: str) -> tuple[str, ...]:
     EcgStreamError : when it leaves the archive's folder, or a part of it is no plain name
     """
     if given.startswith("/") or ".." in given.replace("\\", "/").split("/"):
-        raise EcgStreamError(f"the archive holds {given[:MAX_NAME]!r}, which lies outside of it: pack the files anew")
+        raise EcgStreamError(f"the archive holds {given[:MAX_NAME]!r}, which lies outside of it: pack the files again")
     parts = tuple(plain_name(part) for part in given.split("/") if part)
     if len(parts) > MAX_DEPTH:
         raise EcgStreamError(f"the archive holds folders {len(parts) - 1} deep, above {MAX_DEPTH - 1}: pack it flat")

@@ -19,7 +19,7 @@ NICENESS = 5  # live traces come before files
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What a scoring process is started with.
+    """Start values of a scoring process.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What is told of the person behind a recording."""
+"""Questionnaire about the person behind a recording."""
 
 import unicodedata
 from typing import Annotated, Literal
@@ -24,7 +24,7 @@ Sex = Literal["female", "male", "other"]
 
 
 class Questionnaire(BaseModel):
-    """What is told of the person; all of it may be left out. It stands in the report and judges nothing.
+    """Details of the person, all optional. They stand in the report and judge nothing.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Questionnaire(BaseModel):
     history: Text | None = None
 
     def rows(self) -> tuple[tuple[str, str], ...]:
-        """What was told, as label and value."""
+        """Return the answers as label and value."""
         answers = (
             ("Age", None if self.age is None else f"{self.age} years"),
             ("Sex", self.sex),

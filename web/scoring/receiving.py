@@ -29,7 +29,7 @@ FILES = "files"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """What came: files, and the values of the form's fields."""
+    """Files and field values of a form."""
 
     files: tuple[Sent, ...]
     fields: dict[str, str]
@@ -64,7 +64,7 @@ async def receive(request: Request, folder: Path, *, known: frozenset[str]) -> U
         parser.finalize()
         form.check_whole()
     except FormParserError as error:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, f"the form is damaged ({error}): send it anew") from error
+        raise ProblemError(HTTPStatus.BAD_REQUEST, f"the form is damaged ({error}): send it again") from error
     finally:
         form.close()
     return Upload(files=tuple(form.files), fields=form.fields)
@@ -141,7 +141,7 @@ class _Form:
 
     def check_whole(self) -> None:
         if not self._ended:
-            raise ProblemError(HTTPStatus.BAD_REQUEST, "the form breaks off before its end: send it anew")
+            raise ProblemError(HTTPStatus.BAD_REQUEST, "the form breaks off before its end: send it again")
 
     def close(self) -> None:
         if self._part.file is not None:
@@ -203,7 +203,7 @@ class _Form:
             self.fields[self._part.name] = self._part.value.decode("utf-8")
         except UnicodeDecodeError as error:
             raise ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY, f"the field {self._part.name!r} is no UTF-8 text: send it so"
+                HTTPStatus.UNPROCESSABLE_ENTITY, f"the field {self._part.name!r} is not UTF-8 text: send it as UTF-8"
             ) from error
 
     def _end(self) -> None:

@@ -14,7 +14,7 @@ _BEATS_FILE = "ECG5000_TEST.tsv"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleShelf:
-    """What there is to be tried.
+    """Samples to try.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class SampleShelf:
 
     @property
     def records(self) -> Path:
-        """Where the records lie."""
+        """Return the records' folder."""
         return self.data / _RECORDS
 
     @property

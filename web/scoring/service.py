@@ -1,4 +1,4 @@
-"""Where files are scored: the processes that do it, and the store of what came out."""
+"""Scoring of files: the processes that do it, and the store of the results."""
 
 import asyncio
 import contextlib

@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 def state_folder(settings: WebSettings) -> Path:
-    """Where recordings are kept: the setting, else ``ecgstream/web`` in the user's state directory."""
+    """Return the folder of recordings: the setting, else ``ecgstream/web`` in the user's state directory."""
     if settings.state is not None:
         return settings.state.expanduser()
     state = os.environ.get("XDG_STATE_HOME")
@@ -39,10 +39,10 @@ def state_folder(settings: WebSettings) -> Path:
 
 
 def no_room() -> ProblemError:
-    """What is told when the disk is full."""
+    """Return the problem of a full disk."""
     return ProblemError(
         HTTPStatus.INSUFFICIENT_STORAGE,
-        "the disk of the service is full: delete recordings, or tell who runs it (ECGSTREAM_WEB_STATE, its folder)",
+        "the disk of the service is full: delete recordings, or tell the operator (ECGSTREAM_WEB_STATE, its folder)",
     )
 
 
@@ -104,7 +104,7 @@ class Store:
                 log.exception("recordings_unusable", folder=str(self.recordings.parent))
                 raise ProblemError(
                     HTTPStatus.INSUFFICIENT_STORAGE,
-                    "the folder for recordings cannot be used: tell who runs the service (ECGSTREAM_WEB_STATE)",
+                    "the folder for recordings cannot be used: tell the operator (ECGSTREAM_WEB_STATE)",
                 ) from error
             self._opened = True
             self.sweep()

@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 def busy(detail: str, most: int) -> ProblemError:
-    """What is told when so many are there that one more had better come back."""
+    """Return the problem that asks the caller to come back later."""
     return ProblemError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         f"{detail} already, at most {most} may: try again in {RETRY_S} s",
@@ -198,7 +198,7 @@ class _Worker:
         return self._connection.recv()
 
     def _killed(self) -> bool:
-        """Whether somebody else has killed it."""
+        """Return whether somebody else has killed it."""
         if self._process is None:
             return False
         self._process.join(_REAP_S)
@@ -238,5 +238,5 @@ def _answered(outcome: object) -> object:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, outcome.reason)
     log.error("scoring_failed", reason=outcome.reason)
     raise ProblemError(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed on this request; its log says why: tell who runs it"
+        HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed on this request; its log says why: tell the operator"
     )

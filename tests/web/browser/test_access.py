@@ -1,4 +1,4 @@
-"""Who cannot see, cannot use a mouse, or is not known: what axe-core finds, the shell by keyboard, signing in."""
+"""Accessibility and sign-in: what axe-core finds, the shell by keyboard, signing in."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

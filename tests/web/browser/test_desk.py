@@ -199,7 +199,7 @@ async def test_notification_tells_no_name_unless_allowed(live_ward: LiveWard, wa
     await page.goto(f"{live_ward.url}/alarms?patient=203")
     alarm = await alarm_of(page, "203", "atrial fibrillation")
     await page.get_by_role("button", name="Turn sound on").click()
-    await page.get_by_label("Tell of high and medium alarms").check()
+    await page.get_by_label("Notify me of high and medium alarms").check()
     await page.keyboard.press("Escape")
     await alarm.locator(".pick").click()
 

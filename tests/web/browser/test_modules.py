@@ -511,7 +511,7 @@ async def test_chosen_files_are_put_together_as_the_servers_formats_say(run: Run
         ["e.npy", 1, None],
         ["f.zip", 1, None],
         ["g.json", 1, None],
-        ["h.jpg", 1, f"h.jpg is of no kind that is read: {text}"],
+        ["h.jpg", 1, f"h.jpg is not of a kind that is read: {text}"],
     ]
     assert (expected["says"], expected["beats"]) == (["e.npy"], ["e.npy", "g.json"])
     assert expected["accepted"] == ".hea,.dat,.atr,.edf,.rec,.csv,.tsv,.txt,.npy,.zip,.json"

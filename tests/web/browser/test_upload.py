@@ -107,7 +107,7 @@ async def test_file_that_is_no_recording_is_told_before_it_is_sent(
     await page.goto(f"{live_ward.url}/upload")
     await choose(page, recording[1], picture)
     await expect(page.locator(".chosen")).to_contain_text("208.dat needs its header: add 208.hea")
-    await expect(page.locator(".chosen")).to_contain_text("holiday.jpg is of no kind that is read")
+    await expect(page.locator(".chosen")).to_contain_text("holiday.jpg is not of a kind that is read")
     await expect(page.get_by_role("button", name="Score", exact=True)).to_be_disabled()
     await page.get_by_role("button", name="Leave out holiday.jpg").click()
     await expect(page.locator(".chosen li")).to_have_count(1)

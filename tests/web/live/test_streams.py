@@ -21,7 +21,7 @@ QUARTER_MS = 250
 
 
 def send(live: LivePatient, numbers: range, *, at_ms: int = NOW_MS, **changes: object) -> list[Arrived]:
-    """What is shown of consecutive messages, one every quarter of a second."""
+    """Return what is shown of consecutive messages, one every quarter of a second."""
     arrived = (
         live.take_chunk(chunk(number * LENGTH, LENGTH, **changes), at_ms + number * QUARTER_MS)  # type: ignore[arg-type]
         for number in numbers

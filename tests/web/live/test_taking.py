@@ -1,4 +1,4 @@
-"""What the hub takes off the topics, and what it leaves."""
+"""Messages that the hub takes off the topics, and what it leaves."""
 
 import pytest
 from prometheus_client import CollectorRegistry

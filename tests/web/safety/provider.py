@@ -63,7 +63,7 @@ class Provider:
 
 
 def verifier_fits(verifier: str, challenge: str) -> bool:
-    """Whether a PKCE verifier is the one that was promised."""
+    """Return whether a PKCE verifier is the one that was promised."""
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode() == challenge
 
 

@@ -1,4 +1,4 @@
-"""What is written down of requests: their routes, and nothing of whom they were about."""
+"""The log of requests: their routes, and nothing of whom they were about."""
 
 import io
 from pathlib import Path
@@ -28,7 +28,7 @@ WRONG = "ecgs_wrong-secret-of-nobody"
 
 @pytest.fixture
 def log() -> io.StringIO:
-    """What the service writes to its log at the level that people run it at."""
+    """The service's log at the level that people run it at."""
     stream = io.StringIO()
     configure_logging(service="web", level="info", form="json", stream=stream)
     structlog.get_logger(__name__).info("the_log_is_open")

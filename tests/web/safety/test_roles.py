@@ -1,4 +1,4 @@
-"""Who may do what: every route of the application, and every role."""
+"""Roles: every route of the application, and every role."""
 
 import asyncio
 from collections.abc import Iterator

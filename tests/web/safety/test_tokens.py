@@ -48,7 +48,7 @@ def test_tokens_differ() -> None:
     ("text", "said"),
     [
         ("token = 1", "list"),
-        ("[[token", "no TOML"),
+        ("[[token", "not TOML"),
         ("", "token"),
         (f"[[token]]\n{GOOD}\ntypo = 1", "typo"),
         (f"[[token]]\n{GOOD.replace('viewer', 'boss')}", "role"),

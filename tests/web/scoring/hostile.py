@@ -159,7 +159,7 @@ HOSTILE: list[tuple[str, Files, str]] = [
     ("a way out of Windows", {"x.zip": zipped({"..\\x.csv": b"1,2\n"})}, "lies outside"),
     ("a link", {"x.zip": link()}, "a link or device"),
     ("a password", {"x.zip": encrypted()}, "is encrypted"),
-    ("half an archive", {"x.zip": zipped({"a.csv": b"1,2\n" * 999})[:60]}, "no whole zip archive"),
+    ("half an archive", {"x.zip": zipped({"a.csv": b"1,2\n" * 999})[:60]}, "not a complete zip archive"),
     ("two of one name", {"x.zip": zipped({"a.csv": b"1,2\n", "A.csv": b"1,2\n"})}, "twice"),
     ("folders without end", {"x.zip": zipped({"a/" * 20 + "x.csv": b"1,2\n"})}, "folders 20 deep"),
     ("an empty archive", {"x.zip": zipped({})}, ""),

@@ -291,7 +291,7 @@ async def test_single_beats_as_json_and_as_files(served: Served) -> None:
         ("a.npy", npy(np.full((1, 140), np.nan)), "missing sample"),
         ("a.npy", npy(np.zeros((5001, 140), np.int8)), "5001 beats are outside"),
         ("a.csv", b"a,b\n1,2\n", "something else than rows of 2 numbers"),
-        ("a.tsv", b"9\t" + b"\t".join(b"%d" % n for n in range(140)), "no class from 1 to 5"),
+        ("a.tsv", b"9\t" + b"\t".join(b"%d" % n for n in range(140)), "not a class from 1 to 5"),
         ("a.json", b'{"beats": "many"}', "no JSON of beats"),
         ("a.json", b"[" * 100_000, "no JSON of beats"),
         ("a.edf", b"0       ", "beats are read from"),

@@ -1,4 +1,4 @@
-"""What hostile files do: nothing but be refused, each with a reason, while the good ones beside them are scored."""
+"""Hostile files are refused, each with a reason, while the good ones beside them are scored."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Who may see, score and delete what."""
+"""Permission to see, score and delete what."""
 
 from pathlib import Path
 

@@ -121,7 +121,7 @@ export class AlarmDetail {
 
   #showWhy(alarm) {
     const rows = [
-      ["Reasons", alarm.reasons.length ? alarm.reasons.join("; ") : "none told"],
+      ["Reasons", alarm.reasons.length ? alarm.reasons.join("; ") : "none given"],
       ["Measured", measured(alarm)],
       ["Score", scored(alarm)],
       ["Heart rate", alarm.heart_rate_bpm === null ? null : `${rate(alarm.heart_rate_bpm)} 1/min`],

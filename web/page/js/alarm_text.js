@@ -86,7 +86,7 @@ function eventText(event, before) {
     case "start":
       return `Started: ${priorityText(event.priority).toLowerCase()} priority`;
     case "continue":
-      return "Told again: nobody has answered";
+      return "Repeated: nobody has answered";
     case "escalate":
       return before && before.priority !== event.priority
         ? `Escalated from ${before.priority} to ${event.priority}: nobody has answered`

@@ -43,7 +43,7 @@ function problemOf({ name, format, paired, files, bytes }, known) {
     if (missing) return `${name}${main} needs its samples: add ${name}${missing}`;
   }
   const others = [...known.archives, ...known.beats];
-  if (!format && !others.includes(kinds[0])) return `${name} is of no kind that is read: ${kindsText(known)}`;
+  if (!format && !others.includes(kinds[0])) return `${name} is not of a kind that is read: ${kindsText(known)}`;
   if (bytes === 0) return `${name} is empty`;
   return null;
 }

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 
-const SEXES = { "": "Not told", female: "Female", male: "Male", other: "Other" };
+const SEXES = { "": "Not given", female: "Female", male: "Male", other: "Other" };
 const TEXTS = { symptoms: "Symptoms", medication: "Medication", history: "Earlier illnesses" };
 
 /** The fields; `read` gives what was told, `{}` for nothing. */

@@ -133,11 +133,11 @@ export class RecordingView {
     const box = h("section", { class: "card" });
     const show = () => {
       const rows = answers(this.recording.questionnaire ?? {});
-      const edit = h("button", { class: "button button-small", type: "button", onclick: () => change() }, rows.length ? "Change" : "Tell");
+      const edit = h("button", { class: "button button-small", type: "button", onclick: () => change() }, rows.length ? "Change" : "Add details");
       replace(
         box,
         h("h2", {}, "About the person"),
-        rows.length ? h("dl", { class: "counts" }, rows.map(([name, label]) => h("div", {}, h("dt", {}, name), h("dd", {}, label)))) : h("p", { class: "quiet" }, "Nothing was told. What is told stands in the report."),
+        rows.length ? h("dl", { class: "counts" }, rows.map(([name, label]) => h("div", {}, h("dt", {}, name), h("dd", {}, label)))) : h("p", { class: "quiet" }, "No details yet. They appear in the report."),
         this.shell.may("responder") && edit,
       );
     };

@@ -53,7 +53,7 @@ export function soundDialog(of) {
       { class: "quiet" },
       "The most urgent alarm sounds until somebody acknowledges or silences it. Muting is for this browser alone; " +
         "silencing, on the alarm desk, is for all. A browser lets a page sound only after you have touched it: after " +
-        "loading the page anew, click or press any key once.",
+        "reloading the page, click or press any key once.",
     ),
     notifications(of.notice),
   );
@@ -88,7 +88,7 @@ function notifications(notice) {
     "fieldset",
     {},
     h("legend", {}, "Notifications"),
-    h("label", { class: "tick" }, notify, "Tell of high and medium alarms while I look elsewhere"),
+    h("label", { class: "tick" }, notify, "Notify me of high and medium alarms while I am elsewhere"),
     h("label", { class: "tick" }, names, "Show the patient's name in them: others may see the screen"),
     status,
   );
