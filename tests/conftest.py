@@ -82,8 +82,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("broker") is not None:
             for left in _LEFT_BY_AIOKAFKA:
-                told = f"ignore:Exception ignored in. {left}:pytest.PytestUnraisableExceptionWarning"
-                item.add_marker(pytest.mark.filterwarnings(told))
+                warning = f"ignore:Exception ignored in. {left}:pytest.PytestUnraisableExceptionWarning"
+                item.add_marker(pytest.mark.filterwarnings(warning))
     items.sort(key=lambda item: next((at for at, path in enumerate(_LONGEST) if item.nodeid.startswith(path)), 9))
 
 

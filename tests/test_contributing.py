@@ -105,8 +105,8 @@ async def test_topic_is_followed_and_described(
     memory, stop = MemoryBus(), asyncio.Event()
     reader = MemoryReader(memory, [topic.name], start="beginning")
     showing = asyncio.create_task(show(reader, topics.readable()["notes"], stop, patient="p1", as_json=False))
-    for patient, words in (("p1", "asleep"), ("p2", "awake")):
-        note = made.Note(patient=patient, at_ns=5, text=words)
+    for patient, arguments in (("p1", "asleep"), ("p2", "awake")):
+        note = made.Note(patient=patient, at_ns=5, text=arguments)
         memory.put(Outgoing(topic=topic.name, key=patient.encode(), value=note.to_bytes()))
     shown = ""
     while "\n" not in shown:
