@@ -56,7 +56,6 @@ class Notable:
 
     Attributes
     ----------
-    verdict : the verdict on it
     start_s, end_s : its span, s from the recording's start
     rank : how urgent, 0 the most
     """

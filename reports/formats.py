@@ -20,7 +20,6 @@ def to_svg(figure: Figure, *, prefix: str = "ecg") -> str:
 
     Parameters
     ----------
-    figure : what to write
     prefix : begins every id in it; figures that share a page each need their own
     """
     buffer = io.StringIO()
@@ -47,7 +46,6 @@ def to_png(figure: Figure, *, dpi: float = DPI) -> bytes:
 
     Parameters
     ----------
-    figure : what to write
     dpi : pixels an inch
     """
     buffer = io.BytesIO()

@@ -22,7 +22,6 @@ class RecordReport:
 
     Attributes
     ----------
-    name : the recording's
     start_s, end_s : the span that is reported on, s from the recording's start
     whole : whether that is all of the recording
     facts, summary : rows of label and value
@@ -60,7 +59,6 @@ def make_report(
 
     Parameters
     ----------
-    record : the recording
     found : what was found in all of it
     explainer : says what a verdict rests on
     start_s, end_s : the span to report on, s from the recording's start; by default all of it

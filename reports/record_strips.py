@@ -128,7 +128,6 @@ def strip_of(record: Record, found: Findings, start_s: float, seconds: float) ->
 
     Parameters
     ----------
-    record : the recording
     found : what was found in all of it
     start_s, seconds : the stretch, s from the recording's start; what lies beyond the recording's end is left out
 

@@ -108,7 +108,6 @@ def findings_in(result: Mapping[str, Any], verdicts: tuple[Verdict, ...], refere
     ----------
     result : its result, of this version or kept by one that told no lead, rate or reason
     verdicts : on its windows
-    reference : its annotated beats
     """
     aggregate = {"reason": "", **result["aggregate"]}
     return Findings(

@@ -24,7 +24,7 @@ from reports.aggregate import Aggregate, aggregate_of, aggregate_of_rows
 from reports.episodes import ReportFinding
 
 _PATIENT = "file"
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class NotScoredError(EcgStreamError):
@@ -61,8 +61,6 @@ def score_file(
     Parameters
     ----------
     path : a WFDB, EDF, CSV or ``.npy`` file
-    scorer : judges the windows
-    rules : what alarms
     fs_hz, leads, unit : see ``ecg.files.read_recording``
 
     Raises
@@ -95,7 +93,7 @@ def errors_naming(name: str) -> Iterator[None]:
     except MemoryError as error:
         raise NotScoredError(f"{name} needs more memory than scoring may take: split it") from error
     except OSError as error:
-        if error.errno in _DISK_FULL:
+        if error.errno in DISK_FULL:
             raise
         raise NotScoredError(f"{name} cannot be read ({error.strerror or type(error).__name__}): mend that") from error
     except Exception as error:  # readers raise many kinds on hostile files
@@ -109,8 +107,6 @@ def scored(recording: Record | WindowSet, scorer: Scorer, rules: AlarmRules, *, 
     Parameters
     ----------
     recording : what a file holds
-    scorer : judges the windows
-    rules : what alarms
     file : its name, for the result
 
     Raises

@@ -80,8 +80,6 @@ class Strip:
 
     Attributes
     ----------
-    fs_hz : sampling rate in Hz
-    leads : lead names
     samples_mv : (n, leads) float32, mV; NaN where no sample was taken
     start_s : time of the first sample, s, from whatever the times are to be read against: the recording's start, or
         midnight

@@ -22,13 +22,8 @@ class Parts:
 
     Attributes
     ----------
-    kafka : how to reach Kafka
-    settings : how the web service runs
     detector : models and preprocessing
     scorer : the detector's own
-    rules : what alarms
-    metrics : what to count on
-    clock : the wall clock
     hub : what the topics tell, live
     past : samples and verdicts of the past
     past_alarms : the alarm history

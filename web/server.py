@@ -36,11 +36,6 @@ _QUIET = (
 class Server(uvicorn.Server):
     """Serves the application; signals are the service's own business.
 
-    Parameters
-    ----------
-    app : what answers
-    settings : how the web service runs
-
     Raises
     ------
     EcgStreamError : when certificate and key cannot be used

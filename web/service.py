@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -36,14 +35,6 @@ SEND_BUFFER = 65_536  # bytes of the kernel for each connection
 log = structlog.get_logger(__name__)
 
 
-class Ready(Protocol):
-    """Says whether the service answers."""
-
-    @property
-    def ready(self) -> bool:
-        """Return whether it does."""
-
-
 async def run(
     kafka: KafkaSettings,
     settings: WebSettings,
@@ -52,17 +43,15 @@ async def run(
     stop: asyncio.Event,
     *,
     registry: CollectorRegistry,
-    on_start: Callable[[Ready], None] = lambda _: None,
+    on_start: Callable[[Server], None] = lambda _: None,
     clock: Clock | None = None,
 ) -> None:
     """Serve until ``stop`` is set.
 
     Parameters
     ----------
-    kafka, settings : how to reach Kafka, and where to listen
     detector, alerting : models, preprocessing, rules and the alarm history: those of the services
     stop : set it to end
-    registry : where the metrics go
     on_start : is handed what says whether it is ready
 
     Raises
@@ -112,10 +101,7 @@ def make_parts(
 
     Parameters
     ----------
-    kafka, settings : how to reach Kafka, and where to listen
     detector, alerting : models, preprocessing, rules and the alarm history: those of the services
-    registry : where the metrics go
-    clock : the wall clock
 
     Raises
     ------

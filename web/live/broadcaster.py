@@ -28,9 +28,7 @@ class AlarmEvent(NamedTuple):
 
     Attributes
     ----------
-    patient : whose
     partition, offset : where
-    value : its JSON
     """
 
     patient: str
@@ -132,7 +130,6 @@ class EventBroadcaster:
 
     Parameters
     ----------
-    metrics : what to count on
     cluster : the beginning of Kafka's cluster id
 
     Attributes

@@ -21,11 +21,6 @@ class Commander:
     """Sends commands.
 
     To be used in ``async with``.
-
-    Parameters
-    ----------
-    kafka : how to reach Kafka
-    ward : what the hub knows
     """
 
     def __init__(self, kafka: KafkaSettings, ward: PatientRegistry) -> None:
@@ -46,10 +41,6 @@ class Commander:
     async def send(self, command: AlertCommand) -> AlertCommand:
         """Send a command, once under its id; what was sent under it.
 
-        Parameters
-        ----------
-        command : the command
-
         Raises
         ------
         ProblemError : when another was sent under its id
@@ -63,10 +54,6 @@ class Commander:
 
     async def send_and_wait(self, command: AlertCommand) -> list[Alert]:
         """Send a command, once under its id, and wait for what alerting says.
-
-        Parameters
-        ----------
-        command : the command
 
         Returns
         -------

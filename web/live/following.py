@@ -21,7 +21,6 @@ class Follower:
 
     Parameters
     ----------
-    kafka : how to reach Kafka
     topic : as ``bus.topics`` names it
     start : where to begin
     take : is handed every message

@@ -57,9 +57,7 @@ class Frame:
 
     Attributes
     ----------
-    patient : whose
     flags : ``HOLE``, ``ANEW``, both or none
-    fs_hz : sampling rate, Hz
     start_ms : time of the first sample by the device's clock, ms UTC
     start_index : running index of the first sample at ``fs_hz``
     sent_ms : wall time at which the samples were handed to Kafka, ms UTC; 0 where it is not known

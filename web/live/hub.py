@@ -45,15 +45,8 @@ class Hub:
 
     To be used in ``async with``: it reads from there on, and waits for a Kafka that is away.
 
-    Parameters
-    ----------
-    kafka : how to reach Kafka
-    metrics, clock : what to count on, and the wall clock
-    ward : what is kept of the patients
-
     Attributes
     ----------
-    ward : every patient
     watchers : who watches traces
     events : who is told of events
     working : all that it does; done only when something has failed

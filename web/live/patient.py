@@ -38,12 +38,10 @@ class LivePatient:
 
     Attributes
     ----------
-    patient : the id
     streams : what its devices send, and which of it is shown
     devices : of the streams that send, the shown one first
     latest : the newest samples that are shown
     recent : those of the last seconds
-    verdicts : what was judged
     alarms : those that are open, by id
     """
 
@@ -66,9 +64,7 @@ class LivePatient:
 
         Parameters
         ----------
-        chunk : the samples
         sent_ms : when they were handed to Kafka, ms UTC
-        share : how much is kept
         """
         shown = self.streams.take(chunk, sent_ms, wanted=self._alarmed_device())
         if not shown or self.streams.others:

@@ -50,7 +50,6 @@ class PatientRegistry:
 
         Parameters
         ----------
-        chunk : the samples
         sent_ms : when they were handed to Kafka, ms UTC
 
         Raises
@@ -71,7 +70,6 @@ class PatientRegistry:
 
         Parameters
         ----------
-        head, value : what is looked at, and its whole JSON
         offset, sent_ms : where it lies in its partition, and since when
 
         Raises
@@ -86,7 +84,6 @@ class PatientRegistry:
 
         Parameters
         ----------
-        alert : the message
         sent_ms : since when it lies on the topic
 
         Raises
@@ -114,12 +111,7 @@ class PatientRegistry:
         return gone
 
     def changed_at(self, now_ms: int) -> list[PatientSummary]:
-        """Those patients that look otherwise than at the last look; those long gone are forgotten.
-
-        Parameters
-        ----------
-        now_ms : wall time, ms UTC
-        """
+        """Those patients that look otherwise than at the last look; those long gone are forgotten."""
         for patient, live in list(self.patients.items()):
             unheard_ms = now_ms - self._heard_ms[patient]
             if unheard_ms > DORMANT_MS:

@@ -28,7 +28,6 @@ class Stream:
     source : what its messages have in common
     device : its name
     base_ns : time of its sample 0, ns UTC
-    fs_hz : sampling rate, Hz
     end_index : index after the newest sample
     sent_ms : when that was handed to Kafka, ms UTC
     samples, messages : how many have come
@@ -106,7 +105,6 @@ class Streams:
 
         Parameters
         ----------
-        chunk : the message
         sent_ms : when it was handed to Kafka, ms UTC
         wanted : the device that the most urgent alarm rests on; None where no alarm is open
         """
@@ -131,12 +129,7 @@ class Streams:
         return False
 
     def devices(self, now_ms: int) -> tuple[str, ...]:
-        """Return the device of each stream that sends, the shown one's first; a device with two streams twice.
-
-        Parameters
-        ----------
-        now_ms : wall time, ms UTC
-        """
+        """Return the device of each stream that sends, the shown one's first; a device with two streams twice."""
         if self.shown is None:
             return ()
         sending = [each.device for each in self.others if each.borne_out and now_ms - each.sent_ms <= DEVICES_MS]

@@ -61,7 +61,6 @@ class WholeVerdict(NamedTuple):
     Attributes
     ----------
     start_ns, end_ns : its window
-    value : its JSON
     """
 
     start_ns: int
@@ -89,9 +88,7 @@ class VerdictLog:
 
         Parameters
         ----------
-        head, value : what is looked at, and its whole JSON
         offset : where it lies in its partition
-        share : how much is kept
         """
         self._windows = share.windows
         if self._count >= len(self._figures):

@@ -109,8 +109,6 @@ class Watchers:
 
         Parameters
         ----------
-        client : which
-        watch : what
         patients : of the patients that are meant; their last seconds are sent first
         """
         self.leave(client)

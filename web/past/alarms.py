@@ -16,12 +16,7 @@ T = TypeVar("T")
 
 
 class PastAlarms:
-    """The alarm history.
-
-    Parameters
-    ----------
-    url : as ``alerting.database.engine.address`` gives it
-    """
+    """The alarm history at an address as ``alerting.database.engine.address`` gives it."""
 
     def __init__(self, url: URL) -> None:
         self._url = url

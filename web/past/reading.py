@@ -20,8 +20,6 @@ class Past:
 
     Parameters
     ----------
-    kafka : how to reach Kafka
-    ward : what the hub knows
     mains_hz : mains frequency that the detector takes out, Hz; None for none
     """
 
@@ -45,7 +43,6 @@ class Past:
 
         Parameters
         ----------
-        patient : the patient id
         from_ns, to_ns : the stretch, ns UTC, its end excluded
         as_judged : filtered as the detector filters them
 
@@ -67,7 +64,6 @@ class Past:
 
         Parameters
         ----------
-        patient : the patient id
         from_ns, to_ns : the stretch, ns UTC, its end excluded
 
         Raises

@@ -1,11 +1,13 @@
 """A strip of the past: the samples, and what was found in them, for the page and on paper."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal
 
 from pydantic import BaseModel
 
+from alerting.strips.alarm_strip import AlarmStrip
 from bus.messages import Beat, Decision, Finding, Verdict
+from bus.sample_history import StoredSamples
 from ecg.findings import RhythmFinding, describe_finding, family_of
 from ecg.leads import choose_leads
 from ecg.records import MISSING, Int16Array, to_millivolts
@@ -24,36 +26,7 @@ MEDIA_TYPES: dict[Form, str] = {
 }
 
 
-class Sampled(Protocol):
-    """Samples of a stretch of time, wherever they come from."""
-
-    @property
-    def patient(self) -> str:
-        """Whose."""
-
-    @property
-    def leads(self) -> tuple[str, ...]:
-        """Names of the leads."""
-
-    @property
-    def fs_hz(self) -> float:
-        """Sampling rate, Hz."""
-
-    @property
-    def start_ns(self) -> int:
-        """Time of the first sample, ns UTC."""
-
-    @property
-    def gain(self) -> tuple[float, ...]:
-        """ADC units per mV, of each lead."""
-
-    @property
-    def baseline(self) -> tuple[int, ...]:
-        """ADC value of 0 mV, of each lead."""
-
-    @property
-    def samples(self) -> Int16Array:
-        """(n, leads), ADC units; ``MISSING`` where none came."""
+Sampled = StoredSamples | AlarmStrip
 
 
 class StripWindowView(BaseModel):

@@ -119,7 +119,6 @@ class EventStream(EventSourceResponse):
     Parameters
     ----------
     content : what is sent
-    metrics : what to count on
     """
 
     def __init__(self, content: AsyncIterator[bytes], metrics: WebMetrics) -> None:

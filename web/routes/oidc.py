@@ -30,7 +30,6 @@ def routes(authenticator: Authenticator, failures: FailedSignIns) -> APIRouter:
 
     Parameters
     ----------
-    authenticator : how people come in
     failures : counts those whom the provider does not vouch for
     """
     router = APIRouter(prefix="/session/oidc", tags=["session"])

@@ -32,13 +32,7 @@ class SignIn(BaseModel):
 
 
 def routes(authenticator: Authenticator, failures: FailedSignIns) -> APIRouter:
-    """The routes of this subject.
-
-    Parameters
-    ----------
-    authenticator : how people come in
-    failures : counts wrong tokens
-    """
+    """The routes of this subject."""
     router = APIRouter(prefix="/session", tags=["session"])
 
     @router.get("")

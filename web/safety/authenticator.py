@@ -45,11 +45,6 @@ class UnknownTokenError(Exception):
 class Authenticator:
     """Authentication of people and programs.
 
-    Parameters
-    ----------
-    settings : how the web service runs
-    clock : the wall clock
-
     Raises
     ------
     TokensError : when the file of tokens cannot be used

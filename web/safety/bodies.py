@@ -30,7 +30,6 @@ class Bodies:
 
     Parameters
     ----------
-    app : what answers
     upload_mb : the largest request that brings recordings, MB
     """
 

@@ -16,11 +16,6 @@ class Budgets:
 
     What brings somebody in (the page's files, signing in) is not counted for those who are not in yet: they share the
     budget of their address, and one of them could lock out the others.
-
-    Parameters
-    ----------
-    app : what answers
-    rates : counts
     """
 
     def __init__(self, app: ASGIApp, *, rates: Rates) -> None:
@@ -42,7 +37,6 @@ class Streams:
 
     Parameters
     ----------
-    app : what answers
     most : of one caller from one address at a time
     """
 

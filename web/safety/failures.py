@@ -18,7 +18,6 @@ class FailedSignIns:
     Parameters
     ----------
     rates : how many an address may have
-    clock : what to wait by
     """
 
     def __init__(self, rates: Rates, clock: Clock) -> None:

@@ -34,9 +34,7 @@ class Gate:
 
     Parameters
     ----------
-    app : what answers
     authenticator : how they come in
-    failures : counts wrong tokens
     """
 
     def __init__(self, app: ASGIApp, *, authenticator: Authenticator, failures: FailedSignIns) -> None:

@@ -27,7 +27,6 @@ class SafetyHeaders:
 
     Parameters
     ----------
-    app : what answers
     encrypted : whether browsers come by TLS, and shall come by nothing else from then on
     """
 

@@ -18,7 +18,6 @@ class KnownHosts:
 
     Parameters
     ----------
-    app : what answers
     hosts : names besides those of this machine
     """
 

@@ -22,14 +22,7 @@ class BrokenOffError(Exception):
 
 
 class Observed:
-    """Counts, times, and answers what no route foresaw.
-
-    Parameters
-    ----------
-    app : what answers
-    metrics : where to count
-    clock : what to time by
-    """
+    """Counts, times, and answers what no route foresaw."""
 
     def __init__(self, app: ASGIApp, *, metrics: WebMetrics, clock: Clock) -> None:
         self._app = app

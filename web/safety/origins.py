@@ -21,7 +21,6 @@ class Origins:
 
     Parameters
     ----------
-    app : what answers
     settings : which origins are this page's, and whose scripts may call with a token
     """
 

@@ -29,18 +29,7 @@ def protect(
     metrics: WebMetrics,
     clock: Clock,
 ) -> None:
-    """Let an application answer only whom it may, and no more than it can.
-
-    Parameters
-    ----------
-    app : the application, with its routes
-    settings : how the web service runs
-    authenticator : how people come in
-    rates : counts what they ask for
-    failures : counts who fails to come in
-    metrics : counts what is answered
-    clock : what to time by
-    """
+    """Let an application answer only whom it may, and no more than it can."""
     named = host_of(settings.url.partition("://")[2]) if settings.url else None
     # The last one that is added is the first that a request meets.
     app.add_middleware(Bodies, upload_mb=settings.upload_mb)

@@ -27,12 +27,7 @@ class Budget(StrEnum):
 
 
 class Rates:
-    """Counts what callers ask for.
-
-    Parameters
-    ----------
-    settings : how much they may
-    """
+    """Counts what callers ask for."""
 
     def __init__(self, settings: WebSettings) -> None:
         self._limits = {
@@ -61,13 +56,7 @@ class Rates:
 
 
 def too_many(rates: Rates, budget: Budget, key: str) -> ProblemError:
-    """Return the problem of a budget that is used up.
-
-    Parameters
-    ----------
-    rates, budget : which
-    key : whose
-    """
+    """Return the problem of a budget that is used up."""
     wait_s = rates.wait_s(budget, key)
     return ProblemError(
         HTTPStatus.TOO_MANY_REQUESTS,

@@ -44,7 +44,6 @@ class Sessions:
     ----------
     secret : what they are signed with
     hours : how long one lasts, h
-    clock : the wall clock
     """
 
     def __init__(self, *, secret: str, hours: float, clock: Clock) -> None:

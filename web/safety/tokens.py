@@ -74,12 +74,7 @@ class _File(BaseModel):
 
 
 class Tokens:
-    """The tokens that count.
-
-    Parameters
-    ----------
-    entries : who may come
-    """
+    """The tokens that count."""
 
     def __init__(self, entries: Sequence[TokenEntry]) -> None:
         self._entries = tuple(entries)
@@ -110,7 +105,7 @@ def new_token() -> str:
 
 
 def hash_of(token: str) -> str:
-    """Return a token's entry in the file."""
+    """Return the SHA-256 of a token, as the file holds it."""
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()
 
 

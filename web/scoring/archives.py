@@ -39,8 +39,6 @@ def unpack(archive: Path, name: str, into: Path) -> list[Member]:
 
     Parameters
     ----------
-    archive : the file
-    name : as it was sent
     into : an empty folder for what comes out; each folder of the archive becomes one in it, under a number
 
     Raises

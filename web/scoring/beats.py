@@ -57,7 +57,6 @@ def judged(rows: Floats, desk: Desk) -> BeatsAnswer:
     Parameters
     ----------
     rows : (n, 1 + 140), the class from 1 to 5, or NaN where nobody gave one, and the samples
-    desk : has the models
     """
     names = desk.beats.manifest.classes
     beats = np.ascontiguousarray(rows[:, 1:], np.float32)

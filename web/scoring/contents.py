@@ -12,11 +12,6 @@ _ARCHIVED = "a .zip of them"
 def check_content(path: Path, name: str) -> None:
     """Refuse a file that is empty, of no kind that is read, or not what its name says.
 
-    Parameters
-    ----------
-    path : the file
-    name : as it was sent
-
     Raises
     ------
     EcgStreamError : when it is one of these

@@ -11,7 +11,7 @@ import numpy as np
 
 from ecg.labels import BeatLabels
 from ecg.leads import choose_leads
-from ecg.records import MISSING, Record
+from ecg.records import Record
 from reports.formats import to_pdf, to_png, to_svg
 from reports.paper import draw_strip
 from reports.record import make_report
@@ -19,6 +19,7 @@ from reports.record_html import to_html
 from reports.record_pdf import to_pdf_report
 from reports.record_strips import Findings, strip_of
 from reports.recording import findings_in
+from web.past.strips import rows_of
 from web.scoring.answers import RecordingStrip
 from web.scoring.jobs import Desk
 from web.scoring.kept import (
@@ -47,13 +48,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeReport:
-    """Write the report on a recording, unless it is there.
-
-    Attributes
-    ----------
-    folder : the recording's
-    form : as what
-    """
+    """Write the report on a recording, unless it is there."""
 
     folder: Path
     form: ReportForm
@@ -80,9 +75,7 @@ class DrawStrip:
 
     Attributes
     ----------
-    folder : the recording's
     at_s, seconds : the stretch, s from the recording's start
-    form : as what
     """
 
     folder: Path
@@ -105,7 +98,6 @@ def strip_samples(folder: Path, *, at_s: float, seconds: float) -> RecordingStri
 
     Parameters
     ----------
-    folder : the recording's
     at_s, seconds : the stretch, s from the recording's start; what lies beyond its end is left out
     """
     header = read_header(folder)
@@ -119,7 +111,7 @@ def strip_samples(folder: Path, *, at_s: float, seconds: float) -> RecordingStri
         leads=[header.leads[column] for column in columns],
         gain=[header.gain[column] for column in columns],
         baseline=[header.baseline[column] for column in columns],
-        samples=[[None if value == MISSING else value for value in row] for row in piece.tolist()],
+        samples=rows_of(piece),
     )
 
 

@@ -23,7 +23,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readable:
-    """A recording: how it is called, and the file to read it from."""
+    """A file where readers find it, with the others of its folder, and the name it is shown under."""
 
     name: str
     path: Path
@@ -37,14 +37,6 @@ class Refused:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Laid:
-    """A file where readers find it: under its own name, with the others of its folder."""
-
-    shown: str
-    path: Path
-
-
 def take_in(files: Sequence[Sent], work: Path) -> tuple[list[Readable], list[Refused]]:
     """The recordings among the files of a request; archives are unpacked, WFDB files put together.
 
@@ -54,7 +46,7 @@ def take_in(files: Sequence[Sent], work: Path) -> tuple[list[Readable], list[Ref
     work : an empty folder
     """
     refused: list[Refused] = []
-    laid: list[_Laid] = []
+    laid: list[Readable] = []
     loose = work / "loose"
     loose.mkdir()
     for number, file in enumerate(files):
@@ -73,7 +65,7 @@ def take_in(files: Sequence[Sent], work: Path) -> tuple[list[Readable], list[Ref
     return readable, refused
 
 
-def _from_archive(file: Sent, name: str, into: Path, refused: list[Refused]) -> Iterable[_Laid]:
+def _from_archive(file: Sent, name: str, into: Path, refused: list[Refused]) -> Iterable[Readable]:
     for member in unpack(file.path, name, into):
         shown = "/".join((name, *member.folders, member.name))
         try:
@@ -81,25 +73,23 @@ def _from_archive(file: Sent, name: str, into: Path, refused: list[Refused]) -> 
         except EcgStreamError as error:
             refused.append(Refused(name=shown, reason=str(error)))
         else:
-            yield _Laid(shown=shown, path=member.path)
+            yield Readable(name=shown, path=member.path)
 
 
-def _lay(path: Path, name: str, folder: Path) -> _Laid:
+def _lay(path: Path, name: str, folder: Path) -> Readable:
     if any(there.name.casefold() == name.casefold() for there in folder.iterdir()):
         raise EcgStreamError(f"{name} was sent twice: send each file once")
-    return _Laid(shown=name, path=path.rename(folder / name))
+    return Readable(name=name, path=path.rename(folder / name))
 
 
-def _recordings(laid: Sequence[_Laid], refused: list[Refused]) -> Iterable[Readable]:
+def _recordings(laid: Sequence[Readable], refused: list[Refused]) -> Iterable[Readable]:
     headers = {file.path.with_suffix("") for file in laid if file.path.suffix.lower() == HEADER}
     for file in laid:
         if not is_part(file.path.name):
-            yield Readable(name=file.shown, path=file.path)
+            yield file
         elif file.path.with_suffix("") not in headers and not any(_names(header, file.path) for header in headers):
             lacking = file.path.with_suffix(HEADER).name
-            refused.append(
-                Refused(name=file.shown, reason=f"{file.path.name} needs its header: send {lacking} with it")
-            )
+            refused.append(Refused(name=file.name, reason=f"{file.path.name} needs its header: send {lacking} with it"))
 
 
 def _names(header: Path, data: Path) -> bool:

@@ -1,10 +1,9 @@
 """Jobs of the scoring processes: everything that opens a stranger's file, judges one, or draws."""
 
 import contextlib
-import errno
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
@@ -32,7 +31,6 @@ from web.scoring.questionnaire import Questionnaire
 
 API = "/api/v1"
 TOO_MUCH = "needs more memory than scoring may take here: send less at a time (ECGSTREAM_WEB_MEMORY_MB)"
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_MEMORY = re.compile(r"bad_alloc|failed to allocate|cannot allocate memory", re.IGNORECASE)  # of libraries in C++
 Answer_co = TypeVar("Answer_co", covariant=True)
 
@@ -43,7 +41,6 @@ class Desk:
     Parameters
     ----------
     detector : models and preprocessing, the stream's
-    rules : what alarms
 
     Attributes
     ----------
@@ -83,9 +80,6 @@ class Keeping:
     Attributes
     ----------
     recordings : the folder of all
-    owner : who sent them
-    now_ns : ns UTC
-    questionnaire : what was told of the person
     """
 
     recordings: Path
@@ -110,7 +104,6 @@ class Outcome:
     Attributes
     ----------
     kept : ids of the recordings, in the order of the files
-    refused : what was not scored
     """
 
     kept: tuple[str, ...]
@@ -123,10 +116,8 @@ class ScoreFiles:
 
     Attributes
     ----------
-    files : as they came
     work : a folder for what comes of them; it is made
     reading : what the sender says of them
-    keeping : how recordings are kept
     """
 
     files: tuple[Sent, ...]
@@ -162,9 +153,8 @@ class ScoreFiles:
     def _reason(self, error: EcgStreamError) -> str:
         """A reader's complaint without the folders of this machine."""
         text = str(error)
-        for folder in sorted({str(path) for path in self.work.rglob("*") if path.is_dir()} | {str(self.work)}, key=len)[
-            ::-1
-        ]:
+        folders = {str(path) for path in (self.work, *self.work.rglob("*")) if path.is_dir()}
+        for folder in sorted(folders, key=len, reverse=True):
             text = text.replace(f"{folder}/", "").replace(folder, "the upload")
         return text
 
@@ -179,7 +169,6 @@ class ScoreRecord:
     folder : where records lie
     start_s, seconds : which part of it, s; None means all from there
     work : a folder for what comes of it; it is made
-    keeping : how recordings are kept
     """
 
     name: str
@@ -200,7 +189,7 @@ class ScoreRecord:
                 f"start_s={self.start_s:g} lies after the record's end at {recording.seconds:g} s: choose one before"
             )
         reference = _annotated(self.folder / f"{self.name}.hea")
-        part = _part(recording, first, last)
+        part = replace(recording, samples=recording.samples[first:last])
         if reference is not None:
             inside = (reference.sample >= first) & (reference.sample < last)
             reference = BeatLabels(sample=reference.sample[inside] - first, aami=reference.aami[inside])
@@ -221,12 +210,8 @@ def keep_scored(
 
     Parameters
     ----------
-    desk : what judges
-    recording : what was read
     keeping : where it goes
     work : where it is put together, on the same disk
-    name : how it is called
-    reference : its annotated beats
     """
     found = scored(recording, desk.scorer, desk.rules, file=name)
     number = secrets.token_hex(16)
@@ -276,22 +261,9 @@ def _annotated(header: Path) -> BeatLabels | None:
     return None
 
 
-def _part(record: Record, first: int, last: int) -> Record:
-    return Record(
-        name=record.name,
-        fs_hz=record.fs_hz,
-        leads=record.leads,
-        samples=record.samples[first:last],
-        gain=record.gain,
-        baseline=record.baseline,
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warm:
     """Nothing but having started."""
-
-    answer: None = field(default=None)
 
     def do(self, desk: Desk) -> None:
         """The models are loaded when it is done."""

@@ -24,10 +24,7 @@ class About(BaseModel):
     Attributes
     ----------
     id : the folder's name, which nobody can guess
-    owner : who sent it
-    name : the recording's
     created_ns : when it was scored, ns UTC by the wall clock
-    seconds : its length
     decision : of the whole
     """
 

@@ -11,8 +11,9 @@ from typing import Any
 from alerting.rules import AlarmRules
 from detector.settings import DetectorSettings
 from ecg.errors import EcgStreamError
+from reports.scoring import DISK_FULL
 from web.memory import MOST_BYTES, bound, go_first, held_bytes
-from web.scoring.jobs import DISK_FULL, TOO_MUCH, Desk, Job
+from web.scoring.jobs import TOO_MUCH, Desk, Job
 
 NICENESS = 5  # live traces come before files
 
@@ -24,7 +25,6 @@ class Setup:
     Attributes
     ----------
     detector : models and preprocessing, the stream's
-    rules : what alarms
     memory_bytes : what it may take, with its models
     """
 
@@ -39,7 +39,6 @@ class Done:
 
     Attributes
     ----------
-    answer : it
     spent : whether the process is to be replaced
     """
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import structlog
@@ -32,8 +31,6 @@ class ScoringService:
     ----------
     settings : where recordings are kept, for how long, and how many are scored at once
     detector, rules : those of the stream
-    metrics : what to count on
-    clock : the wall clock
     """
 
     def __init__(
@@ -65,9 +62,7 @@ class ScoringService:
         self._chores = asyncio.create_task(self._do_chores())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """End all."""
         if self._chores is not None:
             self._chores.cancel()

@@ -13,10 +13,10 @@ from secrets import token_hex
 import structlog
 
 from ops.clock import Clock
+from reports.scoring import DISK_FULL
 from web.access import Caller
 from web.problems import ProblemError
 from web.scoring.answers import RecordingSummary
-from web.scoring.jobs import DISK_FULL
 from web.scoring.kept import About, read_about, write_questionnaire
 from web.scoring.questionnaire import Questionnaire
 from web.settings import WebSettings
@@ -72,7 +72,6 @@ class Store:
     root : the folder
     keep_days : how long a recording stays
     keep_mb : how much all of them may take, MB; the oldest go first
-    clock : the wall clock
     """
 
     def __init__(self, root: Path, *, keep_days: float, keep_mb: int, clock: Clock) -> None:

@@ -20,7 +20,6 @@ def joined(results: Sequence[Path], refused: Sequence[NotScored]) -> Iterator[by
     Parameters
     ----------
     results : files that hold one result each
-    refused : what was not scored
     """
     separator = b'{"results":['
     for path in results:

@@ -49,9 +49,6 @@ class Workers:
     Parameters
     ----------
     setup : what they start with
-    count : how many
-    metrics : what to count on
-    clock : what to time by
     timeout_s : the longest that a job may take, s
     most_waiting : jobs that may wait for a process
     """
@@ -71,7 +68,7 @@ class Workers:
         self._timeout_s = timeout_s
         self._most_waiting = most_waiting
         self._waiting = 0
-        self._workers = [_Worker(setup, self._lost) for _ in range(count)]
+        self._workers = [_Worker(setup, metrics.scoring_processes_lost.inc) for _ in range(count)]
         self._free: asyncio.Queue[_Worker] = asyncio.Queue()
         for worker in self._workers:
             self._free.put_nowait(worker)
@@ -131,9 +128,6 @@ class Workers:
         finally:
             self._metrics.scoring_seconds.labels(kind).observe(self._clock.monotonic_s() - started_s)
             self._free.put_nowait(worker)
-
-    def _lost(self) -> None:
-        self._metrics.scoring_processes_lost.inc()
 
 
 class _Worker:
