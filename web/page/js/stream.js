@@ -10,7 +10,7 @@ const FORGET_MS = 3_600_000;
 const LINES = { connected: "live", catching_up: "catching", waiting: "lagging" };
 const TROUBLES = {
   catching_up: "the server reads what it has missed",
-  waiting: "Kafka does not answer: what comes next is waited for",
+  waiting: "Kafka does not answer: waiting for it",
 };
 
 /**
