@@ -6,7 +6,7 @@ Every change gives a new alarm and the message that tells of it; each message ta
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from alerting.conditions import Sight, kind_of, label_of, mdc_of
+from alerting.conditions import Observation, kind_of, label_of, mdc_of
 from alerting.patient_time import NS, StreamKey
 from alerting.rules import Rule
 from bus.messages import AlarmPhase, Alert, Condition, Quality
@@ -59,7 +59,7 @@ class Alarm:
     returned_ns: int | None = None
     score: float | None
     threshold: float | None
-    sight: Sight
+    sight: Observation
     origin: Origin
     acknowledged_by: str | None = None
     acknowledged_ns: int | None = None
@@ -82,18 +82,18 @@ class Alarm:
             return "silenced"
         return "active" if self.present else "latched"
 
-    def seen(self, sight: Sight, origin: Origin) -> "Alarm":
+    def seen(self, observation: Observation, origin: Origin) -> "Alarm":
         """The condition is in another window."""
-        better = sight.score is not None and (self.score is None or sight.score > self.score)
+        better = observation.score is not None and (self.score is None or observation.score > self.score)
         return replace(
             self,
             clean=0,
             present=True,
-            returned_ns=self.returned_ns if self.present else sight.onset_ns,
+            returned_ns=self.returned_ns if self.present else observation.onset_ns,
             windows=self.windows + 1,
-            score=sight.score if better else self.score,
-            threshold=sight.threshold if better else self.threshold,
-            sight=sight,
+            score=observation.score if better else self.score,
+            threshold=observation.threshold if better else self.threshold,
+            sight=observation,
             origin=origin,
         )
 
@@ -173,7 +173,7 @@ def unsilenced(alarm: Alarm, *, now_ns: int) -> Alarm:
     return replace(alarm, silenced_by=None, silenced_until_ns=None, attended_ns=now_ns)
 
 
-def tell(
+def emit(
     alarm: Alarm, phase: AlarmPhase, *, patient: str, device: str, now_ns: int, why: tuple[str, ...] = ()
 ) -> tuple[Alarm, Alert]:
     """The message that tells of an alarm, and the alarm once it is told.

@@ -126,26 +126,26 @@ async def alarms(kafka: KafkaSettings, *, patient: str | None = None, ended: boo
     return sorted(wanted, key=urgency_of)
 
 
-async def publish(publisher: Publisher, told: AlertCommand) -> None:
+async def publish(publisher: Publisher, request: AlertCommand) -> None:
     """Send a command; it takes effect when alerting reads it.
 
     Parameters
     ----------
     publisher : what sends
-    told : the command
+    request : the command
 
     Raises
     ------
     BrokerError : when Kafka does not take it
     """
-    command = Outgoing(topic=topics.ALERT_COMMANDS, key=told.patient.encode(), value=told.to_bytes())
+    command = Outgoing(topic=topics.ALERT_COMMANDS, key=request.patient.encode(), value=request.to_bytes())
     await (await publisher.send(command))
 
 
 async def answered(
     publisher: Publisher,
     kafka: KafkaSettings,
-    told: AlertCommand,
+    request: AlertCommand,
     *,
     known: Iterable[Alert],
     answer_s: float = ANSWER_S,
@@ -156,7 +156,7 @@ async def answered(
     ----------
     publisher : what sends
     kafka : how to reach Kafka
-    told : the command
+    request : the command
     known : the alarms as they stand
     answer_s : how long to wait, s
 
@@ -173,18 +173,18 @@ async def answered(
     expected = {
         alert.id
         for alert in known
-        if alert.patient == told.patient and told.alert in {None, alert.id} and alert.acknowledged_by is None
+        if alert.patient == request.patient and request.alert in {None, alert.id} and alert.acknowledged_by is None
     }
     async with KafkaReader(kafka, [topics.ALERTS, topics.DEAD_LETTERS], start="end") as reader:
-        await publish(publisher, told)
-        if told.alert is None and not expected:
+        await publish(publisher, request)
+        if request.alert is None and not expected:
             return []
         answers: dict[str, Alert] = {}
         try:
             async with asyncio.timeout(answer_s):
                 while not answers or not expected <= answers.keys():
                     for message in await reader.batch(timeout_ms=200):
-                        _hear(message, told, answers)
+                        _hear(message, request, answers)
         except TimeoutError:
             if answers:  # an alarm may have ended meanwhile
                 return list(answers.values())
@@ -195,7 +195,7 @@ async def answered(
     return list(answers.values())
 
 
-async def send(kafka: KafkaSettings, told: AlertCommand, *, answer_s: float = ANSWER_S) -> list[Alert]:
+async def send(kafka: KafkaSettings, request: AlertCommand, *, answer_s: float = ANSWER_S) -> list[Alert]:
     """What ``answered`` does, once and for itself.
 
     Raises
@@ -204,23 +204,23 @@ async def send(kafka: KafkaSettings, told: AlertCommand, *, answer_s: float = AN
     NoAnswerError : when nobody answers in time
     BrokerError : when Kafka does not answer
     """
-    known = await alarms(kafka, patient=told.patient)
+    known = await alarms(kafka, patient=request.patient)
     async with KafkaPublisher(kafka) as publisher:
-        return await answered(publisher, kafka, told, known=known, answer_s=answer_s)
+        return await answered(publisher, kafka, request, known=known, answer_s=answer_s)
 
 
-def _hear(message: Received, told: AlertCommand, answers: dict[str, Alert]) -> None:
+def _hear(message: Received, request: AlertCommand, answers: dict[str, Alert]) -> None:
     """Take a message as an answer to a command, if it is one."""
     if message.topic == topics.ALERTS:
         for alert in latest([message]).values():
             done = {
-                "acknowledge": alert.acknowledged_by == told.by,
-                "silence": alert.silenced_by == told.by,
+                "acknowledge": alert.acknowledged_by == request.by,
+                "silence": alert.silenced_by == request.by,
                 "unsilence": alert.silenced_until_ns is None,
-            }[told.action]
-            if alert.patient == told.patient and told.alert in {None, alert.id} and done:
+            }[request.action]
+            if alert.patient == request.patient and request.alert in {None, alert.id} and done:
                 answers[alert.id] = alert
         return
     letter = DeadLetter.model_validate_json(message.value or b"")
-    if told.id.encode() in base64.b64decode(letter.value_base64 or ""):
+    if request.id.encode() in base64.b64decode(letter.value_base64 or ""):
         raise CommandRefusedError(f"refused: {letter.reason}")

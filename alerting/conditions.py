@@ -39,7 +39,7 @@ _FINDING_LIMITS: dict[Condition, tuple[float, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class Observation:
     """A condition as one window, or a look between the windows, shows it.
 
     Attributes
@@ -59,7 +59,7 @@ class Sight:
     unit: str | None = None
     reasons: tuple[str, ...] = ()
 
-    def moved(self, by_ns: int, *, latest_ns: int | None = None) -> "Sight":
+    def moved(self, by_ns: int, *, latest_ns: int | None = None) -> "Observation":
         """Its times on a clock that was moved; none of them later than ``latest_ns``, where that is given."""
         onset_ns, last_ns = self.onset_ns + by_ns, self.last_ns + by_ns
         if latest_ns is not None:
@@ -68,21 +68,23 @@ class Sight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sights:
+class Observations:
     """What a window tells of every condition: ``seen``, ``absent``, or, in neither, nothing."""
 
-    seen: dict[Condition, Sight]
+    seen: dict[Condition, Observation]
     absent: frozenset[Condition]
 
-    def and_seen(self, condition: Condition, sight: Sight | None) -> "Sights":
+    def and_seen(self, condition: Condition, observation: Observation | None) -> "Observations":
         """The same with what the window alone does not show."""
-        if sight is None:
+        if observation is None:
             return self
-        return Sights(seen=self.seen | {condition: sight}, absent=self.absent - {condition})
+        return Observations(seen=self.seen | {condition: observation}, absent=self.absent - {condition})
 
-    def moved(self, by_ns: int, *, latest_ns: int) -> "Sights":
+    def moved(self, by_ns: int, *, latest_ns: int) -> "Observations":
         """The same in the patient's time."""
-        seen = {condition: sight.moved(by_ns, latest_ns=latest_ns) for condition, sight in self.seen.items()}
+        seen = {
+            condition: observation.moved(by_ns, latest_ns=latest_ns) for condition, observation in self.seen.items()
+        }
         return replace(self, seen=seen)
 
 
@@ -101,7 +103,7 @@ def mdc_of(condition: Condition) -> MdcCode | None:
     return _MDC.get(condition)
 
 
-def look(verdict: Verdict, rules: dict[Condition, Rule]) -> Sights:
+def observe(verdict: Verdict, rules: dict[Condition, Rule]) -> Observations:
     """What a verdict tells of every condition.
 
     A condition of the patient cannot be told from an unusable window. Under a quality flag of its rule's gate it is
@@ -118,18 +120,18 @@ def look(verdict: Verdict, rules: dict[Condition, Rule]) -> Sights:
         }
     seen |= _of_signal(verdict, suspected)
     absent |= set(TECHNICAL)
-    seen = {condition: sight for condition, sight in seen.items() if rules[condition].enabled}
-    return Sights(seen=seen, absent=frozenset(absent - seen.keys()))
+    seen = {condition: observation for condition, observation in seen.items() if rules[condition].enabled}
+    return Observations(seen=seen, absent=frozenset(absent - seen.keys()))
 
 
-def look_at_urgent(urgent: Urgent, rule: Rule) -> Sight | None:
+def observe_urgent(urgent: Urgent, rule: Rule) -> Observation | None:
     """What was seen between the windows, None where the rule does not let it alarm.
 
     A rule that asks for some time waits for the windows.
     """
     if not rule.enabled or rule.start_s > 0 or rule.gate & set(urgent.quality.flags):
         return None
-    return Sight(
+    return Observation(
         onset_ns=urgent.start_ns,
         last_ns=urgent.end_ns,
         value=urgent.value,
@@ -144,57 +146,57 @@ def _untold(condition: Condition, verdict: Verdict) -> bool:
 
 
 def _believed(
-    found: dict[Condition, Sight], verdict: Verdict, rules: dict[Condition, Rule]
-) -> tuple[dict[Condition, Sight], tuple[str, ...]]:
+    found: dict[Condition, Observation], verdict: Verdict, rules: dict[Condition, Rule]
+) -> tuple[dict[Condition, Observation], tuple[str, ...]]:
     """What of the patient's conditions is believed, and, in words, what is not because of the signal."""
     if verdict.decision == "unusable":
         return {}, ()
     flags = set(verdict.quality.flags)
-    seen: dict[Condition, Sight] = {}
+    seen: dict[Condition, Observation] = {}
     suspected: list[str] = []
-    for condition, sight in found.items():
+    for condition, observation in found.items():
         against = sorted(rules[condition].gate & flags)
         if not against:
-            seen[condition] = sight
+            seen[condition] = observation
         elif rules[condition].enabled:
             suspected.append(f"{label_of(condition)} suspected, but the signal is {' and '.join(against)}")
     return seen, tuple(suspected)
 
 
-def _of_patient(verdict: Verdict, rules: dict[Condition, Rule]) -> dict[Condition, Sight]:
-    sights: dict[Condition, Sight] = {}
+def _of_patient(verdict: Verdict, rules: dict[Condition, Rule]) -> dict[Condition, Observation]:
+    observations: dict[Condition, Observation] = {}
     for finding in verdict.findings:
-        earlier = sights.get(finding.kind)
+        earlier = observations.get(finding.kind)
         onset_ns = min(finding.start_ns, earlier.onset_ns) if earlier else finding.start_ns
-        sights[finding.kind] = _of_finding(verdict, finding, onset_ns)
+        observations[finding.kind] = _of_finding(verdict, finding, onset_ns)
     if verdict.decision == "abnormal":
-        sights["abnormal_window"] = _of_window(
+        observations["abnormal_window"] = _of_window(
             verdict, verdict.fused, verdict.threshold, PROBABILITY, verdict.reasons or ("fused score above its limit",)
         )
     unusual, score = rules["unusual_window"].limit, verdict.autoencoder
     if verdict.decision == "normal" and score is not None and unusual is not None and score >= unusual:
-        sights["unusual_window"] = _of_window(
+        observations["unusual_window"] = _of_window(
             verdict, score, unusual, PROBABILITY, (f"autoencoder score {score:.2f}, limit {unusual:.2f}",)
         )
     rate = verdict.heart_rate_bpm
     low, high = rules["heart_rate_low"].limit, rules["heart_rate_high"].limit
     if rate is not None and low is not None and rate < low:
-        sights["heart_rate_low"] = _of_window(
+        observations["heart_rate_low"] = _of_window(
             verdict, rate, low, PER_MINUTE, (f"heart rate {rate:.0f}/min, limit {low:g}/min",)
         )
     if rate is not None and high is not None and rate > high:
-        sights["heart_rate_high"] = _of_window(
+        observations["heart_rate_high"] = _of_window(
             verdict, rate, high, PER_MINUTE, (f"heart rate {rate:.0f}/min, limit {high:g}/min",)
         )
-    return sights
+    return observations
 
 
-def _of_finding(verdict: Verdict, finding: Finding, onset_ns: int) -> Sight:
+def _of_finding(verdict: Verdict, finding: Finding, onset_ns: int) -> Observation:
     limit, unit = _FINDING_LIMITS.get(finding.kind, (None, None))
     rhythm = RhythmFinding(kind=finding.kind, start_ns=finding.start_ns, end_ns=finding.end_ns, beats=finding.beats)
     seconds = (finding.end_ns - finding.start_ns) / 1e9
     value = round(seconds, 3) if unit == SECONDS else finding.rate_bpm
-    return Sight(
+    return Observation(
         onset_ns=onset_ns,
         last_ns=max(finding.end_ns, onset_ns),
         score=verdict.fused,
@@ -208,8 +210,8 @@ def _of_finding(verdict: Verdict, finding: Finding, onset_ns: int) -> Sight:
 
 def _of_window(
     verdict: Verdict, value: float | None, limit: float | None, unit: str | None, reasons: tuple[str, ...]
-) -> Sight:
-    return Sight(
+) -> Observation:
+    return Observation(
         onset_ns=verdict.start_ns,
         last_ns=verdict.end_ns,
         score=verdict.fused,
@@ -221,17 +223,17 @@ def _of_window(
     )
 
 
-def _of_signal(verdict: Verdict, suspected: tuple[str, ...]) -> dict[Condition, Sight]:
+def _of_signal(verdict: Verdict, suspected: tuple[str, ...]) -> dict[Condition, Observation]:
     flags = set(verdict.quality.flags)
     unusable = verdict.decision == "unusable"
     off = unusable and bool(flags & {"lead_off", "flat"})
     gap = verdict.continuity.gap_before_s > 0 or (unusable and "gap" in flags and not off)
     poor = bool(suspected or flags & {"noisy", "clipped"}) or (unusable and not off and not gap)
-    words = verdict.reasons or tuple(flag.replace("_", " ") for flag in verdict.quality.flags) or ("unusable",)
+    described = verdict.reasons or tuple(flag.replace("_", " ") for flag in verdict.quality.flags) or ("unusable",)
     named: tuple[tuple[Condition, bool, tuple[str, ...]], ...] = (
-        ("lead_off", off, words),
-        ("gap", gap, words),
-        ("poor_signal", poor, (*suspected, *(words if unusable else sorted(flags & {"noisy", "clipped"})))),
+        ("lead_off", off, described),
+        ("gap", gap, described),
+        ("poor_signal", poor, (*suspected, *(described if unusable else sorted(flags & {"noisy", "clipped"})))),
     )
     return {
         condition: _of_window(verdict, None, None, None, reasons) for condition, present, reasons in named if present

@@ -53,8 +53,8 @@ def decode(message: Received, kind: type[MessageT], *, partitions: int | None = 
     try:
         read = kind.model_validate_json(message.value)
     except ValidationError as error:
-        told = first_error(error.errors(), whole="the message")
-        raise BadMessageError(f"no {name} of schema version 1: {told}") from error
+        fault = first_error(error.errors(), whole="the message")
+        raise BadMessageError(f"no {name} of schema version 1: {fault}") from error
     key = read.patient.encode()
     if message.key != key:
         raise BadMessageError(

@@ -58,9 +58,9 @@ def observation_of(alert: Alert, strip: AlarmStrip | None = None) -> Observation
     alert : the message
     strip : the samples that show it, where there are any
     """
-    told = alert.model_dump(mode="json")
+    fields = alert.model_dump(mode="json")
     extra: dict[str, Any] = {
-        name: told[name] for name in Alert.model_fields if name not in _placed(alert) and told[name] is not None
+        name: fields[name] for name in Alert.model_fields if name not in _placed(alert) and fields[name] is not None
     }
     resource: dict[str, Any] = {
         "resourceType": "Observation",

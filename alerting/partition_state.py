@@ -65,7 +65,7 @@ class PartitionState:
         else:
             self.patients[patient] = after
 
-    def look_at(self, patient: str, due_s: float) -> None:
+    def schedule(self, patient: str, due_s: float) -> None:
         """See to it that a patient is looked at by a time of the monotonic clock."""
         if due_s < self._due_s.get(patient, float("inf")):
             self._due_s[patient] = due_s

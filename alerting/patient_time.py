@@ -8,7 +8,7 @@ patient move along and nothing falls due. What was never known of a sender bound
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from alerting.conditions import Sight
+from alerting.conditions import Observation
 from bus.messages import Condition, Urgent, Verdict
 from ecg.windows import HOP_S, WINDOW_S
 
@@ -71,7 +71,7 @@ class Stream:
     seen_ns: int
     broker_ns: int | None = None
     returned: bool = False
-    recent: dict[Condition, tuple[Sight | None, ...]]
+    recent: dict[Condition, tuple[Observation | None, ...]]
 
     @property
     def key(self) -> "StreamKey":
@@ -102,14 +102,14 @@ class Stream:
         if not by_ns:
             return self
         recent = {
-            condition: tuple(None if sight is None else sight.moved(by_ns) for sight in sights)
-            for condition, sights in self.recent.items()
+            condition: tuple(None if observation is None else observation.moved(by_ns) for observation in observations)
+            for condition, observations in self.recent.items()
         }
         return replace(self, seen_ns=self.seen_ns + by_ns, recent=recent)
 
     def without(self, condition: Condition) -> "Stream":
         """The run, with nothing seen of a condition."""
-        recent = {name: sights for name, sights in self.recent.items() if name != condition}
+        recent = {name: observations for name, observations in self.recent.items() if name != condition}
         return self if condition not in self.recent else replace(self, recent=recent)
 
 

@@ -10,7 +10,7 @@ often somebody looks.
 
 from dataclasses import dataclass
 
-from alerting.bedside import Bedside
+from alerting.patient_alarms import PatientAlarms
 from alerting.patient_time import WINDOW_NS, BrokerTime, begin
 from alerting.rules import AlarmRules
 from alerting.state import PatientState
@@ -66,22 +66,22 @@ def policy(
         if isinstance(event, AlertCommand):
             return None, (Refusal(command=event, reason=f"nothing is known of patient {event.patient!r}"),)
         return None, ()
-    bedside = Bedside(known, rules, broker)
+    alarms = PatientAlarms(known, rules, broker)
     refused: tuple[Refusal, ...] = ()
     if isinstance(event, Verdict):
-        if bedside.was_judged(event):
+        if alarms.was_judged(event):
             return state, ()
-        bedside.verdict(event)
+        alarms.verdict(event)
     elif isinstance(event, Urgent):
-        bedside.urgent(event)
+        alarms.urgent(event)
     elif isinstance(event, DeadLetter):
-        bedside.letter(event)
+        alarms.letter(event)
     elif isinstance(event, AlertCommand):
-        reason = bedside.command(event)
+        reason = alarms.command(event)
         refused = () if reason is None else (Refusal(command=event, reason=reason),)
     else:
-        bedside.silence(event.now_ns, anybody_s=event.anybody_s)
-    return bedside.state(), (*bedside.alerts, *refused)
+        alarms.silence(event.now_ns, anybody_s=event.anybody_s)
+    return alarms.state(), (*alarms.alerts, *refused)
 
 
 def _beginning(event: Event, broker: BrokerTime | None) -> PatientState | None:
@@ -97,7 +97,7 @@ def _beginning(event: Event, broker: BrokerTime | None) -> PatientState | None:
 
 def next_due_ns(state: PatientState, rules: AlarmRules) -> int:
     """When next something falls due in a patient of whom nothing comes."""
-    return Bedside(state, rules).next_due_ns()
+    return PatientAlarms(state, rules).next_due_ns()
 
 
 def _newcomer(event: Verdict | Urgent, *, seen_ns: int, broker: BrokerTime | None) -> PatientState:

@@ -188,7 +188,7 @@ def load_rules(path: Path | None = None) -> AlarmRules:
     try:
         return AlarmRules.model_validate(merged)
     except ValidationError as error:
-        raise RulesError(f"the alarm rules {path or DEFAULT_RULES} cannot be used: {_told(error)}") from error
+        raise RulesError(f"the alarm rules {path or DEFAULT_RULES} cannot be used: {_first_fault(error)}") from error
 
 
 # Rules counted windows of 5 s until there was a choice of hop.
@@ -220,7 +220,7 @@ def _merged(base: Any, own: Any) -> Any:
     return base | {key: _merged(base[key], value) if key in base else value for key, value in own.items()}
 
 
-def _told(error: ValidationError) -> str:
+def _first_fault(error: ValidationError) -> str:
     """The first thing that is wrong: where, its value, its limit and what to do."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if part != "[key]" and not str(part).startswith("literal["))

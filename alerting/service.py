@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from alerting.database.engine import address
 from alerting.delivery.channels import load_channels
-from alerting.delivery.courier import delivering
+from alerting.delivery.worker import delivering
 from alerting.history.recorder import recording
 from alerting.metrics import AlertingMetrics
 from alerting.rules import load_rules

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from alerting.alarm import Alarm
-from alerting.conditions import Sight
+from alerting.conditions import Observation
 from alerting.patient_time import Stream
 from bus.messages import Condition
 
@@ -37,7 +37,7 @@ class PatientState:
     streams: tuple[Stream, ...] = ()
     silenced_by: str | None = None
     silenced_until_ns: int | None = None
-    refusals: tuple[Sight | None, ...] = ()
+    refusals: tuple[Observation | None, ...] = ()
     refused: bool = False
     commands: tuple[str, ...] = ()
     alarms: dict[Condition, Alarm] = field(default_factory=dict)

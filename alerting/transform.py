@@ -31,8 +31,8 @@ SERVICE = "alerting"
 # restart rereads a bounded stretch.
 NOTE_EVERY = 500
 IDLE_S = 20.0  # when nothing has come for so long, it is noted, too: then all that was read stands in the progress
-LOOK_EVERY_S = 1.0  # at who is silent
-LOOKS_AT_ONCE = 500  # in a partition: a source of thousands that has stopped must not keep the loop from Kafka
+CHECK_EVERY_S = 1.0  # at who is silent
+CHECKS_AT_ONCE = 500  # in a partition: a source of thousands that has stopped must not keep the loop from Kafka
 # A patient is taken for silent from two windows on: until then time passes with the verdicts alone, so that the same
 # samples give the same messages.
 SILENT_S = 10.0
@@ -100,14 +100,14 @@ class AlertingTransform:
         self._metrics = metrics
         self._clock = clock
         self._limits = limits or Limits()
-        self._wards: dict[int, PartitionState] = {}
+        self._partitions: dict[int, PartitionState] = {}
         self._deaf_s = 0.0
-        self._turned_s = self._heard_s = self._looked_s = self._looked_heard_s = clock.monotonic_s()
+        self._turned_s = self._heard_s = self._checked_s = self._checked_heard_s = clock.monotonic_s()
 
     @property
     def quarantined(self) -> int:
         """How many senders' messages are only counted, since nothing but bad ones come."""
-        return sum(ward.quarantine.quarantined for ward in self._wards.values())
+        return sum(state.quarantine.quarantined for state in self._partitions.values())
 
     def open(self, partition: int, progress: Mapping[bytes, ProgressRecord]) -> int | None:
         """Take a partition over; the offset to resume at, None for the beginning.
@@ -120,35 +120,35 @@ class AlertingTransform:
         now_s = self._listened_s()
         ended = EndedAlarms(self._limits.ended_retention_ms)
         ended.load(records)
-        ward = self._wards[partition] = PartitionState(
+        state = self._partitions[partition] = PartitionState(
             patients=patients,
             heard_s=dict.fromkeys(patients, now_s),
             ended=ended,
             quarantine=Quarantine(topic=topics.DEAD_LETTERS, service=SERVICE, partitions=self._limits.partitions),
         )
         for patient in patients:
-            ward.look_at(patient, now_s + SILENT_S)
+            state.schedule(patient, now_s + SILENT_S)
         # How long nothing has come is not known: nobody is called silent before it is.
         self._heard_s = now_s
         self._measure()
         if place is None:
             return None
-        ward.next_offset = place.next_offset
-        ward.next_command, ward.next_urgent = place.next_command, place.next_urgent
-        ward.next_letter = place.next_letter
-        ward.quarantine.load(place.refused)
+        state.next_offset = place.next_offset
+        state.next_command, state.next_urgent = place.next_command, place.next_urgent
+        state.next_letter = place.next_letter
+        state.quarantine.load(place.refused)
         return place.next_offset
 
     def side_offset(self, partition: int, topic: str) -> int | None:
         """The offset of the first command, urgent message or dead letter to read; None for the beginning."""
-        ward = self._wards[partition]
+        state = self._partitions[partition]
         if topic == topics.DEAD_LETTERS:
-            return ward.next_letter
-        return ward.next_urgent if topic == topics.URGENT else ward.next_command
+            return state.next_letter
+        return state.next_urgent if topic == topics.URGENT else state.next_command
 
     def close(self, partition: int) -> None:
         """Forget a partition."""
-        self._wards.pop(partition, None)
+        self._partitions.pop(partition, None)
         self._measure()
 
     async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
@@ -157,16 +157,16 @@ class AlertingTransform:
         outputs: dict[int, list[Outgoing]] = {}
         # Who is heard by now is not silent, however long nobody looked.
         for partition, messages in batch.items():
-            outputs[partition] = self._take(self._wards[partition], messages, now_s)
-        if now_s - self._looked_s >= LOOK_EVERY_S:
-            self._looked_s = now_s
+            outputs[partition] = self._take(self._partitions[partition], messages, now_s)
+        if now_s - self._checked_s >= CHECK_EVERY_S:
+            self._checked_s = now_s
             self._measure()
-            for partition, ward in self._wards.items():
-                outputs.setdefault(partition, []).extend(self._look_for_silent(ward, now_s))
-                outputs[partition].extend(self._remove_ended(ward))
-            self._looked_heard_s = self._heard_s
+            for partition, state in self._partitions.items():
+                outputs.setdefault(partition, []).extend(self._check_silent(state, now_s))
+                outputs[partition].extend(self._remove_ended(state))
+            self._checked_heard_s = self._heard_s
         for partition, out in outputs.items():
-            self._note(self._wards[partition], out, now_s)
+            self._note(self._partitions[partition], out, now_s)
         return {partition: out for partition, out in outputs.items() if out}
 
     def committed(self, _partition: int, messages: Sequence[Outgoing], _offsets: Sequence[int]) -> None:
@@ -187,63 +187,65 @@ class AlertingTransform:
         self._turned_s = now_s
         return now_s - self._deaf_s
 
-    def _take(self, ward: PartitionState, messages: Sequence[Received], now_s: float) -> list[Outgoing]:
+    def _take(self, state: PartitionState, messages: Sequence[Received], now_s: float) -> list[Outgoing]:
         out: list[Outgoing] = []
         for message in messages:
             if message.topic == topics.ALERT_COMMANDS:
-                ward.next_command = message.offset + 1
-                out += self._take_command(ward, message, now_s)
+                state.next_command = message.offset + 1
+                out += self._take_command(state, message, now_s)
             elif message.topic == topics.URGENT:
-                ward.next_urgent = message.offset + 1
-                out += self._take_urgent(ward, message, now_s)
+                state.next_urgent = message.offset + 1
+                out += self._take_urgent(state, message, now_s)
             elif message.topic == topics.DEAD_LETTERS:
-                ward.next_letter = message.offset + 1
-                out += self._take_letter(ward, message, now_s)
+                state.next_letter = message.offset + 1
+                out += self._take_letter(state, message, now_s)
             else:
-                ward.next_offset = message.offset + 1
-                out += self._take_verdict(ward, message, now_s)
-        ward.unnoted += len(messages)
-        ward.took_s = now_s
+                state.next_offset = message.offset + 1
+                out += self._take_verdict(state, message, now_s)
+        state.unnoted += len(messages)
+        state.took_s = now_s
         return out
 
-    def _take_verdict(self, ward: PartitionState, message: Received, now_s: float) -> list[Outgoing]:
+    def _take_verdict(self, state: PartitionState, message: Received, now_s: float) -> list[Outgoing]:
         try:
             verdict = decode(message, Verdict, partitions=self._limits.partitions)
-            self._refuse_newcomer(ward, verdict.patient)
+            self._refuse_newcomer(state, verdict.patient)
         except BadMessageError as error:
-            return self._refuse(ward, message, error)
-        letters = self._count_letters(ward.quarantine.good(message))
+            return self._refuse(state, message, error)
+        letters = self._count_letters(state.quarantine.good(message))
         self._metrics.verdicts.labels(decision=verdict.decision).inc()
-        ward.heard_s[verdict.patient] = self._heard_s = now_s
-        ward.look_at(verdict.patient, now_s + SILENT_S)
+        state.heard_s[verdict.patient] = self._heard_s = now_s
+        state.schedule(verdict.patient, now_s + SILENT_S)
         # The headers travel on: they tell when the samples came, so that a reader can measure the whole way.
-        return [*letters, *self._step(ward, verdict.patient, verdict, message, message.headers)]
+        return [*letters, *self._step(state, verdict.patient, verdict, message, message.headers)]
 
-    def _take_urgent(self, ward: PartitionState, message: Received, now_s: float) -> list[Outgoing]:
+    def _take_urgent(self, state: PartitionState, message: Received, now_s: float) -> list[Outgoing]:
         try:
             urgent = decode(message, Urgent, partitions=self._limits.partitions)
-            self._refuse_newcomer(ward, urgent.patient)
+            self._refuse_newcomer(state, urgent.patient)
         except BadMessageError as error:
-            return self._refuse(ward, message, error)
-        letters = self._count_letters(ward.quarantine.good(message))
+            return self._refuse(state, message, error)
+        letters = self._count_letters(state.quarantine.good(message))
         # Who is silent is told by the windows; but whoever is followed was heard once.
-        ward.heard_s.setdefault(urgent.patient, now_s)
-        ward.look_at(urgent.patient, now_s + SILENT_S)
-        return [*letters, *self._step(ward, urgent.patient, urgent, message, message.headers)]
+        state.heard_s.setdefault(urgent.patient, now_s)
+        state.schedule(urgent.patient, now_s + SILENT_S)
+        return [*letters, *self._step(state, urgent.patient, urgent, message, message.headers)]
 
-    def _take_command(self, ward: PartitionState, message: Received, now_s: float) -> list[Outgoing]:
+    def _take_command(self, state: PartitionState, message: Received, now_s: float) -> list[Outgoing]:
         try:
             command = decode(message, AlertCommand, partitions=self._limits.partitions)
             refuse_future(command, self._clock.now_ns())
         except BadMessageError as error:
-            return [self._bury(message, str(error), code="command" if error.code == "undecodable" else error.code)]
-        passed = self._silence(ward, command.patient, now_s)
-        done = self._step(ward, command.patient, command, message)
-        if command.patient in ward.patients:
-            ward.look_at(command.patient, now_s)  # what falls due has changed
+            return [
+                self._dead_letter(message, str(error), code="command" if error.code == "undecodable" else error.code)
+            ]
+        passed = self._silence(state, command.patient, now_s)
+        done = self._step(state, command.patient, command, message)
+        if command.patient in state.patients:
+            state.schedule(command.patient, now_s)  # what falls due has changed
         return [*passed, *done]
 
-    def _take_letter(self, ward: PartitionState, message: Received, now_s: float) -> list[Outgoing]:
+    def _take_letter(self, state: PartitionState, message: Received, now_s: float) -> list[Outgoing]:
         """Take in what the detector refused; our own letters lie on that topic too, and nothing answers a letter."""
         if self._clock.now_ns() - message.timestamp_ms * 1_000_000 > LETTER_NEWS_NS:
             return []
@@ -253,18 +255,18 @@ class AlertingTransform:
             return []
         if letter.service != REFUSER or letter.patient is None:
             return []
-        known = letter.patient in ward.patients
-        if not known and len(ward.unheard) >= MAX_UNHEARD:
+        known = letter.patient in state.patients
+        if not known and len(state.unheard) >= MAX_UNHEARD:
             return []
-        if not known or letter.patient in ward.unheard:
-            ward.heard_s[letter.patient] = now_s
-        out = self._step(ward, letter.patient, letter, message)
-        ward.look_at(letter.patient, now_s + SILENT_S)
+        if not known or letter.patient in state.unheard:
+            state.heard_s[letter.patient] = now_s
+        out = self._step(state, letter.patient, letter, message)
+        state.schedule(letter.patient, now_s + SILENT_S)
         return out
 
-    def _refuse_newcomer(self, ward: PartitionState, patient: str) -> None:
-        followed = len(ward.patients) - len(ward.unheard)
-        if followed >= self._limits.max_patients and (patient not in ward.patients or patient in ward.unheard):
+    def _refuse_newcomer(self, state: PartitionState, patient: str) -> None:
+        followed = len(state.patients) - len(state.unheard)
+        if followed >= self._limits.max_patients and (patient not in state.patients or patient in state.unheard):
             raise BadMessageError(
                 f"patient {patient!r} would be one more than the {self._limits.max_patients} that are followed in a "
                 "partition: raise ECGSTREAM_ALERTING_MAX_PATIENTS and the memory, or stop who sends ids without end",
@@ -272,90 +274,92 @@ class AlertingTransform:
                 patient=patient,
             )
 
-    def _look_for_silent(self, ward: PartitionState, now_s: float) -> list[Outgoing]:
+    def _check_silent(self, state: PartitionState, now_s: float) -> list[Outgoing]:
         out: list[Outgoing] = []
-        if self._heard_s > self._looked_heard_s:  # the source has not stopped, then
-            for patient in sorted(ward.stopped):
-                out += self._silence(ward, patient, now_s)
-                ward.look_at(patient, now_s)
-        for patient in list(islice(ward.due(now_s), LOOKS_AT_ONCE)):
-            if self._due_s(ward, patient) <= now_s:
-                out += self._silence(ward, patient, now_s)
-            if patient in ward.patients:
-                ward.look_at(patient, max(self._due_s(ward, patient), now_s + LOOK_EVERY_S / 2))
+        if self._heard_s > self._checked_heard_s:  # the source has not stopped, then
+            for patient in sorted(state.stopped):
+                out += self._silence(state, patient, now_s)
+                state.schedule(patient, now_s)
+        for patient in list(islice(state.due(now_s), CHECKS_AT_ONCE)):
+            if self._due_s(state, patient) <= now_s:
+                out += self._silence(state, patient, now_s)
+            if patient in state.patients:
+                state.schedule(patient, max(self._due_s(state, patient), now_s + CHECK_EVERY_S / 2))
         return out
 
-    def _due_s(self, ward: PartitionState, patient: str) -> float:
+    def _due_s(self, state: PartitionState, patient: str) -> float:
         """When something falls due of a patient if nothing comes any more, on the monotonic clock."""
-        state, since_s = ward.patients.get(patient), ward.heard_s.get(patient, 0.0)
-        if state is None:
+        patient_state, since_s = state.patients.get(patient), state.heard_s.get(patient, 0.0)
+        if patient_state is None:
             return math.inf
-        due_s = since_s + (next_due_ns(state, self._rules) - state.seen_ns) / 1e9
+        due_s = since_s + (next_due_ns(patient_state, self._rules) - patient_state.seen_ns) / 1e9
         source = self._rules.of(patient)["source_stopped"]
-        if source.enabled and source.after_s is not None and not BY_SILENCE & state.alarms.keys():
+        if source.enabled and source.after_s is not None and not BY_SILENCE & patient_state.alarms.keys():
             due_s = min(due_s, self._heard_s + source.after_s)
         return max(since_s + SILENT_S, due_s)
 
-    def _silence(self, ward: PartitionState, patient: str, now_s: float) -> list[Outgoing]:
+    def _silence(self, state: PartitionState, patient: str, now_s: float) -> list[Outgoing]:
         """Let time pass for a patient of whom nothing came for a while."""
-        state, since_s = ward.patients.get(patient), ward.heard_s.get(patient, now_s)
-        if state is None or now_s - since_s < SILENT_S:
+        patient_state, since_s = state.patients.get(patient), state.heard_s.get(patient, now_s)
+        if patient_state is None or now_s - since_s < SILENT_S:
             return []
-        silence = Silence(now_ns=state.seen_ns + round((now_s - since_s) * 1e9), anybody_s=now_s - self._heard_s)
-        return self._step(ward, patient, silence, None)
+        silence = Silence(
+            now_ns=patient_state.seen_ns + round((now_s - since_s) * 1e9), anybody_s=now_s - self._heard_s
+        )
+        return self._step(state, patient, silence, None)
 
-    def _remove_ended(self, ward: PartitionState) -> list[Outgoing]:
+    def _remove_ended(self, state: PartitionState) -> list[Outgoing]:
         """Take alarms that ended long ago off the topic."""
-        due = ward.ended.due(self._clock.now_ns() // 1_000_000)
+        due = state.ended.due(self._clock.now_ns() // 1_000_000)
         return [Outgoing(topic=topics.ALERTS, key=alarm.encode(), value=None) for alarm in due]
 
     def _step(
-        self, ward: PartitionState, patient: str, event: Event, message: Received | None, headers: Headers = ()
+        self, state: PartitionState, patient: str, event: Event, message: Received | None, headers: Headers = ()
     ) -> list[Outgoing]:
-        before = ward.patients.get(patient)
+        before = state.patients.get(patient)
         broker = None if message is None else BrokerTime(message.timestamp_ms * 1_000_000, self._limits.tolerance_ns)
         after, actions = policy(before, event, self._rules, broker=broker)
         if after is not before:
             # Passing time alone is known again from the clock.
             if actions or not isinstance(event, Silence):
-                ward.changed.add(patient)
-            ward.replace(patient, after)
+                state.changed.add(patient)
+            state.replace(patient, after)
         out = []
         for action in actions:
             if isinstance(action, Refusal):
                 assert message is not None  # noqa: S101 # a refusal answers a command, and that came in a message
-                out.append(self._bury(message, action.reason))
+                out.append(self._dead_letter(message, action.reason))
             else:
                 if action.phase == "end":
-                    ward.ended.add(action.id, self._clock.now_ns() // 1_000_000)
+                    state.ended.add(action.id, self._clock.now_ns() // 1_000_000)
                 out.append(_OutgoingAlert.of(action, headers))
         return out
 
-    def _note(self, ward: PartitionState, out: list[Outgoing], now_s: float) -> None:
+    def _note(self, state: PartitionState, out: list[Outgoing], now_s: float) -> None:
         """Write with what is told, or after a while without, where the partition stands."""
-        idle = ward.unnoted and now_s - ward.took_s >= IDLE_S
-        if not out and ward.unnoted < NOTE_EVERY and not idle:
+        idle = state.unnoted and now_s - state.took_s >= IDLE_S
+        if not out and state.unnoted < NOTE_EVERY and not idle:
             return
-        for patient in sorted(ward.changed):
-            state = ward.patients.get(patient)
-            out.append(self._progress(patient.encode(), dump(state) if state else None))
-        ward.changed.clear()
-        out.extend(self._progress(key, value) for key, value in ward.ended.changes())
+        for patient in sorted(state.changed):
+            patient_state = state.patients.get(patient)
+            out.append(self._progress(patient.encode(), dump(patient_state) if patient_state else None))
+        state.changed.clear()
+        out.extend(self._progress(key, value) for key, value in state.ended.changes())
         stand = PartitionProgress(
-            next_offset=ward.next_offset,
-            next_command=ward.next_command,
-            next_urgent=ward.next_urgent,
-            next_letter=ward.next_letter,
-            refused=tuple(ward.quarantine.dump()),
+            next_offset=state.next_offset,
+            next_command=state.next_command,
+            next_urgent=state.next_urgent,
+            next_letter=state.next_letter,
+            refused=tuple(state.quarantine.dump()),
         )
         out.append(self._progress(PARTITION_KEY, stand.model_dump_json().encode()))
-        ward.unnoted = 0
+        state.unnoted = 0
 
-    def _refuse(self, ward: PartitionState, message: Received, error: BadMessageError) -> list[Outgoing]:
+    def _refuse(self, state: PartitionState, message: Received, error: BadMessageError) -> list[Outgoing]:
         """Put aside what cannot be used; a sender of nothing else is told of now and then."""
         refusal = RefusedMessage(code=error.code, reason=str(error), patient=error.patient)
         self._metrics.refused_messages.labels(code=refusal.code).inc()
-        letters = ward.quarantine.bad(message, refusal)
+        letters = state.quarantine.bad(message, refusal)
         if letters:
             log.warning(
                 "message_refused",
@@ -370,7 +374,7 @@ class AlertingTransform:
         self._metrics.dead_letters.inc(len(letters))
         return letters
 
-    def _bury(self, message: Received, reason: str, *, code: RefusalCode = "command") -> Outgoing:
+    def _dead_letter(self, message: Received, reason: str, *, code: RefusalCode = "command") -> Outgoing:
         """Answer a command that cannot be done."""
         self._metrics.dead_letters.inc()
         self._metrics.refused_messages.labels(code=code).inc()
@@ -386,8 +390,8 @@ class AlertingTransform:
         return Outgoing(topic=topics.ALERTING_PROGRESS, key=key, value=value)
 
     def _measure(self) -> None:
-        wards = self._wards.values()
-        self._metrics.patients.set(sum(len(ward.patients) for ward in wards))
-        self._metrics.patients_limit.set(self._limits.max_patients * len(wards))
-        self._metrics.ended_alerts.set(sum(len(ward.ended) for ward in wards))
-        self._metrics.set_open(sum((ward.open_alarms for ward in wards), Counter()))
+        states = self._partitions.values()
+        self._metrics.patients.set(sum(len(state.patients) for state in states))
+        self._metrics.patients_limit.set(self._limits.max_patients * len(states))
+        self._metrics.ended_alerts.set(sum(len(state.ended) for state in states))
+        self._metrics.set_open(sum((state.open_alarms for state in states), Counter()))

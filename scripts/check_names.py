@@ -30,7 +30,7 @@ INVENTED = {
 }
 PLURALS = {"bedsides", "couriers", "looks", "sights", "tells"}
 # Of messages, settings, metrics and addresses that others read.
-ON_THE_WIRE = {"told_ns", "ecgstream_detector_looks", "looks"}
+ON_THE_WIRE = {"sight", "told_ns", "ecgstream_detector_looks", "looks"}
 # Python's own, and of statistics: sensitivity is called recall there.
 STANDARD = {"tell", "recall", "precision_recall_curve", "_precision_recall"}
 _QUESTIONS = re.compile(r'^\s*"""(?:What|Whether|Which|How|Who|Where|When|Why|That)\b', re.MULTILINE)

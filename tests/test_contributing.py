@@ -20,7 +20,7 @@ import bus
 import ecg
 from alerting.database.engine import address
 from alerting.delivery import channels
-from alerting.delivery.courier import delivering
+from alerting.delivery.worker import delivering
 from alerting.metrics import AlertingMetrics
 from bus import topics
 from bus.interfaces import Outgoing
@@ -29,7 +29,7 @@ from bus.testing import MemoryBus, MemoryReader
 from ecg import formats
 from ecgstream.subscribe import show
 from ops.clock import SystemClock
-from tests.alerting.delivery.boxes import filled, told
+from tests.alerting.delivery.boxes import alert_message, filled
 from tests.ecgstream.commands import status_of
 from tests.support.waiting import until
 
@@ -72,7 +72,7 @@ async def test_channel_gets_an_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyP
         file.write_text(f'[channels.log]\nkind = "syslog"\nhost = "127.0.0.1"\nport = {server.getsockname()[1]}\n')
         found = channels.load_channels(file)
         url, clock = address(f"sqlite:///{tmp_path}/alarms.sqlite"), SystemClock()
-        filled(url, found, [told("a", label="asystole", priority="high")], published_ns=clock.now_ns())
+        filled(url, found, [alert_message("a", label="asystole", priority="high")], published_ns=clock.now_ns())
         registry = CollectorRegistry()
         async with delivering(url, found, AlertingMetrics(registry), clock=clock, instance=None):
             count = ("ecgstream_alerting_deliveries_total", {"channel": "log", "outcome": "done"})
@@ -105,8 +105,8 @@ async def test_topic_is_followed_and_described(
     memory, stop = MemoryBus(), asyncio.Event()
     reader = MemoryReader(memory, [topic.name], start="beginning")
     showing = asyncio.create_task(show(reader, topics.readable()["notes"], stop, patient="p1", as_json=False))
-    for patient, arguments in (("p1", "asleep"), ("p2", "awake")):
-        note = made.Note(patient=patient, at_ns=5, text=arguments)
+    for patient, state in (("p1", "asleep"), ("p2", "awake")):
+        note = made.Note(patient=patient, at_ns=5, text=state)
         memory.put(Outgoing(topic=topic.name, key=patient.encode(), value=note.to_bytes()))
     shown = ""
     while "\n" not in shown:

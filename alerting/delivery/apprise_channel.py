@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 from sqlalchemy import URL
 
-from alerting.delivery import words
+from alerting.delivery import message_text
 from alerting.delivery.channels import Channel, ChannelsError, Secret
 from alerting.delivery.secrets import scrubbed
 from alerting.delivery.sending import Delivery, Sender, SendError
@@ -55,7 +55,7 @@ class AppriseSender:
         from apprise import Apprise, NotifyBase, NotifyFormat  # noqa: PLC0415 # see the module
 
         # Both log addresses with all that is in them, apprise even as an error when it does not understand one.
-        logging.getLogger("apprise").addFilter(_EAR)
+        logging.getLogger("apprise").addFilter(_LOG_CAPTURE)
         logging.getLogger("urllib3").setLevel(logging.ERROR)
         self._url = channel.url.get_secret_value()
         service = Apprise.instantiate(self._url, suppress_exceptions=True)
@@ -82,7 +82,9 @@ class AppriseSender:
         _SAID.set(said)
         # Of the service itself: ``Apprise.notify`` has one pool of threads for all, which slow ones fill.
         taken = self._service.notify(
-            title=words.title(alert), body=words.body(alert), notify_type=NotifyType(TYPES[alert.priority])
+            title=message_text.title(alert),
+            body=message_text.body(alert),
+            notify_type=NotifyType(TYPES[alert.priority]),
         )
         if not taken:
             why = scrubbed("; ".join(said), self._url) or "it does not say why"
@@ -103,7 +105,7 @@ def _why_none(scheme: str | None) -> str:
     return f"has the scheme {scheme!r:.40}, but not what belongs behind it: see apprise's page on that service"
 
 
-class _Ear(logging.Filter):
+class _LogCapture(logging.Filter):
     """Keeps what apprise logs out of every log, and its warnings for who called it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -113,6 +115,6 @@ class _Ear(logging.Filter):
         return False
 
 
-_EAR = _Ear()
+_LOG_CAPTURE = _LogCapture()
 # Of the call that is under way: each channel's thread has its own.
 _SAID: ContextVar[list[str]] = ContextVar("said")

@@ -164,7 +164,7 @@ def load_channels(path: Path | None) -> Channels:
         try:
             tables = _File.model_validate(found).channels
         except ValidationError as error:
-            raise ValueError(_told(error)) from None
+            raise ValueError(_first_fault(error)) from None
         return {name: _channel(name, table) for name, table in tables.items()}
     except ValueError as error:
         raise ChannelsError(f"the channels {path} cannot be used: {error}") from None
@@ -180,10 +180,10 @@ def _channel(name: str, table: Mapping[str, Any]) -> Channel:
     try:
         return kind_of_channel(kind).model_validate(table)
     except ValidationError as error:
-        raise ValueError(_told(error, "channels", name)) from None
+        raise ValueError(_first_fault(error, "channels", name)) from None
 
 
-def _told(error: ValidationError, *table: str) -> str:
+def _first_fault(error: ValidationError, *table: str) -> str:
     """The first thing that is wrong: where, its limit and what to do; its value may be a secret."""
     first: Any = error.errors()[0]
     place = ".".join(map(str, (*table, *first["loc"])))

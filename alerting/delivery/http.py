@@ -77,10 +77,10 @@ class HttpCaller:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, OSError) as error:
             why = scrubbed(str(error), *self._secrets) or type(error).__name__
             raise ChannelDownError(f"{server_of(self._url)} does not answer: {why}") from None
-        judge(status, retry_after=rest, server=server_of(self._url))
+        judge_answer(status, retry_after=rest, server=server_of(self._url))
 
 
-def judge(status: int, *, retry_after: str | None, server: str) -> None:
+def judge_answer(status: int, *, retry_after: str | None, server: str) -> None:
     """Nothing when a status says that the call was taken.
 
     Parameters

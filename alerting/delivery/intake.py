@@ -15,14 +15,14 @@ from bus.messages import Alert
 from ecg.urgency import PRIORITY_RANK
 
 
-def queue(connection: Connection, wanted: Channels, told: Iterable[tuple[Alert, int]]) -> None:
+def queue(connection: Connection, wanted: Channels, fresh: Iterable[tuple[Alert, int]]) -> None:
     """Put new messages into the outbox, in the transaction that is open.
 
     Parameters
     ----------
     connection : of the history's transaction
     wanted : the channels
-    told : messages that the history did not have, with the wall time at which each was published, ns UTC
+    fresh : messages that the history did not have, with the wall time at which each was published, ns UTC
     """
     rows: list[dict[str, Any]] = [
         {
@@ -35,7 +35,7 @@ def queue(connection: Connection, wanted: Channels, told: Iterable[tuple[Alert, 
             "queued_ns": published_ns,
             "next_try_ns": 0,
         }
-        for alert, published_ns in told
+        for alert, published_ns in fresh
         for name, channel in wanted.items()
         if channel.takes(alert)
     ]

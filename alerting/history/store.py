@@ -137,10 +137,10 @@ class AlarmStore:
         with explained(self._url), self._engine.begin() as connection:
             begins = {place: self._locked(connection, place) for place in sorted(ends)}
             fresh = [entry for entry in entries if entry.offset >= begins[entry.place]]
-            told = [(entry, entry.message) for entry in fresh if isinstance(entry.message, Alert)]
+            alerts = [(entry, entry.message) for entry in fresh if isinstance(entry.message, Alert)]
             asked = [(entry, entry.message) for entry in fresh if isinstance(entry.message, AlertCommand)]
-            missing = self._missing(connection, [alert for _, alert in told])
-            events = [_event(entry, alert) for entry, alert in told]
+            missing = self._missing(connection, [alert for _, alert in alerts])
+            events = [_event(entry, alert) for entry, alert in alerts]
             new = self._add(connection, alarm_events, events)
             acted = self._add(connection, actions, [_action(entry, command) for entry, command in asked])
             recorded = Recorded(events=len(new), actions=len(acted), missing=missing)
@@ -150,13 +150,13 @@ class AlarmStore:
                 self._channels,
                 [
                     (alert, entry.published_ns)
-                    for entry, alert in told
+                    for entry, alert in alerts
                     if (without_nul(alert.id), alert.sequence) in new
                 ],
             )
-            ask_for(connection, [(alert, entry.published_ns) for entry, alert in told if alert.sequence == 0])
+            ask_for(connection, [(alert, entry.published_ns) for entry, alert in alerts if alert.sequence == 0])
             texts = [event["message"] for event in events]
-            self._stand(connection, [(alert, text) for (_, alert), text in zip(told, texts, strict=True)])
+            self._stand(connection, [(alert, text) for (_, alert), text in zip(alerts, texts, strict=True)])
             for place, end in ends.items():
                 if end > begins[place]:
                     connection.execute(update(positions).where(self._at(place)).values(next_offset=end))
@@ -192,10 +192,10 @@ class AlarmStore:
         query = insert_into(connection, table).on_conflict_do_nothing().returning(*table.primary_key.columns)
         return {tuple(row) for row in connection.execute(query, [_text_kept(row) for row in rows])}
 
-    def _stand(self, connection: Connection, told: list[tuple[Alert, str]]) -> None:
+    def _stand(self, connection: Connection, alerts: list[tuple[Alert, str]]) -> None:
         """Bring ``alarms`` to the newest message of each, of which the JSON is there already."""
         newest: dict[str, tuple[Alert, str]] = {}
-        for alert, text in told:
+        for alert, text in alerts:
             if alert.id not in newest or newest[alert.id][0].sequence < alert.sequence:
                 newest[alert.id] = alert, text
         if not newest:

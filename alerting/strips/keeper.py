@@ -24,8 +24,8 @@ from bus.settings import KafkaSettings
 from ecg.records import MISSING
 from ops.clock import Clock
 
-LOOK_S = 0.5  # between two looks at who waits
-AT_ONCE = 50  # of those who wait, from one look to the next
+POLL_S = 0.5  # between two steps
+AT_ONCE = 50  # of those who wait, in a step
 RETRY_NS = 2_000_000_000
 WAIT_S = 1.0  # after the first failure; doubled after each further one, up to
 MAX_WAIT_S = 30.0
@@ -87,9 +87,9 @@ class StripKeeper:
                     try:
                         await in_thread(self._thread, store.check)
                         while True:
-                            done = await self.look(store)
+                            done = await self.step(store)
                             wait_s = WAIT_S
-                            await asyncio.sleep(0 if done == AT_ONCE else LOOK_S)
+                            await asyncio.sleep(0 if done == AT_ONCE else POLL_S)
                     except HistoryError as error:  # who records the alarms tells of it
                         log.debug("alarm_strips_wait", error=str(error))
                     except Exception as error:  # noqa: BLE001 # whatever it was: the alarms go on, and so must their strips
@@ -99,7 +99,7 @@ class StripKeeper:
             finally:
                 await in_thread(self._thread, store.close)  # behind what the thread may still be at
 
-    async def look(self, store: StripStore) -> int:
+    async def step(self, store: StripStore) -> int:
         """Try some of those who wait; how many those were.
 
         Raises

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from alerting.conditions import look
+from alerting.conditions import observe
 from alerting.rules import BY_SILENCE, AlarmRules, windows_in
 from bus.messages import Alert, Verdict
 from ecg.windows import HOP_S
@@ -43,4 +43,4 @@ def _clean(alert: Alert, verdicts: Sequence[Verdict], rules: AlarmRules) -> int:
         device = verdicts[last].device
         later = [verdict for verdict in verdicts[last + 1 :] if verdict.device == device]
     of_patient = dict(rules.of(alert.patient))
-    return sum(alert.condition in look(verdict, of_patient).absent for verdict in later)
+    return sum(alert.condition in observe(verdict, of_patient).absent for verdict in later)

@@ -49,16 +49,16 @@ def strip_of(observation: Observation) -> AlarmStrip | None:
     parts = [part for part in components if (PARTS, "strip") in _codes(part["code"])]
     if not parts:
         return None
-    told = [_from_extensions(part) for part in parts]
+    published = [_from_extensions(part) for part in parts]
     columns = [part["valueSampledData"]["data"].split(" ") for part in parts]
     return AlarmStrip(
         alarm=alert.id,
         patient=alert.patient,
         leads=tuple(part["code"]["text"] for part in parts),
-        fs_hz=float(told[0]["strip_fs_hz"]),
-        start_ns=int(told[0]["strip_start_ns"]),
-        gain=tuple(float(each["strip_gain"]) for each in told),
-        baseline=tuple(int(each["strip_baseline"]) for each in told),
+        fs_hz=float(published[0]["strip_fs_hz"]),
+        start_ns=int(published[0]["strip_start_ns"]),
+        gain=tuple(float(each["strip_gain"]) for each in published),
+        baseline=tuple(int(each["strip_baseline"]) for each in published),
         samples=np.array(
             [[MISSING if sample == "E" else int(sample) for sample in column] for column in columns], np.int16
         ).T,

@@ -30,8 +30,8 @@ VT_ID = f"p1/{START_NS}/0/ventricular_tachycardia"
 
 
 def test_a_command_names_one_alarm_or_one_patient() -> None:
-    told = command("acknowledge", alert=VT_ID, patient=None, by="Ada", minutes=None)
-    assert (told.patient, told.alert, told.by, told.duration_s) == ("p1", VT_ID, "Ada", None)
+    published = command("acknowledge", alert=VT_ID, patient=None, by="Ada", minutes=None)
+    assert (published.patient, published.alert, published.by, published.duration_s) == ("p1", VT_ID, "Ada", None)
     assert command("unsilence", alert=VT_ID, patient=None, by="Ada", minutes=None, identity="x").id == "x"
     assert command("silence", alert=None, patient="p2", by="Ada", minutes=3).duration_s == 180
     for both in ({"alert": VT_ID, "patient": "p1"}, {"alert": None, "patient": None}):
@@ -94,6 +94,6 @@ async def test_an_alarm_is_silenced_acknowledged_and_who_comes_second_is_told(
 
 @pytest.mark.broker
 async def test_a_command_that_nobody_answers_says_so_and_waits(settings: KafkaSettings) -> None:
-    told = command("acknowledge", alert=VT_ID, patient=None, by="Ada", minutes=None)
+    published = command("acknowledge", alert=VT_ID, patient=None, by="Ada", minutes=None)
     with pytest.raises(NoAnswerError, match=r"no answer within 0\.5 s: .* the command waits on the topic"):
-        await send(settings, told, answer_s=0.5)
+        await send(settings, published, answer_s=0.5)

@@ -53,14 +53,14 @@ ALERTS = st.builds(
 )
 
 
-@hypothesis.given(told=ALERTS)
-def test_any_alert_validates_and_comes_back_as_it_was(told: Alert) -> None:
-    written = observation_of(told).model_dump_json()
-    assert alert_of(Observation.model_validate_json(written)) == told
+@hypothesis.given(published=ALERTS)
+def test_any_alert_validates_and_comes_back_as_it_was(published: Alert) -> None:
+    written = observation_of(published).model_dump_json()
+    assert alert_of(Observation.model_validate_json(written)) == published
 
 
 def test_what_fhir_has_a_place_for_stands_there() -> None:
-    told = alert(
+    published = alert(
         condition="asystole",
         label="asystole",
         mdc={"reference_id": "MDC_EVT_ECG_ASYSTOLE", "code": 199684},
@@ -69,8 +69,8 @@ def test_what_fhir_has_a_place_for_stands_there() -> None:
         unit="s",
         reasons=("asystole, 5 s",),
     )
-    read = json.loads(observation_of(told).model_dump_json())
-    assert read["id"] == resource_id(told.id)
+    read = json.loads(observation_of(published).model_dump_json())
+    assert read["id"] == resource_id(published.id)
     assert read["status"] == "preliminary"
     assert read["code"]["coding"][1] == {
         "system": "urn:iso:std:iso:11073:10101",
@@ -87,8 +87,8 @@ def test_what_fhir_has_a_place_for_stands_there() -> None:
 
 
 def test_an_alarm_that_has_ended_is_final() -> None:
-    told = alert(phase="end", state="inactive", end_ns=alert().onset_ns + 1_000_000_000)
-    read = observation_of(told)
+    published = alert(phase="end", state="inactive", end_ns=alert().onset_ns + 1_000_000_000)
+    read = observation_of(published)
     assert read.status == "final"
     assert read.effectivePeriod is not None
     assert read.effectivePeriod.end is not None

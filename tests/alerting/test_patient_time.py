@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from alerting.patient_time import TOLERANCE_NS, BrokerTime
 from alerting.policy import Event
 from bus.messages import Alert, Decision, Finding, Urgent, Verdict
+from tests.alerting.followed import FollowedPatient, S, alerts, command
 from tests.alerting.verdicts import HOP_NS, START_NS, finding, urgent, verdict
-from tests.alerting.ward import S, Ward, alerts, command
 
 VT_ID = f"p1/{START_NS}/0/ventricular_tachycardia"
 DAY_NS = 86_400 * S
@@ -46,16 +46,16 @@ class Said:
     broker: BrokerTime
 
 
-def live(between: dict[int, list[Event]], *, silenced_s: float | None = 100.0) -> tuple[Ward, list[Said]]:
+def live(between: dict[int, list[Event]], *, silenced_s: float | None = 100.0) -> tuple[FollowedPatient, list[Said]]:
     """A ward in which p1 has a tachycardia all the time, silenced after the first window; others' messages between."""
-    ward, said = Ward(), []
+    followed, said = FollowedPatient(), []
     for window in range(WINDOWS):
         events: list[Event] = [TACHYCARDIA[window], *between.get(window, ())]
         if window == 0 and silenced_s is not None:
             events.insert(1, command(1, "silence", VT_ID, seconds=silenced_s))
         for event in events:
-            said += [Said(alert, taken(window)) for alert in alerts(ward.do(event, broker=taken(window)))]
-    return ward, said
+            said += [Said(alert, taken(window)) for alert in alerts(followed.do(event, broker=taken(window)))]
+    return followed, said
 
 
 def about_vt(said: list[Said]) -> list[tuple[str, str, int]]:
@@ -70,66 +70,66 @@ def about_vt(said: list[Said]) -> list[tuple[str, str, int]]:
 def test_one_window_with_another_clock_changes_nothing(claim: str) -> None:
     """The window is one of the stream's own: the device's clock jumps, and jumps back."""
     _, undisturbed = live({})
-    ward, said = Ward(), []
+    followed, said = FollowedPatient(), []
     for window in range(WINDOWS):
         each = tachycardia(window)
         if window in {5, 20}:
             each = each.model_copy(update={"start_ns": CLAIMS[claim], "end_ns": CLAIMS[claim] + HOP_NS})
         events: list[Event] = [each] if window else [each, command(1, "silence", VT_ID, seconds=100)]
         for event in events:
-            said += [Said(alert, taken(window)) for alert in alerts(ward.do(event, broker=taken(window)))]
+            said += [Said(alert, taken(window)) for alert in alerts(followed.do(event, broker=taken(window)))]
     assert about_vt(said) == about_vt(undisturbed)
     assert all(each.alert.told_ns <= each.broker.latest_ns for each in said)
-    assert ward.state is not None
-    assert ward.state.seen_ns == START_NS + WINDOWS * HOP_NS, "the clock is right again"
+    assert followed.state is not None
+    assert followed.state.seen_ns == START_NS + WINDOWS * HOP_NS, "the clock is right again"
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_a_stream_that_begins_with_another_clock_is_named_by_the_brokers(claim: str) -> None:
-    ward = Ward()
+    followed = FollowedPatient()
     for window in range(8):
         claimed_ns = CLAIMS[claim] + window * HOP_NS
         each = verdict(window, "unusable", stream_start_ns=CLAIMS[claim], flags=("lead_off",), start_ns=claimed_ns)
-        for alert in alerts(ward.do(each, broker=taken(window))):
+        for alert in alerts(followed.do(each, broker=taken(window))):
             assert 0 <= alert.onset_ns <= alert.last_ns <= alert.told_ns <= taken(window).latest_ns
-    assert ward.told() == ["lead_off:start:active"]
+    assert followed.published() == ["lead_off:start:active"]
 
 
 def test_a_latched_alarm_outlives_every_clock() -> None:
-    ward = Ward()
-    ward.do(tachycardia(0), *(verdict(w, "normal") for w in (1, 2, 3)), broker=taken(3))
+    followed = FollowedPatient()
+    followed.do(tachycardia(0), *(verdict(w, "normal") for w in (1, 2, 3)), broker=taken(3))
     for number, claimed_ns in enumerate(CLAIMS.values()):
-        ward.do(verdict(4 + number, "normal", start_ns=claimed_ns), broker=taken(4 + number))
-    assert not [alert for alert in alerts(ward.actions) if alert.phase == "end" and alert.id == VT_ID]
-    assert alerts(ward.do(verdict(4, "normal"), broker=taken(20))) == [], "it was judged"
-    assert ward.state is not None
-    assert ward.state.alarms["ventricular_tachycardia"].state == "latched"
+        followed.do(verdict(4 + number, "normal", start_ns=claimed_ns), broker=taken(4 + number))
+    assert not [alert for alert in alerts(followed.actions) if alert.phase == "end" and alert.id == VT_ID]
+    assert alerts(followed.do(verdict(4, "normal"), broker=taken(20))) == [], "it was judged"
+    assert followed.state is not None
+    assert followed.state.alarms["ventricular_tachycardia"].state == "latched"
 
 
 def test_a_clock_that_was_set_right_brings_the_alarms_along() -> None:
-    ward = Ward()
+    followed = FollowedPatient()
     unset_ns = 7 * S
-    ward.do(verdict(0, "abnormal", stream_start_ns=unset_ns, findings=_vt(unset_ns)), broker=taken(0))
+    followed.do(verdict(0, "abnormal", stream_start_ns=unset_ns, findings=_vt(unset_ns)), broker=taken(0))
     for window in range(1, 4):
         each = verdict(window, "normal", stream_start_ns=unset_ns, start_ns=START_NS + window * HOP_NS)
-        ward.do(each, broker=taken(window))
-    latched = alerts(ward.actions)[-1]
+        followed.do(each, broker=taken(window))
+    latched = alerts(followed.actions)[-1]
     assert (latched.state, latched.phase) == ("latched", "update")
     assert latched.onset_ns == START_NS + S
 
 
 def test_times_that_are_moved_to_1970_do_not_begin_before() -> None:
     _, said = live({20: [verdict(WINDOWS, "normal", start_ns=0)]})
-    ward = Ward()
-    ward.do(*(TACHYCARDIA[window] for window in range(12)), broker=taken(12))
-    ward.do(tachycardia(12).model_copy(update={"start_ns": 0, "end_ns": HOP_NS}), broker=taken(13))
-    (told,) = alerts(ward.do(command(1, "acknowledge", VT_ID)))
-    assert (told.onset_ns, told.told_ns) == (0, HOP_NS)
+    followed = FollowedPatient()
+    followed.do(*(TACHYCARDIA[window] for window in range(12)), broker=taken(12))
+    followed.do(tachycardia(12).model_copy(update={"start_ns": 0, "end_ns": HOP_NS}), broker=taken(13))
+    (published,) = alerts(followed.do(command(1, "acknowledge", VT_ID)))
+    assert (published.onset_ns, published.told_ns) == (0, HOP_NS)
     assert all(each.alert.onset_ns >= 0 for each in said)
 
 
 def test_a_replay_of_the_past_may_run_as_fast_as_it_likes() -> None:
-    slow, fast = Ward(), Ward()
+    slow, fast = FollowedPatient(), FollowedPatient()
     for window in range(200):
         slow.do(tachycardia(window), broker=taken(window))
         fast.do(tachycardia(window), broker=taken(200))
@@ -137,13 +137,13 @@ def test_a_replay_of_the_past_may_run_as_fast_as_it_likes() -> None:
 
 
 def test_after_an_impossible_window_number_the_true_ones_are_judged() -> None:
-    ward = Ward()
-    ward.do(verdict(0, "normal"), broker=taken(0))
-    ward.do(verdict(10**12, "normal", start_ns=START_NS + HOP_NS), broker=taken(0))
-    assert ward.told() == []
-    ward.do(tachycardia(1), broker=taken(1))
-    assert ward.told() == ["ventricular_tachycardia:start:active"]
-    assert ward.do(tachycardia(1), broker=taken(1)) == [], "and each once"
+    followed = FollowedPatient()
+    followed.do(verdict(0, "normal"), broker=taken(0))
+    followed.do(verdict(10**12, "normal", start_ns=START_NS + HOP_NS), broker=taken(0))
+    assert followed.published() == []
+    followed.do(tachycardia(1), broker=taken(1))
+    assert followed.published() == ["ventricular_tachycardia:start:active"]
+    assert followed.do(tachycardia(1), broker=taken(1)) == [], "and each once"
 
 
 UNDISTURBED = live({})[1]
@@ -167,8 +167,8 @@ def forged(draw: st.DrawFn) -> Verdict | Urgent:
     backed = draw(st.booleans())
     if draw(st.integers(0, 3)) == 0:
         second = (window + 1) * 5
-        told = urgent(second, "asystole", flags=("noisy",), stream_start_ns=stream_start_ns)
-        return told if backed else told.model_copy(update={"end_ns": draw(claims)})
+        published = urgent(second, "asystole", flags=("noisy",), stream_start_ns=stream_start_ns)
+        return published if backed else published.model_copy(update={"end_ns": draw(claims)})
     decision: Decision = draw(st.sampled_from(["normal", "abnormal", "unusable"]))
     start_ns = None if backed else draw(claims)
     return verdict(window, decision, stream_start_ns=stream_start_ns, start_ns=start_ns)
@@ -177,10 +177,10 @@ def forged(draw: st.DrawFn) -> Verdict | Urgent:
 @given(st.dictionaries(st.integers(0, WINDOWS - 1), st.lists(forged(), max_size=4), max_size=12))
 @settings(deadline=None, max_examples=60)
 def test_no_claim_ends_an_alarm_or_a_silence_or_calls_too_often(between: dict[int, list[Event]]) -> None:
-    ward, said = live(between)
+    followed, said = live(between)
     undisturbed = UNDISTURBED
-    assert ward.state is not None
-    assert ward.state.alarms["ventricular_tachycardia"].windows == WINDOWS, "the patient's own windows all count"
+    assert followed.state is not None
+    assert followed.state.alarms["ventricular_tachycardia"].windows == WINDOWS, "the patient's own windows all count"
     assert not [each for each in said if each.alert.phase == "end" and each.alert.id == VT_ID]
     for phase in ("escalate", "continue"):
         then = [at_ns for each, _, at_ns in about_vt(undisturbed) if each == phase]

@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from alerting.bedside import IN_STEP_NS
+from alerting.patient_alarms import IN_STEP_NS
 from alerting.patient_time import PatientTime
 from alerting.policy import Event, Refusal, Silence, policy
 from alerting.progress import PARTITION_KEY, PartitionProgress, dump, restore
 from alerting.rules import AlarmRules
 from alerting.state import PatientState
 from bus.messages import Alert, AlertCommand, Finding
+from tests.alerting.followed import RULES, S, with_rules
 from tests.alerting.verdicts import HOP_NS, START_NS, urgent, verdict
-from tests.alerting.ward import RULES, S, with_rules
 
 # Short times and counts, so that a few events meet every limit.
 QUICK = AlarmRules.model_validate(
@@ -106,20 +106,20 @@ class Alarms(RuleBasedStateMachine):
     def something_is_urgent(self, kind: Any, ahead: int, flags: tuple[str, ...]) -> None:
         """A look that ends so many seconds after the newest window: the two topics are not in order."""
         second = (self.window + 1) * 5 + ahead
-        told = urgent(second, kind, flags=flags, stream_start_ns=self.stream_start_ns)
+        published = urgent(second, kind, flags=flags, stream_start_ns=self.stream_start_ns)
         before = self.state
         if before is None:
             self.forgotten |= self.looks
-        if told.id in self.forgotten:
+        if published.id in self.forgotten:
             return  # a topic that is read exactly once does not bring it again, once the patient is forgotten
-        self.looks.add(told.id)
-        at_ns = told.end_ns if before is None else time_of(before).place_urgent(told)
-        self.happen(told)
+        self.looks.add(published.id)
+        at_ns = published.end_ns if before is None else time_of(before).place_urgent(published)
+        self.happen(published)
         self.catching_up |= before is not None and at_ns - before.seen_ns > IN_STEP_NS
         assert self.state is not None
         answered = before is not None and kind in before.ended and at_ns <= before.ended[kind]
         assert answered or kind in self.state.alarms, "what kills alarms at once"
-        assert self.happen(told) == (), "what comes twice is told once"
+        assert self.happen(published) == (), "what comes twice is told once"
 
     @rule(seconds=st.sampled_from([3.0, 14.0, 31.0, 200.0, 1000.0]), others=st.booleans())
     def nothing_comes(self, seconds: float, others: bool) -> None:
@@ -155,7 +155,7 @@ class Alarms(RuleBasedStateMachine):
             return
         alert = data.draw(st.sampled_from(known)) if known else None
         self.commands += 1
-        told = AlertCommand(
+        published = AlertCommand(
             id=f"c{self.commands}",
             patient="p1",
             action=action,
@@ -165,9 +165,9 @@ class Alarms(RuleBasedStateMachine):
             sent_ns=0,
         )
         before = dict(self.open)
-        actions = self.happen(told)
+        actions = self.happen(published)
         refused = [each for each in actions if isinstance(each, Refusal)]
-        self.sent.append(told)
+        self.sent.append(published)
         if whom in {"ended", "unknown"}:
             assert refused, "there is nothing to do it to"
             assert len(actions) == 1
@@ -188,10 +188,10 @@ class Alarms(RuleBasedStateMachine):
     @precondition(lambda self: self.sent and self.state is not None)
     @rule(data=st.data())
     def a_command_comes_again(self, data: st.DataObject) -> None:
-        told = data.draw(st.sampled_from(self.sent[-20:]))
+        published = data.draw(st.sampled_from(self.sent[-20:]))
         assert self.state is not None
-        if told.id in self.state.commands:
-            (action,) = self.happen(told)
+        if published.id in self.state.commands:
+            (action,) = self.happen(published)
             assert isinstance(action, Refusal)
             assert "came before" in action.reason
 
@@ -244,12 +244,16 @@ class Alarms(RuleBasedStateMachine):
             self.open[alert.id] = alert
 
     @invariant()
-    def every_open_alarm_is_known_and_every_known_one_was_told(self) -> None:
+    def every_open_alarm_is_known_and_every_known_one_was_published(self) -> None:
         alarms = self.state.alarms if self.state else {}
         assert {alarm.id for alarm in alarms.values()} == set(self.open)
         for alarm in alarms.values():
-            told = self.open[alarm.id]
-            assert (alarm.state, alarm.sequence, alarm.priority) == (told.state, told.sequence + 1, told.priority)
+            published = self.open[alarm.id]
+            assert (alarm.state, alarm.sequence, alarm.priority) == (
+                published.state,
+                published.sequence + 1,
+                published.priority,
+            )
 
     @invariant()
     def a_crash_loses_nothing(self) -> None:
@@ -281,12 +285,12 @@ def test_it_does_not_matter_how_often_somebody_looks(looks: list[float], found: 
     seen_ns = first.end_ns
     once, _ = policy(None, first, QUICK)
     often = once
-    told: list[Any] = []
+    published: list[Any] = []
     for seconds in sorted(looks):
         often, actions = policy(often, Silence(now_ns=seen_ns + round(seconds * S), anybody_s=0), QUICK)
-        told += actions
+        published += actions
     end = Silence(now_ns=seen_ns + 1000 * S, anybody_s=0)
     often, actions = policy(often, end, QUICK)
     once, expected = policy(once, end, QUICK)
-    assert (often, [*told, *actions]) == (once, list(expected))
+    assert (often, [*published, *actions]) == (once, list(expected))
     assert RULES.forget_s > QUICK.forget_s

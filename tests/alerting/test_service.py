@@ -94,11 +94,11 @@ async def test_instances_that_die_tell_every_alert_once(settings: KafkaSettings)
         await asyncio.gather(life, return_exceptions=True)
     registry = CollectorRegistry()
     survivor = asyncio.create_task(service.run(settings, SETTINGS, stop, registry=registry))
-    told = [Alert.model_validate_json(value) for value in await read(settings, topics.ALERTS, len(alerts))]
+    published = [Alert.model_validate_json(value) for value in await read(settings, topics.ALERTS, len(alerts))]
     stop.set()
     await survivor
-    assert by_patient(told) == by_patient(alerts)
-    open_now = sum(alert.phase == "start" for alert in told) - sum(alert.phase == "end" for alert in told)
+    assert by_patient(published) == by_patient(alerts)
+    open_now = sum(alert.phase == "start" for alert in published) - sum(alert.phase == "end" for alert in published)
     assert open_now > 0
     assert registry.get_sample_value("ecgstream_alerting_patients") == 0, "an instance that has left holds nobody"
 
@@ -136,18 +136,18 @@ async def test_a_command_reaches_its_patient_and_outlives_a_crash(settings: Kafk
     running = asyncio.create_task(service.run(settings, SETTINGS, stop, registry=CollectorRegistry()))
     (started,) = await read(settings, topics.ALERTS, 1)
     alarm = Alert.model_validate_json(started)
-    told = AlertCommand(
+    published = AlertCommand(
         id="c1", patient="p1", action="acknowledge", alert=alarm.id, by="Ada", sent_ns=SystemClock().now_ns()
     )
     topic = topics.ALERT_COMMANDS
     async with KafkaPublisher(settings) as publisher:
-        await publisher.send(Outgoing(topic=topic, key=b"p1", value=told.to_bytes()))
+        await publisher.send(Outgoing(topic=topic, key=b"p1", value=published.to_bytes()))
     _, seen = await read(settings, topics.ALERTS, 2)
     assert Alert.model_validate_json(seen).acknowledged_by == "Ada"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     async with KafkaPublisher(settings) as publisher:
-        await publisher.send(Outgoing(topic=topic, key=b"p1", value=told.to_bytes()))
+        await publisher.send(Outgoing(topic=topic, key=b"p1", value=published.to_bytes()))
     survivor = asyncio.create_task(service.run(settings, SETTINGS, stop, registry=CollectorRegistry()))
     letters = await read(settings, topics.DEAD_LETTERS, 1)
     assert ["came before" in DeadLetter.model_validate_json(letter).reason for letter in letters] == [True]

@@ -2,8 +2,8 @@
 
 from alerting.patient_time import BrokerTime
 from bus.messages import Verdict
+from tests.alerting.followed import FollowedPatient, S, alerts
 from tests.alerting.verdicts import HOP_NS, START_NS, finding, verdict
-from tests.alerting.ward import S, Ward, alerts
 
 OTHER_NS = START_NS + 2 * S  # where the other device's stream begins
 
@@ -22,78 +22,78 @@ def other(window: int, *, device: str = "bedside", stream_start_ns: int = OTHER_
 
 
 def test_two_that_send_in_turn_are_told_with_both_names() -> None:
-    ward = Ward()
+    followed = FollowedPatient()
     for window in range(4):
-        ward.do(one(window), other(window), broker=at(window))
-    (alert,) = alerts(ward.actions)
+        followed.do(one(window), other(window), broker=at(window))
+    (alert,) = alerts(followed.actions)
     assert (alert.condition, alert.kind, alert.phase) == ("several_devices", "technical", "start")
     assert alert.reasons == ("'bedside' and 'holter' send under this patient id: give each patient an id of its own",)
 
 
 def test_it_ends_a_minute_after_one_of_them_has_gone() -> None:
-    ward = Ward()
+    followed = FollowedPatient()
     for window in range(4):
-        ward.do(one(window), other(window), broker=at(window))
+        followed.do(one(window), other(window), broker=at(window))
     for window in range(4, 30):
-        ward.do(one(window), broker=at(window))
-    assert ward.told() == ["several_devices:start:active", "several_devices:end:inactive"]
+        followed.do(one(window), broker=at(window))
+    assert followed.published() == ["several_devices:start:active", "several_devices:end:inactive"]
 
 
 def test_two_devices_of_one_name_with_clocks_apart_are_told_too() -> None:
-    ward = Ward()
+    followed = FollowedPatient()
     begun_ns = START_NS - 7200 * S
     for window in range(4):
-        ward.do(one(window), other(window, device="holter", stream_start_ns=begun_ns), broker=at(window))
-    (alert,) = alerts(ward.actions)
+        followed.do(one(window), other(window, device="holter", stream_start_ns=begun_ns), broker=at(window))
+    (alert,) = alerts(followed.actions)
     assert alert.reasons[0].startswith("two that both call themselves 'holter'")
     assert START_NS <= alert.onset_ns <= alert.told_ns <= at(3).latest_ns
 
 
 def test_a_device_that_begins_anew_and_a_single_stray_window_are_no_second_device() -> None:
-    ward = Ward()
+    followed = FollowedPatient()
     for window in range(3):
-        ward.do(one(window), broker=at(window))
-    ward.do(other(0), broker=at(2))
+        followed.do(one(window), broker=at(window))
+    followed.do(other(0), broker=at(2))
     for window in range(3, 10):
-        ward.do(one(window), broker=at(window))
+        followed.do(one(window), broker=at(window))
     for window in range(10):
-        ward.do(other(window, device="holter", stream_start_ns=START_NS + 50 * S), broker=at(10 + window))
-    assert ward.told() == []
+        followed.do(other(window, device="holter", stream_start_ns=START_NS + 50 * S), broker=at(10 + window))
+    assert followed.published() == []
 
 
 def test_the_normal_stream_of_one_does_not_end_the_alarm_of_the_other() -> None:
-    ward = Ward()
-    ward.do(one(0, run=True), broker=at(0))
+    followed = FollowedPatient()
+    followed.do(one(0, run=True), broker=at(0))
     for window in range(200):
-        ward.do(other(window), broker=at(window))
-        ward.do(*([one(window, run=True)] if window else ()), broker=at(window))
-    ended = [alert for alert in alerts(ward.actions) if alert.phase == "end"]
+        followed.do(other(window), broker=at(window))
+        followed.do(*([one(window, run=True)] if window else ()), broker=at(window))
+    ended = [alert for alert in alerts(followed.actions) if alert.phase == "end"]
     assert ended == []
-    assert {alert.device for alert in alerts(ward.actions) if alert.condition == "ventricular_run"} == {"holter"}
+    assert {alert.device for alert in alerts(followed.actions) if alert.condition == "ventricular_run"} == {"holter"}
 
 
 def test_its_own_clean_windows_end_it_and_so_does_a_device_that_has_long_replaced_it() -> None:
-    ward = Ward()
-    ward.do(one(0, run=True), broker=at(0))
+    followed = FollowedPatient()
+    followed.do(one(0, run=True), broker=at(0))
     for window in range(1, 60):
-        ward.do(one(window), other(window), broker=at(window))
-    assert "ventricular_run:end:inactive" not in ward.told()
-    ward.do(one(60), broker=at(60))
-    assert "ventricular_run:end:inactive" in ward.told()
+        followed.do(one(window), other(window), broker=at(window))
+    assert "ventricular_run:end:inactive" not in followed.published()
+    followed.do(one(60), broker=at(60))
+    assert "ventricular_run:end:inactive" in followed.published()
 
-    ward = Ward()
-    ward.do(one(0, run=True), broker=at(0))
+    followed = FollowedPatient()
+    followed.do(one(0, run=True), broker=at(0))
     for window in range(1, 170):
-        ward.do(other(window), broker=at(window))
-    assert "ventricular_run:end:inactive" not in ward.told(), "ten minutes and sixty windows"
+        followed.do(other(window), broker=at(window))
+    assert "ventricular_run:end:inactive" not in followed.published(), "ten minutes and sixty windows"
     for window in range(170, 200):
-        ward.do(other(window), broker=at(window))
-    assert "ventricular_run:end:inactive" in ward.told()
+        followed.do(other(window), broker=at(window))
+    assert "ventricular_run:end:inactive" in followed.published()
 
 
 def test_what_one_shows_in_three_of_four_windows_is_not_thinned_by_the_others() -> None:
-    ward = Ward()
+    followed = FollowedPatient()
     for window in range(4):
         slow = one(window).model_copy(update={"findings": (finding("bradycardia", window),)})
-        ward.do(slow, other(window), broker=at(window))
-    assert "bradycardia:start:active" in ward.told()
+        followed.do(slow, other(window), broker=at(window))
+    assert "bradycardia:start:active" in followed.published()

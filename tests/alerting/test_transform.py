@@ -100,7 +100,7 @@ def received(offset: int, each: Verdict | bytes | None, *, key: bytes | None = b
 
 def command(offset: int, **fields: object) -> Received:
     """A command as it comes; about the first alarm of p1 unless said otherwise."""
-    told = {
+    published = {
         "id": f"c{offset}",
         "patient": "p1",
         "action": "acknowledge",
@@ -108,7 +108,7 @@ def command(offset: int, **fields: object) -> Received:
         "by": "Ada",
         "sent_ns": FakeClock().now_ns(),
     }
-    read = AlertCommand.model_validate(told | fields)
+    read = AlertCommand.model_validate(published | fields)
     return Received(
         topic="ecg.alert-commands",
         partition=0,
@@ -337,8 +337,8 @@ def test_crashes_lose_and_double_nothing_urgent(data: st.DataObject) -> None:
         if offset == len(log) and side == len(aside):
             break
     bench.commit(pending)
-    told = [(alert.id, alert.sequence) for alert in bench.alerts()]
-    assert len(set(told)) == len(told)
+    published = [(alert.id, alert.sequence) for alert in bench.alerts()]
+    assert len(set(published)) == len(published)
     started = [alert.condition for alert in bench.alerts() if alert.phase == "start"]
     assert started.count("asystole") == bool(side)
 

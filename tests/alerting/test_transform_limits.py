@@ -111,11 +111,11 @@ def test_the_progress_of_the_release_before_is_read_and_goes_on() -> None:
     assert bench.transform.side_offset(0, topics.URGENT) == 1
     assert bench.process([received(5, verdict(3, "abnormal"))]) == [], "it was judged"
     assert bench.process([received(6, verdict(4, "unusable", flags=("lead_off",)))]) == []
-    told = bench.process([received(7, verdict(5, "unusable", flags=("lead_off",)))])
-    alert = Alert.model_validate_json(told[0].value or b"")
+    published = bench.process([received(7, verdict(5, "unusable", flags=("lead_off",)))])
+    alert = Alert.model_validate_json(published[0].value or b"")
     assert (alert.condition, alert.state, alert.silenced_by) == ("lead_off", "silenced", "Ada")
-    assert {json.loads(message.value or b"")["schema_version"] for message in told if message.key == b"p1"} == {3}
-    bench.commit(told)
+    assert {json.loads(message.value or b"")["schema_version"] for message in published if message.key == b"p1"} == {3}
+    bench.commit(published)
     assert bench.open() == 8
     assert PARTITION_KEY in bench.progress
 

@@ -11,7 +11,7 @@ from alerting.database.engine import address
 from alerting.delivery.channels import load_channels
 from bus.messages import Alert
 from ops.clock import SystemClock
-from tests.alerting.delivery.boxes import SECRET, filled, outbox, told
+from tests.alerting.delivery.boxes import SECRET, alert_message, filled, outbox
 from tests.alerting.fhir_reading import alert_of
 from tests.ecgstream.commands import status_of
 from tests.support.receiver import Receiver, receiving
@@ -37,7 +37,9 @@ def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -
     monkeypatch.setenv("ECGSTREAM_ALERTING_CHANNELS", str(file))
     channels = load_channels(file)
     now_ns = SystemClock().now_ns()
-    filled(address(database), channels, [told("a"), told("b"), told("c")], published_ns=now_ns)
+    filled(
+        address(database), channels, [alert_message("a"), alert_message("b"), alert_message("c")], published_ns=now_ns
+    )
     box = outbox(address(database), channels["hook"], name="hook")
     for end in (box.delivered, lambda delivery, at_ns: box.refused(delivery, at_ns, "it answers 422")):
         delivery = box.claim(now_ns).delivery

@@ -34,9 +34,9 @@ def test_a_password_is_never_shown(name: str) -> None:
     "named", ["", "hunter2", "mysql://u:hunter2@h/d", "sqlite://", "sqlite:///:memory:", "postgresql://u:hunter2@h:x/d"]
 )
 def test_what_is_no_address_is_refused_without_being_told(named: str) -> None:
-    with pytest.raises(AddressError, match=r"^ECGSTREAM_ALERTING_ALARM_DB .*: write sqlite:////path") as told:
+    with pytest.raises(AddressError, match=r"^ECGSTREAM_ALERTING_ALARM_DB .*: write sqlite:////path") as failure:
         address(named)
-    assert "hunter2" not in str(told.value)
+    assert "hunter2" not in str(failure.value)
 
 
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
@@ -119,9 +119,11 @@ def test_a_reader_of_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_a_server_that_is_gone() -> None:
     (port,) = free_ports(1)
     store = AlarmStore(address(f"postgresql://ada:hunter2@127.0.0.1:{port}/alarms"), cluster=CLUSTER)
-    with pytest.raises(HistoryError, match="see that it runs, and that ECGSTREAM_ALERTING_ALARM_DB names it") as told:
+    with pytest.raises(
+        HistoryError, match="see that it runs, and that ECGSTREAM_ALERTING_ALARM_DB names it"
+    ) as failure:
         store.open()
-    assert "hunter2" not in str(told.value)
+    assert "hunter2" not in str(failure.value)
 
 
 def test_tables_that_somebody_dropped(store: AlarmStore) -> None:

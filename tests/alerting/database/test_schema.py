@@ -67,10 +67,10 @@ def test_a_migration_that_fails_leaves_nothing_behind(url: URL) -> None:
 def test_a_newer_release_has_written_it(store: AlarmStore, url: URL) -> None:
     with store._engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    told = r"has schema 9999, the newest that this release knows is \d{4}: run the release that wrote it"
-    with pytest.raises(OtherSchemaError, match=told):
+    expected = r"has schema 9999, the newest that this release knows is \d{4}: run the release that wrote it"
+    with pytest.raises(OtherSchemaError, match=expected):
         store.open()
-    with pytest.raises(OtherSchemaError, match=told), AlarmHistory(url):
+    with pytest.raises(OtherSchemaError, match=expected), AlarmHistory(url):
         pass
 
 

@@ -26,7 +26,7 @@ def webhook(url: str = "http://127.0.0.1:9/x", **changes: object) -> WebhookChan
     )
 
 
-def told(alarm: str, sequence: int = 0, **changes: object) -> Alert:
+def alert_message(alarm: str, sequence: int = 0, **changes: object) -> Alert:
     """A message of an alarm."""
     return alert(id=f"p1/{alarm}", sequence=sequence, **changes)
 

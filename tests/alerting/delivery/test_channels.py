@@ -123,9 +123,9 @@ def test_no_file_has_no_channels(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_told_without_a_secret(tmp_path: Path, text: str, expected: str) -> None:
-    with pytest.raises(ChannelsError, match=expected) as told:
+    with pytest.raises(ChannelsError, match=expected) as failure:
         load_channels(written(tmp_path, text))
-    assert "hunter2" not in "".join(traceback.format_exception(told.value))
+    assert "hunter2" not in "".join(traceback.format_exception(failure.value))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -146,9 +146,9 @@ def test_an_address_that_apprise_does_not_take_is_told_at_the_start(
 ) -> None:
     caplog.set_level(1)
     channels = load_channels(written(tmp_path, f'[channels.pager]\nkind = "apprise"\nurl = "{url}"'))
-    with pytest.raises(ChannelsError, match=re.escape(f"channels.pager.url {expected}")) as told:
+    with pytest.raises(ChannelsError, match=re.escape(f"channels.pager.url {expected}")) as failure:
         channels["pager"].sender("pager", clock=SystemClock(), database=NOWHERE)
-    assert "hunter2" not in str(told.value) + caplog.text
+    assert "hunter2" not in str(failure.value) + caplog.text
 
 
 def test_certificates_that_cannot_be_read_are_told_at_the_start(tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import URL
 
 from alerting.database.engine import address
-from alerting.delivery.courier import delivering
 from alerting.delivery.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from alerting.delivery.worker import delivering
 from alerting.metrics import AlertingMetrics
 from ops.clock import SystemClock
 from ops.ports import free_ports
-from tests.alerting.delivery.boxes import SECRET, filled, told, webhook
+from tests.alerting.delivery.boxes import SECRET, alert_message, filled, webhook
 from tests.support.waiting import DEADLINE_S, until
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "alarm-delivery.md"
@@ -45,7 +45,7 @@ async def test_it_takes_what_is_signed_once_and_nothing_else(database: URL) -> N
         url = f"http://127.0.0.1:{port}/"
         channels = {"x": webhook(url)}
         clock = SystemClock()
-        alarm = told("a", priority="high")
+        alarm = alert_message("a", priority="high")
         filled(database, channels, [alarm], published_ns=clock.now_ns())
         registry = CollectorRegistry()
         async with delivering(database, channels, AlertingMetrics(registry), clock=clock, instance=None):
@@ -67,8 +67,8 @@ async def test_it_takes_what_is_signed_once_and_nothing_else(database: URL) -> N
                 answer = await client.post(url, content=sent, headers={"Idempotency-Key": "k", **headers})
                 assert answer.status_code == status
         program.terminate()
-        told_after, _ = await program.communicate()
-        assert told_after.count(b"\n") == 1, "a message that comes again under its key is taken once"
+        after, _ = await program.communicate()
+        assert after.count(b"\n") == 1, "a message that comes again under its key is taken once"
     finally:
         if program.returncode is None:
             program.kill()

@@ -11,7 +11,7 @@ from alerting.delivery.channels import Channels
 from alerting.delivery.outbox import KEPT_S, LEASE_MARGIN_S, Outbox
 from alerting.delivery.review import Chosen, listed, revive, tally
 from alerting.delivery.sending import Delivery
-from tests.alerting.delivery.boxes import NOW_NS, S, filled, outbox, rows, told, webhook
+from tests.alerting.delivery.boxes import NOW_NS, S, alert_message, filled, outbox, rows, webhook
 
 ALL = webhook()
 
@@ -49,10 +49,10 @@ def test_each_channel_gets_the_messages_that_it_takes_once(url: URL, boxes: dict
         "signal": webhook(kinds=["technical"]),
     }
     messages = [
-        told("a"),
-        told("a", 1, phase="end", state="inactive"),
-        told("b", priority="high"),
-        told("c", kind="technical", priority="information"),
+        alert_message("a"),
+        alert_message("a", 1, phase="end", state="inactive"),
+        alert_message("b", priority="high"),
+        alert_message("c", kind="technical", priority="information"),
     ]
     filled(url, channels, messages)
     filled(url, channels, messages)  # another instance reads them, too
@@ -73,11 +73,11 @@ def test_each_channel_gets_the_messages_that_it_takes_once(url: URL, boxes: dict
 
 def test_the_most_urgent_goes_first_and_an_alarm_stays_in_order(url: URL, boxes: dict[str, Outbox]) -> None:
     order = [
-        told("a"),
-        told("b", priority="medium"),
-        told("a", 1),
-        told("c", priority="high"),
-        told("a", 2, phase="escalate", priority="high"),
+        alert_message("a"),
+        alert_message("b", priority="medium"),
+        alert_message("a", 1),
+        alert_message("c", priority="high"),
+        alert_message("a", 2, phase="escalate", priority="high"),
     ]
     filled(url, {"x": ALL}, order[:4])
     filled(url, {"x": ALL}, order[4:])
@@ -86,7 +86,7 @@ def test_the_most_urgent_goes_first_and_an_alarm_stays_in_order(url: URL, boxes:
 
 
 def test_what_failed_waits_alone_while_its_alarm_waits_for_it(url: URL, boxes: dict[str, Outbox]) -> None:
-    filled(url, {"x": ALL}, [told("a"), told("a", 1), told("b")])
+    filled(url, {"x": ALL}, [alert_message("a"), alert_message("a", 1), alert_message("b")])
     boxes["x"] = box = outbox(url, ALL)
     first = claimed(box)
     assert not box.failed(first, "500", now_ns=NOW_NS, next_try_ns=NOW_NS + S, down=False)
@@ -99,7 +99,7 @@ def test_what_failed_waits_alone_while_its_alarm_waits_for_it(url: URL, boxes: d
 
 
 def test_a_channel_that_is_down_is_left_alone_whoever_works_it(url: URL, boxes: dict[str, Outbox]) -> None:
-    filled(url, {"x": ALL}, [told("a"), told("b")])
+    filled(url, {"x": ALL}, [alert_message("a"), alert_message("b")])
     boxes["x"], boxes["rival"] = outbox(url, ALL), outbox(url, ALL, holder="b")
     box, rival = boxes["x"], boxes["rival"]
     box.failed(claimed(box), "refused", now_ns=NOW_NS, next_try_ns=NOW_NS + S, down=True)
@@ -114,7 +114,7 @@ def test_a_channel_that_is_down_is_left_alone_whoever_works_it(url: URL, boxes: 
 
 
 def test_many_failures_in_a_row_close_the_channel_whatever_they_are(url: URL, boxes: dict[str, Outbox]) -> None:
-    filled(url, {"x": ALL}, [told(str(number)) for number in range(9)])
+    filled(url, {"x": ALL}, [alert_message(str(number)) for number in range(9)])
     boxes["x"] = box = outbox(url, ALL)
     tried = 0
     while (delivery := box.claim(NOW_NS).delivery) is not None:
@@ -124,7 +124,7 @@ def test_many_failures_in_a_row_close_the_channel_whatever_they_are(url: URL, bo
 
 
 def test_one_at_a_time_sends_and_a_crash_frees_the_channel(url: URL, boxes: dict[str, Outbox]) -> None:
-    filled(url, {"x": ALL}, [told("a"), told("b")])
+    filled(url, {"x": ALL}, [alert_message("a"), alert_message("b")])
     boxes["x"], boxes["rival"] = outbox(url, ALL), outbox(url, ALL, holder="b")
     taken = claimed(boxes["x"])
     lease_ns = round((ALL.timeout_s + LEASE_MARGIN_S) * S)
@@ -141,7 +141,7 @@ def test_one_at_a_time_sends_and_a_crash_frees_the_channel(url: URL, boxes: dict
 
 def test_two_who_take_turns_deliver_each_message_once(url: URL, boxes: dict[str, Outbox]) -> None:
     seeded = random.Random(3)
-    messages = [told(str(number % 4), number // 4) for number in range(24)]
+    messages = [alert_message(str(number % 4), number // 4) for number in range(24)]
     filled(url, {"x": ALL}, messages)
     boxes |= {"x": outbox(url, ALL), "rival": outbox(url, ALL, holder="b")}
     order: list[tuple[str, int]] = []
@@ -161,7 +161,7 @@ def test_two_who_take_turns_deliver_each_message_once(url: URL, boxes: dict[str,
 
 
 def test_many_at_once_deliver_each_message_once(url: URL, boxes: dict[str, Outbox]) -> None:
-    messages = [told(str(number % 4), number // 4) for number in range(40)]
+    messages = [alert_message(str(number % 4), number // 4) for number in range(40)]
     filled(url, {"x": ALL}, messages)
     boxes |= {holder: outbox(url, ALL, holder=holder) for holder in "abc"}
     order: list[tuple[str, int]] = []
@@ -181,7 +181,7 @@ def test_many_at_once_deliver_each_message_once(url: URL, boxes: dict[str, Outbo
 
 def test_the_rate_limit_holds_over_restarts_and_keeps_the_order(url: URL, boxes: dict[str, Outbox]) -> None:
     slow = webhook(per_minute=3)
-    filled(url, {"x": slow}, [told(str(number)) for number in range(9)])
+    filled(url, {"x": slow}, [alert_message(str(number)) for number in range(9)])
     order, times = [], []
     now_ns = NOW_NS
     for life in range(9):
@@ -199,8 +199,8 @@ def test_the_rate_limit_holds_over_restarts_and_keeps_the_order(url: URL, boxes:
 
 def test_what_is_too_old_is_dead_and_can_be_sent_all_the_same(url: URL, boxes: dict[str, Outbox]) -> None:
     channel = webhook(give_up_s=60)
-    filled(url, {"x": channel}, [told("a"), told("b")], published_ns=NOW_NS - 61 * S)
-    filled(url, {"x": channel}, [told("c")])
+    filled(url, {"x": channel}, [alert_message("a"), alert_message("b")], published_ns=NOW_NS - 61 * S)
+    filled(url, {"x": channel}, [alert_message("c")])
     boxes["x"] = box = outbox(url, channel)
     claim = box.claim(NOW_NS)
     assert claim.expired == 2
@@ -223,7 +223,7 @@ def test_what_is_too_old_is_dead_and_can_be_sent_all_the_same(url: URL, boxes: d
 
 def test_what_was_tried_often_enough_is_dead(url: URL, boxes: dict[str, Outbox]) -> None:
     channel = webhook(give_up_attempts=2)
-    filled(url, {"x": channel}, [told("a"), told("a", 1)])
+    filled(url, {"x": channel}, [alert_message("a"), alert_message("a", 1)])
     boxes["x"] = box = outbox(url, channel)
     assert not box.failed(claimed(box), "500", now_ns=NOW_NS, next_try_ns=NOW_NS, down=False)
     assert box.failed(claimed(box), "500", now_ns=NOW_NS, next_try_ns=NOW_NS, down=False)
@@ -234,7 +234,7 @@ def test_what_was_tried_often_enough_is_dead(url: URL, boxes: dict[str, Outbox])
 def test_a_wall_clock_that_is_set_back_holds_nothing_up(url: URL, boxes: dict[str, Outbox]) -> None:
     day_ns = 86_400 * S
     patient = webhook(give_up_s=10 * 86_400)
-    filled(url, {"x": patient}, [told("a"), told("b")])
+    filled(url, {"x": patient}, [alert_message("a"), alert_message("b")])
     boxes["x"], boxes["rival"] = outbox(url, patient), outbox(url, patient, holder="b")
     box = boxes["x"]
     box.failed(claimed(box, NOW_NS + day_ns), "500", now_ns=NOW_NS + day_ns, next_try_ns=NOW_NS + day_ns + S, down=True)
@@ -243,7 +243,7 @@ def test_a_wall_clock_that_is_set_back_holds_nothing_up(url: URL, boxes: dict[st
 
 
 def test_what_was_delivered_long_ago_is_forgotten_and_what_is_dead_is_not(url: URL, boxes: dict[str, Outbox]) -> None:
-    filled(url, {"x": ALL}, [told("a"), told("b"), told("c")])
+    filled(url, {"x": ALL}, [alert_message("a"), alert_message("b"), alert_message("c")])
     boxes["x"] = box = outbox(url, ALL)
     box.delivered(claimed(box), NOW_NS)
     box.refused(claimed(box), NOW_NS, "422")
@@ -252,12 +252,12 @@ def test_what_was_delivered_long_ago_is_forgotten_and_what_is_dead_is_not(url: U
     assert box.purge(NOW_NS + kept_ns + 1) == 1
     assert {row.state for row in rows(url).values()} == {"dead", "waiting"}
     # The history still knows the message: read again, it is not delivered again.
-    filled(url, {"x": ALL}, [told("a")])
+    filled(url, {"x": ALL}, [alert_message("a")])
     assert ("x", "p1/a", 0) not in rows(url)
 
 
 def test_a_key_is_one_message_over_one_channel(url: URL) -> None:
-    filled(url, {"x": ALL, "y": ALL}, [told("a"), told("a", 1)])
+    filled(url, {"x": ALL, "y": ALL}, [alert_message("a"), alert_message("a", 1)])
     keys = set()
     for name in ("x", "y"):
         box = outbox(url, ALL, name=name)
@@ -271,5 +271,5 @@ def test_a_key_is_one_message_over_one_channel(url: URL) -> None:
 
 
 def test_without_channels_nothing_waits(url: URL) -> None:
-    filled(url, {}, [told("a")])
+    filled(url, {}, [alert_message("a")])
     assert rows(url) == {}

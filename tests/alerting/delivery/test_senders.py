@@ -12,7 +12,7 @@ from sqlalchemy import URL
 from alerting.database.engine import address
 from alerting.delivery.apprise_channel import AppriseChannel
 from alerting.delivery.fhir_channel import LOOKED_BACK, FhirChannel
-from alerting.delivery.http import judge
+from alerting.delivery.http import judge_answer
 from alerting.delivery.sending import ChannelDownError, Delivery, RefusedMessageError, SendError
 from alerting.fhir import resource_id
 from alerting.history.store import AlarmStore
@@ -20,7 +20,7 @@ from alerting.strips.alarm_strip import AlarmStrip
 from alerting.strips.store import StripStore
 from bus.messages import Alert
 from ops.clock import SystemClock
-from tests.alerting.delivery.boxes import NOW_NS, filled, told, webhook
+from tests.alerting.delivery.boxes import NOW_NS, alert_message, filled, webhook
 from tests.alerting.fhir_reading import alert_of, strip_of
 from tests.alerting.history.entries import CLUSTER
 from tests.support.receiver import Receiver, receiving
@@ -79,10 +79,10 @@ def delivery(alert: Alert, *, channel: str = "x") -> Delivery:
 )
 def test_what_an_answer_means(status: int, error: type[SendError] | None) -> None:
     if error is None:
-        judge(status, retry_after=None, server="s")
+        judge_answer(status, retry_after=None, server="s")
         return
     with pytest.raises(SendError, match=f"s answers {status}") as judged:
-        judge(status, retry_after=None, server="s")
+        judge_answer(status, retry_after=None, server="s")
     assert type(judged.value) is error
 
 
@@ -100,7 +100,7 @@ def test_what_an_answer_means(status: int, error: type[SendError] | None) -> Non
 )
 def test_how_long_a_server_asks_to_be_left_alone(header: str | None, expected: float | None) -> None:
     with pytest.raises(ChannelDownError) as judged:
-        judge(503, retry_after=header, server="s")
+        judge_answer(503, retry_after=header, server="s")
     assert judged.value.retry_after_s == expected
 
 
@@ -109,7 +109,7 @@ def test_a_server_that_does_not_answer_in_time(receiver: Receiver, database: URL
     receiver.answer = lambda _: 200 if free.wait(60) else 500
     sender = webhook(receiver.url, timeout_s=0.1).sender("x", clock=CLOCK, database=database)
     with pytest.raises(ChannelDownError, match="does not answer: timed out"):
-        sender.send(delivery(told("a")))
+        sender.send(delivery(alert_message("a")))
     free.set()
     sender.close()
 
@@ -120,10 +120,10 @@ def test_a_server_is_believed_by_its_certificate_alone(database: URL) -> None:
             channel = webhook(server.url, ca_file=None if ca is None else TLS / ca)
             sender = channel.sender("x", clock=CLOCK, database=database)
             if taken:
-                sender.send(delivery(told("a")))
+                sender.send(delivery(alert_message("a")))
             else:
                 with pytest.raises(ChannelDownError, match="CERTIFICATE_VERIFY_FAILED"):
-                    sender.send(delivery(told("a")))
+                    sender.send(delivery(alert_message("a")))
             sender.close()
         assert len(server.calls) == 1
 
@@ -131,7 +131,7 @@ def test_a_server_is_believed_by_its_certificate_alone(database: URL) -> None:
 def test_apprise_tells_an_alarm_in_words(receiver: Receiver, database: URL) -> None:
     channel = AppriseChannel.model_validate({"kind": "apprise", "url": receiver.url.replace("http", "json")})
     sender = channel.sender("x", clock=CLOCK, database=database)
-    asystole = told(
+    asystole = alert_message(
         "a",
         priority="high",
         condition="asystole",
@@ -142,7 +142,9 @@ def test_apprise_tells_an_alarm_in_words(receiver: Receiver, database: URL) -> N
         reasons=tuple(f"reason {number}" for number in range(7)),
     )
     sender.send(delivery(asystole))
-    sender.send(delivery(told("a", 1, priority="low", phase="end", state="inactive", end_ns=asystole.onset_ns)))
+    sender.send(
+        delivery(alert_message("a", 1, priority="low", phase="end", state="inactive", end_ns=asystole.onset_ns))
+    )
     sender.close()
     first, last = (json.loads(call.body) for call in receiver.calls)
     assert (first["title"], first["type"]) == ("HIGH asystole, p1", "failure")
@@ -166,7 +168,7 @@ def test_apprise_that_fails_says_what_it_may(receiver: Receiver, database: URL) 
     channel = AppriseChannel.model_validate({"kind": "apprise", "url": url})
     sender = channel.sender("x", clock=CLOCK, database=database)
     with pytest.raises(SendError, match=r"did not take it: .*500") as failed:
-        sender.send(delivery(told("a")))
+        sender.send(delivery(alert_message("a")))
     assert "t0ken" not in str(failed.value)
 
 
@@ -175,7 +177,10 @@ def test_a_server_gets_one_resource_for_an_alarm_and_its_strip_once_there_is_one
 ) -> None:
     channel = FhirChannel.model_validate({"kind": "fhir", "url": f"{receiver.url}/r4/", "token": "t0ken"})
     sender = channel.sender("x", clock=CLOCK, database=database)
-    start, end = told("a"), told("a", 1, phase="end", state="inactive", end_ns=told("a").last_ns)
+    start, end = (
+        alert_message("a"),
+        alert_message("a", 1, phase="end", state="inactive", end_ns=alert_message("a").last_ns),
+    )
     filled(database, {}, [start, end])
     sender.send(delivery(start))
     strips = StripStore(database)
@@ -210,7 +215,7 @@ def test_a_file_gets_each_message_once_whatever_a_crash_left_behind(tmp_path: Pa
     file = tmp_path / "alarms.ndjson"
     channel = FhirChannel.model_validate({"kind": "fhir", "file": str(file)})
     sender = channel.sender("x", clock=CLOCK, database=database)
-    messages = [told("a"), told("b"), told("a", 1)]
+    messages = [alert_message("a"), alert_message("b"), alert_message("a", 1)]
     sender.send(delivery(messages[0]))
     sender.send(delivery(messages[1]))
     whole = file.read_bytes()
@@ -223,7 +228,7 @@ def test_a_file_gets_each_message_once_whatever_a_crash_left_behind(tmp_path: Pa
         sender.send(delivery(messages[2]))
         assert [alert_of(Observation.model_validate_json(line)) for line in file.read_text().splitlines()] == messages
     file.rename(tmp_path / "alarms.1")
-    sender.send(delivery(told("c")))
+    sender.send(delivery(alert_message("c")))
     assert file.read_bytes().count(b"\n") == 1
     assert file.stat().st_mode & 0o077 == 0, "alarms are for their owner alone"
     sender.close()
@@ -236,7 +241,7 @@ def test_a_long_file_is_searched_at_its_end_alone(tmp_path: Path, database: URL)
     file.write_bytes(filler * (LOOKED_BACK // 500))
     size = file.stat().st_size
     for _ in range(2):
-        sender.send(delivery(told("a")))
+        sender.send(delivery(alert_message("a")))
         assert file.read_bytes()[:size] == filler * (LOOKED_BACK // 500)
         assert file.read_bytes()[size:].count(b"\n") == 1
     sender.close()
@@ -247,7 +252,7 @@ def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path, database: URL) ->
     file.write_text("Dear Ada,\nthis has no end")
     sender = FhirChannel.model_validate({"kind": "fhir", "file": str(file)}).sender("x", clock=CLOCK, database=database)
     with pytest.raises(ChannelDownError, match=r"letter\.txt holds something else: name a file of its own"):
-        sender.send(delivery(told("a")))
+        sender.send(delivery(alert_message("a")))
     assert file.read_text() == "Dear Ada,\nthis has no end"
     sender.close()
 
@@ -256,14 +261,14 @@ def test_a_file_that_cannot_be_written_is_tried_again(tmp_path: Path, database: 
     channel = FhirChannel.model_validate({"kind": "fhir", "file": str(tmp_path / "none" / "alarms.ndjson")})
     sender = channel.sender("x", clock=CLOCK, database=database)
     with pytest.raises(ChannelDownError, match="cannot be written: No such file or directory"):
-        sender.send(delivery(told("a")))
+        sender.send(delivery(alert_message("a")))
     sender.close()
 
 
 def test_a_message_of_another_release_is_refused(tmp_path: Path, database: URL) -> None:
     channel = FhirChannel.model_validate({"kind": "fhir", "file": str(tmp_path / "alarms.ndjson")})
     sender = channel.sender("x", clock=CLOCK, database=database)
-    old = delivery(told("a"))
+    old = delivery(alert_message("a"))
     with pytest.raises(RefusedMessageError, match="of another release"):
         sender.send(
             Delivery(

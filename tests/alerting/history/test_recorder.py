@@ -90,7 +90,7 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> MemoryBus:
     return made
 
 
-def tell(bus: MemoryBus, *messages: Alert | AlertCommand | bytes) -> None:
+def publish(bus: MemoryBus, *messages: Alert | AlertCommand | bytes) -> None:
     for message in messages:
         if isinstance(message, Alert):
             bus.put(Outgoing(topic=ALERTS, key=message.id.encode(), value=message.to_bytes()))
@@ -132,10 +132,10 @@ def counts(url: URL) -> dict[str, int]:
 
 
 async def test_what_is_told_is_recorded_and_read_on_after_a_restart(bus: MemoryBus, url: URL) -> None:
-    tell(bus, *(alert(sequence=number) for number in range(3)), command(1))
+    publish(bus, *(alert(sequence=number) for number in range(3)), command(1))
     first = await recorded(url)
     assert (first.count("events_total"), first.count("actions_total")) == (3, 1)
-    tell(bus, alert(sequence=3), command(2))
+    publish(bus, alert(sequence=3), command(2))
     second = await recorded(url)
     assert (second.count("events_total"), second.count("actions_total")) == (1, 1)
     assert second.count("missing_total") == 0
@@ -143,7 +143,7 @@ async def test_what_is_told_is_recorded_and_read_on_after_a_restart(bus: MemoryB
 
 
 async def test_what_cannot_be_read_or_written_is_passed_over_and_told(bus: MemoryBus, url: URL) -> None:
-    tell(bus, alert(), b"no alert", b"", alert(sequence=1, told_ns=2**70), alert(sequence=2))
+    publish(bus, alert(), b"no alert", b"", alert(sequence=1, told_ns=2**70), alert(sequence=2))
     bus.put(Outgoing(topic=COMMANDS, key=b"another", value=command(1).to_bytes()))
     life = await recorded(url)
     assert life.count("unreadable_total") == 3
@@ -152,11 +152,11 @@ async def test_what_cannot_be_read_or_written_is_passed_over_and_told(bus: Memor
 
 
 async def test_topics_made_anew_are_read_from_their_beginning(bus: MemoryBus, url: URL) -> None:
-    tell(bus, *(alert(sequence=number) for number in range(3)))
+    publish(bus, *(alert(sequence=number) for number in range(3)))
     await recorded(url)
     for number in range(bus.partitions):
         bus.log(ALERTS, number).clear()
-    tell(bus, alert(id="p1/new"))
+    publish(bus, alert(id="p1/new"))
     await recorded(url)
     assert counts(url)["alarms"] == 2
 
@@ -181,13 +181,13 @@ def failing(monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[list[bool]]:
 async def test_a_database_that_is_away_is_waited_for(
     bus: MemoryBus, url: URL, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    tell(bus, alert(), command(1))
+    publish(bus, alert(), command(1))
     life = Life(url)
     with failing(monkeypatch, name) as away:
         work = asyncio.create_task(life.recorder.run())
         await until(lambda: life.count("failures_total") >= 3)
         assert life.count("failing_seconds") > 0
-        tell(bus, alert(sequence=1))
+        publish(bus, alert(sequence=1))
         away[0] = False
         await until(lambda: life.count("events_total") == 2)
     assert life.count("failing_seconds") == 0
@@ -199,12 +199,12 @@ async def test_a_database_that_is_away_is_waited_for(
 async def test_a_file_that_is_taken_away_is_made_anew_and_filled_from_kafka(bus: MemoryBus, tmp_path: Path) -> None:
     file = tmp_path / "alarms.sqlite"
     url = URL.create("sqlite+pysqlite", database=str(file))
-    tell(bus, alert(), command(1))
+    publish(bus, alert(), command(1))
     life = Life(url)
     work = asyncio.create_task(life.recorder.run())
     await until(lambda: life.count("events_total") == 1)
     file.unlink()
-    tell(bus, alert(sequence=1))
+    publish(bus, alert(sequence=1))
     await until(lambda: life.count("events_total") == 3)
     life.recorder.leave()
     await work
@@ -215,7 +215,7 @@ async def test_a_file_that_is_taken_away_is_made_anew_and_filled_from_kafka(bus:
 async def test_a_fault_of_the_program_does_not_end_the_history(
     bus: MemoryBus, url: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tell(bus, alert())
+    publish(bus, alert())
     faults = iter([RuntimeError("a fault"), RuntimeError("another")])
     whole = AlarmStore.record
 
@@ -233,7 +233,7 @@ async def test_a_fault_of_the_program_does_not_end_the_history(
 async def test_a_service_that_leaves_records_what_was_told_before(bus: MemoryBus, url: URL) -> None:
     metrics = AlertingMetrics(CollectorRegistry())
     async with recording(KAFKA, url, metrics, clock=SystemClock()):
-        tell(bus, alert(), alert(sequence=1))
+        publish(bus, alert(), alert(sequence=1))
     assert counts(url)["alarm_events"] == 2
 
 
@@ -259,9 +259,9 @@ async def test_the_service_keeps_all_that_it_tells(settings: KafkaSettings, tmp_
     stop.set()
     await running
     async with KafkaReader(settings, [topics.ALERTS], start="beginning") as reader:
-        told = [Alert.model_validate_json(message.value or b"") async for message in reader.to_end()]
+        published = [Alert.model_validate_json(message.value or b"") async for message in reader.to_end()]
     with AlarmHistory(url) as history:
         lives = [history.life(each.id) for each in history.every(Wanted())]
-    assert {each.id: tuple(one for one in told if one.id == each.id) for each in told} == {
+    assert {each.id: tuple(one for one in published if one.id == each.id) for each in published} == {
         life.newest.id: life.events for life in lives
     }

@@ -50,9 +50,9 @@ def test_what_is_neither_alert_nor_command_moves_the_place(store: AlarmStore) ->
 
 
 def test_messages_that_kafka_dropped_are_counted(store: AlarmStore) -> None:
-    told = [entry(ALERTS, number, alert(sequence=number)) for number in (2, 3, 7)]
-    assert store.record(told[:2]).missing == 2
-    assert store.record(told[2:]).missing == 3
+    published = [entry(ALERTS, number, alert(sequence=number)) for number in (2, 3, 7)]
+    assert store.record(published[:2]).missing == 2
+    assert store.record(published[2:]).missing == 3
 
 
 def test_an_older_copy_of_the_database_is_seen(store: AlarmStore) -> None:

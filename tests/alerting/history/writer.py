@@ -17,11 +17,11 @@ ALARMS = 40
 
 def stream() -> list[Entry]:
     """Alerts of many alarms in turn, and a command beside each fifth."""
-    told = [
+    published = [
         entry(ALERTS, number, alert(id=f"p1/{number % ALARMS}/x", sequence=number // ALARMS))
         for number in range(MESSAGES)
     ]
-    return told + [entry(COMMANDS, number, command(number)) for number in range(MESSAGES // 5)]
+    return published + [entry(COMMANDS, number, command(number)) for number in range(MESSAGES // 5)]
 
 
 def main() -> None:

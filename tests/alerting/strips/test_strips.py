@@ -46,7 +46,7 @@ def samples(count: int = 3600) -> np.ndarray:
     return made
 
 
-def recalled(from_ns: int, *, cut: int = 0) -> StoredSamples:
+def stored(from_ns: int, *, cut: int = 0) -> StoredSamples:
     rows = samples()
     rows[len(rows) - cut :] = MISSING
     return StoredSamples(
@@ -78,15 +78,15 @@ class Answers:
         return answer(from_ns)
 
 
-class Ward:
+class Scene:
     """A database with alarms that wait, and a keeper."""
 
     def __init__(self, url: URL, *answers: Callable[[int], StoredSamples] | Exception) -> None:
         self.url = url
-        self.recall = Answers(*answers)
+        self.samples = Answers(*answers)
         self.registry = CollectorRegistry()
         self.clock = FakeClock(start_ns=PUBLISHED_NS + 1000)
-        self.keeper = StripKeeper(self.recall, url, AlertingMetrics(self.registry), clock=self.clock)
+        self.keeper = StripKeeper(self.samples, url, AlertingMetrics(self.registry), clock=self.clock)
 
     def outcome(self, name: str) -> float:
         return self.registry.get_sample_value("ecgstream_alerting_strips_total", {"outcome": name}) or 0.0
@@ -114,70 +114,70 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strip_keeper, "WAIT_S", 0.001)
 
 
-def told(store: AlarmStore, *alerts: Alert) -> None:
+def recorded(store: AlarmStore, *alerts: Alert) -> None:
     store.record([entry(ALERTS, at, each) for at, each in enumerate(alerts)])
 
 
 async def test_a_strip_is_kept_as_it_was_sent_and_once(store: AlarmStore, url: URL) -> None:
     first, other = alert(), alert(id="p2/x", patient="p2", onset_ns=START_NS + 1)
-    told(store, first, alert(sequence=1, phase="update"), other)
-    ward = Ward(url, recalled)
-    await ward.until(lambda: ward.outcome("kept") == 2)
-    assert sorted(ward.recall.asked) == [
+    recorded(store, first, alert(sequence=1, phase="update"), other)
+    scene = Scene(url, stored)
+    await scene.until(lambda: scene.outcome("kept") == 2)
+    assert sorted(scene.samples.asked) == [
         ("p1", START_NS - 5_000_000_000, START_NS + 5_000_000_000),
         ("p2", START_NS - 4_999_999_999, START_NS + 5_000_000_001),
     ]
-    kept = ward.strip(first.id)
+    kept = scene.strip(first.id)
     assert kept is not None
     assert (kept.alarm, kept.patient, kept.leads) == (first.id, "p1", ("MLII", "V1"))
     assert (kept.fs_hz, kept.start_ns) == (360.0, START_NS - 5_000_000_000)
     assert (kept.gain, kept.baseline) == ((200.0, 100.5), (1024, 0))
     assert np.array_equal(kept.samples, samples())
-    again = Ward(url, SamplesGoneError("gone"))
+    again = Scene(url, SamplesGoneError("gone"))
     await again.clock.advance(10**9)
-    assert await look(again) == 0
-    assert ward.strip(first.id) is not None
+    assert await step(again) == 0
+    assert scene.strip(first.id) is not None
 
 
-async def look(ward: Ward) -> int:
+async def step(scene: Scene) -> int:
     """One look, and none after it."""
     looked: list[int] = []
-    whole = ward.keeper.look
+    whole = scene.keeper.step
 
     async def once(store: StripStore) -> int:
         looked.append(await whole(store))
         await asyncio.Event().wait()
         return 0
 
-    ward.keeper.look = once  # type: ignore[method-assign] # to end behind the first
-    await ward.until(lambda: bool(looked))
-    ward.keeper.look = whole  # type: ignore[method-assign] # as it was
+    scene.keeper.step = once  # type: ignore[method-assign] # to end behind the first
+    await scene.until(lambda: bool(looked))
+    scene.keeper.step = whole  # type: ignore[method-assign] # as it was
     return looked[0]
 
 
 async def test_it_waits_until_the_stream_has_come_past_the_onset(store: AlarmStore, url: URL) -> None:
     early = alert(onset_ns=START_NS, told_ns=START_NS + AFTER_NS - 4_000_000_000)
-    told(store, early)
-    ward = Ward(url, lambda from_ns: recalled(from_ns, cut=1), recalled)
-    assert await look(ward) == 0, "four seconds are to come"
-    await ward.clock.advance(4.0)
-    assert await look(ward) == 1
-    assert ward.strip(early.id) is None, "the newest sample is not there"
-    assert "not made it yet" in ward.lack(early.id)
-    assert await look(ward) == 0
-    await ward.clock.advance(2.0)
-    assert await look(ward) == 1
-    assert ward.outcome("kept") == 1
+    recorded(store, early)
+    scene = Scene(url, lambda from_ns: stored(from_ns, cut=1), stored)
+    assert await step(scene) == 0, "four seconds are to come"
+    await scene.clock.advance(4.0)
+    assert await step(scene) == 1
+    assert scene.strip(early.id) is None, "the newest sample is not there"
+    assert "not made it yet" in scene.lack(early.id)
+    assert await step(scene) == 0
+    await scene.clock.advance(2.0)
+    assert await step(scene) == 1
+    assert scene.outcome("kept") == 1
 
 
 async def test_a_silent_patients_strip_is_what_there_is(store: AlarmStore, url: URL) -> None:
     silent = alert(condition="silent_patient", kind="technical")
-    told(store, silent)
-    ward = Ward(url, lambda from_ns: recalled(from_ns, cut=1700))
-    assert await look(ward) == 1
-    await ward.clock.advance(PATIENCE_NS / 1e9)
-    assert await look(ward) == 1
-    kept = ward.strip(silent.id)
+    recorded(store, silent)
+    scene = Scene(url, lambda from_ns: stored(from_ns, cut=1700))
+    assert await step(scene) == 1
+    await scene.clock.advance(PATIENCE_NS / 1e9)
+    assert await step(scene) == 1
+    kept = scene.strip(silent.id)
     assert kept is not None
     assert (kept.samples == MISSING).all(axis=1).sum() == 1700
 
@@ -188,18 +188,18 @@ async def test_a_silent_patients_strip_is_what_there_is(store: AlarmStore, url: 
 async def test_a_strip_that_cannot_be_had_is_noted_and_not_tried_for_ever(
     store: AlarmStore, url: URL, why: Exception
 ) -> None:
-    told(store, alert())
-    ward = Ward(url, why)
-    await ward.clock.advance(PATIENCE_NS / 1e9)
-    await ward.until(lambda: ward.outcome("none") == 1)
-    assert await look(ward) == 0
-    assert ward.strip(alert().id) is None
-    assert ward.lack(alert().id) == str(why)
+    recorded(store, alert())
+    scene = Scene(url, why)
+    await scene.clock.advance(PATIENCE_NS / 1e9)
+    await scene.until(lambda: scene.outcome("none") == 1)
+    assert await step(scene) == 0
+    assert scene.strip(alert().id) is None
+    assert scene.lack(alert().id) == str(why)
 
 
 async def test_what_fails_is_tried_again(store: AlarmStore, url: URL, monkeypatch: pytest.MonkeyPatch) -> None:
-    told(store, alert(), alert(id="p1/y"))
-    ward = Ward(url, BrokerError("away"), recalled)
+    recorded(store, alert(), alert(id="p1/y"))
+    scene = Scene(url, BrokerError("away"), stored)
     faults = iter([HistoryError("locked"), RuntimeError("a fault")])
     whole = StripStore.keep
 
@@ -209,17 +209,17 @@ async def test_what_fails_is_tried_again(store: AlarmStore, url: URL, monkeypatc
         whole(self, strip)
 
     monkeypatch.setattr(StripStore, "keep", keep)
-    await ward.until(lambda: ward.outcome("kept") == 2)
+    await scene.until(lambda: scene.outcome("kept") == 2)
     assert next(faults, None) is None
-    assert ward.strip(alert().id) is not None
-    assert ward.strip("p1/y") is not None
+    assert scene.strip(alert().id) is not None
+    assert scene.strip("p1/y") is not None
 
 
 def test_an_alarm_from_before_has_none(store: AlarmStore, url: URL) -> None:
-    told(store, alert(sequence=3, phase="update"))
-    ward = Ward(url, recalled)
-    assert ward.strip(alert().id) is None
-    assert "before strips were kept" in ward.lack(alert().id)
+    recorded(store, alert(sequence=3, phase="update"))
+    scene = Scene(url, stored)
+    assert scene.strip(alert().id) is None
+    assert "before strips were kept" in scene.lack(alert().id)
 
 
 def test_asking_twice_changes_nothing(store: AlarmStore) -> None:

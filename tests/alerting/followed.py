@@ -38,7 +38,7 @@ def command(
     )
 
 
-class Ward:
+class FollowedPatient:
     """One patient under some rules."""
 
     def __init__(self, rules: AlarmRules = RULES) -> None:
@@ -55,7 +55,7 @@ class Ward:
         self.actions += now
         return now
 
-    def told(self) -> list[str]:
+    def published(self) -> list[str]:
         """Every message as ``condition:phase:state``, without those about windows that are merely abnormal."""
         return [
             f"{alert.condition}:{alert.phase}:{alert.state}"

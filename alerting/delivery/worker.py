@@ -1,6 +1,6 @@
 """Delivering: a task and a thread for each channel, so that a slow or dead one holds nobody up but itself.
 
-What waits stays in the database; a channel's courier holds one message at a time. A crash between sending a message and
+What waits stays in the database; a channel's worker holds one message at a time. A crash between sending a message and
 noting it sends it again, under the same key.
 """
 
@@ -24,7 +24,7 @@ from ops.clock import Clock
 
 SHORTEST_REST_S = 0.01  # what should be due and is not must not keep a processor busy
 POLL_S = 5.0  # another process may have filled the outbox; this one says so
-LOOK_EVERY_S = 5.0  # how old the gauges may be
+GAUGES_EVERY_S = 5.0  # how old the gauges may be
 PURGE_EVERY_S = 3600.0
 JITTER = (0.75, 1.25)  # who failed together must not come back together
 LEAVE_S = 3.0  # for calls that are under way at the end; what they send may be sent again
@@ -56,20 +56,20 @@ async def delivering(
         name: await asyncio.to_thread(channel.sender, name, clock=clock, database=url)
         for name, channel in channels.items()
     }
-    couriers = [
-        Courier(Outbox(url, name, channel, holder=holder), senders[name], name, channel, metrics, clock=clock)
+    workers = [
+        DeliveryWorker(Outbox(url, name, channel, holder=holder), senders[name], name, channel, metrics, clock=clock)
         for name, channel in channels.items()
     ]
-    work = [asyncio.create_task(courier.run(), name=f"deliver-{courier.name}") for courier in couriers]
+    work = [asyncio.create_task(worker.run(), name=f"deliver-{worker.name}") for worker in workers]
 
     def wake() -> None:
-        for courier in couriers:
-            courier.wake()
+        for worker in workers:
+            worker.wake()
 
     try:
         yield wake
-        for courier in couriers:
-            courier.leave()
+        for worker in workers:
+            worker.leave()
         if work:
             await asyncio.wait(work, timeout=LEAVE_S)
     finally:
@@ -78,7 +78,7 @@ async def delivering(
         await asyncio.gather(*work, return_exceptions=True)
 
 
-class Courier:
+class DeliveryWorker:
     """Works one channel.
 
     Parameters
@@ -107,7 +107,7 @@ class Courier:
         self._new = asyncio.Event()
         self._left = asyncio.Event()
         self._backlog = Backlog(waiting=0, dead=0, oldest_ns=None)
-        self._looked_s: float | None = None
+        self._refreshed_s: float | None = None
         self._purged_s: float | None = None
         metrics.declare_channel(name)
         metrics.delivery_waiting.labels(channel=name).set_function(lambda: self._backlog.waiting)
@@ -142,7 +142,7 @@ class Courier:
     async def _step(self) -> None:
         """Send what is due, or wait."""
         self._new.clear()
-        await self._look()
+        await self._refresh()
         now_ns = self._clock.now_ns()
         claim = await self._patiently(lambda: self._outbox.claim(now_ns))
         if claim.expired:
@@ -214,12 +214,12 @@ class Courier:
     def _count(self, outcome: str, messages: int = 1) -> None:
         self._metrics.deliveries.labels(channel=self.name, outcome=outcome).inc(messages)
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         """Bring the gauges up to date, and throw away what was delivered long ago, now and then."""
         now_s = self._clock.monotonic_s()
-        if self._looked_s is None or now_s - self._looked_s >= LOOK_EVERY_S:
+        if self._refreshed_s is None or now_s - self._refreshed_s >= GAUGES_EVERY_S:
             self._backlog = await self._patiently(self._outbox.backlog)
-            self._looked_s = now_s
+            self._refreshed_s = now_s
         if self._purged_s is None or now_s - self._purged_s >= PURGE_EVERY_S:
             now_ns = self._clock.now_ns()
             await self._patiently(lambda: self._outbox.purge(now_ns))

@@ -5,7 +5,7 @@ from itertools import dropwhile
 
 from alerting import alarm as one
 from alerting.alarm import Alarm, Origin
-from alerting.conditions import Sight, label_of, look, look_at_urgent
+from alerting.conditions import Observation, label_of, observe, observe_urgent
 from alerting.patient_time import NS, PRESENT_NS, STREAMS_KEPT, WINDOW_NS, BrokerTime, PatientTime, Placed, Stream
 from alerting.rules import BY_SILENCE, AlarmRules, Rule, windows_in
 from alerting.state import REMEMBERED_COMMANDS, PatientState
@@ -23,7 +23,7 @@ OF_ALL_STREAMS = frozenset({"several_devices", "input_refused"})
 MAX_REASON = 300  # characters of a letter's reason
 
 
-class Bedside:
+class PatientAlarms:
     """A patient's alarms while an event is worked in.
 
     Parameters
@@ -88,24 +88,26 @@ class Bedside:
             quality=verdict.quality,
             heart_rate_bpm=verdict.heart_rate_bpm,
         )
-        sights = look(verdict, self._rules).moved(at_ns - verdict.end_ns, latest_ns=at_ns)
-        sights = sights.and_seen("several_devices", self._several(run))
+        observations = observe(verdict, self._rules).moved(at_ns - verdict.end_ns, latest_ns=at_ns)
+        observations = observations.and_seen("several_devices", self._several(run))
         recent = dict(run.recent)
         self._no_refusal(verdict.hop_s)
         ready: list[Condition] = []
         for condition, rule in self._rules.items():
-            sight = sights.seen.get(condition)
-            if condition == "input_refused" or (sight is None and condition not in sights.absent):
+            observation = observations.seen.get(condition)
+            if condition == "input_refused" or (observation is None and condition not in observations.absent):
                 continue
             if condition in self._alarms:
-                self._follow(condition, sight, origin, at_ns, end_clean=windows_in(rule.end_clean_s, verdict.hop_s))
-            elif _awaited(recent, condition, rule, sight, verdict.hop_s):
+                self._follow(
+                    condition, observation, origin, at_ns, end_clean=windows_in(rule.end_clean_s, verdict.hop_s)
+                )
+            elif _awaited(recent, condition, rule, observation, verdict.hop_s):
                 ready.append(condition)
         started = {condition for condition, alarm in self._alarms.items() if alarm.present}
         for condition in ready:  # in the rules' order: what covers comes before what it covers
             if not self._rules[condition].covered_by & started:
                 started.add(condition)
-                seen = [sight for sight in recent.pop(condition) if sight is not None]
+                seen = [observation for observation in recent.pop(condition) if observation is not None]
                 self._start(condition, seen, origin)
         self._keep(replace(run, recent=recent))
 
@@ -119,10 +121,10 @@ class Bedside:
         if at_ns - self._state.seen_ns <= IN_STEP_NS:
             self._pass_time(at_ns)
         self._now_ns = max(self._now_ns, at_ns)
-        rule, sight = self._rules[urgent.kind], look_at_urgent(urgent, self._rules[urgent.kind])
-        if sight is None:
+        rule, observation = self._rules[urgent.kind], observe_urgent(urgent, self._rules[urgent.kind])
+        if observation is None:
             return
-        sight = sight.moved(at_ns - urgent.end_ns, latest_ns=at_ns)
+        observation = observation.moved(at_ns - urgent.end_ns, latest_ns=at_ns)
         run = next((each for each in reversed(self._state.streams) if each.is_of(urgent)), None)
         origin = Origin(
             verdict=urgent.id,
@@ -138,9 +140,9 @@ class Bedside:
             covered = any(other.present for name, other in self._alarms.items() if name in rule.covered_by)
             if not covered and (ended_ns is None or at_ns > ended_ns):
                 self._forget_recent(urgent.kind)
-                self._start(urgent.kind, [sight], origin, windows=0)
+                self._start(urgent.kind, [observation], origin, windows=0)
         elif at_ns >= self._state.seen_ns and at_ns > alarm.sight.last_ns:
-            seen = self._alarms[urgent.kind] = replace(alarm.seen(sight, origin), windows=alarm.windows)
+            seen = self._alarms[urgent.kind] = replace(alarm.seen(observation, origin), windows=alarm.windows)
             if not alarm.present:
                 self._put(seen, "update")
 
@@ -153,18 +155,18 @@ class Bedside:
         rule = self._rules["input_refused"]
         if not rule.enabled:
             return
-        sight = Sight(onset_ns=self._now_ns, last_ns=self._now_ns, reasons=(letter.reason[:MAX_REASON],))
+        observation = Observation(onset_ns=self._now_ns, last_ns=self._now_ns, reasons=(letter.reason[:MAX_REASON],))
         origin = Origin(
             verdict=f"{letter.service}/{letter.topic}/{letter.partition}/{letter.offset}/{self._state.patient}",
             models={},
         )
         alarm = self._alarms.get("input_refused")
         if alarm is not None:
-            self._alarms["input_refused"] = replace(alarm.seen(sight, origin), windows=alarm.windows)
+            self._alarms["input_refused"] = replace(alarm.seen(observation, origin), windows=alarm.windows)
             self._state = replace(self._state, refused=True)
             return
         of = windows_in(rule.of_s, HOP_S)
-        refusals = (*self._state.refusals, *([sight] * min(letter.count, of)))[-of:]
+        refusals = (*self._state.refusals, *([observation] * min(letter.count, of)))[-of:]
         seen = [each for each in refusals if each is not None]
         started = len(seen) >= windows_in(rule.start_s, HOP_S)
         self._state = replace(self._state, refused=True, refusals=() if started else refusals)
@@ -317,7 +319,7 @@ class Bedside:
         streams = tuple(run.without(condition) for run in self._state.streams)
         self._state = replace(self._state, streams=streams)
 
-    def _several(self, run: Stream) -> Sight | None:
+    def _several(self, run: Stream) -> Observation | None:
         """Whether a run is live together with another one."""
         if not run.returned:
             return None
@@ -327,7 +329,7 @@ class Bedside:
             return None
         names = sorted({run.device, other.device})
         who = f"{names[0]!r} and {names[1]!r}" if len(names) > 1 else f"two that both call themselves {names[0]!r}"
-        return Sight(
+        return Observation(
             onset_ns=run.seen_ns - WINDOW_NS,
             last_ns=run.seen_ns,
             reasons=(f"{who} send under this patient id: give each patient an id of its own",),
@@ -345,30 +347,32 @@ class Bedside:
             refusals = (*self._state.refusals, None)[-windows_in(rule.of_s, HOP_S) :]
             self._state = replace(self._state, refusals=refusals if any(refusals) else ())
 
-    def _tells_of(self, condition: Condition, origin: Origin, told: Origin, at_ns: int) -> bool:
+    def _has_gone(self, condition: Condition, origin: Origin, shown: Origin, at_ns: int) -> bool:
         """Whether what a window does not show has gone from the run that had shown it.
 
         Two devices under one name see two patients, or two sides of one: what one does not see, the other still may.
         """
-        if told.stream is None or told.stream == origin.stream or condition in OF_ALL_STREAMS:
+        if shown.stream is None or shown.stream == origin.stream or condition in OF_ALL_STREAMS:
             return True
-        run = next((each for each in self._state.streams if each.key == told.stream), None)
+        run = next((each for each in self._state.streams if each.key == shown.stream), None)
         if run is None:
             return True
         return run.seen_ns <= at_ns - (PRESENT_NS if run.device == origin.device else REPLACED_NS)
 
     # --- conditions ---
 
-    def _follow(self, condition: Condition, sight: Sight | None, origin: Origin, at_ns: int, *, end_clean: int) -> None:
+    def _follow(
+        self, condition: Condition, observation: Observation | None, origin: Origin, at_ns: int, *, end_clean: int
+    ) -> None:
         """A window that can tell of a condition whose alarm is open."""
         alarm = self._alarms[condition]
-        if sight is not None:
-            self._alarms[condition] = alarm.seen(sight, origin)
+        if observation is not None:
+            self._alarms[condition] = alarm.seen(observation, origin)
             if not alarm.present:
                 self._put(self._alarms[condition], "update")
         elif condition in BY_SILENCE:
             self._end(condition, ("heard again",))
-        elif alarm.present and at_ns > alarm.sight.last_ns and self._tells_of(condition, origin, alarm.origin, at_ns):
+        elif alarm.present and at_ns > alarm.sight.last_ns and self._has_gone(condition, origin, alarm.origin, at_ns):
             # Else it tells of a time before, or of another's signal.
             self._clean(alarm, end_clean)
 
@@ -382,14 +386,16 @@ class Bedside:
         else:
             self._end(alarm.condition)
 
-    def _start(self, condition: Condition, seen: list[Sight], origin: Origin, *, windows: int | None = None) -> None:
-        best = max(seen, key=lambda sight: -1.0 if sight.score is None else sight.score)
+    def _start(
+        self, condition: Condition, seen: list[Observation], origin: Origin, *, windows: int | None = None
+    ) -> None:
+        best = max(seen, key=lambda observation: -1.0 if observation.score is None else observation.score)
         priority = self._rules[condition].priority
         held = self._state.silenced_until_ns is not None and priority != "high"
         alarm = Alarm(
             id=f"{origin.verdict}/{condition}",
             condition=condition,
-            onset_ns=min(sight.onset_ns for sight in seen),
+            onset_ns=min(observation.onset_ns for observation in seen),
             detected_ns=self._now_ns,
             priority=priority,
             windows=len(seen) if windows is None else windows,
@@ -406,8 +412,8 @@ class Bedside:
 
     def _start_silent(self, condition: Condition) -> None:
         seen_ns = self._state.seen_ns
-        sight = Sight(onset_ns=seen_ns, last_ns=seen_ns, reasons=(label_of(condition),))
-        self._start(condition, [sight], Origin(verdict=self._state.verdict, models={}))
+        observation = Observation(onset_ns=seen_ns, last_ns=seen_ns, reasons=(label_of(condition),))
+        self._start(condition, [observation], Origin(verdict=self._state.verdict, models={}))
 
     # --- people ---
 
@@ -443,14 +449,14 @@ class Bedside:
     # --- telling ---
 
     def _put(self, alarm: Alarm, phase: AlarmPhase) -> None:
-        self._alarms[alarm.condition] = self._tell(alarm, phase)
+        self._alarms[alarm.condition] = self._emit(alarm, phase)
 
     def _end(self, condition: Condition, why: tuple[str, ...] = ()) -> None:
-        self._tell(self._alarms.pop(condition), "end", why)
+        self._emit(self._alarms.pop(condition), "end", why)
         self._ended[condition] = self._now_ns
 
-    def _tell(self, alarm: Alarm, phase: AlarmPhase, why: tuple[str, ...] = ()) -> Alarm:
-        told, alert = one.tell(
+    def _emit(self, alarm: Alarm, phase: AlarmPhase, why: tuple[str, ...] = ()) -> Alarm:
+        shown, alert = one.emit(
             alarm,
             phase,
             patient=self._state.patient,
@@ -459,17 +465,21 @@ class Bedside:
             why=why,
         )
         self.alerts.append(alert)
-        return told
+        return shown
 
 
 def _awaited(
-    recent: dict[Condition, tuple[Sight | None, ...]], condition: Condition, rule: Rule, sight: Sight | None, hop_s: int
+    recent: dict[Condition, tuple[Observation | None, ...]],
+    condition: Condition,
+    rule: Rule,
+    observation: Observation | None,
+    hop_s: int,
 ) -> bool:
     """Whether a condition without an alarm has been there for long enough; notes in ``recent`` what is seen."""
-    last = (*recent.get(condition, ()), sight)[-windows_in(rule.of_s, hop_s) :]
+    last = (*recent.get(condition, ()), observation)[-windows_in(rule.of_s, hop_s) :]
     last = tuple(dropwhile(lambda each: each is None, last))
     if last:
         recent[condition] = last
     else:
         recent.pop(condition, None)
-    return sight is not None and sum(each is not None for each in last) >= windows_in(rule.start_s, hop_s)
+    return observation is not None and sum(each is not None for each in last) >= windows_in(rule.start_s, hop_s)

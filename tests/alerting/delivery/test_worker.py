@@ -18,14 +18,14 @@ from sqlalchemy import URL
 from alerting.database.engine import address
 from alerting.delivery.apprise_channel import AppriseChannel
 from alerting.delivery.channels import Channel, Channels
-from alerting.delivery.courier import Courier, delivering
 from alerting.delivery.fhir_channel import FhirChannel
 from alerting.delivery.outbox import Outbox
 from alerting.delivery.sending import Delivery
 from alerting.delivery.signature import verify
+from alerting.delivery.worker import DeliveryWorker, delivering
 from alerting.metrics import AlertingMetrics
 from ops.clock import SystemClock
-from tests.alerting.delivery.boxes import SECRET, filled, rows, told, webhook
+from tests.alerting.delivery.boxes import SECRET, alert_message, filled, rows, webhook
 from tests.support.receiver import Receiver, receiving
 from tests.support.waiting import until
 
@@ -49,7 +49,7 @@ def slow_server() -> Iterator[tuple[Receiver, threading.Event]]:
 
 
 @asynccontextmanager
-async def couriers(url: URL, channels: Channels) -> AsyncIterator[CollectorRegistry]:
+async def workers(url: URL, channels: Channels) -> AsyncIterator[CollectorRegistry]:
     """Couriers at work."""
     registry = CollectorRegistry()
     async with delivering(url, channels, AlertingMetrics(registry), clock=CLOCK, instance="a"):
@@ -58,7 +58,7 @@ async def couriers(url: URL, channels: Channels) -> AsyncIterator[CollectorRegis
 
 def fill(url: URL, channels: Channels, alarms: int, *, messages: int = 1) -> None:
     """So many alarms of so many messages, published now."""
-    now = [told(str(number), sequence) for sequence in range(messages) for number in range(alarms)]
+    now = [alert_message(str(number), sequence) for sequence in range(messages) for number in range(alarms)]
     filled(url, channels, now, published_ns=CLOCK.now_ns())
 
 
@@ -69,7 +69,7 @@ def states(url: URL, channel: str) -> list[str]:
 async def test_what_a_receiver_gets(url: URL, receiver: Receiver) -> None:
     channels = {"x": webhook(f"{receiver.url}/hook")}
     fill(url, channels, 1, messages=3)
-    async with couriers(url, channels) as registry:
+    async with workers(url, channels) as registry:
         await until(
             lambda: registry.get_sample_value("ecgstream_alerting_delivery_seconds_count", {"channel": "x"}) == 3
         )
@@ -95,7 +95,7 @@ async def test_a_dead_and_a_slow_channel_hold_nobody_up(
     slow, free = slow_server
     channels = {"good": webhook(receiver.url), "slow": webhook(slow.url, timeout_s=60), "dead": webhook()}
     fill(sqlite, channels, 40)
-    async with couriers(sqlite, channels) as registry:
+    async with workers(sqlite, channels) as registry:
         await until(lambda: len(receiver.calls) == 40)
         assert slow.calls == []
         labels = {"channel": "dead", "outcome": "failed"}
@@ -113,7 +113,7 @@ async def test_a_channel_that_comes_back_gets_all_in_order(sqlite: URL, receiver
     receiver.answer = lambda _: next(left, 200)
     channels = {"x": webhook(receiver.url)}
     fill(sqlite, channels, 2, messages=3)
-    async with couriers(sqlite, channels):
+    async with workers(sqlite, channels):
         await until(lambda: states(sqlite, "x") == ["done"] * 6)
     taken: dict[str, list[int]] = defaultdict(list)
     for call in receiver.calls[7:]:
@@ -127,7 +127,7 @@ async def test_retry_after_is_kept_to(sqlite: URL, receiver: Receiver) -> None:
     receiver.extra = {"Retry-After": "3000"}
     channels = {"x": webhook(receiver.url)}
     fill(sqlite, channels, 2)
-    async with couriers(sqlite, channels) as registry:
+    async with workers(sqlite, channels) as registry:
         labels = {"channel": "x", "outcome": "failed"}
         await until(lambda: registry.get_sample_value("ecgstream_alerting_deliveries_total", labels) == 1)
     (tried,) = [row for row in rows(sqlite).values() if row.attempts]
@@ -139,7 +139,7 @@ async def test_what_is_refused_is_dead_at_once_and_the_next_goes_on(sqlite: URL,
     receiver.answer = lambda call: 422 if json.loads(call.body)["sequence"] == 0 else 200
     channels = {"x": webhook(receiver.url)}
     fill(sqlite, channels, 1, messages=2)
-    async with couriers(sqlite, channels) as registry:
+    async with workers(sqlite, channels) as registry:
         await until(lambda: states(sqlite, "x") == ["dead", "done"])
         labels = {"channel": "x", "outcome": "dead"}
         await until(lambda: registry.get_sample_value("ecgstream_alerting_deliveries_total", labels) == 1)
@@ -148,7 +148,7 @@ async def test_what_is_refused_is_dead_at_once_and_the_next_goes_on(sqlite: URL,
 
 async def test_couriers_wait_for_a_database_that_is_not_there_yet(sqlite: URL, receiver: Receiver) -> None:
     channels = {"x": webhook(receiver.url)}
-    async with couriers(sqlite, channels):
+    async with workers(sqlite, channels):
         await asyncio.sleep(0)
         assert not receiver.calls
         fill(sqlite, channels, 1)
@@ -185,9 +185,9 @@ async def test_killed_at_any_moment_everything_arrives_and_what_comes_twice_has_
         metrics = AlertingMetrics(CollectorRegistry())
         for name in ("claim", "delivered"):
             setattr(box, name, dying(getattr(box, name)))
-        courier = Courier(box, Dying(sender.send, dying), "x", channels["x"], metrics, clock=CLOCK)
+        worker = DeliveryWorker(box, Dying(sender.send, dying), "x", channels["x"], metrics, clock=CLOCK)
         with pytest.raises(KilledError):
-            await courier.run()
+            await worker.run()
         sender.close()
         kills += 1
     assert kills > 3
@@ -233,7 +233,7 @@ async def test_no_secret_is_ever_told(
     }
     fill(sqlite, channels, 1)
     with structlog.testing.capture_logs() as logs:
-        async with couriers(sqlite, channels):
+        async with workers(sqlite, channels):
             await until(lambda: all(row.error for row in rows(sqlite).values()))
     errors = [row.error for row in rows(sqlite).values()]
     said = caplog.text + repr(logs) + repr(errors) + repr(channels)
