@@ -17,7 +17,7 @@ MAX_ESCALATIONS = 3  # who has not come by then is not called by a fourth
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where an alarm's last window came from; ``stream`` is None where it came from none."""
+    """Origin of an alarm's last window; ``stream`` is None where it came from none."""
 
     verdict: str
     device: str | None = None
@@ -70,12 +70,12 @@ class Alarm:
 
     @property
     def sounds(self) -> bool:
-        """Whether it calls for somebody: neither acknowledged nor silenced."""
+        """True while it calls for somebody: neither acknowledged nor silenced."""
         return self.acknowledged_by is None and self.silenced_until_ns is None
 
     @property
     def state(self) -> AlarmState:
-        """Where it stands."""
+        """Its newest message."""
         if self.acknowledged_by is not None:
             return "acknowledged"
         if self.silenced_until_ns is not None:
@@ -117,14 +117,14 @@ class Alarm:
 
 
 class Deadline(NamedTuple):
-    """What becomes due of an alarm by time passing."""
+    """The next change of an alarm by time passing."""
 
     due_ns: int
     phase: AlarmPhase
 
 
 def deadline(alarm: Alarm, rule: Rule) -> Deadline | None:
-    """What is next due: the end of a silence ("update"), an escalation, or telling it again ("continue")."""
+    """Return what is next due: the end of a silence ("update"), an escalation, or a repetition ("continue")."""
     if alarm.silenced_until_ns is not None:
         return Deadline(alarm.silenced_until_ns, "update")
     due: list[Deadline] = []

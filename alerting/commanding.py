@@ -196,7 +196,7 @@ async def answered(
 
 
 async def send(kafka: KafkaSettings, request: AlertCommand, *, answer_s: float = ANSWER_S) -> list[Alert]:
-    """What ``answered`` does, once and for itself.
+    """Do what ``answered`` does, with a publisher of its own.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which conditions a window shows, which it rules out, and which it cannot tell of. Pure."""
+"""Conditions that a window shows, that it rules out, and of which it says nothing. Pure."""
 
 from dataclasses import dataclass, replace
 
@@ -69,7 +69,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observations:
-    """What a window tells of every condition: ``seen``, ``absent``, or, in neither, nothing."""
+    """A window's evidence on every condition: ``seen``, ``absent``, or, in neither, none."""
 
     seen: dict[Condition, Observation]
     absent: frozenset[Condition]
@@ -89,7 +89,7 @@ class Observations:
 
 
 def kind_of(condition: Condition) -> AlarmKind:
-    """Whether a condition is about the patient or about signal and system."""
+    """Return whether a condition is about the patient or about signal and system."""
     return "technical" if condition in TECHNICAL else "physiological"
 
 
@@ -104,7 +104,7 @@ def mdc_of(condition: Condition) -> MdcCode | None:
 
 
 def observe(verdict: Verdict, rules: dict[Condition, Rule]) -> Observations:
-    """What a verdict tells of every condition.
+    """Return a verdict's evidence on every condition.
 
     A condition of the patient cannot be told from an unusable window. Under a quality flag of its rule's gate it is
     not believed: what would have been seen counts towards ``poor_signal``.
@@ -125,7 +125,7 @@ def observe(verdict: Verdict, rules: dict[Condition, Rule]) -> Observations:
 
 
 def observe_urgent(urgent: Urgent, rule: Rule) -> Observation | None:
-    """What was seen between the windows, None where the rule does not let it alarm.
+    """Return what was seen between the windows, None where the rule does not let it alarm.
 
     A rule that asks for some time waits for the windows.
     """
@@ -148,7 +148,7 @@ def _untold(condition: Condition, verdict: Verdict) -> bool:
 def _believed(
     found: dict[Condition, Observation], verdict: Verdict, rules: dict[Condition, Rule]
 ) -> tuple[dict[Condition, Observation], tuple[str, ...]]:
-    """What of the patient's conditions is believed, and, in words, what is not because of the signal."""
+    """Return the patient's conditions that are believed, and the text on those that the signal does not support."""
     if verdict.decision == "unusable":
         return {}, ()
     flags = set(verdict.quality.flags)

@@ -195,7 +195,7 @@ def _extension(name: str, value: Any) -> dict[str, Any]:
 
 
 def _is_string(text: str) -> bool:
-    """Whether FHIR takes a text as a string as it is: something in it, no control characters, no blanks around it."""
+    """Return whether FHIR takes a text as it is: not empty, no control characters, no blanks around it."""
     return bool(text) and text == text.strip() and all(char.isprintable() or char in "\n\t" for char in text)
 
 

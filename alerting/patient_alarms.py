@@ -55,13 +55,13 @@ class PatientAlarms:
         return replace(self._state, now_ns=self._now_ns, alarms=self._alarms, ended=self._ended)
 
     def next_due_ns(self) -> int:
-        """When next something falls due in a patient of whom nothing comes."""
+        """Return when next something falls due in a patient of whom nothing comes."""
         return min(due_ns for due_ns, _, _ in self._deadlines(forget=True))
 
     # --- events ---
 
     def was_judged(self, verdict: Verdict) -> bool:
-        """Whether a verdict came before."""
+        """Return whether a verdict came before."""
         return self._time().was_judged(verdict)
 
     def verdict(self, verdict: Verdict) -> None:
@@ -320,7 +320,7 @@ class PatientAlarms:
         self._state = replace(self._state, streams=streams)
 
     def _several(self, run: Stream) -> Observation | None:
-        """Whether a run is live together with another one."""
+        """Return an observation where a run is live together with another one."""
         if not run.returned:
             return None
         others = [each for each in self._state.streams if each.key != run.key and each.returned]
@@ -348,7 +348,7 @@ class PatientAlarms:
             self._state = replace(self._state, refusals=refusals if any(refusals) else ())
 
     def _has_gone(self, condition: Condition, origin: Origin, shown: Origin, at_ns: int) -> bool:
-        """Whether what a window does not show has gone from the run that had shown it.
+        """Return whether what a window does not show has gone from the run that had shown it.
 
         Two devices under one name see two patients, or two sides of one: what one does not see, the other still may.
         """
@@ -475,7 +475,7 @@ def _awaited(
     observation: Observation | None,
     hop_s: int,
 ) -> bool:
-    """Whether a condition without an alarm has been there for long enough; notes in ``recent`` what is seen."""
+    """Return whether a condition without an alarm was there for long enough; notes in ``recent`` what is seen."""
     last = (*recent.get(condition, ()), observation)[-windows_in(rule.of_s, hop_s) :]
     last = tuple(dropwhile(lambda each: each is None, last))
     if last:

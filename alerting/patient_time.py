@@ -79,11 +79,11 @@ class Stream:
         return StreamKey(self.device, self.start_ns, self.first)
 
     def is_of(self, message: Verdict | Urgent) -> bool:
-        """Whether a message is of the same stream."""
+        """Return whether a message is of the same stream."""
         return (self.device, self.start_ns) == (message.device, message.stream_start_ns)
 
     def judged(self, window: int) -> bool:
-        """Whether a window of the stream came before."""
+        """Return whether a window of the stream came before."""
         return self.first <= window <= self.window and not any(low <= window <= high for low, high in self.gaps)
 
     def gaps_with(self, window: int) -> tuple[tuple[int, int], ...]:
@@ -122,7 +122,7 @@ class StreamKey(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """Where a window ends in the patient's time.
+    """The end of a window in the patient's time.
 
     Attributes
     ----------
@@ -137,13 +137,13 @@ class Placed(NamedTuple):
 
     @property
     def at_ns(self) -> int:
-        """Where it ends, after that."""
+        """Its end after that."""
         return self.passed_ns + self.shift_ns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientTime:
-    """How far a patient's time has come.
+    """A patient's time so far.
 
     Attributes
     ----------
@@ -159,11 +159,11 @@ class PatientTime:
     broker: BrokerTime | None
 
     def was_judged(self, verdict: Verdict) -> bool:
-        """Whether a verdict's window came before."""
+        """Return whether a verdict's window came before."""
         return any(run.is_of(verdict) and run.judged(verdict.window) for run in self.streams)
 
     def place(self, verdict: Verdict) -> Placed:
-        """Where a window that was not judged ends."""
+        """Return the end of a window that was not judged."""
         run = self._before(verdict)
         if run is None:
             passed_ns, least_ns = self.seen_ns + self._across(verdict), self.seen_ns - TOLERANCE_NS
@@ -178,7 +178,7 @@ class PatientTime:
         return Placed(run, passed_ns, shift_ns)
 
     def place_urgent(self, urgent: Urgent) -> int:
-        """Where an urgent message's rapid check ends."""
+        """Return the end of an urgent message's rapid check."""
         run = next((run for run in reversed(self.streams) if run.is_of(urgent)), None)
         if run is None:
             at_ns = urgent.end_ns if urgent.end_ns >= self.seen_ns - TOLERANCE_NS else self.seen_ns
@@ -212,13 +212,13 @@ class PatientTime:
         return nearest if index_ns <= self._apart_ns(nearest) else None
 
     def _within(self, verdict: Verdict, run: Stream) -> int:
-        """How much time has passed since the run's window before."""
+        """Return the time passed since the run's window before."""
         index_ns = (verdict.window - run.window) * run.hop_s * NS
         claimed_ns = verdict.end_ns - run.claimed_ns
         return claimed_ns if _agree(claimed_ns, index_ns) else index_ns
 
     def _across(self, verdict: Verdict) -> int:
-        """How much time has passed between the patient's runs; below 0 where they overlap."""
+        """Return the time passed between the patient's runs; below 0 where they overlap."""
         last = self.streams[-1] if self.streams else None
         same_clock = last is not None and last.device == verdict.device
         claimed_ns = verdict.end_ns - (last.claimed_ns if last is not None and same_clock else self.seen_ns)
@@ -227,7 +227,7 @@ class PatientTime:
         return min(claimed_ns, max(verdict.hop_s * NS, self._apart_ns(last)))
 
     def _apart_ns(self, before: Stream | None) -> int:
-        """How much can have passed since a run was heard, by the broker's clock."""
+        """Return the most that can have passed since a run was heard, by the broker's clock."""
         if self.broker is None:
             return FOREVER_NS
         passed_ns = 0 if before is None or before.broker_ns is None else max(0, self.broker.now_ns - before.broker_ns)
@@ -235,7 +235,7 @@ class PatientTime:
 
 
 def begin(claimed_ns: int, broker: BrokerTime | None) -> int:
-    """Where a patient's time begins: where the device says, unless the broker knows that it is not that late yet."""
+    """Return where a patient's time begins: where the device says, unless by the broker it is not that late yet."""
     if claimed_ns < 0:
         return 0
     return claimed_ns if broker is None or claimed_ns <= broker.latest_ns else broker.now_ns

@@ -96,7 +96,7 @@ def _beginning(event: Event, broker: BrokerTime | None) -> PatientState | None:
 
 
 def next_due_ns(state: PatientState, rules: AlarmRules) -> int:
-    """When next something falls due in a patient of whom nothing comes."""
+    """Return when next something falls due in a patient of whom nothing comes."""
     return PatientAlarms(state, rules).next_due_ns()
 
 

@@ -1,4 +1,4 @@
-"""Where alerting stands: the records of the compacted topic ``ecg.alerting-progress``.
+"""Alerting's progress: the records of the compacted topic ``ecg.alerting-progress``.
 
 One record per partition holds the next offsets of verdicts, commands, urgent messages and dead letters; one per patient
 holds the patient's state; some hold the alarms that have ended and are still on the topic. They are written in the
@@ -81,7 +81,7 @@ def dump(state: PatientState) -> bytes:
 
 
 class Restored(NamedTuple):
-    """What the records of a partition hold.
+    """Contents of a partition's records.
 
     Attributes
     ----------

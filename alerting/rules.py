@@ -1,4 +1,4 @@
-"""What raises an alarm, how urgent it is and when it ends: the shipped TOML file, and what a file of the user changes.
+"""Alarm rules: conditions, priorities and ends, from the shipped TOML file and what a file of the user changes.
 
 A user's file holds only what differs. A patient's table holds only what differs for that patient.
 """
@@ -43,7 +43,7 @@ class _Table(BaseModel):
 
 
 class Rule(_Table):
-    """When one condition alarms. Times are of the recording, s, and are rounded up to whole windows.
+    """One condition's rule. Times are of the recording, s, and are rounded up to whole windows.
 
     Attributes
     ----------
@@ -88,12 +88,12 @@ class Rule(_Table):
 
 
 def windows_in(seconds: int, hop_s: int) -> int:
-    """How many windows, one every ``hop_s`` seconds, a time of a rule takes: one at least."""
+    """Return the number of windows, one every ``hop_s`` seconds, in a rule's time: at least one."""
     return max(1, -(-seconds // hop_s))
 
 
 class PatientRules(_Table):
-    """What differs for one patient: whole rules, after merging."""
+    """Rules that differ for one patient: whole ones, after merging."""
 
     rules: dict[Condition, Rule] = Field(default_factory=dict)
 

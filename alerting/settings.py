@@ -1,4 +1,4 @@
-"""How alerting runs: options, the environment (``ECGSTREAM_ALERTING_...``) or ``.env``; what it alarms by is a file."""
+"""Alerting's settings: options, the environment (``ECGSTREAM_ALERTING_...``) or ``.env``; the rules are a file."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class AlertingSettings(BaseSettings):
-    """How alerting runs.
+    """Alerting's settings.
 
     Attributes
     ----------

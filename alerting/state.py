@@ -1,4 +1,4 @@
-"""What alerting remembers of a patient between two events."""
+"""A patient's state between two events."""
 
 from dataclasses import dataclass, field
 
@@ -45,5 +45,5 @@ class PatientState:
 
     @property
     def heard(self) -> bool:
-        """Whether a verdict or an urgent message came; of others only refused messages are known."""
+        """True once a verdict or an urgent message came; of others only refused messages are known."""
         return bool(self.verdict)

@@ -49,7 +49,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What alerting is held to.
+    """Alerting's limits.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class AlertingTransform:
 
     @property
     def quarantined(self) -> int:
-        """How many senders' messages are only counted, since nothing but bad ones come."""
+        """Number of senders whose messages are only counted, since nothing but bad ones come."""
         return sum(state.quarantine.quarantined for state in self._partitions.values())
 
     def open(self, partition: int, progress: Mapping[bytes, ProgressRecord]) -> int | None:
@@ -288,7 +288,7 @@ class AlertingTransform:
         return out
 
     def _due_s(self, state: PartitionState, patient: str) -> float:
-        """When something falls due of a patient if nothing comes any more, on the monotonic clock."""
+        """Return when something falls due of a patient if nothing comes any more, on the monotonic clock."""
         patient_state, since_s = state.patients.get(patient), state.heard_s.get(patient, 0.0)
         if patient_state is None:
             return math.inf

@@ -74,7 +74,7 @@ class LocalBroker:
 
     @property
     def running(self) -> bool:
-        """Whether the broker's process runs."""
+        """True while the broker's process runs."""
         return self._child is not None and self._child.running
 
     async def __aenter__(self) -> Self:

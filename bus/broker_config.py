@@ -1,4 +1,4 @@
-"""How the local broker is configured: its properties, its log, and the command that runs it."""
+"""Configuration of the local broker: its properties, its log, and the command that runs it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ logger.server.level = info
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerSecurity:
-    """How clients of the local broker prove themselves, and whether the line is encrypted.
+    """Authentication of the local broker's clients, and encryption of the line.
 
     Attributes
     ----------

@@ -28,7 +28,7 @@ _REMEDIES = {
 
 
 class DataDirectory:
-    """Where one broker keeps everything; no second broker can open it at the same time.
+    """The directory of one broker; no second broker can open it at the same time.
 
     Parameters
     ----------
@@ -49,17 +49,17 @@ class DataDirectory:
 
     @property
     def topics(self) -> Path:
-        """Where Kafka keeps the topics."""
+        """The folder in which Kafka keeps the topics."""
         return self.path / "topics"
 
     @property
     def thrown_away(self) -> bool:
-        """Whether nobody wants the data afterwards."""
+        """True when nobody wants the data afterwards."""
         return self._named is None
 
     @property
     def formatted(self) -> bool:
-        """Whether Kafka has prepared it."""
+        """True once Kafka has prepared it."""
         return (self.topics / "meta.properties").exists()
 
     def open(self) -> None:
@@ -144,7 +144,7 @@ class DataDirectory:
         return "its last words: " + " | ".join(line[:300] for line in last) if last else "it left no word"
 
     def death(self, what: str, status: int) -> EcgStreamError:
-        """Why a broker died, in one line with its remedy.
+        """Return the error of a broker that died, one line with its remedy.
 
         Parameters
         ----------

@@ -48,7 +48,7 @@ class Java:
 
 
 def cache_directory() -> Path:
-    """Where the jars are kept between runs: ``ecgstream/kafka`` in the user's cache directory."""
+    """Return the folder of the jars: ``ecgstream/kafka`` in the user's cache directory."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ecgstream" / "kafka" / KAFKA_VERSION
 
 

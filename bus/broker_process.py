@@ -106,7 +106,7 @@ class ChildProcess:
 
     @property
     def running(self) -> bool:
-        """Whether it runs."""
+        """True while it runs."""
         return self._process is not None and not self._ended.done()
 
     def signal(self, number: signal.Signals) -> None:

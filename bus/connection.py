@@ -1,4 +1,4 @@
-"""How every Kafka client reaches the brokers, and what it says when it cannot."""
+"""Connections of every Kafka client, and its errors."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ CLOSE_S = 2.0  # closing sockets and cancelled tasks takes a moment, where it en
 
 
 class BrokerError(EcgStreamError):
-    """What a Kafka client could not do, in one line."""
+    """A Kafka client's failure, in one line."""
 
 
 class LetGoError(ConnectionError):
@@ -50,7 +50,7 @@ def no_stray_cancellation() -> Iterator[None]:
 
 
 class Client(Protocol):
-    """What aiokafka's producer, consumer and admin client have in common."""
+    """The methods that aiokafka's producer, consumer and admin client have in common."""
 
     async def start(self) -> None:
         """Connect."""
@@ -182,7 +182,7 @@ async def connected(settings: KafkaSettings, make: Callable[[], ClientT]) -> Cli
 
 
 async def _why(settings: KafkaSettings, error: BaseException) -> tuple[bool, str]:
-    """Whether trying again is in vain, and what stands in the way: aiokafka's own error does not say."""
+    """Return what makes trying again vain, if anything does: aiokafka's own error does not say."""
     arguments = connection_arguments(settings)
     arguments.pop("bootstrap_servers")
     for host, port in addresses(settings):
@@ -256,7 +256,7 @@ async def _cut_farewells(client: object) -> None:
 
 
 async def _ended(closing: Awaitable[None], patience_s: float) -> bool:
-    """Whether a client's closing ended well in time.
+    """Return whether a client's closing ended well in time.
 
     It runs in a task of its own, since it cancels tasks that it awaits: a consumer that stops while its broker is gone
     cancels its own fetches, a client over TLS its own connections, and both let that out.

@@ -13,7 +13,7 @@ MAX_REASON = 1_000  # characters; a reason may quote what was sent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why a message is not used.
+    """The reason why a message is not used.
 
     Attributes
     ----------

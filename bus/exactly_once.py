@@ -60,7 +60,7 @@ class InputExpiredError(EcgStreamError):
 
 
 class State(Enum):
-    """Where a partition stands with this instance."""
+    """State of a partition at this instance."""
 
     ACQUIRING = "acquiring"  # its task fences the predecessor and reads the progress
     RESTORED = "restored"  # the loop has to open it
@@ -156,23 +156,23 @@ class ExactlyOnce:
 
     @property
     def ready(self) -> bool:
-        """Whether every partition that the group gave us is being processed."""
+        """True while every partition that the group gave us is being processed."""
         turning = self._clock.monotonic_s() - self._turned_s < STILL_S
         return turning and self._generation > 0 and all(slot.state is State.READY for slot in self._slots.values())
 
     @property
     def partitions(self) -> int:
-        """How many partitions are being processed."""
+        """Number of partitions being processed."""
         return sum(slot.state is State.READY for slot in self._slots.values())
 
     @property
     def assigned(self) -> int:
-        """How many partitions the group gave us."""
+        """Number of partitions that the group gave us."""
         return len(self._slots)
 
     @property
     def existing(self) -> int:
-        """How many partitions the input has; 0 while that is not known."""
+        """Number of partitions of the input; 0 while that is not known."""
         if self._consumer is None:
             return 0
         return len(self._consumer.partitions_for_topic(self._settings.topic(self._transform.input_topic)) or ())
@@ -269,7 +269,7 @@ class ExactlyOnce:
                 self._fail(self._slots[error.partition], error)
 
     async def _was_overtaken(self, slot: _Slot) -> bool:
-        """Whether messages were deleted before they were read: the slot is then restored, which counts and tells it."""
+        """Return whether messages were deleted before they were read: restoring the slot then counts and logs it."""
         try:
             with no_stray_cancellation():
                 beginning = (await self._consumer.beginning_offsets([slot.place]))[slot.place]
@@ -292,7 +292,7 @@ class ExactlyOnce:
             )
 
     async def _read_side(self) -> list[tuple[int, list[Received]]]:
-        """What came on each side topic, of the partitions that are processed."""
+        """Return what came on each side topic, of the partitions that are processed."""
         if self._side is None:
             return []
         ready = {number: slot for number, slot in self._slots.items() if slot.state is State.READY}
@@ -302,7 +302,7 @@ class ExactlyOnce:
         return [(number, messages) for (_, number), messages in found.items()]
 
     def _poll_ms(self) -> int:
-        """How long to wait for messages: no longer than until the next commit is due."""
+        """Return how long to wait for messages: no longer than until the next commit is due."""
         now_s = self._clock.monotonic_s()
         due = [
             slot.began_s + self._commit_every_s - now_s
@@ -452,7 +452,7 @@ class ExactlyOnce:
             self._transform.committed(slot.place.partition, messages, offsets)
 
     def _fail(self, slot: _Slot, error: BaseException) -> None:
-        """What a slot holds in memory may be ahead of the log: all of it goes, to be restored from the log."""
+        """Drop what a slot holds in memory, which may be ahead of the log: it is restored from the log."""
         wait_s = FENCED_WAIT_S if isinstance(error, ProducerFenced) else RETRY_WAIT_S
         slot.retry_at_s = self._clock.monotonic_s() + wait_s
         slot.state = State.FAILED

@@ -1,4 +1,4 @@
-"""What the services ask of a bus: the real one is in ``clients``, the in-memory one in ``testing``."""
+"""Protocols of a bus: the real one is in ``clients``, the in-memory one in ``testing``."""
 
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass

@@ -45,7 +45,7 @@ MAX_SILENCE_S = 86_400.0
 
 
 class Message(BaseModel):
-    """What all JSON messages share: no unknown keys, immutable, bytes in and out."""
+    """Base of all JSON messages: no unknown keys, immutable, bytes in and out."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
 
@@ -88,7 +88,7 @@ class Finding(Message):
 
 
 class Quality(Message):
-    """How far the judged lead's signal in the window can be trusted.
+    """Quality of the judged lead's signal in the window.
 
     ``missing``, ``flat`` and ``clipped`` are fractions of the window's samples that were never received, lie on
     a flat line, or sit at the rail; ``noise`` is the share of power that is not ECG. ``flags`` names
@@ -111,7 +111,7 @@ class Quality(Message):
 
 
 class Continuity(Message):
-    """What was wrong with the samples' order and time in the window.
+    """Faults in the samples' order and time in the window.
 
     ``gap_before_s`` is signal that never came between the previous verdict and this window; ``missing_samples``
     counts within the window; ``duplicate_samples`` came twice and were dropped; ``clock_jump_ns`` is how far the
@@ -127,7 +127,7 @@ class Continuity(Message):
 
 
 class Evidence(Message):
-    """Which parts of an abnormal window carried it, by the networks' own outputs.
+    """Parts of an abnormal window that carried it, by the networks' own outputs.
 
     Parts of ``part_s`` seconds from the window's start. ``beats``: the highest probability of an abnormal beat by the
     CNN's map; ``shape``: the mean squared difference between the judged lead and the autoencoder's reconstruction, in
@@ -177,7 +177,7 @@ class Verdict(Message):
 
 
 class Urgent(Message):
-    """What kills within minutes, as soon as it is seen: topic ``ecg.urgent``, key = the patient.
+    """A rhythm that kills within minutes, as soon as it is seen: topic ``ecg.urgent``, key = the patient.
 
     The detector looks every second at the newest four, whatever the windows. The verdict of the window in which it lies
     comes later and may say the same. At most one message tells of a second of a patient's stream.
@@ -281,7 +281,7 @@ class Alert(Message):
 
 
 class AlertCommand(Message):
-    """What somebody does about an alarm: topic ``ecg.alert-commands``, key = the patient.
+    """A person's command about an alarm: topic ``ecg.alert-commands``, key = the patient.
 
     Attributes
     ----------
@@ -312,7 +312,7 @@ class AlertCommand(Message):
 
 
 class DeadLetter(Message):
-    """What was refused: topic ``ecg.dead-letters``, key = the original key where it is text.
+    """A refused message: topic ``ecg.dead-letters``, key = the original key where it is text.
 
     ``value_base64`` holds the original bytes, cut at 64 KiB; ``value_bytes`` is their full count. A sender of nothing
     but bad messages is told of in one letter every ten seconds.

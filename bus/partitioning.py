@@ -1,4 +1,4 @@
-"""Which partition a key lies in: as Java's client chooses it, and every reader of a single patient's topics looks."""
+"""The partition of a key, as Java's client chooses it and every reader of a single patient's messages expects it."""
 
 from functools import lru_cache
 

@@ -1,4 +1,4 @@
-"""What sends messages to Kafka."""
+"""Sending messages to Kafka."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator

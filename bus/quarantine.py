@@ -64,7 +64,7 @@ class Quarantine:
 
     @property
     def quarantined(self) -> int:
-        """How many senders' messages are only counted now."""
+        """Number of senders whose messages are only counted now."""
         return sum(sender.row > QUARANTINED_AFTER for sender in self._senders.values())
 
     def bad(self, received: Received, refusal: Refusal) -> list[Outgoing]:
@@ -105,7 +105,7 @@ class Quarantine:
         return out
 
     def dump(self) -> list[Any]:
-        """What is known, as JSON: to be written with the partition's progress, in the transaction of the letters."""
+        """Return what is known, as JSON: to be written with the partition's progress, in the letters' transaction."""
         return [_dumped(name, sender) for name, sender in self._senders.items()]
 
     def load(self, dumped: Sequence[Any]) -> None:
@@ -143,7 +143,7 @@ def _sender_of(key: bytes | None) -> bytes:
 
 
 def _kept(received: Received, refusal: Refusal) -> tuple[Received, Refusal]:
-    """What is remembered of a refused message: all that is small."""
+    """Return what is remembered of a refused message: all that is small."""
     key = None if received.key is None else received.key[:MAX_KEY]
     reason = refusal.reason[:MAX_KEPT_REASON].encode(errors="backslashreplace").decode()
     return replace(received, key=key, value=None, headers=()), replace(refusal, reason=reason)

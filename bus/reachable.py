@@ -1,4 +1,4 @@
-"""Whether a broker can be reached at this moment: Kafka's clients wait in silence for one that is away."""
+"""Reaching a broker at this moment: Kafka's clients wait in silence for one that is away."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ PATIENCE_S = 1.0
 
 
 async def reachable(settings: KafkaSettings) -> bool:
-    """Whether any of the brokers accepts a connection.
+    """Return whether any of the brokers accepts a connection.
 
     Raises
     ------

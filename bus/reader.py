@@ -1,4 +1,4 @@
-"""What reads from Kafka outside any consumer group."""
+"""Reading from Kafka outside any consumer group."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence

@@ -86,13 +86,13 @@ class Chunk:
 
     @property
     def source(self) -> "Source":
-        """What it has in common with the other chunks of its stream."""
+        """The part that all chunks of its stream have in common."""
         return Source(device=self.device, fs_hz=self.fs_hz, leads=self.leads, gain=self.gain, baseline=self.baseline)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What a stream's chunks have in common; a chunk that differs is another stream's."""
+    """The part that a stream's chunks have in common; a chunk that differs is another stream's."""
 
     device: str
     fs_hz: float
@@ -101,7 +101,7 @@ class Source:
     baseline: tuple[int, ...]
 
     def sends(self, chunk: Chunk) -> bool:
-        """Whether a chunk is of this source; for every chunk of every patient, so no other source is made for it."""
+        """Return whether a chunk is of this source; asked for every chunk, so no other source is made for it."""
         return (
             chunk.device == self.device
             and chunk.fs_hz == self.fs_hz

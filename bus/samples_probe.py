@@ -19,7 +19,7 @@ READ_MS = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplesProbe:
-    """What the newest messages of ``ecg.samples`` show.
+    """Findings in the newest messages of ``ecg.samples``.
 
     Attributes
     ----------

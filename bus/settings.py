@@ -1,4 +1,4 @@
-"""How to reach Kafka: from options, the environment (``ECGSTREAM_...``) or a ``.env`` file, in that order."""
+"""Settings of Kafka: from options, the environment (``ECGSTREAM_...``) or a ``.env`` file, in that order."""
 
 from pathlib import Path
 from typing import Literal, Self

@@ -20,13 +20,13 @@ MAX_RECORDS = 100  # in a turn: the input must not wait
 
 
 class Span(NamedTuple):
-    """What a topic has of a partition: its oldest offset, and the one behind its newest."""
+    """A partition's offsets: the oldest, and the one behind the newest."""
 
     beginning: int
     end: int
 
     def resume(self, offset: int | None) -> int:
-        """Where to go on from the offset that was next once; None for one that was never read.
+        """Return where to go on from the offset that was next once; None for one that was never read.
 
         A topic that ends before it was made anew: what it has, has not been read.
         """
@@ -79,7 +79,7 @@ class SideReader:
         return {self._names[place.topic]: Span(int(beginnings[place]), int(ends[place])) for place in places}
 
     async def read(self, wanted: Mapping[int, Mapping[str, int]]) -> dict[Place, list[Received]]:
-        """What has come of some partitions, without waiting; nothing where nothing has.
+        """Return what has come of some partitions, without waiting.
 
         Parameters
         ----------

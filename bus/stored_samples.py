@@ -42,7 +42,7 @@ class StoredSamples:
 
 
 def same_stream(one: Chunk, other: Chunk) -> bool:
-    """Whether two chunks are of one stream under one setting of its clock."""
+    """Return whether two chunks are of one stream under one setting of its clock."""
     return one.source.sends(other) and abs(one.base_ns - other.base_ns) <= CLOCK_TOLERANCE_NS
 
 

@@ -45,11 +45,11 @@ def check_span(from_ns: int, to_ns: int, *, longest_s: float) -> None:
 
 
 class Timed(Protocol):
-    """What a message of a stream holds: it begins at a time of the recording."""
+    """A message of a stream: it begins at a time of the recording."""
 
     @property
     def start_ns(self) -> int:
-        """Where it begins, ns UTC."""
+        """Its beginning, ns UTC."""
 
 
 T = TypeVar("T", bound=Timed)
@@ -74,7 +74,7 @@ class PatientLog(Protocol[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pieces(Generic[T]):
-    """How the messages of a topic lie in time.
+    """The order of a topic's messages in time.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ async def find(log: PatientLog[Chunk], from_ns: int, to_ns: int) -> list[Chunk]:
 
 
 async def search(log: PatientLog[T], from_ns: int, to_ns: int, pieces: Pieces[T]) -> list[T]:
-    """What has something of [from_ns, to_ns), in the order of the log.
+    """Find the messages that have something of [from_ns, to_ns), in the order of the log.
 
     They are of the newest stream that has any of it, and, where that stream begins within, of those before it.
 
@@ -136,7 +136,7 @@ async def search(log: PatientLog[T], from_ns: int, to_ns: int, pieces: Pieces[T]
 async def _search(
     log: PatientLog[T], newest: Found[T], stop: int, stretch: tuple[int, int], pieces: Pieces[T]
 ) -> tuple[list[T], Found[T] | None]:
-    """What one stream has of a stretch, and the last message before it where something may be left to be found.
+    """Return what one stream has of a stretch, and the last message before it where more may be found.
 
     Parameters
     ----------

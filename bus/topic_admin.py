@@ -27,7 +27,7 @@ from bus.topics import TOPICS, Topic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicState:
-    """How a topic stands.
+    """State of a topic.
 
     Attributes
     ----------
@@ -42,11 +42,11 @@ class TopicState:
 
     @property
     def partitions(self) -> int:
-        """How many partitions it has."""
+        """Number of partitions."""
         return len(self.ends)
 
     def lag(self, positions: Mapping[int, int]) -> int:
-        """How many offsets lie before the end, given the next offset of each partition.
+        """Count the offsets before the end, given the next offset of each partition.
 
         A partition without a position counts from its beginning.
         """
@@ -99,7 +99,7 @@ async def await_topics(settings: KafkaSettings, names: Sequence[str]) -> None:
 
 
 async def topic_differences(settings: KafkaSettings) -> list[Difference]:
-    """What of any topic is not as these settings want it.
+    """Return what of any topic is not as these settings want it.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def _refuse_other_counts(settings: KafkaSettings, counts: Mapping[str, int], nam
 
 
 async def topic_states(settings: KafkaSettings, names: Iterable[str]) -> dict[str, TopicState]:
-    """How topics of ``bus.topics`` stand, by name without prefix; those that do not exist are left out.
+    """Return the states of topics of ``bus.topics``, by name; those that do not exist are left out.
 
     Raises
     ------

@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeper:
-    """How a service keeps its progress.
+    """The way a service keeps its progress.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Keeper:
 
 @dataclass(slots=True)
 class _Moves:
-    """What is to be moved: by topic on the cluster, (key, from, to, value)."""
+    """Records to be moved: by topic on the cluster, (key, from, to, value)."""
 
     records: dict[str, list[tuple[bytes, int, int, bytes]]] = field(default_factory=dict)
 
@@ -174,7 +174,7 @@ async def _plan_alerts(settings: KafkaSettings, counts: Mapping[str, int], parti
 
 
 async def _leaving(settings: KafkaSettings, topic: str, partition: int, offset: int, partitions: int) -> int:
-    """How many messages of a partition from an offset on are of patients that leave it."""
+    """Count the messages of a partition from an offset on that are of patients who leave it."""
     place = TopicPartition(topic, partition)
     consumer = await connected(
         settings,

@@ -17,7 +17,7 @@ _SET_FOR_THE_TOPIC = 1  # where a setting comes from, by Kafka's own number
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What of a topic is not as it should be.
+    """Differences of a topic from its settings.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Difference:
 
     @property
     def remedy(self) -> str:
-        """What to do about it."""
+        """Its remedy."""
         if self.what == "partitions":
             return (
                 f"set ECGSTREAM_PARTITIONS={self.found}, or grow all topics together: "
@@ -50,7 +50,7 @@ class Difference:
 
 
 async def differences(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> list[Difference]:
-    """What of any topic is not as these settings want it.
+    """Return what of any topic is not as these settings want it.
 
     Raises
     ------

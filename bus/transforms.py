@@ -1,4 +1,4 @@
-"""What a service hands to the exactly-once runner (``bus.exactly_once``)."""
+"""The protocol between a service and the exactly-once runner (``bus.exactly_once``)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -8,7 +8,7 @@ from bus.progress_store import ProgressRecord
 
 
 class Transform(Protocol):
-    """What a service does with its input. All methods are called from one task, never at the same time.
+    """A service's work on its input. All methods are called from one task, never at the same time.
 
     Topics are named as ``bus.topics`` does; the runner puts the installation's prefix before them and takes it off.
     """

@@ -1,1 +1,1 @@
-"""What every service does the same way: clock, logging, health, metrics endpoint, signals."""
+"""Needs of every service: clock, logging, health, metrics endpoint, signals."""

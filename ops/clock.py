@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where a service gets the time from."""
+    """A service's clock."""
 
     def now_ns(self) -> int:
         """Wall time, integer nanoseconds UTC."""

@@ -138,7 +138,7 @@ class HealthServer:
         return HTTPStatus.SERVICE_UNAVAILABLE, f"not ready: {reason}"
 
     def _not_ready(self) -> str | None:
-        """Why the service is not ready; None when it is."""
+        """Return the reason why the service is not ready; None when it is."""
         try:
             return self._ready()
         except Exception as error:  # noqa: BLE001  # whatever it is, the service cannot say that it is ready

@@ -89,7 +89,7 @@ class _Repeats(logging.Filter):
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to write it."""
+        """Return whether to write it."""
         # The text without its arguments: addresses and offsets in it may differ.
         key = (record.name, str(record.msg))
         now_s = self._monotonic_s()

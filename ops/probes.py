@@ -1,4 +1,4 @@
-"""What a service measures of itself while it runs: how late its event loop wakes, and the state of its gauges."""
+"""Measurements of a running service: how late its event loop wakes, and the state of its gauges."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What goes wrong in life, on purpose and seeded: each fault turns a sequence of chunks into another.
+"""Faults that happen in life, on purpose and seeded: each turns a sequence of chunks into another.
 
 Where a fault strikes is drawn in seconds of the stream, from the seed, the patient and the fault's name alone: another
 chunk length, or another fault beside it, moves nothing. Faults of the line (duplicates, reordering) strike chunks.
@@ -21,7 +21,7 @@ _HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strikes:
-    """When a fault strikes a patient.
+    """The times at which a fault strikes a patient.
 
     Attributes
     ----------

@@ -40,7 +40,7 @@ Forge = Callable[[Chunk], list[Outgoing]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where the messages go.
+    """Target of the messages.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class Fault:
         self._done = 0
 
     def messages(self, chunk: Chunk) -> list[Outgoing]:
-        """What is sent when the next good chunk is due, in order."""
+        """Return what is sent when the next good chunk is due, in order."""
         good = self._target.good(chunk)
         self._done += 1
         if self._lone and self._done > 1:
@@ -340,7 +340,7 @@ def _missing(seeded: random.Random, target: Target) -> Forge:
 
 
 def _again(seeded: random.Random, target: Target) -> Forge:
-    """What was sent before, once more and in any order."""
+    """Messages that were sent before, once more and in any order."""
     held: deque[Chunk] = deque(maxlen=_HELD)
 
     def forge(chunk: Chunk) -> list[Outgoing]:

@@ -1,4 +1,4 @@
-"""Which faults strike a patient's stream, and in which order."""
+"""Faults that strike a patient's stream, in order."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 

@@ -30,7 +30,7 @@ _YIELD_EVERY = 64  # messages after which the event loop's other tasks get their
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a replay has come.
+    """Progress of a replay.
 
     Attributes
     ----------
@@ -183,7 +183,7 @@ class Replay:
 
     @staticmethod
     def begins_after_ns(number: int) -> int:
-        """How much later than the first patient another begins, in its own time as in the pace."""
+        """Return how much later than the first patient another begins, in its own time as in the pace."""
         return BEGIN_WITHIN_NS * (number * GOLDEN_PPB % 10**9) // 10**9
 
     async def _send_some(self, until_s: float) -> None:

@@ -1,4 +1,4 @@
-"""What is replayed and how: options, the environment (``ECGSTREAM_REPLAY_...``) or a ``.env`` file, in that order."""
+"""Settings of a replay: options, the environment (``ECGSTREAM_REPLAY_...``) or a ``.env`` file, in that order."""
 
 from typing import Annotated, Literal
 
@@ -35,7 +35,7 @@ class ReplaySettings(BaseSettings):
 
 
 class FaultSettings(BaseSettings):
-    """What goes wrong on purpose (``ECGSTREAM_FAULTS_...``); by default nothing.
+    """Faults on purpose (``ECGSTREAM_FAULTS_...``); by default none.
 
     Attributes
     ----------

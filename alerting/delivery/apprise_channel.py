@@ -95,7 +95,7 @@ class AppriseSender:
 
 
 def _why_none(scheme: str | None) -> str:
-    """Why apprise does not take an address, of which only the scheme is no secret."""
+    """Return the reason why apprise does not take an address, of which only the scheme is not secret."""
     from apprise.manager_plugins import NotificationManager  # noqa: PLC0415 # see the module
 
     if scheme is None:

@@ -55,7 +55,7 @@ HttpUrl = Annotated[Secret, AfterValidator(_http)]
 
 
 class Channel(BaseModel, ABC):
-    """What every channel has, and the way out that its kind knows. Times are of the wall clock, s.
+    """Settings of every channel, and its sender. Times are of the wall clock, s.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Channel(BaseModel, ABC):
         return self
 
     def takes(self, alert: Alert) -> bool:
-        """Whether a message is for it."""
+        """Return whether a message is for it."""
         return (
             PRIORITY_RANK[alert.priority] <= PRIORITY_RANK[self.min_priority]
             and alert.phase in self.phases

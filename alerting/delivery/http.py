@@ -106,7 +106,7 @@ def judge_answer(status: int, *, retry_after: str | None, server: str) -> None:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """What ``Retry-After`` asks for: seconds, or a date; None for none that can be understood."""
+    """Return the seconds that ``Retry-After`` asks for, as number or date; None for none that can be understood."""
     if retry_after is None:
         return None
     number = retry_after.isascii() and retry_after.isdecimal()

@@ -1,4 +1,4 @@
-"""What comes into the outbox: each new message, for every channel that takes it.
+"""Filling the outbox: each new message, for every channel that takes it.
 
 It is written in the transaction that takes the message into the history, so that neither is without the other.
 """

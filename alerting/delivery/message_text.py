@@ -8,7 +8,7 @@ SHOWN_REASONS = 5
 
 
 def title(alert: Alert) -> str:
-    """What it is about, as one line."""
+    """Return the message's subject, one line."""
     happened = {"start": "", "continue": "still: ", "update": "", "escalate": "nobody has come: ", "de-escalate": ""}
     ended = "ended: " if alert.phase == "end" else happened[alert.phase]
     return f"{alert.priority.upper()} {ended}{alert.label}, {alert.patient}"

@@ -25,7 +25,7 @@ SOONEST_DOWN = 3  # failures in a row after which a channel is left alone, whate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What to do next.
+    """The next thing to do.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """How a channel stands.
+    """A channel's backlog.
 
     Attributes
     ----------
@@ -177,7 +177,7 @@ class Outbox:
         return dead
 
     def backlog(self) -> Backlog:
-        """How much waits and how much was given up.
+        """Count the messages that wait and those given up.
 
         Raises
         ------
@@ -241,7 +241,7 @@ class Outbox:
         return None, expired
 
     def _first_of_alarm(self) -> tuple[ColumnElement[bool], ...]:
-        """What waits here and for no earlier message of its alarm."""
+        """Conditions of a message that waits here and for no earlier message of its alarm."""
         earlier = deliveries.alias("earlier")
         before_it = exists().where(
             earlier.c.channel == deliveries.c.channel,
@@ -269,7 +269,7 @@ class Outbox:
         )
 
     def _soonest(self, connection: Connection) -> int | None:
-        """When the first of those that wait may be tried again."""
+        """Return when the first of those that wait may be tried again."""
         query = select(func.min(deliveries.c.next_try_ns)).where(*self._first_of_alarm())
         return connection.execute(query).scalar()
 

@@ -16,7 +16,7 @@ STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """Which deliveries.
+    """A choice of deliveries.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ def listed(url: URL, chosen: Chosen, *, limit: int) -> list[dict[str, Any]]:
 
 
 def tally(url: URL) -> dict[str, dict[str, int]]:
-    """How many deliveries of each channel are in each state.
+    """Count the deliveries of each channel in each state.
 
     Raises
     ------

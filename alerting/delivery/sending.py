@@ -1,4 +1,4 @@
-"""What a channel is given to send, and how it says that it could not."""
+"""A message for a channel, its sender's protocol and the errors of sending."""
 
 import hashlib
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ class UnknownAlarmError(EcgStreamError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which alarms.
+    """A choice of alarms.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Life:
 
     @property
     def newest(self) -> Alert:
-        """Where it stands."""
+        """Its newest message."""
         return self.events[-1]
 
     def as_json(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class AlarmHistory:
         self._engine.dispose()
 
     def counts(self) -> dict[str, int]:
-        """How many alarms, messages and actions there are.
+        """Count the alarms, messages and actions.
 
         Raises
         ------
@@ -179,7 +179,7 @@ class AlarmHistory:
             return read_strip(connection, alarm)
 
     def lack_of_strip(self, alarm: str) -> str:
-        """Why an alarm has no strip, in words.
+        """Return the reason why an alarm has no strip.
 
         Raises
         ------

@@ -234,7 +234,7 @@ class Recorder:
 
 
 def _passing(error: Exception) -> bool:
-    """Whether trying again can help."""
+    """Tell a failure that may pass from one that will not."""
     return isinstance(error, HistoryError) and not isinstance(error, (RefusedError, PlaceLostError))
 
 

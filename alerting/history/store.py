@@ -43,7 +43,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What a transaction added.
+    """Counts of what a transaction added.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class AlarmStore:
         self._engine.dispose()
 
     def places(self) -> dict[Place, int]:
-        """Where to read on in each partition: the next offset, as far as one is known.
+        """Return the next offset to read in each partition, as far as one is known.
 
         Raises
         ------
@@ -209,7 +209,7 @@ class AlarmStore:
         connection.execute(query, [_text_kept(_alarm(*newest[name])) for name in sorted(newest)])
 
     def _missing(self, connection: Connection, alerts: list[Alert]) -> int:
-        """How many messages are lacking between those of an alarm that are there and these."""
+        """Count the messages lacking between those of each alarm that are there and these."""
         if not alerts:
             return 0
         names = {alert.id for alert in alerts}

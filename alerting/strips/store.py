@@ -65,7 +65,7 @@ def ask_for(connection: Connection, started: Iterable[tuple[Alert, int]]) -> Non
 
 
 class StripStore:
-    """Where the strips are put. Its methods block; one thread at a time may call them.
+    """The table of strips. Its methods block; one thread at a time may call them.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class StripStore:
             require_current(connection)
 
     def due(self, now_ns: int, *, limit: int) -> list[DueStrip]:
-        """Who waits and may be tried now, the longest waiting first.
+        """Return the alarms that wait and may be tried now, the longest waiting first.
 
         Raises
         ------
@@ -159,7 +159,7 @@ def read_strip(connection: Connection, alarm: str) -> AlarmStrip | None:
 
 
 def read_lack(connection: Connection, alarm: str) -> str:
-    """Why an alarm has no strip, in words."""
+    """Return the reason why an alarm has no strip."""
     query = select(alarm_strips.c.state, alarm_strips.c.reason).where(alarm_strips.c.alarm == alarm)
     row = connection.execute(query).one_or_none()
     if row is None:

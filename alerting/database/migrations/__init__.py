@@ -1,1 +1,1 @@
-"""How the alarm history's tables came to be, step by step (Alembic)."""
+"""Migrations of the alarm history's tables (Alembic)."""

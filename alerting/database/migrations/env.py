@@ -1,4 +1,4 @@
-"""What Alembic runs to migrate: on the connection, and in the transaction, that ``alerting.database.schema`` opened."""
+"""Alembic's entry point, on the connection and in the transaction that ``alerting.database.schema`` opened."""
 
 from alembic import context
 
