@@ -1,4 +1,7 @@
-"""Commands about alarms, and the alarms on the topic: what the command line and the web service send and see."""
+"""Commands about alarms, and the alarms on the topic: what the command line and the web service send and see.
+
+What asks Kafka raises ``BrokerError`` when it does not answer, or has no such topic.
+"""
 
 import asyncio
 import base64
@@ -111,10 +114,6 @@ async def alarms(kafka: KafkaSettings, *, patient: str | None = None, ended: boo
     kafka : how to reach Kafka
     patient : of this one alone
     ended : those that have ended too
-
-    Raises
-    ------
-    BrokerError : when Kafka does not answer, or has no such topic
     """
     async with KafkaReader(kafka, [topics.ALERTS], start="beginning") as reader:
         found = latest([message async for message in reader.to_end()])
@@ -133,10 +132,6 @@ async def publish(publisher: Publisher, request: AlertCommand) -> None:
     ----------
     publisher : what sends
     request : the command
-
-    Raises
-    ------
-    BrokerError : when Kafka does not take it
     """
     command = Outgoing(topic=topics.ALERT_COMMANDS, key=request.patient.encode(), value=request.to_bytes())
     await (await publisher.send(command))
@@ -168,7 +163,6 @@ async def answered(
     ------
     CommandRefusedError : when it is refused
     NoAnswerError : when nobody answers in time
-    BrokerError : when Kafka does not answer
     """
     expected = {
         alert.id
@@ -202,7 +196,6 @@ async def send(kafka: KafkaSettings, request: AlertCommand, *, answer_s: float =
     ------
     CommandRefusedError : when it is refused
     NoAnswerError : when nobody answers in time
-    BrokerError : when Kafka does not answer
     """
     known = await alarms(kafka, patient=request.patient)
     async with KafkaPublisher(kafka) as publisher:

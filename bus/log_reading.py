@@ -29,7 +29,7 @@ class LogReaders(Generic[T]):
     ----------
     settings : how to reach Kafka
     topic : as ``bus.topics`` names it
-    read : what a message holds, by key and value; None when it cannot be read
+    parse : what a message holds, by key and value; None when it cannot be read
     max_bytes : the most that one call reads
     """
 
@@ -38,12 +38,12 @@ class LogReaders(Generic[T]):
         settings: KafkaSettings,
         topic: str,
         *,
-        read: Callable[[bytes, bytes | None], T | None],
+        parse: Callable[[bytes, bytes | None], T | None],
         max_bytes: int = MAX_BYTES,
     ) -> None:
         self._settings = settings
         self._topic = settings.topic(topic)
-        self._read = read
+        self._parse = parse
         self._max_bytes = max_bytes
         self._turn = asyncio.Semaphore(READERS)
         self._idle: list[AIOKafkaConsumer] = []
@@ -126,7 +126,7 @@ class LogReaders(Generic[T]):
             consumer,
             place,
             key,
-            read=self._read,
+            parse=self._parse,
             beginning=(await consumer.beginning_offsets([place]))[place],
             end=(await consumer.end_offsets([place]))[place],
             max_bytes=self._max_bytes,
@@ -142,7 +142,7 @@ class _KafkaLog(Generic[T]):
         place: TopicPartition,
         key: bytes,
         *,
-        read: Callable[[bytes, bytes | None], T | None],
+        parse: Callable[[bytes, bytes | None], T | None],
         beginning: int,
         end: int,
         max_bytes: int,
@@ -150,7 +150,7 @@ class _KafkaLog(Generic[T]):
         self._consumer = consumer
         self._place = place
         self._key = key
-        self._read = read
+        self._parse = parse
         self._max_bytes = self._left = max_bytes
         self.beginning = beginning
         self.end = end
@@ -166,7 +166,7 @@ class _KafkaLog(Generic[T]):
                 if message.offset >= stop:
                     return
                 self._count(message)
-                if message.key == self._key and (piece := self._read(self._key, message.value)) is not None:
+                if message.key == self._key and (piece := self._parse(self._key, message.value)) is not None:
                     yield Found(message.offset, piece)
             # Not the last message's offset: behind it may lie the mark of a transaction's end, which nobody sees.
             position = await self._consumer.position(self._place)

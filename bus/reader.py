@@ -1,4 +1,4 @@
-"""Reading from Kafka outside any consumer group."""
+"""Reading from Kafka outside any consumer group; what the brokers refuse is a ``BrokerError``."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -80,12 +80,7 @@ class KafkaReader:
                 yield message
 
     async def batch(self, *, timeout_ms: int = POLL_MS) -> list[Received]:
-        """The next messages, as many as are there; empty when none comes in time.
-
-        Raises
-        ------
-        BrokerError : when the brokers refuse to hand the messages out
-        """
+        """The next messages, as many as are there; empty when none comes in time."""
         consumer = self._running()
         try:
             with no_stray_cancellation():
@@ -100,12 +95,7 @@ class KafkaReader:
         return [received(record, self._names[at.topic]) for at, records in batches.items() for record in records]
 
     async def to_end(self) -> AsyncIterator[Received]:
-        """Every message up to the topics' present end.
-
-        Raises
-        ------
-        BrokerError : when the brokers do not tell where that is
-        """
+        """Every message up to the topics' present end."""
         consumer = self._running()
         try:
             with no_stray_cancellation():
@@ -121,12 +111,7 @@ class KafkaReader:
                     yield message
 
     async def positions(self) -> dict[tuple[str, int], int]:
-        """The offset of the next message of each (topic, partition).
-
-        Raises
-        ------
-        BrokerError : when the brokers do not tell
-        """
+        """The offset of the next message of each (topic, partition)."""
         consumer = self._running()
         try:
             with no_stray_cancellation():

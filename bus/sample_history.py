@@ -4,8 +4,6 @@ The samples topic is the store: nothing is kept beside it. It knows when each me
 heart beat, since recordings are replayed at any speed; so the place of a time is searched for (``bus.stream_search``).
 """
 
-from typing import Self
-
 from bus import topics
 from bus.log_reading import MAX_BYTES, LogReaders
 from bus.samples import BadChunkError, Chunk, check_patient, decode
@@ -18,7 +16,7 @@ __all__ = ["NoSamplesError", "SampleHistory", "SamplesGoneError", "SearchLimitEr
 MAX_SPAN_S = 600.0  # of one call: ten minutes of two leads at 360 Hz are 0.9 MB
 
 
-class SampleHistory:
+class SampleHistory(LogReaders[Chunk]):
     """Reads patients' samples back from ``ecg.samples``, committed messages only, outside any consumer group.
 
     To be used in ``async with``; several tasks may call ``read`` at the same time.
@@ -30,14 +28,7 @@ class SampleHistory:
     """
 
     def __init__(self, settings: KafkaSettings, *, max_bytes: int = MAX_BYTES) -> None:
-        self._readers = LogReaders(settings, topics.SAMPLES, read=_chunk_of, max_bytes=max_bytes)
-
-    async def __aenter__(self) -> Self:
-        await self._readers.__aenter__()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._readers.__aexit__()
+        super().__init__(settings, topics.SAMPLES, parse=_chunk_of, max_bytes=max_bytes)
 
     async def read(self, patient: str, from_ns: int, to_ns: int) -> StoredSamples:
         """The samples of a stretch of time, by the newest of the patient's streams that has any of it.
@@ -56,7 +47,7 @@ class SampleHistory:
         """
         check_patient(patient)
         check_span(from_ns, to_ns, longest_s=MAX_SPAN_S)
-        async with self._readers.log(patient) as log:
+        async with self.log(patient) as log:
             return put_together(await find(log, from_ns, to_ns), from_ns, to_ns)
 
 

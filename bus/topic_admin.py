@@ -1,4 +1,7 @@
-"""Topics on the cluster: making them, and how they stand."""
+"""Topics on the cluster: making them, and their states.
+
+All raise ``BrokerError`` when Kafka cannot be reached or refuses, or a topic has another partition count.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -56,12 +59,7 @@ class TopicState:
 
 
 async def create_topics(settings: KafkaSettings) -> None:
-    """Make every topic that is missing, bring the settings of the others in line, and wait until all can be used.
-
-    Raises
-    ------
-    BrokerError : when Kafka cannot be reached, refuses, or a topic exists with another partition count
-    """
+    """Make every topic that is missing, bring the settings of the others in line, and wait until all can be used."""
     async with admin_of(settings) as admin:
         existing = await _partition_counts(admin)
         _refuse_other_counts(settings, existing, [topic.name for topic in TOPICS])
@@ -89,22 +87,13 @@ async def await_topics(settings: KafkaSettings, names: Sequence[str]) -> None:
     ----------
     settings : how to reach Kafka, and for how long to wait
     names : as ``bus.topics`` names them
-
-    Raises
-    ------
-    BrokerError : when they are not there in time, may not be seen, or have another partition count
     """
     async with admin_of(settings) as admin:
         await visible(admin, settings, names)
 
 
 async def topic_differences(settings: KafkaSettings) -> list[Difference]:
-    """Return what of any topic is not as these settings want it.
-
-    Raises
-    ------
-    BrokerError : when Kafka cannot be reached, or refuses
-    """
+    """Return what of any topic is not as these settings want it."""
     async with admin_of(settings) as admin:
         return await differences(admin, settings)
 
@@ -125,12 +114,7 @@ def _refuse_other_counts(settings: KafkaSettings, counts: Mapping[str, int], nam
 
 
 async def topic_states(settings: KafkaSettings, names: Iterable[str]) -> dict[str, TopicState]:
-    """Return the states of topics of ``bus.topics``, by name; those that do not exist are left out.
-
-    Raises
-    ------
-    BrokerError : when Kafka cannot be reached
-    """
+    """Return the states of topics of ``bus.topics``, by name; those that do not exist are left out."""
     async with admin_of(settings) as admin:
         counts = await _partition_counts(admin)
     arguments = connection_arguments(settings)
@@ -159,12 +143,7 @@ async def topic_states(settings: KafkaSettings, names: Iterable[str]) -> dict[st
 
 
 async def cluster_id(settings: KafkaSettings) -> str:
-    """The cluster's own id: offsets that were read on one mean nothing on another.
-
-    Raises
-    ------
-    BrokerError : when Kafka cannot be reached
-    """
+    """The cluster's own id: offsets that were read on one mean nothing on another."""
     async with admin_of(settings) as admin:
         found: str = (await admin.describe_cluster())["cluster_id"]
         return found
@@ -198,12 +177,7 @@ async def _partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
 
 
 async def visible(admin: AIOKafkaAdminClient, settings: KafkaSettings, names: Sequence[str]) -> None:
-    """Wait until topics of ``bus.topics`` have all their partitions, each with a leader.
-
-    Raises
-    ------
-    BrokerError : when they do not in time, may not be seen, or have more partitions
-    """
+    """Wait until topics of ``bus.topics`` have all their partitions, each with a leader."""
     wanted = [settings.topic(name) for name in names]
     described: dict[str, Any] = {}
     try:

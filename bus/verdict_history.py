@@ -1,7 +1,6 @@
 """Reading back the verdicts on a patient, by the time of the recording: ``ecg.windows`` is their store."""
 
 from operator import attrgetter
-from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -26,7 +25,7 @@ class _Stored(BaseModel):
     value: bytes = b""
 
 
-class VerdictHistory:
+class VerdictHistory(LogReaders[_Stored]):
     """Reads verdicts back from ``ecg.windows``, committed messages only, outside any consumer group.
 
     To be used in ``async with``; several tasks may call ``read`` at the same time.
@@ -37,14 +36,7 @@ class VerdictHistory:
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
-        self._readers = LogReaders(settings, topics.WINDOWS, read=_stored)
-
-    async def __aenter__(self) -> Self:
-        await self._readers.__aenter__()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._readers.__aexit__()
+        super().__init__(settings, topics.WINDOWS, parse=_stored)
 
     async def read(self, patient: str, from_ns: int, to_ns: int) -> list[Verdict]:
         """The verdicts on the windows that have something of a stretch, in the order of their time.
@@ -64,7 +56,7 @@ class VerdictHistory:
         """
         check_patient(patient)
         check_span(from_ns, to_ns, longest_s=MAX_SPAN_S)
-        async with self._readers.log(patient) as log:
+        async with self.log(patient) as log:
             try:
                 found = await search(log, from_ns, to_ns, _VERDICTS)
             except NoSamplesError:

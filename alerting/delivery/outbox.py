@@ -2,7 +2,8 @@
 
 Several processes may work one channel; its row in ``channels`` lets one of them at a time send over it, and keeps what
 all of them must know: that it failed and is left alone for a while, and how much of its rate limit is used up. All of
-it outlives a restart.
+it outlives a restart. Everything raises ``HistoryError`` when the database does not answer: a delivery that could not
+be noted is made again.
 """
 
 from dataclasses import dataclass
@@ -86,10 +87,6 @@ class Outbox:
         Parameters
         ----------
         now_ns : wall time, ns UTC
-
-        Raises
-        ------
-        HistoryError : when the database does not answer
         """
         with explained(self._url), self._engine.begin() as connection:
             state = self._locked(connection)
@@ -123,24 +120,14 @@ class Outbox:
         return Claim(delivery=delivery, failures=state.failures, expired=expired)
 
     def delivered(self, delivery: Delivery, now_ns: int) -> None:
-        """It arrived.
-
-        Raises
-        ------
-        HistoryError : when the database does not answer; then it will be delivered again
-        """
+        """It arrived."""
         with explained(self._url), self._engine.begin() as connection:
             self._locked(connection)  # first, as everybody does: two that wait for each other are no good
             self._end(connection, delivery, "done", now_ns, error=None)
             self._set(connection, holder=None, held_until_ns=0, failures=0, closed_until_ns=0)
 
     def refused(self, delivery: Delivery, now_ns: int, error: str) -> None:
-        """It never will arrive; the channel itself answers.
-
-        Raises
-        ------
-        HistoryError : when the database does not answer
-        """
+        """It never will arrive; the channel itself answers."""
         with explained(self._url), self._engine.begin() as connection:
             self._locked(connection)
             self._end(connection, delivery, "dead", now_ns, error=error)
@@ -155,10 +142,6 @@ class Outbox:
         now_ns : wall time, ns UTC
         next_try_ns : when to try again
         down : whether no other message would have arrived either; the channel is left alone until then
-
-        Raises
-        ------
-        HistoryError : when the database does not answer
         """
         most = self._channel.give_up_attempts
         dead = most is not None and delivery.attempts >= most
@@ -177,12 +160,7 @@ class Outbox:
         return dead
 
     def backlog(self) -> Backlog:
-        """Count the messages that wait and those given up.
-
-        Raises
-        ------
-        HistoryError : when the database does not answer
-        """
+        """Count the messages that wait and those given up."""
         query = (
             select(deliveries.c.state, func.count(), func.min(deliveries.c.queued_ns))
             .where(deliveries.c.channel == self._name, deliveries.c.state.in_(("waiting", "dead")))
@@ -194,12 +172,7 @@ class Outbox:
         return Backlog(waiting=waiting, dead=found.get("dead", (0, None))[0], oldest_ns=oldest_ns)
 
     def purge(self, now_ns: int) -> int:
-        """Delete rows of what was delivered long ago; how many. What is dead stays until somebody looks at it.
-
-        Raises
-        ------
-        HistoryError : when the database does not answer
-        """
+        """Delete rows of what was delivered long ago; how many. What is dead stays until somebody looks at it."""
         old = (
             select(deliveries.c.id)
             .where(

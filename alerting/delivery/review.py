@@ -1,4 +1,7 @@
-"""The outbox as people look at it: what waits, what was delivered, what is dead, and trying that again."""
+"""The outbox as people look at it: what waits, what was delivered, what is dead, and trying that again.
+
+All raise ``HistoryError`` when the history is not there or does not answer.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,24 +44,14 @@ class Chosen:
 
 
 def listed(url: URL, chosen: Chosen, *, limit: int) -> list[dict[str, Any]]:
-    """Deliveries, the newest first, each as a JSON object.
-
-    Raises
-    ------
-    HistoryError : when the history is not there or does not answer
-    """
+    """Deliveries, the newest first, each as a JSON object."""
     query = select(deliveries).where(*chosen.conditions()).order_by(deliveries.c.id.desc()).limit(limit)
     with reading(url) as connection:
         return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 # SQLAlchemy's public name
 
 
 def tally(url: URL) -> dict[str, dict[str, int]]:
-    """Count the deliveries of each channel in each state.
-
-    Raises
-    ------
-    HistoryError : when the history is not there or does not answer
-    """
+    """Count the deliveries of each channel in each state."""
     query = select(deliveries.c.channel, deliveries.c.state, func.count()).group_by(
         deliveries.c.channel, deliveries.c.state
     )
@@ -70,12 +63,7 @@ def tally(url: URL) -> dict[str, dict[str, int]]:
 
 
 def tally_where_there(url: URL) -> dict[str, dict[str, int]]:
-    """As ``tally``; nothing where there is no history yet.
-
-    Raises
-    ------
-    HistoryError : when there is one that does not answer
-    """
+    """As ``tally``; nothing where there is no history yet."""
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
         return {}
     return tally(url)
@@ -89,10 +77,6 @@ def revive(url: URL, chosen: Chosen, *, now_ns: int) -> int:
     url : the database
     chosen : which; of a state beside "dead" there are none
     now_ns : wall time, ns UTC
-
-    Raises
-    ------
-    HistoryError : when the history is not there or cannot be written
     """
     open_reader(url).dispose()  # is there, and of this release
     engine = open_engine(url)

@@ -74,7 +74,7 @@ class Life:
 
 
 class AlarmHistory:
-    """The history for readers. Its methods block.
+    """The history for readers. Its methods block, and raise ``HistoryError`` when the database does not answer.
 
     Parameters
     ----------
@@ -90,7 +90,6 @@ class AlarmHistory:
         Raises
         ------
         OtherSchemaError : when it is of another release
-        HistoryError : when it is not there or does not answer
         """
         self._engine = open_reader(self._url)
         return self
@@ -99,12 +98,7 @@ class AlarmHistory:
         self._engine.dispose()
 
     def counts(self) -> dict[str, int]:
-        """Count the alarms, messages and actions.
-
-        Raises
-        ------
-        HistoryError : when they cannot be read
-        """
+        """Count the alarms, messages and actions."""
         with explained(self._url), self._engine.begin() as connection:
             return {
                 table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
@@ -123,7 +117,6 @@ class AlarmHistory:
         Raises
         ------
         UnknownAlarmError : when there is no alarm ``after``
-        HistoryError : when they cannot be read
         """
         query = select(alarms.c.message).where(*_conditions(wanted))
         query = query.order_by(alarms.c.onset_ns.desc(), alarms.c.id.desc()).limit(limit)
@@ -136,12 +129,7 @@ class AlarmHistory:
             return [Alert.model_validate_json(message) for message in connection.execute(query).scalars()]
 
     def every(self, wanted: Wanted) -> Iterator[Alert]:
-        """All that are wanted, page by page, the one with the newest onset first.
-
-        Raises
-        ------
-        HistoryError : when they cannot be read
-        """
+        """All that are wanted, page by page, the one with the newest onset first."""
         after = None
         while page := self.page(wanted, limit=PAGE, after=after):
             yield from page
@@ -153,7 +141,6 @@ class AlarmHistory:
         Raises
         ------
         UnknownAlarmError : when there is none of that id
-        HistoryError : when it cannot be read
         """
         query = select(alarm_events.c.message, alarm_events.c.published_ns).where(alarm_events.c.alarm == alarm)
         with explained(self._url), self._engine.begin() as connection:
@@ -169,22 +156,12 @@ class AlarmHistory:
             )
 
     def strip(self, alarm: str) -> AlarmStrip | None:
-        """The samples around an alarm's onset; None where there are none (``lack_of_strip`` says why).
-
-        Raises
-        ------
-        HistoryError : when it cannot be read
-        """
+        """The samples around an alarm's onset; None where there are none (``lack_of_strip`` says why)."""
         with explained(self._url), self._engine.begin() as connection:
             return read_strip(connection, alarm)
 
     def lack_of_strip(self, alarm: str) -> str:
-        """Return the reason why an alarm has no strip.
-
-        Raises
-        ------
-        HistoryError : when it cannot be read
-        """
+        """Return the reason why an alarm has no strip."""
         with explained(self._url), self._engine.begin() as connection:
             return read_lack(connection, alarm)
 

@@ -64,7 +64,7 @@ class AlarmStore:
     """A database that takes the history in. Its methods block; one thread at a time may call them.
 
     Several processes may write one database, each all partitions: the first that comes writes a message, and those
-    after it pass it over.
+    after it pass it over. All methods raise ``HistoryError`` when it does not answer.
 
     Parameters
     ----------
@@ -86,7 +86,6 @@ class AlarmStore:
         Raises
         ------
         OtherSchemaError : when a newer release has written it
-        HistoryError : when it cannot be reached or written
         """
         make_file(self._url)
         with explained(self._url):
@@ -97,24 +96,14 @@ class AlarmStore:
         self._engine.dispose()
 
     def places(self) -> dict[Place, int]:
-        """Return the next offset to read in each partition, as far as one is known.
-
-        Raises
-        ------
-        HistoryError : when it cannot be read
-        """
+        """Return the next offset to read in each partition, as far as one is known."""
         query = select(positions).where(positions.c.cluster == self._cluster)
         with explained(self._url), self._engine.begin() as connection:
             self._next = {Place(row.topic, row.partition): row.next_offset for row in connection.execute(query)}
         return dict(self._next)
 
     def begin_again(self, places: Iterable[Place]) -> None:
-        """Forget where to read on in partitions that were made anew.
-
-        Raises
-        ------
-        HistoryError : when it cannot be written
-        """
+        """Forget where to read on in partitions that were made anew."""
         with explained(self._url), self._engine.begin() as connection:
             for place in places:
                 connection.execute(positions.delete().where(self._at(place)))
@@ -131,7 +120,6 @@ class AlarmStore:
         ------
         RefusedError : when the database will never take one of them
         PlaceLostError : when the database has not what was recorded before: begin anew with ``places``
-        HistoryError : when it cannot be written now
         """
         ends = {entry.place: entry.offset + 1 for entry in entries}
         with explained(self._url), self._engine.begin() as connection:
@@ -155,8 +143,13 @@ class AlarmStore:
                 ],
             )
             ask_for(connection, [(alert, entry.published_ns) for entry, alert in alerts if alert.sequence == 0])
-            texts = [event["message"] for event in events]
-            self._stand(connection, [(alert, text) for (_, alert), text in zip(alerts, texts, strict=True)])
+            self._stand(
+                connection,
+                [
+                    _row(alarms, alert, message=event["message"])
+                    for (_, alert), event in zip(alerts, events, strict=True)
+                ],
+            )
             for place, end in ends.items():
                 if end > begins[place]:
                     connection.execute(update(positions).where(self._at(place)).values(next_offset=end))
@@ -190,23 +183,20 @@ class AlarmStore:
         if not rows:
             return set()
         query = insert_into(connection, table).on_conflict_do_nothing().returning(*table.primary_key.columns)
-        return {tuple(row) for row in connection.execute(query, [_text_kept(row) for row in rows])}
+        return {tuple(row) for row in connection.execute(query, rows)}
 
-    def _stand(self, connection: Connection, alerts: list[tuple[Alert, str]]) -> None:
-        """Bring ``alarms`` to the newest message of each, of which the JSON is there already."""
-        newest: dict[str, tuple[Alert, str]] = {}
-        for alert, text in alerts:
-            if alert.id not in newest or newest[alert.id][0].sequence < alert.sequence:
-                newest[alert.id] = alert, text
-        if not newest:
+    def _stand(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
+        """Bring ``alarms`` to the newest message of each."""
+        if not rows:
             return
+        newest = {row["id"]: row for row in sorted(reversed(rows), key=lambda row: row["sequence"])}
         query = insert_into(connection, alarms)
         changed = {column.name: query.excluded[column.name] for column in alarms.columns if column.name != "id"}
         query = query.on_conflict_do_update(
             index_elements=[alarms.c.id], set_=changed, where=query.excluded.sequence > alarms.c.sequence
         )
         # In one order, so that two who write the same alarms cannot wait for each other.
-        connection.execute(query, [_text_kept(_alarm(*newest[name])) for name in sorted(newest)])
+        connection.execute(query, [newest[name] for name in sorted(newest)])
 
     def _missing(self, connection: Connection, alerts: list[Alert]) -> int:
         """Count the messages lacking between those of each alarm that are there and these."""
@@ -223,49 +213,18 @@ class AlarmStore:
         return missing
 
 
-def _text_kept(row: dict[str, Any]) -> dict[str, Any]:
+def _row(table: Table, source: Alert | AlertCommand, **others: Any) -> dict[str, Any]:
+    """Return an alert or a command as a row of a table: its fields by their columns' names, beside others."""
+    row = {column.name: getattr(source, column.name) for column in table.columns if column.name not in others} | others
     return {name: without_nul(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _event(entry: Entry, alert: Alert) -> dict[str, Any]:
-    return {
-        "alarm": alert.id,
-        "sequence": alert.sequence,
-        "patient": alert.patient,
-        "phase": alert.phase,
-        "state": alert.state,
-        "priority": alert.priority,
-        "told_ns": alert.told_ns,
-        "published_ns": entry.published_ns,
-        "message": alert.to_bytes().decode(),
-    }
+    text = alert.to_bytes().decode()
+    return _row(alarm_events, alert, alarm=alert.id, published_ns=entry.published_ns, message=text)
 
 
 def _action(entry: Entry, command: AlertCommand) -> dict[str, Any]:
-    return {
-        "patient": command.patient,
-        "id": command.id,
-        "action": command.action,
-        "alarm": command.alert,
-        "by": command.by,
-        "duration_s": command.duration_s,
-        # Anybody may write any number there: an absurd one must not keep the command out of the trail.
-        "sent_ns": min(max(command.sent_ns, -MAX_NS), MAX_NS),
-        "published_ns": entry.published_ns,
-    }
-
-
-def _alarm(alert: Alert, text: str) -> dict[str, Any]:
-    return {
-        "id": alert.id,
-        "sequence": alert.sequence,
-        "patient": alert.patient,
-        "condition": alert.condition,
-        "kind": alert.kind,
-        "state": alert.state,
-        "priority": alert.priority,
-        "onset_ns": alert.onset_ns,
-        "told_ns": alert.told_ns,
-        "end_ns": alert.end_ns,
-        "message": text,
-    }
+    # Anybody may write any number there: an absurd one must not keep the command out of the trail.
+    sent_ns = min(max(command.sent_ns, -MAX_NS), MAX_NS)
+    return _row(actions, command, alarm=command.alert, sent_ns=sent_ns, published_ns=entry.published_ns)

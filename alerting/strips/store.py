@@ -67,6 +67,8 @@ def ask_for(connection: Connection, started: Iterable[tuple[Alert, int]]) -> Non
 class StripStore:
     """The table of strips. Its methods block; one thread at a time may call them.
 
+    They raise ``HistoryError`` when the database does not answer.
+
     Parameters
     ----------
     url : as ``alerting.database.engine.address`` gives it
@@ -83,22 +85,12 @@ class StripStore:
         self._writing.dispose()
 
     def check(self) -> None:
-        """See that the tables are those of this release: who records the alarms makes them.
-
-        Raises
-        ------
-        HistoryError : when they are not, or the database does not answer
-        """
+        """See that the tables are those of this release: who records the alarms makes them."""
         with explained(self._url), self._reading.begin() as connection:
             require_current(connection)
 
     def due(self, now_ns: int, *, limit: int) -> list[DueStrip]:
-        """Return the alarms that wait and may be tried now, the longest waiting first.
-
-        Raises
-        ------
-        HistoryError : when the database does not answer
-        """
+        """Return the alarms that wait and may be tried now, the longest waiting first."""
         columns = (alarm_strips.c.alarm, alarm_strips.c.patient, alarm_strips.c.onset_ns, alarm_strips.c.until_ns)
         query = (
             select(*columns)
@@ -110,12 +102,7 @@ class StripStore:
             return [DueStrip(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 # its public name
 
     def keep(self, strip: AlarmStrip) -> None:
-        """Put a strip in; one that is there already stays.
-
-        Raises
-        ------
-        HistoryError : when it cannot be written
-        """
+        """Put a strip in; one that is there already stays."""
         self._settle(
             strip.alarm,
             state="kept",
@@ -128,21 +115,11 @@ class StripStore:
         )
 
     def give_up(self, alarm: str, reason: str) -> None:
-        """Note that an alarm will never have a strip, and why.
-
-        Raises
-        ------
-        HistoryError : when it cannot be written
-        """
+        """Note that an alarm will never have a strip, and why."""
         self._settle(alarm, state="none", reason=reason[:REASON_CHARS])
 
     def postpone(self, alarm: str, *, to_ns: int) -> None:
-        """Try an alarm again, not before a wall time, ns UTC.
-
-        Raises
-        ------
-        HistoryError : when it cannot be written
-        """
+        """Try an alarm again, not before a wall time, ns UTC."""
         self._settle(alarm, next_try_ns=to_ns)
 
     def _settle(self, alarm: str, **values: object) -> None:

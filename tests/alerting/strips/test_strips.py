@@ -110,7 +110,7 @@ class Scene:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(strip_keeper, "LOOK_S", 0.001)
+    monkeypatch.setattr(strip_keeper, "POLL_S", 0.001)
     monkeypatch.setattr(strip_keeper, "WAIT_S", 0.001)
 
 
