@@ -4,10 +4,9 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from bus.dead_letters import BadMessageError, refuse_misplaced
 from bus.interfaces import Received
-from bus.messages import AlertCommand, RefusalCode, Urgent, Verdict
-from bus.partitioning import partition_of
-from ecg.errors import EcgStreamError
+from bus.messages import AlertCommand, Urgent, Verdict
 from ops.validation import first_error
 
 AHEAD_NS = 60_000_000_000  # two machines' clocks may differ by so much; beyond it a command's time is wrong
@@ -15,21 +14,6 @@ AHEAD_NS = 60_000_000_000  # two machines' clocks may differ by so much; beyond 
 NAMES: dict[type, str] = {Verdict: "a verdict", Urgent: "an urgent message", AlertCommand: "a command"}
 
 MessageT = TypeVar("MessageT", Verdict, Urgent, AlertCommand)
-
-
-class BadMessageError(EcgStreamError):
-    """A message that cannot be used.
-
-    Attributes
-    ----------
-    code : which kind of fault it is
-    patient : whom it names, where that could be read
-    """
-
-    def __init__(self, message: str, *, code: RefusalCode = "undecodable", patient: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.patient = patient
 
 
 def decode(message: Received, kind: type[MessageT], *, partitions: int | None = None) -> MessageT:
@@ -62,14 +46,8 @@ def decode(message: Received, kind: type[MessageT], *, partitions: int | None = 
             code="no_key" if message.key is None else "wrong_key",
             patient=read.patient,
         )
-    if partitions is not None and (home := partition_of(key, partitions)) != message.partition:
-        raise BadMessageError(
-            f"the key {read.patient!r} belongs in partition {home} of {partitions} and came in {message.partition}: "
-            "another partitioner keyed it; set partitioner=murmur2_random (librdkafka, whose own is "
-            "consistent_random), with kcat -X partitioner=murmur2_random",
-            code="wrong_partition",
-            patient=read.patient,
-        )
+    if partitions is not None:
+        refuse_misplaced(message, read.patient, partitions, BadMessageError)
     return read
 
 

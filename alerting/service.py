@@ -8,13 +8,14 @@ from prometheus_client import CollectorRegistry
 from alerting.database.engine import address
 from alerting.delivery.channels import load_channels
 from alerting.delivery.worker import delivering
-from alerting.history.recorder import recording
+from alerting.history.recorder import Recorder
 from alerting.metrics import AlertingMetrics
 from alerting.rules import load_rules
 from alerting.settings import AlertingSettings
-from alerting.strips.keeper import keeping_strips
+from alerting.strips.keeper import StripKeeper
 from alerting.transform import SERVICE, AlertingTransform, Limits
 from bus.exactly_once import ExactlyOnce
+from bus.sample_history import SampleHistory
 from bus.settings import KafkaSettings
 from ops.clock import Clock, SystemClock
 from ops.probes import probing
@@ -84,7 +85,8 @@ async def run(
     async with (
         probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=gauges),
         delivering(url, channels, metrics, clock=clock, instance=settings.instance) as wake,
-        recording(kafka, url, metrics, clock=clock, channels=channels, recorded=wake),
-        keeping_strips(kafka, url, metrics, clock=clock),
+        Recorder(kafka, url, metrics, clock=clock, channels=channels, recorded=wake),
+        SampleHistory(kafka) as samples,
+        StripKeeper(samples, url, metrics, clock=clock),
     ):
         await runner.run(stop)

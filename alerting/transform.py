@@ -9,7 +9,7 @@ from itertools import islice
 import structlog
 from pydantic import ValidationError
 
-from alerting.decoding import BadMessageError, decode, refuse_future
+from alerting.decoding import decode, refuse_future
 from alerting.ended_alarms import EndedAlarms
 from alerting.metrics import AlertingMetrics
 from alerting.partition_state import PartitionState
@@ -18,8 +18,8 @@ from alerting.policy import Event, Refusal, Silence, next_due_ns, policy
 from alerting.progress import PARTITION_KEY, PartitionProgress, dump, restore
 from alerting.rules import BY_SILENCE, AlarmRules
 from bus import topics
+from bus.dead_letters import BadMessageError, dead_letter
 from bus.dead_letters import Refusal as RefusedMessage
-from bus.dead_letters import dead_letter
 from bus.interfaces import Headers, Outgoing, Received
 from bus.messages import Alert, AlertCommand, DeadLetter, RefusalCode, Urgent, Verdict
 from bus.progress_store import ProgressRecord
@@ -237,7 +237,9 @@ class AlertingTransform:
             refuse_future(command, self._clock.now_ns())
         except BadMessageError as error:
             return [
-                self._dead_letter(message, str(error), code="command" if error.code == "undecodable" else error.code)
+                self._dead_letter(
+                    message, str(error), code="command" if error.refusal.code == "undecodable" else error.refusal.code
+                )
             ]
         passed = self._silence(state, command.patient, now_s)
         done = self._step(state, command.patient, command, message)
@@ -357,7 +359,7 @@ class AlertingTransform:
 
     def _refuse(self, state: PartitionState, message: Received, error: BadMessageError) -> list[Outgoing]:
         """Put aside what cannot be used; a sender of nothing else is told of now and then."""
-        refusal = RefusedMessage(code=error.code, reason=str(error), patient=error.patient)
+        refusal = error.refusal
         self._metrics.refused_messages.labels(code=refusal.code).inc()
         letters = state.quarantine.bad(message, refusal)
         if letters:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import aiokafka.errors
+from aiokafka import AIOKafkaConsumer
 from aiokafka.conn import create_conn
 
 from bus.settings import KafkaSettings
@@ -78,6 +79,12 @@ def connection_arguments(settings: KafkaSettings) -> dict[str, Any]:
         password = settings.sasl_password
         arguments["sasl_plain_password"] = password.get_secret_value() if password else None
     return arguments
+
+
+def new_consumer(settings: KafkaSettings, **options: Any) -> AIOKafkaConsumer:
+    """Return a consumer, not started, of committed messages; it commits no offsets."""
+    arguments = connection_arguments(settings) | {"enable_auto_commit": False, "isolation_level": "read_committed"}
+    return AIOKafkaConsumer(**arguments, **options)
 
 
 def addresses(settings: KafkaSettings) -> list[tuple[str, int]]:

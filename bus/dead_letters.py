@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bus.interfaces import Outgoing, Received
 from bus.messages import PATIENT_ID, DeadLetter, RefusalCode
 from bus.partitioning import partition_of
+from ecg.errors import EcgStreamError
 
 MAX_VALUE_BYTES = 65_536  # of the original that is kept; a whole one might not fit into a message again
 MAX_REASON = 1_000  # characters; a reason may quote what was sent
@@ -25,6 +26,31 @@ class Refusal:
     code: RefusalCode
     reason: str
     patient: str | None = None
+
+
+class BadMessageError(EcgStreamError):
+    """A message that cannot be used.
+
+    Attributes
+    ----------
+    refusal : why, as a dead letter has it
+    """
+
+    def __init__(self, reason: str, *, code: RefusalCode = "undecodable", patient: str | None = None) -> None:
+        super().__init__(reason)
+        self.refusal = Refusal(code=code, reason=reason, patient=patient)
+
+
+def refuse_misplaced(received: Received, patient: str, partitions: int, error: type[BadMessageError]) -> None:
+    """Refuse a message that lies in another partition than its patient's."""
+    if (home := partition_of(patient.encode(), partitions)) != received.partition:
+        raise error(
+            f"the key {patient!r} belongs in partition {home} of {partitions} and came in {received.partition}: "
+            "another partitioner keyed it; set partitioner=murmur2_random (librdkafka, whose own is "
+            "consistent_random), with kcat -X partitioner=murmur2_random",
+            code="wrong_partition",
+            patient=patient,
+        )
 
 
 def dead_letter(

@@ -18,7 +18,14 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError, ProducerFenced
 
-from bus.connection import BrokerError, LetGoError, connected, connection_arguments, no_stray_cancellation, stopped
+from bus.connection import (
+    BrokerError,
+    LetGoError,
+    connected,
+    new_consumer,
+    no_stray_cancellation,
+    stopped,
+)
 from bus.interfaces import Outgoing, Received
 from bus.partition import PartitionWriter, read_compacted
 from bus.progress_store import ProgressRecord, ProgressUnavailableError
@@ -211,13 +218,11 @@ class ExactlyOnce:
             await stopped(consumer)
 
     def _new_consumer(self) -> Any:
-        return AIOKafkaConsumer(
-            **connection_arguments(self._settings),
+        return new_consumer(
+            self._settings,
             group_id=self._service,
             group_instance_id=self._instance,
-            enable_auto_commit=False,
             auto_offset_reset="earliest",
-            isolation_level="read_committed",
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,
             partition_assignment_strategy=(StickyPartitionAssignor,),

@@ -8,7 +8,14 @@ from typing import Any, Generic, Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from bus.connection import BrokerError, LetGoError, connected, connection_arguments, no_stray_cancellation, stopped
+from bus.connection import (
+    BrokerError,
+    LetGoError,
+    connected,
+    new_consumer,
+    no_stray_cancellation,
+    stopped,
+)
 from bus.partitioning import partition_of
 from bus.settings import KafkaSettings
 from bus.stream_search import Found, PatientLog, SamplesGoneError, SearchLimitError, T
@@ -104,10 +111,8 @@ class LogReaders(Generic[T]):
             await stopped(consumer)
 
     def _new_consumer(self) -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
-            **connection_arguments(self._settings),
-            enable_auto_commit=False,
-            isolation_level="read_committed",
+        return new_consumer(
+            self._settings,
             auto_offset_reset="none",
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_wait_ms=20,

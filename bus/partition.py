@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
-from bus.connection import connection_arguments, no_stray_cancellation, stopped
+from bus.connection import connection_arguments, new_consumer, no_stray_cancellation, stopped
 from bus.interfaces import Outgoing
 from bus.progress_store import ProgressRecord, keep_last
 from bus.settings import KafkaSettings
@@ -100,14 +100,7 @@ async def read_compacted(settings: KafkaSettings, topic: str, partition: int) ->
     partition's end under read_committed is its true end.
     """
     place = TopicPartition(settings.topic(topic), partition)
-    consumer = AIOKafkaConsumer(
-        **connection_arguments(settings),
-        group_id=None,
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=50,
-    )
+    consumer = new_consumer(settings, auto_offset_reset="earliest", fetch_max_wait_ms=50)
     records: dict[bytes, ProgressRecord] = {}
     try:
         await consumer.start()

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from bus.connection import BrokerError, LetGoError, connection_arguments, no_stray_cancellation, stopped
+from bus.connection import BrokerError, LetGoError, new_consumer, no_stray_cancellation, stopped
 from bus.settings import KafkaSettings
 
 FETCH_S = 5.0  # without a record: the partition is then restored, which waits for a broker that is away
@@ -130,11 +130,8 @@ class KafkaProgressStore:
 
     async def _running(self) -> Any:
         if self._consumer is None:
-            consumer = self._consumer = AIOKafkaConsumer(
-                **connection_arguments(self._settings),
-                group_id=None,
-                enable_auto_commit=False,
-                isolation_level="read_committed",
+            consumer = self._consumer = new_consumer(
+                self._settings,
                 auto_offset_reset="earliest",
                 fetch_max_wait_ms=FETCH_MS,
                 max_partition_fetch_bytes=FETCH_BYTES,

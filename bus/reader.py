@@ -13,7 +13,7 @@ from bus.connection import (
     BrokerError,
     LetGoError,
     connected,
-    connection_arguments,
+    new_consumer,
     no_stray_cancellation,
     stopped,
 )
@@ -46,17 +46,8 @@ class KafkaReader:
         self._consumer: AIOKafkaConsumer | None = None
 
     async def __aenter__(self) -> Self:
-        arguments = connection_arguments(self._settings)
-        self._consumer = await connected(
-            self._settings,
-            lambda: AIOKafkaConsumer(
-                **arguments,
-                enable_auto_commit=False,
-                isolation_level="read_committed",
-                # Without it a reader that retention has overtaken would skip messages and say nothing.
-                auto_offset_reset="none",
-            ),
-        )
+        # With another reset a reader that retention has overtaken would skip messages and say nothing.
+        self._consumer = await connected(self._settings, lambda: new_consumer(self._settings, auto_offset_reset="none"))
         try:
             with no_stray_cancellation():
                 self._consumer.assign(await self._partitions())

@@ -8,10 +8,9 @@ from typing import Any
 import fastavro
 import numpy as np
 
-from bus.dead_letters import Refusal
+from bus.dead_letters import BadMessageError, refuse_misplaced
 from bus.interfaces import Received
-from bus.messages import MAX_PATIENT_ID, PATIENT_ID, RefusalCode
-from bus.partitioning import partition_of
+from bus.messages import MAX_PATIENT_ID, PATIENT_ID
 from bus.sample_schemas import FINGERPRINT, READER, WRITER_SCHEMAS
 from ecg.errors import EcgStreamError
 from ecg.records import MAX_GAIN, MIN_GAIN, Int16Array, check_fs, exact_rate
@@ -30,17 +29,8 @@ _write: Callable[..., None] = fastavro.schemaless_writer
 _read: Callable[..., Any] = fastavro.schemaless_reader
 
 
-class BadChunkError(EcgStreamError):
-    """A samples message that cannot be used.
-
-    Attributes
-    ----------
-    refusal : why, as a dead letter tells it
-    """
-
-    def __init__(self, reason: str, *, code: RefusalCode = "undecodable", patient: str | None = None) -> None:
-        super().__init__(reason)
-        self.refusal = Refusal(code=code, reason=reason, patient=patient)
+class BadChunkError(BadMessageError):
+    """A samples message that cannot be used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,14 +221,7 @@ def receive(message: Received, *, partitions: int) -> Chunk:
             code="no_key",
             patient=chunk.patient,
         )
-    if (home := partition_of(message.key, partitions)) != message.partition:
-        raise BadChunkError(
-            f"the key {chunk.patient!r} belongs in partition {home} of {partitions} and came in "
-            f"{message.partition}: another partitioner keyed it; set partitioner=murmur2_random (librdkafka, whose "
-            "own is consistent_random), with kcat -X partitioner=murmur2_random",
-            code="wrong_partition",
-            patient=chunk.patient,
-        )
+    refuse_misplaced(message, chunk.patient, partitions, BadChunkError)
     return chunk
 
 

@@ -4,11 +4,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from bus import topics
-from bus.connection import BrokerError, LetGoError, connected, connection_arguments, no_stray_cancellation, stopped
+from bus.connection import (
+    BrokerError,
+    LetGoError,
+    connected,
+    new_consumer,
+    no_stray_cancellation,
+    stopped,
+)
 from bus.partitioning import partition_of
 from bus.settings import KafkaSettings
 
@@ -43,13 +50,7 @@ async def probe_samples(settings: KafkaSettings) -> SamplesProbe:
     BrokerError : when Kafka cannot be reached, or does not hand the messages out
     """
     topic = settings.topic(topics.SAMPLES)
-    arguments = connection_arguments(settings)
-    consumer = await connected(
-        settings,
-        lambda: AIOKafkaConsumer(
-            **arguments, enable_auto_commit=False, isolation_level="read_committed", auto_offset_reset="latest"
-        ),
-    )
+    consumer = await connected(settings, lambda: new_consumer(settings, auto_offset_reset="latest"))
     try:
         with no_stray_cancellation():
             places = [TopicPartition(topic, partition) for partition in range(settings.partitions)]

@@ -7,9 +7,9 @@ alone, and who holds one of its partitions reads the same one of each topic here
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
-from bus.connection import LetGoError, connected, connection_arguments, no_stray_cancellation, stopped
+from bus.connection import LetGoError, connected, new_consumer, no_stray_cancellation, stopped
 from bus.interfaces import Received
 from bus.reader import received
 from bus.settings import KafkaSettings
@@ -57,14 +57,7 @@ class SideReader:
         """
         self._consumer = await connected(
             self._settings,
-            lambda: AIOKafkaConsumer(
-                **connection_arguments(self._settings),
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                isolation_level="read_committed",
-                max_poll_records=MAX_RECORDS,
-            ),
+            lambda: new_consumer(self._settings, auto_offset_reset="earliest", max_poll_records=MAX_RECORDS),
         )
 
     async def stop(self) -> None:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
@@ -20,6 +20,7 @@ from bus.connection import (
     LetGoError,
     connected,
     connection_arguments,
+    new_consumer,
     no_stray_cancellation,
     stopped,
 )
@@ -117,10 +118,7 @@ async def topic_states(settings: KafkaSettings, names: Iterable[str]) -> dict[st
     """Return the states of topics of ``bus.topics``, by name; those that do not exist are left out."""
     async with admin_of(settings) as admin:
         counts = await _partition_counts(admin)
-    arguments = connection_arguments(settings)
-    consumer = await connected(
-        settings, lambda: AIOKafkaConsumer(**arguments, enable_auto_commit=False, isolation_level="read_committed")
-    )
+    consumer = await connected(settings, lambda: new_consumer(settings))
     states = {}
     try:
         for name in names:

@@ -10,12 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from bus import topics
-from bus.connection import RETRY_S, BrokerError, connected, connection_arguments, stopped
+from bus.connection import RETRY_S, BrokerError, connected, connection_arguments, new_consumer, stopped
 from bus.messages import Alert
 from bus.partition import PartitionWriter, read_compacted
 from bus.partitioning import partition_of
@@ -176,12 +176,7 @@ async def _plan_alerts(settings: KafkaSettings, counts: Mapping[str, int], parti
 async def _leaving(settings: KafkaSettings, topic: str, partition: int, offset: int, partitions: int) -> int:
     """Count the messages of a partition from an offset on that are of patients who leave it."""
     place = TopicPartition(topic, partition)
-    consumer = await connected(
-        settings,
-        lambda: AIOKafkaConsumer(
-            **connection_arguments(settings), enable_auto_commit=False, isolation_level="read_committed"
-        ),
-    )
+    consumer = await connected(settings, lambda: new_consumer(settings))
     try:
         consumer.assign([place])
         end = (await consumer.end_offsets([place]))[place]

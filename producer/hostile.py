@@ -10,7 +10,6 @@ import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from typing import Any
 
 import fastavro
@@ -18,6 +17,7 @@ import numpy as np
 
 from bus.interfaces import Outgoing
 from bus.partitioning import partition_of
+from bus.sample_schemas import CURRENT, READER, fingerprint_of
 from bus.samples import HEADER_BYTES, INT64_MAX, MARKER, MAX_CHUNK_S, Chunk, encode, fields_of
 from ecg.errors import EcgStreamError
 from ecg.records import MAX_GAIN, MIN_GAIN, MISSING, exact_rate
@@ -31,8 +31,6 @@ CLOCKS_NS = {"1970": 0, "2116": 4_607_000_000_000_000_000}
 SHIFTS_NS = (-2 * DAY_NS, -3_600_000_000_000, 90_000_000_000, 3_600_000_000_000, 2 * DAY_NS)
 JUMPS_S = (61.0, 3_600.0, 86_400.0)
 _HELD = 40  # good chunks that are sent again
-_SCHEMA: dict[str, Any] = json.loads(files("bus").joinpath("schemas/ecg.samples.avsc").read_text())
-_PARSED = fastavro.parse_schema(_SCHEMA)
 _write: Callable[..., None] = fastavro.schemaless_writer
 
 Forge = Callable[[Chunk], list[Outgoing]]
@@ -103,10 +101,7 @@ class Fault:
 
 
 def _undecodable(seeded: random.Random, target: Target) -> Forge:
-    def forge(chunk: Chunk) -> list[Outgoing]:
-        return [target.message(_broken(seeded, chunk), chunk.patient) for _ in range(seeded.randint(1, 4))]
-
-    return forge
+    return lambda chunk: [target.message(_broken(seeded, chunk), chunk.patient) for _ in range(seeded.randint(1, 4))]
 
 
 def _huge(seeded: random.Random, target: Target) -> Forge:
@@ -134,12 +129,10 @@ def _flood(seeded: random.Random, target: Target) -> Forge:
 
 
 def _schema(seeded: random.Random, target: Target) -> Forge:
-    known = seeded.random() < 0.5
-    fingerprint = seeded.randbytes(8)
+    known, fingerprint = seeded.random() < 0.5, seeded.randbytes(8)
 
     def forge(chunk: Chunk) -> list[Outgoing]:
-        body = encode(chunk)[HEADER_BYTES:]
-        value = _of_newer_schema(chunk) if known else MARKER + fingerprint + body
+        value = _of_newer_schema(chunk) if known else MARKER + fingerprint + encode(chunk)[HEADER_BYTES:]
         return [target.message(value, chunk.patient)]
 
     return forge
@@ -160,11 +153,7 @@ def _impossible(seeded: random.Random, target: Target) -> Forge:
         {"unit": "uV"},
     )
     changes = seeded.choice(variants)
-
-    def forge(chunk: Chunk) -> list[Outgoing]:
-        return [target.message(written(chunk, changes), chunk.patient)]
-
-    return forge
+    return lambda chunk: [target.message(written(chunk, changes), chunk.patient)]
 
 
 # --- index and clock ---
@@ -187,13 +176,7 @@ def _index(seeded: random.Random, target: Target) -> Forge:
 def _leap(seeded: random.Random, target: Target) -> Forge:
     """Sample count and clock leap ahead together."""
     jump_s = seeded.choice(JUMPS_S)
-
-    def forge(chunk: Chunk) -> list[Outgoing]:
-        by = round(jump_s * chunk.fs_hz)
-        by_ns = Grid(exact_rate(chunk.fs_hz)).offset_ns(by)
-        return [target.good(replace(chunk, start_index=chunk.start_index + by, start_ns=chunk.start_ns + by_ns))]
-
-    return forge
+    return lambda chunk: [target.good(_ahead(chunk, round(jump_s * chunk.fs_hz)))]
 
 
 def _clock(seeded: random.Random, target: Target) -> Forge:
@@ -228,19 +211,12 @@ def _wrong_partition(seeded: random.Random, target: Target) -> Forge:
 
 
 def _no_key(seeded: random.Random, target: Target) -> Forge:
-    def forge(chunk: Chunk) -> list[Outgoing]:
-        return [target.message(encode(chunk), None, partition=seeded.randrange(target.partitions))]
-
-    return forge
+    return lambda chunk: [target.message(encode(chunk), None, partition=seeded.randrange(target.partitions))]
 
 
 def _wrong_key(seeded: random.Random, target: Target) -> Forge:
     key = f"stranger-{seeded.getrandbits(32):08x}"
-
-    def forge(chunk: Chunk) -> list[Outgoing]:
-        return [target.message(encode(chunk), seeded.choice([key, ""]))]
-
-    return forge
+    return lambda chunk: [target.message(encode(chunk), seeded.choice([key, ""]))]
 
 
 # --- several senders ---
@@ -253,17 +229,9 @@ def _two_devices(seeded: random.Random, target: Target) -> Forge:
 
     def forge(chunk: Chunk) -> list[Outgoing]:
         start, counted[0] = counted[0], counted[0] + len(chunk.samples)
-        return [
-            target.good(
-                replace(
-                    chunk,
-                    device=device,
-                    start_index=start,
-                    start_ns=chunk.start_ns + by_ns,
-                    samples=np.ascontiguousarray(chunk.samples[::-1]),
-                )
-            )
-        ]
+        samples = np.ascontiguousarray(chunk.samples[::-1])
+        start_ns = chunk.start_ns + by_ns
+        return [target.good(replace(chunk, device=device, start_index=start, start_ns=start_ns, samples=samples))]
 
     return forge
 
@@ -299,13 +267,10 @@ def _long(seeded: random.Random, target: Target) -> Forge:
 
 def _units(seeded: random.Random, target: Target) -> Forge:
     """Gains and baselines at the ends of what may be."""
-    gain, baseline = seeded.choice([MIN_GAIN, MAX_GAIN]), seeded.choice([-(2**31), 0, 2**31 - 1])
-
-    def forge(chunk: Chunk) -> list[Outgoing]:
-        leads = len(chunk.leads)
-        return [target.good(replace(chunk, gain=(gain,) * leads, baseline=(baseline,) * leads))]
-
-    return forge
+    gain, baseline = (seeded.choice([MIN_GAIN, MAX_GAIN]),), (seeded.choice([-(2**31), 0, 2**31 - 1]),)
+    return lambda chunk: [
+        target.good(replace(chunk, gain=gain * len(chunk.leads), baseline=baseline * len(chunk.leads)))
+    ]
 
 
 def _noise(seeded: random.Random, target: Target) -> Forge:
@@ -324,17 +289,8 @@ def _missing(seeded: random.Random, target: Target) -> Forge:
     ahead = seeded.choice([0, 0, 1])
 
     def forge(chunk: Chunk) -> list[Outgoing]:
-        by = ahead * len(chunk.samples)
-        return [
-            target.good(
-                replace(
-                    chunk,
-                    start_index=chunk.start_index + by,
-                    start_ns=chunk.start_ns + Grid(exact_rate(chunk.fs_hz)).offset_ns(by),
-                    samples=np.full_like(chunk.samples, MISSING),
-                )
-            )
-        ]
+        later = _ahead(chunk, ahead * len(chunk.samples))
+        return [target.good(replace(later, samples=np.full_like(chunk.samples, MISSING)))]
 
     return forge
 
@@ -376,11 +332,21 @@ _BESIDE = frozenset({"two_devices", "ids", "again"})
 _LONE = frozenset({"index", "leap", "clock", "units", "noise", "missing", "two_devices", "wrong_partition", "schema"})
 
 
+def _ahead(chunk: Chunk, by: int) -> Chunk:
+    """The chunk with index and time so many samples later."""
+    by_ns = Grid(exact_rate(chunk.fs_hz)).offset_ns(by)
+    return replace(chunk, start_index=chunk.start_index + by, start_ns=chunk.start_ns + by_ns)
+
+
 def written(chunk: Chunk, changes: Mapping[str, Any]) -> bytes:
     """A samples message with some fields changed, whether they make sense or not."""
-    out = io.BytesIO()
-    out.write(encode(chunk)[:HEADER_BYTES])
-    _write(out, _PARSED, fields_of(chunk) | dict(changes))
+    return _record(encode(chunk)[:HEADER_BYTES], READER, fields_of(chunk) | dict(changes))
+
+
+def _record(prefix: bytes, schema: Any, fields: dict[str, Any]) -> bytes:
+    out = io.BytesIO(prefix)
+    out.seek(0, io.SEEK_END)
+    _write(out, schema, fields)
     return out.getvalue()
 
 
@@ -399,16 +365,11 @@ def _broken(seeded: random.Random, chunk: Chunk) -> bytes | None:
     return seeded.choice(variants)()
 
 
-_NEWER = _SCHEMA | {"fields": [*_SCHEMA["fields"], {"name": "firmware", "type": "string", "default": ""}]}
+_NEWER = CURRENT | {"fields": [*CURRENT["fields"], {"name": "firmware", "type": "string", "default": ""}]}
 _NEWER_PARSED = fastavro.parse_schema(_NEWER)
-_NEWER_PREFIX = MARKER + bytes.fromhex(
-    fastavro.schema.fingerprint(fastavro.schema.to_parsing_canonical_form(_NEWER), "CRC-64-AVRO")
-)
+_NEWER_PREFIX = MARKER + fingerprint_of(_NEWER)
 
 
 def _of_newer_schema(chunk: Chunk) -> bytes:
     """The chunk by a schema that this release does not know."""
-    out = io.BytesIO()
-    out.write(_NEWER_PREFIX)
-    _write(out, _NEWER_PARSED, fields_of(chunk) | {"firmware": "9.9"})
-    return out.getvalue()
+    return _record(_NEWER_PREFIX, _NEWER_PARSED, fields_of(chunk) | {"firmware": "9.9"})

@@ -6,23 +6,23 @@ A database that is away is waited for; Kafka keeps the messages meanwhile.
 """
 
 import asyncio
-import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import structlog
 from pydantic import ValidationError
 from sqlalchemy import URL
 
 from alerting.database.engine import WAIT_S, HistoryError, RefusedError, in_thread, patiently
-from alerting.decoding import BadMessageError, decode
+from alerting.decoding import decode
 from alerting.delivery.channels import NONE, Channels
 from alerting.history.store import AlarmStore, Entry, Place, PlaceLostError
 from alerting.metrics import AlertingMetrics
 from bus import topics
 from bus.clients import KafkaReader
+from bus.dead_letters import BadMessageError
 from bus.interfaces import Received
 from bus.messages import Alert, AlertCommand
 from bus.settings import KafkaSettings
@@ -40,17 +40,10 @@ log = structlog.get_logger(__name__)
 ResultT = TypeVar("ResultT")
 
 
-@contextlib.asynccontextmanager
-async def recording(
-    kafka: KafkaSettings,
-    url: URL,
-    metrics: AlertingMetrics,
-    *,
-    clock: Clock,
-    channels: Channels = NONE,
-    recorded: Callable[[], None] = lambda: None,
-) -> AsyncIterator[None]:
-    """Record while in ``async with``; what was committed until its end is recorded, unless the database is away.
+class Recorder:
+    """Writes the alarm history while in ``async with``.
+
+    What was committed until its end is recorded, unless the database is away.
 
     Parameters
     ----------
@@ -60,24 +53,6 @@ async def recording(
     clock : tells for how long the database has been away
     channels : over which new messages are to be delivered
     recorded : is called when there are new messages
-    """
-    recorder = Recorder(kafka, url, metrics, clock=clock, channels=channels, recorded=recorded)
-    work = asyncio.create_task(recorder.run(), name="alarm-history")
-    try:
-        yield
-        recorder.leave()
-        await asyncio.wait({work}, timeout=LEAVE_S)
-    finally:
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
-
-
-class Recorder:
-    """Writes the alarm history.
-
-    Parameters
-    ----------
-    kafka, url, metrics, clock, channels, recorded : see ``recording``
     """
 
     def __init__(
@@ -100,6 +75,19 @@ class Recorder:
         self._failing_since_s: float | None = None
         self._opened = False
         metrics.history_failing_seconds.set_function(self._failing_s)
+
+    async def __aenter__(self) -> Self:
+        self._work = asyncio.create_task(self.run(), name="alarm-history")
+        return self
+
+    async def __aexit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        try:
+            if failure is None:
+                self.leave()
+                await asyncio.wait({self._work}, timeout=LEAVE_S)
+        finally:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
 
     def leave(self) -> None:
         """Read up to the end, and return then."""

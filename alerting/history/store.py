@@ -189,7 +189,10 @@ class AlarmStore:
         """Bring ``alarms`` to the newest message of each."""
         if not rows:
             return
-        newest = {row["id"]: row for row in sorted(reversed(rows), key=lambda row: row["sequence"])}
+        newest: dict[str, dict[str, Any]] = {}
+        for row in rows:
+            if row["id"] not in newest or newest[row["id"]]["sequence"] < row["sequence"]:
+                newest[row["id"]] = row
         query = insert_into(connection, alarms)
         changed = {column.name: query.excluded[column.name] for column in alarms.columns if column.name != "id"}
         query = query.on_conflict_do_update(

@@ -5,11 +5,9 @@ come past it. Which alarms wait stands in the database, written with the alarm i
 """
 
 import asyncio
-import contextlib
 import random
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Protocol, Self
 
 import structlog
 from sqlalchemy import URL
@@ -18,9 +16,8 @@ from alerting.database.engine import HistoryError, in_thread
 from alerting.metrics import AlertingMetrics
 from alerting.strips.alarm_strip import AlarmStrip
 from alerting.strips.store import AFTER_NS, BEFORE_NS, DueStrip, StripStore
-from bus.sample_history import NoSamplesError, SampleHistory, SamplesGoneError, SearchLimitError, StoredSamples
+from bus.sample_history import NoSamplesError, SamplesGoneError, SearchLimitError, StoredSamples
 from bus.samples import BadChunkError
-from bus.settings import KafkaSettings
 from ecg.records import MISSING
 from ops.clock import Clock
 
@@ -40,35 +37,15 @@ class SampleReader(Protocol):
         """The samples of a stretch of time."""
 
 
-@contextlib.asynccontextmanager
-async def keeping_strips(
-    kafka: KafkaSettings, url: URL, metrics: AlertingMetrics, *, clock: Clock
-) -> AsyncIterator[None]:
-    """Keep strips while in ``async with``.
-
-    Parameters
-    ----------
-    kafka : where the samples are
-    url : the database
-    metrics : what to count on
-    clock : tells who may be tried
-    """
-    async with SampleHistory(kafka) as samples:
-        work = asyncio.create_task(StripKeeper(samples, url, metrics, clock=clock).run(), name="alarm-strips")
-        try:
-            yield
-        finally:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
-
-
 class StripKeeper:
-    """Makes the strips.
+    """Makes the strips while in ``async with``.
 
     Parameters
     ----------
     samples : reads them back
-    url, metrics, clock : see ``keeping_strips``
+    url : the database
+    metrics : what to count on
+    clock : tells who may be tried
     """
 
     def __init__(self, samples: SampleReader, url: URL, metrics: AlertingMetrics, *, clock: Clock) -> None:
@@ -76,6 +53,14 @@ class StripKeeper:
         self._url = url
         self._metrics = metrics
         self._clock = clock
+
+    async def __aenter__(self) -> Self:
+        self._work = asyncio.create_task(self.run(), name="alarm-strips")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._work.cancel()
+        await asyncio.gather(self._work, return_exceptions=True)
 
     async def run(self) -> None:
         """Make strips for ever; whatever goes wrong, who waits goes on waiting."""

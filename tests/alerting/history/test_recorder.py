@@ -16,7 +16,7 @@ from alerting import service
 from alerting.database.engine import HistoryError
 from alerting.history import recorder
 from alerting.history.reading import AlarmHistory, Wanted
-from alerting.history.recorder import Recorder, recording
+from alerting.history.recorder import Recorder
 from alerting.history.store import AlarmStore
 from alerting.metrics import AlertingMetrics
 from alerting.settings import AlertingSettings
@@ -232,7 +232,7 @@ async def test_a_fault_of_the_program_does_not_end_the_history(
 
 async def test_a_service_that_leaves_records_what_was_told_before(bus: MemoryBus, url: URL) -> None:
     metrics = AlertingMetrics(CollectorRegistry())
-    async with recording(KAFKA, url, metrics, clock=SystemClock()):
+    async with Recorder(KAFKA, url, metrics, clock=SystemClock()):
         publish(bus, alert(), alert(sequence=1))
     assert counts(url)["alarm_events"] == 2
 

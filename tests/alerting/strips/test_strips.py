@@ -19,13 +19,13 @@ from alerting.metrics import AlertingMetrics
 from alerting.settings import AlertingSettings
 from alerting.strips import keeper as strip_keeper
 from alerting.strips.alarm_strip import AlarmStrip
-from alerting.strips.keeper import StripKeeper, keeping_strips
+from alerting.strips.keeper import StripKeeper
 from alerting.strips.store import AFTER_NS, PATIENCE_NS, StripStore, ask_for, read_strip
 from bus import topics
 from bus.clients import BrokerError, KafkaPublisher
 from bus.interfaces import Outgoing
 from bus.messages import Alert
-from bus.sample_history import NoSamplesError, SamplesGoneError, SearchLimitError, StoredSamples
+from bus.sample_history import NoSamplesError, SampleHistory, SamplesGoneError, SearchLimitError, StoredSamples
 from bus.samples import Chunk, encode
 from bus.settings import KafkaSettings
 from bus.testing import FakeClock
@@ -233,7 +233,8 @@ async def test_without_kafka_or_tables_it_waits_in_peace(tmp_path: Path) -> None
     nowhere = KafkaSettings(_env_file=None, bootstrap_servers="127.0.0.1:9", connect_timeout_s=0.1)
     url = URL.create("sqlite+pysqlite", database=str(tmp_path / "none.sqlite"))
     with structlog.testing.capture_logs() as logs:
-        async with keeping_strips(nowhere, url, AlertingMetrics(CollectorRegistry()), clock=SystemClock()):
+        metrics = AlertingMetrics(CollectorRegistry())
+        async with SampleHistory(nowhere) as samples, StripKeeper(samples, url, metrics, clock=SystemClock()):
             await until(lambda: len(logs) > 1)
     assert {line["event"] for line in logs} == {"alarm_strips_wait"}
     assert not (tmp_path / "none.sqlite").exists()
