@@ -190,13 +190,7 @@ async def answered(
 
 
 async def send(kafka: KafkaSettings, request: AlertCommand, *, answer_s: float = ANSWER_S) -> list[Alert]:
-    """Do what ``answered`` does, with a publisher of its own.
-
-    Raises
-    ------
-    CommandRefusedError : when it is refused
-    NoAnswerError : when nobody answers in time
-    """
+    """Do what ``answered`` does, with a publisher of its own."""
     known = await alarms(kafka, patient=request.patient)
     async with KafkaPublisher(kafka) as publisher:
         return await answered(publisher, kafka, request, known=known, answer_s=answer_s)

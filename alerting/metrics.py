@@ -27,6 +27,9 @@ class AlertingMetrics:
         def gauge(name: str, meaning: str, labels: tuple[str, ...] = ()) -> Gauge:
             return Gauge(f"ecgstream_alerting_{name}", meaning, labels, registry=registry)
 
+        def histogram(name: str, meaning: str, bounds: tuple[float, ...], labels: tuple[str, ...] = ()) -> Histogram:
+            return Histogram(f"ecgstream_alerting_{name}", meaning, labels, buckets=bounds, registry=registry)
+
         self.verdicts = counter("verdicts", "Verdicts judged, by decision", ("decision",))
         self.alerts = counter(
             "alerts", "Alert messages; those of phase start count the alerts", ("kind", "priority", "phase")
@@ -49,11 +52,8 @@ class AlertingMetrics:
         self.partitions_assigned = gauge("partitions_assigned", "Input partitions that the group gave this instance")
         self.partitions_existing = gauge("partitions_existing", "Partitions that the input topic has")
         self.lag_messages = gauge("lag_messages", "Verdicts that wait in these partitions")
-        self.loop_lag_seconds = Histogram(
-            "ecgstream_alerting_loop_lag_seconds",
-            "How late the event loop wakes: heartbeats depend on it",
-            buckets=_LOOP_LAG_S,
-            registry=registry,
+        self.loop_lag_seconds = histogram(
+            "loop_lag_seconds", "How late the event loop wakes: heartbeats depend on it", _LOOP_LAG_S
         )
         self.history_events = counter("history_events", "Alert messages written to the alarm history")
         self.history_actions = counter("history_actions", "Commands written to the alarm history")
@@ -67,12 +67,7 @@ class AlertingMetrics:
         self.history_failing_seconds = gauge(
             "history_failing_seconds", "For how long the alarm history could not be written; 0 while it can"
         )
-        self.history_delay_seconds = Histogram(
-            "ecgstream_alerting_history_delay_seconds",
-            "From Kafka to the alarm history",
-            buckets=_DELAY_S,
-            registry=registry,
-        )
+        self.history_delay_seconds = histogram("history_delay_seconds", "From Kafka to the alarm history", _DELAY_S)
         self.strips = counter("strips", 'Strips of alarms: "kept", or "none" for want of samples', ("outcome",))
         channel = ("channel",)
         self.deliveries = counter(
@@ -87,13 +82,7 @@ class AlertingMetrics:
             "How long the oldest message has waited for a channel; 0 when none does",
             channel,
         )
-        self.delivery_seconds = Histogram(
-            "ecgstream_alerting_delivery_seconds",
-            "From Kafka to the receiver",
-            channel,
-            buckets=_DELAY_S,
-            registry=registry,
-        )
+        self.delivery_seconds = histogram("delivery_seconds", "From Kafka to the receiver", _DELAY_S, channel)
         # Shown as 0 from the start on, so that a rate sees the first of each.
         for outcome in ("kept", "none"):
             self.strips.labels(outcome=outcome)

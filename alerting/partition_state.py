@@ -26,7 +26,7 @@ class PartitionState:
     stopped : who has an alarm of a stopped source
     unheard : of whom only refused messages are known
     ended : alarms that are still on the topic
-    next_offset, next_command, next_urgent, next_letter : of verdicts, commands, urgent messages and dead letters
+    next_offsets : by topic, of the first message that was not taken in
     unnoted : messages since the place was last noted
     took_s : when the last of them came, on the monotonic clock
     quarantine : the senders of verdicts and urgent messages that could not be used
@@ -40,10 +40,7 @@ class PartitionState:
     open_alarms: Counter[tuple[AlarmKind, AlarmPriority]] = field(default_factory=Counter)
     stopped: set[str] = field(default_factory=set)
     unheard: set[str] = field(default_factory=set)
-    next_offset: int = 0
-    next_command: int | None = None
-    next_urgent: int | None = None
-    next_letter: int | None = None
+    next_offsets: dict[str, int] = field(default_factory=dict)
     unnoted: int = 0
     took_s: float = 0.0
     _due: list[tuple[float, str]] = field(default_factory=list)  # a heap

@@ -11,10 +11,18 @@ from typing import Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from alerting.state import PatientState
+from bus import topics
 from ecg.errors import EcgStreamError
 
 # Not a patient id: "/" may not stand in one.
 PARTITION_KEY = b"/partition"
+# By topic, the field of its offset in a partition's record.
+OFFSETS = {
+    topics.WINDOWS: "next_offset",
+    topics.ALERT_COMMANDS: "next_command",
+    topics.URGENT: "next_urgent",
+    topics.DEAD_LETTERS: "next_letter",
+}
 ENDED_PREFIX = b"/ended/"  # and a number: alarms that have ended, see ``alerting.ended_alarms``
 
 
@@ -36,6 +44,12 @@ class PartitionProgress(BaseModel):
     next_urgent: int | None = Field(default=None, ge=0)  # records of the release before do not have it
     next_letter: int | None = Field(default=None, ge=0)  # nor this
     refused: tuple[Any, ...] = ()
+
+    @property
+    def offsets(self) -> dict[str, int]:
+        """The offsets by topic."""
+        found = {topic: getattr(self, name) for topic, name in OFFSETS.items()}
+        return {topic: offset for topic, offset in found.items() if offset is not None}
 
 
 class PatientProgress(BaseModel):

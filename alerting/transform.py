@@ -15,7 +15,7 @@ from alerting.metrics import AlertingMetrics
 from alerting.partition_state import PartitionState
 from alerting.patient_time import TOLERANCE_NS, BrokerTime
 from alerting.policy import Event, Refusal, Silence, next_due_ns, policy
-from alerting.progress import PARTITION_KEY, PartitionProgress, dump, restore
+from alerting.progress import OFFSETS, PARTITION_KEY, PartitionProgress, dump, restore
 from alerting.rules import BY_SILENCE, AlarmRules
 from bus import topics
 from bus.dead_letters import BadMessageError, dead_letter
@@ -101,6 +101,12 @@ class AlertingTransform:
         self._clock = clock
         self._limits = limits or Limits()
         self._partitions: dict[int, PartitionState] = {}
+        self._intakes = {
+            topics.WINDOWS: self._take_verdict,
+            topics.ALERT_COMMANDS: self._take_command,
+            topics.URGENT: self._take_urgent,
+            topics.DEAD_LETTERS: self._take_letter,
+        }
         self._deaf_s = 0.0
         self._turned_s = self._heard_s = self._checked_s = self._checked_heard_s = clock.monotonic_s()
 
@@ -133,18 +139,13 @@ class AlertingTransform:
         self._measure()
         if place is None:
             return None
-        state.next_offset = place.next_offset
-        state.next_command, state.next_urgent = place.next_command, place.next_urgent
-        state.next_letter = place.next_letter
+        state.next_offsets = place.offsets
         state.quarantine.load(place.refused)
         return place.next_offset
 
     def side_offset(self, partition: int, topic: str) -> int | None:
         """The offset of the first command, urgent message or dead letter to read; None for the beginning."""
-        state = self._partitions[partition]
-        if topic == topics.DEAD_LETTERS:
-            return state.next_letter
-        return state.next_urgent if topic == topics.URGENT else state.next_command
+        return self._partitions[partition].next_offsets.get(topic)
 
     def close(self, partition: int) -> None:
         """Forget a partition."""
@@ -190,18 +191,8 @@ class AlertingTransform:
     def _take(self, state: PartitionState, messages: Sequence[Received], now_s: float) -> list[Outgoing]:
         out: list[Outgoing] = []
         for message in messages:
-            if message.topic == topics.ALERT_COMMANDS:
-                state.next_command = message.offset + 1
-                out += self._take_command(state, message, now_s)
-            elif message.topic == topics.URGENT:
-                state.next_urgent = message.offset + 1
-                out += self._take_urgent(state, message, now_s)
-            elif message.topic == topics.DEAD_LETTERS:
-                state.next_letter = message.offset + 1
-                out += self._take_letter(state, message, now_s)
-            else:
-                state.next_offset = message.offset + 1
-                out += self._take_verdict(state, message, now_s)
+            state.next_offsets[message.topic] = message.offset + 1
+            out += self._intakes[message.topic](state, message, now_s)
         state.unnoted += len(messages)
         state.took_s = now_s
         return out
@@ -236,11 +227,8 @@ class AlertingTransform:
             command = decode(message, AlertCommand, partitions=self._limits.partitions)
             refuse_future(command, self._clock.now_ns())
         except BadMessageError as error:
-            return [
-                self._dead_letter(
-                    message, str(error), code="command" if error.refusal.code == "undecodable" else error.refusal.code
-                )
-            ]
+            code = error.refusal.code
+            return [self._dead_letter(message, str(error), code="command" if code == "undecodable" else code)]
         passed = self._silence(state, command.patient, now_s)
         done = self._step(state, command.patient, command, message)
         if command.patient in state.patients:
@@ -347,14 +335,9 @@ class AlertingTransform:
             out.append(self._progress(patient.encode(), dump(patient_state) if patient_state else None))
         state.changed.clear()
         out.extend(self._progress(key, value) for key, value in state.ended.changes())
-        stand = PartitionProgress(
-            next_offset=state.next_offset,
-            next_command=state.next_command,
-            next_urgent=state.next_urgent,
-            next_letter=state.next_letter,
-            refused=tuple(state.quarantine.dump()),
-        )
-        out.append(self._progress(PARTITION_KEY, stand.model_dump_json().encode()))
+        offsets = {OFFSETS[topic]: offset for topic, offset in state.next_offsets.items()}
+        place = PartitionProgress.model_validate({"next_offset": 0, "refused": state.quarantine.dump()} | offsets)
+        out.append(self._progress(PARTITION_KEY, place.model_dump_json().encode()))
         state.unnoted = 0
 
     def _refuse(self, state: PartitionState, message: Received, error: BadMessageError) -> list[Outgoing]:

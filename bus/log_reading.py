@@ -66,10 +66,6 @@ class LogReaders(Generic[T]):
     async def log(self, patient: str) -> AsyncIterator[PatientLog[T]]:
         """A patient's messages, between the present ends of their partition.
 
-        Parameters
-        ----------
-        patient : the patient id
-
         Raises
         ------
         SamplesGoneError : when what is read leaves the topic at this moment

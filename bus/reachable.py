@@ -10,12 +10,7 @@ PATIENCE_S = 1.0
 
 
 async def reachable(settings: KafkaSettings) -> bool:
-    """Return whether any of the brokers accepts a connection.
-
-    Raises
-    ------
-    BrokerError : when an address is no host:port
-    """
+    """Return whether any of the brokers accepts a connection."""
     for host, port in addresses(settings):
         try:
             async with asyncio.timeout(PATIENCE_S):

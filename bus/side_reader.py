@@ -49,12 +49,7 @@ class SideReader:
         self._next: dict[Place, int] = {}
 
     async def start(self) -> None:
-        """Connect.
-
-        Raises
-        ------
-        BrokerError : when no broker answers
-        """
+        """Connect."""
         self._consumer = await connected(
             self._settings,
             lambda: new_consumer(self._settings, auto_offset_reset="earliest", max_poll_records=MAX_RECORDS),

@@ -38,7 +38,7 @@ class Topic:
     """
 
     name: str
-    cleanup: Literal["delete", "compact"]
+    cleanup: Literal["delete", "compact"] = "delete"
     retention_ms: int | None = None
     whole_ms: int = 0
     holds: str
@@ -76,14 +76,12 @@ class Topic:
 TOPICS: tuple[Topic, ...] = (
     Topic(
         name=SAMPLES,
-        cleanup="delete",
         retention_ms=_DAY_MS,
         holds="chunks of ECG samples (Avro)",
         services=("producer", "detector", "alerting", "web"),
     ),
     Topic(
         name=WINDOWS,
-        cleanup="delete",
         retention_ms=7 * _DAY_MS,
         holds="the verdict on every window",
         model=Verdict,
@@ -92,7 +90,6 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(
         name=ANOMALIES,
-        cleanup="delete",
         retention_ms=30 * _DAY_MS,
         holds="the verdicts that are abnormal",
         model=Verdict,
@@ -101,7 +98,6 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(
         name=URGENT,
-        cleanup="delete",
         retention_ms=7 * _DAY_MS,
         holds="what kills within minutes, at once",
         model=Urgent,
@@ -120,7 +116,6 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(
         name=ALERT_COMMANDS,
-        cleanup="delete",
         retention_ms=7 * _DAY_MS,
         holds="acknowledge and silence",
         model=AlertCommand,
@@ -128,7 +123,6 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(
         name=DEAD_LETTERS,
-        cleanup="delete",
         retention_ms=30 * _DAY_MS,
         holds="what could not be decoded, and why",
         model=DeadLetter,

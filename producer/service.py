@@ -111,10 +111,6 @@ class Replay:
         ----------
         stop : set it to end the replay
         progress : called about every second
-
-        Raises
-        ------
-        EcgStreamError : when the bus does not take a message
         """
         self._began_s = self._clock.monotonic_s()
         self._lay_out(self._start_ns() if self._settings.start_ns is None else self._settings.start_ns)

@@ -69,12 +69,7 @@ class AppriseSender:
         self._name = str(service.service_name)
 
     def send(self, delivery: Delivery) -> None:
-        """Send a message. Most services know no key: after a crash one may come twice.
-
-        Raises
-        ------
-        SendError : when apprise says that it was not taken
-        """
+        """Send a message. Most services know no key: after a crash one may come twice."""
         from apprise import NotifyType  # noqa: PLC0415 # see the module
 
         alert = delivery.alert()

@@ -99,12 +99,7 @@ class FhirServerSender:
         )
 
     def send(self, delivery: Delivery) -> None:
-        """Put the alarm as it stands: the same put twice is the same.
-
-        Raises
-        ------
-        SendError : when it was not taken
-        """
+        """Put the alarm as it stands: the same put twice is the same."""
         resource = self._resources.of(delivery)
         self._caller.call(
             "PUT",

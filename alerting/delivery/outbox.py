@@ -120,18 +120,12 @@ class Outbox:
         return Claim(delivery=delivery, failures=state.failures, expired=expired)
 
     def delivered(self, delivery: Delivery, now_ns: int) -> None:
-        """It arrived."""
-        with explained(self._url), self._engine.begin() as connection:
-            self._locked(connection)  # first, as everybody does: two that wait for each other are no good
-            self._end(connection, delivery, "done", now_ns, error=None)
-            self._set(connection, holder=None, held_until_ns=0, failures=0, closed_until_ns=0)
+        """Note that it arrived."""
+        self._answered(delivery, "done", now_ns, error=None)
 
     def refused(self, delivery: Delivery, now_ns: int, error: str) -> None:
-        """It never will arrive; the channel itself answers."""
-        with explained(self._url), self._engine.begin() as connection:
-            self._locked(connection)
-            self._end(connection, delivery, "dead", now_ns, error=error)
-            self._set(connection, holder=None, held_until_ns=0, failures=0, closed_until_ns=0)
+        """Note that it never will arrive; the channel itself answers."""
+        self._answered(delivery, "dead", now_ns, error=error)
 
     def failed(self, delivery: Delivery, error: str, *, now_ns: int, next_try_ns: int, down: bool) -> bool:
         """It did not arrive; whether it is dead now, since it was tried often enough.
@@ -262,6 +256,12 @@ class Outbox:
         if used_ns + self._interval_ns > 60 * NS + self._interval_ns // 2:
             return None
         return now_ns + used_ns + self._interval_ns
+
+    def _answered(self, delivery: Delivery, state: str, now_ns: int, *, error: str | None) -> None:
+        with explained(self._url), self._engine.begin() as connection:
+            self._locked(connection)  # first, as everybody does: two that wait for each other are no good
+            self._end(connection, delivery, state, now_ns, error=error)
+            self._set(connection, holder=None, held_until_ns=0, failures=0, closed_until_ns=0)
 
     def _end(self, connection: Connection, delivery: Delivery, state: str, now_ns: int, *, error: str | None) -> None:
         connection.execute(

@@ -28,42 +28,25 @@ def trial(name: str, channel: Channel, *, clock: Clock, database: URL) -> None:
     """
     now_ns = clock.now_ns()
     alarm = f"{PATIENT}/{uuid.uuid4()}"
-    alert = Alert(
-        id=alarm,
-        sequence=0,
-        patient=PATIENT,
-        device="none",
-        lead=None,
-        condition="source_stopped",
-        label="test of this channel, no alarm",
-        mdc=None,
-        kind="technical",
-        phase="start",
-        state="active",
-        priority="information",
-        escalations=0,
-        onset_ns=now_ns,
-        last_ns=now_ns,
-        returned_ns=None,
-        detected_ns=now_ns,
-        told_ns=now_ns,
-        end_ns=None,
-        windows=0,
-        score=None,
-        threshold=None,
-        value=None,
-        limit=None,
-        unit=None,
-        heart_rate_bpm=None,
-        quality=None,
-        models={},
-        reasons=("somebody tries whether messages arrive",),
-        verdict="",
-        acknowledged_by=None,
-        acknowledged_ns=None,
-        silenced_by=None,
-        silenced_until_ns=None,
-    )
+    known = {
+        "id": alarm,
+        "sequence": 0,
+        "patient": PATIENT,
+        "device": "none",
+        "condition": "source_stopped",
+        "label": "test of this channel, no alarm",
+        "kind": "technical",
+        "phase": "start",
+        "state": "active",
+        "priority": "information",
+        "escalations": 0,
+        "windows": 0,
+        "models": {},
+        "reasons": ("somebody tries whether messages arrive",),
+        "verdict": "",
+    } | dict.fromkeys(("onset_ns", "last_ns", "detected_ns", "told_ns"), now_ns)
+    unknown = dict.fromkeys(name for name, field in Alert.model_fields.items() if field.is_required())
+    alert = Alert.model_validate(unknown | known)
     sender = channel.sender(name, clock=clock, database=database)
     try:
         sender.send(

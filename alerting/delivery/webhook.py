@@ -58,12 +58,7 @@ class WebhookSender:
         )
 
     def send(self, delivery: Delivery) -> None:
-        """Post a message; each attempt is signed anew, its key stays.
-
-        Raises
-        ------
-        SendError : when it was not taken
-        """
+        """Post a message; each attempt is signed anew, its key stays."""
         body = delivery.message.encode()
         timestamp_s = self._clock.now_ns() // 1_000_000_000
         headers = {

@@ -85,12 +85,7 @@ class AlarmHistory:
         self._url = url
 
     def __enter__(self) -> Self:
-        """See that it can be read.
-
-        Raises
-        ------
-        OtherSchemaError : when it is of another release
-        """
+        """See that it can be read."""
         self._engine = open_reader(self._url)
         return self
 

@@ -81,12 +81,7 @@ class AlarmStore:
         self._next: dict[Place, int] = {}
 
     def open(self) -> None:
-        """Make the database ready: the file, and the tables as this release wants them.
-
-        Raises
-        ------
-        OtherSchemaError : when a newer release has written it
-        """
+        """Make the database ready: the file, and the tables as this release wants them."""
         make_file(self._url)
         with explained(self._url):
             schema.migrate(self._engine)

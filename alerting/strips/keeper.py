@@ -85,13 +85,7 @@ class StripKeeper:
                 await in_thread(self._thread, store.close)  # behind what the thread may still be at
 
     async def step(self, store: StripStore) -> int:
-        """Try some of those who wait; how many those were.
-
-        Raises
-        ------
-        BrokerError : when Kafka does not answer
-        HistoryError : when the database does not
-        """
+        """Try some of those who wait; how many those were."""
         now_ns = self._clock.now_ns()
         due = await in_thread(self._thread, lambda: store.due(now_ns, limit=AT_ONCE))
         for each in due:
