@@ -40,11 +40,11 @@ def patient_of(alert_id: str) -> str:
 
     Raises
     ------
-    CommandError : when it is no alarm's id
+    CommandError : when it is not an alarm id
     """
     patient, slash, _ = alert_id.partition("/")
     if not slash:
-        raise CommandError(f"{alert_id!r} is no alarm's id: take one from `ecgstream alarms list`")
+        raise CommandError(f"{alert_id!r} is not an alarm id: take one from `ecgstream alarms list`")
     return patient
 
 

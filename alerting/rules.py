@@ -83,7 +83,7 @@ class Rule(_Table):
             raise ValueError(f"escalate_to={self.escalate_to!r} needs escalate_s: say after how long")
         unknown = self.gate - set(QualityFlag)
         if unknown:
-            raise ValueError(f"gate={min(unknown)!r} is no quality flag: choose of {', '.join(QualityFlag)}")
+            raise ValueError(f"gate={min(unknown)!r} is not a quality flag: choose of {', '.join(QualityFlag)}")
         return self
 
 
@@ -124,7 +124,7 @@ class AlarmRules(_Table):
         _ = self._sorted  # refuses a circle
         for patient in self.patients:
             if not PATIENT_ID.fullmatch(patient):
-                raise ValueError(f"patients.{patient!r} is no patient id: it must match {PATIENT_ID.pattern}")
+                raise ValueError(f"patients.{patient!r} is not a patient id: it must match {PATIENT_ID.pattern}")
         return self
 
     @cached_property
@@ -179,7 +179,7 @@ def load_rules(path: Path | None = None) -> AlarmRules:
                 f"the alarm rules {path} cannot be read ({error.strerror}): correct ECGSTREAM_ALERTING_RULES"
             ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise RulesError(f"the alarm rules {path} are no TOML: {error}: correct the file") from error
+            raise RulesError(f"the alarm rules {path} are not TOML: {error}: correct the file") from error
     merged = _merged(shipped, _in_seconds(own))
     for patient in _tables(merged.get("patients")).values():
         if isinstance(patient, dict):
@@ -227,7 +227,7 @@ def _first_fault(error: ValidationError) -> str:
     if first["type"] == "value_error":
         return f"{place}: {limit_in(first)}" if place else limit_in(first)
     if first["type"] == "extra_forbidden":
-        return f"{place} is no setting of the rules: correct or remove it"
+        return f"{place} is not a setting of the rules: correct or remove it"
     if "[key]" in first["loc"]:
-        return f"{place} is no condition: choose of {', '.join(CONDITIONS)}"
+        return f"{place} is not a condition: choose of {', '.join(CONDITIONS)}"
     return f"{place}={first['input']!r}: {limit_in(first)}: correct it"

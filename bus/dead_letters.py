@@ -98,7 +98,7 @@ def dead_letter(
 
 
 def _patient_in(key: bytes | None) -> str | None:
-    """The patient that a key names, None when it is no patient id."""
+    """The patient that a key names, None when it is not a patient id."""
     text = None if key is None else key.decode("ascii", errors="replace")
     return text if text is not None and PATIENT_ID.fullmatch(text) else None
 

@@ -88,7 +88,7 @@ class WriterSchemas:
         SchemaError : when there is no such folder, or a schema's chunks could not be read
         """
         if not folder.is_dir():
-            raise SchemaError(f"ECGSTREAM_SCHEMAS_DIR={folder} is no folder: give one with .avsc files, or unset it")
+            raise SchemaError(f"ECGSTREAM_SCHEMAS_DIR={folder} is not a folder: give one with .avsc files, or unset it")
         for path in sorted(folder.glob("*.avsc")):
             try:
                 schema = json.loads(path.read_text(encoding="utf-8"))

@@ -183,7 +183,7 @@ def decode(value: bytes | None, *, key: bytes | None = None) -> Chunk:
     try:
         fields = _read(body, writer, None if writer is READER else READER)
     except Exception as error:  # fastavro raises many kinds on hostile bytes
-        raise BadChunkError(f"the message is no Avro record of its schema: {error!r}") from error
+        raise BadChunkError(f"the message is not an Avro record of its schema: {error!r}") from error
     if rest := body.read():
         raise BadChunkError(f"{len(rest)} bytes stand behind the record: the message is damaged")
     return _chunk(fields, key)
@@ -211,7 +211,7 @@ def receive(message: Received, *, partitions: int) -> Chunk:
 
     Raises
     ------
-    BadChunkError : when it is no chunk, has no key, or lies in another partition than its key's
+    BadChunkError : when it is not a chunk, has no key, or lies in another partition than its key's
     """
     chunk = decode(message.value, key=message.key)
     if message.key is None:

@@ -79,7 +79,7 @@ class Fault:
 
     def __init__(self, kind: str, seed: str, target: Target) -> None:
         if kind not in KINDS:
-            raise EcgStreamError(f"kind={kind!r} is no fault of a sender: choose from {', '.join(KINDS)}")
+            raise EcgStreamError(f"kind={kind!r} is not a fault of a sender: choose from {', '.join(KINDS)}")
         seeded = random.Random(f"{seed}/{kind}")  # noqa: S311 # seeded, not secret
         self._forge = KINDS[kind](seeded, target)
         self._target = target
@@ -351,7 +351,7 @@ def _record(prefix: bytes, schema: Any, fields: dict[str, Any]) -> bytes:
 
 
 def _broken(seeded: random.Random, chunk: Chunk) -> bytes | None:
-    """Bytes that are no samples message."""
+    """Bytes that are not a samples message."""
     whole = encode(chunk)
     variants: Sequence[Callable[[], bytes | None]] = (
         lambda: None,

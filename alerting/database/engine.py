@@ -37,7 +37,7 @@ _REMEDIES = (
     (("database is locked", "55P03", "57014", "40P01"), "end what else holds it; it is tried again"),
     (("database or disk is full", "disk i/o error", "53100"), "free some space on its disk; it is tried again"),
     (("unable to open", "readonly", "read-only"), f"let this user write there, or name another in {VARIABLE}"),
-    (("no such table", "no such column", "42P01", "42703"), "it is no whole alarm history: restore it from a backup"),
+    (("no such table", "no such column", "42P01", "42703"), "it is not a whole history: restore it from a backup"),
     (("not a database", "malformed"), "restore it from a backup, or move it away: what Kafka keeps is read anew"),
     (("28P01", "28000", "password", "role "), f"correct the user and the password in {VARIABLE}"),
     (("3D000",), "create the database"),
@@ -74,11 +74,11 @@ def address(named: str | None) -> URL:
         url = make_url(named)
         url = url.set(drivername=_DRIVERS[url.drivername])
     except (ArgumentError, ValueError):
-        raise AddressError(f"{VARIABLE} is no address of a database: {remedy}") from None
+        raise AddressError(f"{VARIABLE} is not the address of a database: {remedy}") from None
     except KeyError:
         raise AddressError(f"{VARIABLE} names {url.drivername!r}, which is not used here: {remedy}") from None
     if not url.database or url.database == ":memory:":
-        raise AddressError(f"{VARIABLE} names no database that lasts: {remedy}")
+        raise AddressError(f"{VARIABLE} does not name a database that lasts: {remedy}")
     return url
 
 

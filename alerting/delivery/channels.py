@@ -42,7 +42,7 @@ class ChannelsError(EcgStreamError):
 def _http(url: SecretStr) -> SecretStr:
     parts = urlsplit(url.get_secret_value())
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("it is no address of a server: write https://host/path")
+        raise ValueError("it is not the address of a server: write https://host/path")
     return url
 
 
@@ -159,7 +159,7 @@ def load_channels(path: Path | None) -> Channels:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         # Without its cause: that quotes the line.
         place = re.search(r"\(at .*\)$", str(error))
-        raise ChannelsError(f"the channels {path} are no TOML {place[0] if place else ''}: correct the file") from None
+        raise ChannelsError(f"the channels {path} are not TOML {place[0] if place else ''}: correct the file") from None
     try:
         try:
             tables = _File.model_validate(found).channels
@@ -172,11 +172,11 @@ def load_channels(path: Path | None) -> Channels:
 
 def _channel(name: str, table: Mapping[str, Any]) -> Channel:
     if not NAME.fullmatch(name):
-        raise ValueError(f"channels: {name!r:.80} is no name of a channel: take up to 64 letters, digits, - and _")
+        raise ValueError(f"channels: {name!r:.80} is not a channel name: take up to 64 letters, digits, - and _")
     kind = table.get("kind")
     if not isinstance(kind, str) or kind not in KINDS_OF_CHANNEL:
         *others, last = KINDS_OF_CHANNEL
-        raise ValueError(f"channels.{name}.kind is missing or none that there is: write {', '.join(others)} or {last}")
+        raise ValueError(f"channels.{name}.kind is missing or unknown: write {', '.join(others)} or {last}")
     try:
         return kind_of_channel(kind).model_validate(table)
     except ValidationError as error:
@@ -188,7 +188,7 @@ def _first_fault(error: ValidationError, *table: str) -> str:
     first: Any = error.errors()[0]
     place = ".".join(map(str, (*table, *first["loc"])))
     if first["type"] == "extra_forbidden":
-        return f"{place} is no setting of it: correct or remove it"
+        return f"{place} is not a setting of it: correct or remove it"
     if first["type"] == "missing":
         return f"{place} is missing: add it"
     return f"{place}: {limit_in(first)}" + ("" if first["type"] == "value_error" else ": correct it")

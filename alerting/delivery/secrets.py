@@ -27,7 +27,7 @@ def resolved(named: str) -> str:
         try:
             found = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             raise ValueError(f"{path} cannot be read ({why}): correct the path or its rights") from None
         if not found:
             raise ValueError(f"{path} is empty: write the secret into it")
@@ -56,7 +56,7 @@ def scrubbed(text: str, *secrets: str) -> str:
 
 
 def server_of(url: str) -> str:
-    """The part of an HTTP address that is no secret: scheme, host and port."""
+    """The part of an HTTP address that is not secret: scheme, host and port."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname}{port}"

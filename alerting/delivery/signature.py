@@ -53,7 +53,7 @@ def verify(
     if timestamp is None or signature is None:
         raise SignatureError(f"{TIMESTAMP_HEADER} or {SIGNATURE_HEADER} is missing: the call is not signed")
     if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 12):
-        raise SignatureError(f"{TIMESTAMP_HEADER} is no number of seconds since 1970")
+        raise SignatureError(f"{TIMESTAMP_HEADER} is not a number of seconds since 1970")
     expected = sign(secret, timestamp_s=int(timestamp), body=body)
     if not hmac.compare_digest(expected.encode(), signature.encode()):
         raise SignatureError(f"{SIGNATURE_HEADER} is not of this body and secret")

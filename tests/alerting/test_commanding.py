@@ -37,7 +37,7 @@ def test_a_command_names_one_alarm_or_one_patient() -> None:
     for both in ({"alert": VT_ID, "patient": "p1"}, {"alert": None, "patient": None}):
         with pytest.raises(CommandError, match="not both, not neither"):
             command("silence", by="Ada", minutes=1, **both)
-    with pytest.raises(CommandError, match=r"'x' is no alarm's id: take one from"):
+    with pytest.raises(CommandError, match=r"'x' is not an alarm id: take one from"):
         patient_of("x")
     with pytest.raises(CommandError, match=r"duration_s=.*less than or equal to 86400: correct it"):
         command("silence", alert=VT_ID, patient=None, by="Ada", minutes=10_000)

@@ -62,24 +62,24 @@ def test_what_covers_comes_before_what_it_covers() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[rules.pause]\nprioritty = 'high'", r"rules\.pause\.prioritty is no setting of the rules: correct or remove"),
-        ("[rules.hiccup]\npriority = 'low'", r"rules\.hiccup is no condition: choose of couplet, "),
-        ("colour = 'red'", r"colour is no setting of the rules"),
+        ("[rules.pause]\nprioritty = 'high'", r"rules\.pause\.prioritty is not a setting of the rules: correct or"),
+        ("[rules.hiccup]\npriority = 'low'", r"rules\.hiccup is not a condition: choose of couplet, "),
+        ("colour = 'red'", r"colour is not a setting of the rules"),
         ("[rules.pause]\npriority = 'urgent'", r"rules\.pause\.priority='urgent': .*'high', 'medium', 'low'"),
         ("[rules.pause]\nstart_s = -1", r"rules\.pause\.start_s=-1: .*greater than or equal to 0: correct it"),
         ("[rules.pause]\nstart_s = 20", r"rules\.pause: start_s=20 is above of_s=0: it could never start; raise of_s"),
         ("[rules.pause]\nlimit = 2", r"rules\.pause\.limit=2\.0: pause has none: leave it out"),
         ("[rules.unusual_window]\nlimit = 2", r"rules\.unusual_window\.limit=2 is above 1: a score lies between"),
         ("[rules.pause]\nescalate_to = 'high'", r"escalate_to='high' needs escalate_s: say after how long"),
-        ("[rules.pause]\ngate = ['loud']", r"gate='loud' is no quality flag: choose of gap, flat, lead_off, "),
+        ("[rules.pause]\ngate = ['loud']", r"gate='loud' is not a quality flag: choose of gap, flat, lead_off, "),
         ("[rules.pause]\ncovered_by = ['hiccup']", r"rules\.pause\.covered_by"),
         ("[rules.asystole]\ncovered_by = ['pause']", r"covered_by goes in a circle \(.*\): none of them could start"),
-        ("[patients.'a b'.rules.pause]\nend_clean_s = 10", r"patients\.'a b' is no patient id"),
+        ("[patients.'a b'.rules.pause]\nend_clean_s = 10", r"patients\.'a b' is not a patient id"),
         ("[patients.p1.rules.pause]\nlimit = 2", r"patients\.p1\.rules\.pause\.limit=2\.0: pause has none"),
-        ("[patients.p1.rules.hiccup]\nstart = 2", r"hiccup is no condition"),
+        ("[patients.p1.rules.hiccup]\nstart = 2", r"hiccup is not a condition"),
         ("forget_s = 1", r"forget_s=1: .*600"),
         ("rules = 3", r"rules=3: "),
-        ("[rules.pause", r"are no TOML: .*: correct the file"),
+        ("[rules.pause", r"are not TOML: .*: correct the file"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_value_limit_and_remedy(tmp_path: Path, text: str, message: str) -> None:
@@ -93,5 +93,5 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     ):
         load_rules(tmp_path / "nowhere.toml")
     (tmp_path / "latin.toml").write_bytes(b"# \xe9")
-    with pytest.raises(RulesError, match="are no TOML"):
+    with pytest.raises(RulesError, match="are not TOML"):
         load_rules(tmp_path / "latin.toml")

@@ -91,7 +91,7 @@ def test_a_schema_that_could_not_be_read_is_refused_at_the_start(tmp_path: Path,
 
 
 def test_a_folder_that_is_none_or_holds_no_json_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SchemaError, match="is no folder"):
+    with pytest.raises(SchemaError, match="is not a folder"):
         WRITER_SCHEMAS.add_all(tmp_path / "none")
     (tmp_path / "x.avsc").write_text("{")
     with pytest.raises(SchemaError, match="cannot be read as JSON"):

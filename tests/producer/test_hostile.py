@@ -57,5 +57,5 @@ def is_chunk(message: Outgoing) -> bool:
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(EcgStreamError, match="kind='rain' is no fault of a sender: choose from undecodable"):
+    with pytest.raises(EcgStreamError, match="kind='rain' is not a fault of a sender: choose from undecodable"):
         Fault("rain", "0", TARGET)

@@ -129,5 +129,5 @@ def test_a_server_that_is_gone() -> None:
 def test_tables_that_somebody_dropped(store: AlarmStore) -> None:
     with store._engine.begin() as connection:
         connection.execute(text("DROP TABLE positions"))
-    with pytest.raises(HistoryError, match="it is no whole alarm history: restore it from a backup"):
+    with pytest.raises(HistoryError, match="it is not a whole history: restore it from a backup"):
         store.places()

@@ -79,16 +79,16 @@ def test_no_file_has_no_channels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[channels.x", "are no TOML"),
-        ('[channels.x]\nsecret = "hunter2', "are no TOML"),
-        ("[chanels.x]", "chanels is no setting of it: correct or remove it"),
+        ("[channels.x", "are not TOML"),
+        ('[channels.x]\nsecret = "hunter2', "are not TOML"),
+        ("[chanels.x]", "chanels is not a setting of it: correct or remove it"),
         (
             '[channels.x]\nkind = "pigeon"',
-            r"channels\.x\.kind is missing or none that there is: write apprise",
+            r"channels\.x\.kind is missing or unknown: write apprise",
         ),
         ('[channels.x]\nurl = "https://hunter2"', r"channels\.x\.kind is missing or none"),
-        (f"[channels.x]\n{HOOK}colour = 1", r"channels\.x\.colour is no setting of it"),
-        (f'[channels."a b"]\n{HOOK}', "'a b' is no name of a channel: take up to 64 letters"),
+        (f"[channels.x]\n{HOOK}colour = 1", r"channels\.x\.colour is not a setting of it"),
+        (f'[channels."a b"]\n{HOOK}', "'a b' is not a channel name: take up to 64 letters"),
         ('[channels.x]\nkind = "webhook"\nurl = "https://h.example"', r"channels\.x\.secret is missing: add it"),
         (
             '[channels.x]\nkind = "webhook"\nurl = "https://h.example"\nsecret = "hunter2"',
@@ -96,7 +96,7 @@ def test_no_file_has_no_channels(tmp_path: Path) -> None:
         ),
         (
             '[channels.x]\nkind = "webhook"\nurl = "ftp://hunter2"\nsecret = "hunter2-hunter2-hunter2"',
-            r"channels\.x\.url: it is no address of a server: write https://host/path",
+            r"channels\.x\.url: it is not the address of a server: write https://host/path",
         ),
         (
             '[channels.x]\nkind = "apprise"\nurl = "env:NO_SUCH_THING"',
