@@ -107,14 +107,7 @@ def latest(messages: Iterable[Received]) -> dict[str, Alert]:
 
 
 async def alarms(kafka: KafkaSettings, *, patient: str | None = None, ended: bool = False) -> list[Alert]:
-    """The alarms on the topic as they stand, the most urgent first.
-
-    Parameters
-    ----------
-    kafka : how to reach Kafka
-    patient : of this one alone
-    ended : those that have ended too
-    """
+    """The alarms on the topic as they stand, the most urgent first; of one patient, and ended ones, if asked for."""
     async with KafkaReader(kafka, [topics.ALERTS], start="beginning") as reader:
         found = latest([message async for message in reader.to_end()])
     wanted = [
@@ -126,13 +119,7 @@ async def alarms(kafka: KafkaSettings, *, patient: str | None = None, ended: boo
 
 
 async def publish(publisher: Publisher, request: AlertCommand) -> None:
-    """Send a command; it takes effect when alerting reads it.
-
-    Parameters
-    ----------
-    publisher : what sends
-    request : the command
-    """
+    """Send a command; it takes effect when alerting reads it."""
     command = Outgoing(topic=topics.ALERT_COMMANDS, key=request.patient.encode(), value=request.to_bytes())
     await (await publisher.send(command))
 

@@ -179,15 +179,12 @@ def _of_patient(verdict: Verdict, rules: dict[Condition, Rule]) -> dict[Conditio
             verdict, score, unusual, PROBABILITY, (f"autoencoder score {score:.2f}, limit {unusual:.2f}",)
         )
     rate = verdict.heart_rate_bpm
-    low, high = rules["heart_rate_low"].limit, rules["heart_rate_high"].limit
-    if rate is not None and low is not None and rate < low:
-        observations["heart_rate_low"] = _of_window(
-            verdict, rate, low, PER_MINUTE, (f"heart rate {rate:.0f}/min, limit {low:g}/min",)
-        )
-    if rate is not None and high is not None and rate > high:
-        observations["heart_rate_high"] = _of_window(
-            verdict, rate, high, PER_MINUTE, (f"heart rate {rate:.0f}/min, limit {high:g}/min",)
-        )
+    heart_rates: tuple[tuple[Condition, int], ...] = (("heart_rate_low", -1), ("heart_rate_high", 1))
+    for condition, side in heart_rates:
+        limit = rules[condition].limit
+        if rate is not None and limit is not None and side * rate > side * limit:
+            reasons = (f"heart rate {rate:.0f}/min, limit {limit:g}/min",)
+            observations[condition] = _of_window(verdict, rate, limit, PER_MINUTE, reasons)
     return observations
 
 

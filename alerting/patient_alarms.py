@@ -79,15 +79,7 @@ class PatientAlarms:
             seen_ns=max(self._state.seen_ns, at_ns),
             spent_ns=max(spent_ns, min(at_ns, at_ns if self._broker is None else self._broker.now_ns)),
         )
-        origin = Origin(
-            verdict=verdict.id,
-            device=verdict.device,
-            stream=run.key,
-            lead=verdict.lead,
-            models=verdict.models,
-            quality=verdict.quality,
-            heart_rate_bpm=verdict.heart_rate_bpm,
-        )
+        origin = _origin(verdict, run)
         observations = observe(verdict, self._rules).moved(at_ns - verdict.end_ns, latest_ns=at_ns)
         observations = observations.and_seen("several_devices", self._several(run))
         recent = dict(run.recent)
@@ -126,14 +118,7 @@ class PatientAlarms:
             return
         observation = observation.moved(at_ns - urgent.end_ns, latest_ns=at_ns)
         run = next((each for each in reversed(self._state.streams) if each.is_of(urgent)), None)
-        origin = Origin(
-            verdict=urgent.id,
-            device=urgent.device,
-            stream=run.key if run else None,
-            lead=urgent.lead,
-            models={},
-            quality=urgent.quality,
-        )
+        origin = _origin(urgent, run)
         alarm = self._alarms.get(urgent.kind)
         if alarm is None:
             ended_ns = self._ended.get(urgent.kind)
@@ -466,6 +451,19 @@ class PatientAlarms:
         )
         self.alerts.append(alert)
         return shown
+
+
+def _origin(event: Verdict | Urgent, run: Stream | None) -> Origin:
+    verdict = event if isinstance(event, Verdict) else None
+    return Origin(
+        verdict=event.id,
+        device=event.device,
+        stream=run.key if run else None,
+        lead=event.lead,
+        models=verdict.models if verdict else {},
+        quality=event.quality,
+        heart_rate_bpm=verdict.heart_rate_bpm if verdict else None,
+    )
 
 
 def _awaited(

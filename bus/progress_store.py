@@ -65,13 +65,7 @@ class ProgressStore(Protocol):
 
 
 class KafkaProgressStore:
-    """Fetches records from Kafka (``ProgressStore``) with one consumer, which starts when it is first needed.
-
-    Parameters
-    ----------
-    settings : how to reach Kafka
-    topic : the progress topic, as ``bus.topics`` names it
-    """
+    """Fetches records from Kafka (``ProgressStore``) with one consumer, which starts when it is first needed."""
 
     def __init__(self, settings: KafkaSettings, topic: str) -> None:
         self._settings = settings

@@ -80,12 +80,7 @@ class KafkaPublisher:
         return _Acknowledgement(lambda: self._word(future, message))
 
     async def flush(self) -> None:
-        """Wait until everything handed over has been acknowledged.
-
-        Raises
-        ------
-        BrokerError : when a message handed over since the start was not stored, or the brokers stay away
-        """
+        """Wait until everything handed over has been acknowledged."""
         try:
             with no_stray_cancellation():
                 await asyncio.wait_for(self._running().flush(), self._delivery_timeout_s)

@@ -47,11 +47,6 @@ def versions() -> Iterator[tuple[str, Schema]]:
 def check_readable(schema: Schema, *, name: str) -> None:
     """Refuse a writer's schema whose records cannot be read as chunks.
 
-    Parameters
-    ----------
-    schema : the writer's schema
-    name : what to call it, where it lies
-
     Raises
     ------
     SchemaError : when it is no Avro schema, or a field is missing or of another type

@@ -34,13 +34,7 @@ class Span(NamedTuple):
 
 
 class SideReader:
-    """Reads partitions of some topics from given offsets on.
-
-    Parameters
-    ----------
-    settings : how to reach Kafka
-    topics : as ``bus.topics`` names them
-    """
+    """Reads partitions of some topics from given offsets on."""
 
     def __init__(self, settings: KafkaSettings, topics: Sequence[str]) -> None:
         self._settings = settings

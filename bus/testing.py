@@ -67,17 +67,21 @@ class MemoryBus:
         await self._arrived.wait()
 
 
-class MemoryPublisher:
-    """Publishes to a ``MemoryBus`` (``bus.interfaces.Publisher``)."""
-
-    def __init__(self, bus: MemoryBus) -> None:
-        self._bus = bus
+class _Client:
+    """Opened and closed as a Kafka client is."""
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         pass
+
+
+class MemoryPublisher(_Client):
+    """Publishes to a ``MemoryBus`` (``bus.interfaces.Publisher``)."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
 
     async def send(self, message: Outgoing) -> Awaitable[None]:
         """Store the message at once."""
@@ -90,7 +94,7 @@ class MemoryPublisher:
         """Return: all is stored."""
 
 
-class MemoryReader:
+class MemoryReader(_Client):
     """Follows topics of a ``MemoryBus`` (``bus.interfaces.Reader``); ``start`` as ``KafkaReader`` has it."""
 
     def __init__(self, bus: MemoryBus, topics: Sequence[str], *, start: Start = "end") -> None:
@@ -100,12 +104,6 @@ class MemoryReader:
             for topic in topics
             for partition in range(bus.partitions)
         }
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        pass
 
     async def __aiter__(self) -> AsyncIterator[Received]:
         """Every message, for ever."""

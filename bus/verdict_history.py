@@ -29,10 +29,6 @@ class VerdictHistory(LogReaders[_Stored]):
     """Reads verdicts back from ``ecg.windows``, committed messages only, outside any consumer group.
 
     To be used in ``async with``; several tasks may call ``read`` at the same time.
-
-    Parameters
-    ----------
-    settings : how to reach Kafka
     """
 
     def __init__(self, settings: KafkaSettings) -> None:

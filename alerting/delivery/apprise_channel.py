@@ -41,11 +41,6 @@ class AppriseChannel(Channel):
 class AppriseSender:
     """Sends messages in words.
 
-    Parameters
-    ----------
-    name : of the channel
-    channel : where to
-
     Raises
     ------
     ChannelsError : when apprise knows no such address

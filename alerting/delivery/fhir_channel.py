@@ -75,14 +75,7 @@ class _Resources:
 
 
 class FhirServerSender:
-    """Puts each alarm to a server: one resource for its life, whose versions are its messages.
-
-    Parameters
-    ----------
-    url : the server's base address
-    channel : token, certificates, timeout
-    database : of the alarm history, where the strips are
-    """
+    """Puts each alarm to a server: one resource for its life, whose versions are its messages."""
 
     def __init__(self, url: str, channel: FhirChannel, database: URL) -> None:
         self._resources = _Resources(database)
@@ -115,13 +108,7 @@ class FhirServerSender:
 
 
 class FhirFileSender:
-    """Appends each message as a line (NDJSON). The file may be moved away at any time: a new one is begun.
-
-    Parameters
-    ----------
-    path : the file; its folder must be there
-    database : of the alarm history, where the strips are
-    """
+    """Appends each message as a line (NDJSON). The file may be moved away at any time: a new one is begun."""
 
     def __init__(self, path: Path, database: URL) -> None:
         self._path = path

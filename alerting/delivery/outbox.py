@@ -82,12 +82,7 @@ class Outbox:
         self._engine.dispose()
 
     def claim(self, now_ns: int) -> Claim:
-        """Take the next message to send: the most urgent first, an alarm's in order.
-
-        Parameters
-        ----------
-        now_ns : wall time, ns UTC
-        """
+        """Take the next message to send: the most urgent first, an alarm's in order."""
         with explained(self._url), self._engine.begin() as connection:
             state = self._locked(connection)
             held = state.holder is not None and state.holder != self._holder

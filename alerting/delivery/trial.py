@@ -15,12 +15,6 @@ PATIENT = "ecgstream-test"
 def trial(name: str, channel: Channel, *, clock: Clock, database: URL) -> None:
     """Send a test message once, whatever the channel's filter and rate limit; blocks.
 
-    Parameters
-    ----------
-    name, channel : as the channels file has them
-    clock : the time of the message
-    database : of the alarm history
-
     Raises
     ------
     ChannelsError : when the channel can never deliver

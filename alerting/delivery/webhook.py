@@ -41,13 +41,7 @@ class WebhookChannel(Channel):
 
 
 class WebhookSender:
-    """Posts messages.
-
-    Parameters
-    ----------
-    channel : where to, and the secret
-    clock : for the time of the signature
-    """
+    """Posts messages."""
 
     def __init__(self, channel: WebhookChannel, *, clock: Clock) -> None:
         self._url = channel.url.get_secret_value()

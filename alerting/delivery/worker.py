@@ -158,7 +158,9 @@ class DeliveryWorker:
         try:
             await in_thread(self._thread, lambda: self._sender.send(delivery))
         except RefusedMessageError as error:
-            await self._refused(delivery, str(error))
+            now_ns, why = self._clock.now_ns(), str(error)
+            await self._patiently(lambda: self._outbox.refused(delivery, now_ns, why))
+            self._dead(delivery, why)
         except SendError as error:
             await self._failed(delivery, failures, error)
         except Exception as error:  # noqa: BLE001 # of a library; its text may hold an address with its secrets
@@ -170,11 +172,6 @@ class DeliveryWorker:
             self._metrics.delivery_seconds.labels(channel=self.name).observe(
                 max(0.0, (now_ns - delivery.published_ns) / NS)
             )
-
-    async def _refused(self, delivery: Delivery, error: str) -> None:
-        now_ns = self._clock.now_ns()
-        await self._patiently(lambda: self._outbox.refused(delivery, now_ns, error))
-        self._dead(delivery, error)
 
     async def _failed(self, delivery: Delivery, failures: int, error: SendError) -> None:
         down = isinstance(error, ChannelDownError)

@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Self, TypeVar
 
 import structlog
@@ -154,7 +155,7 @@ class Recorder:
                     await self._record(store, [entry])
                 except RefusedError as error:
                     self._pass_over(entry.place, entry.offset, str(error))
-                    await self._record(store, [_emptied(entry)])
+                    await self._record(store, [replace(entry, message=None)])
 
     async def _record(self, store: AlarmStore, entries: Sequence[Entry]) -> None:
         recorded = await self._patiently(store, lambda: store.record(entries))
@@ -224,7 +225,3 @@ class Recorder:
 def _passing(error: Exception) -> bool:
     """Tell a failure that may pass from one that will not."""
     return isinstance(error, HistoryError) and not isinstance(error, (RefusedError, PlaceLostError))
-
-
-def _emptied(entry: Entry) -> Entry:
-    return Entry(place=entry.place, offset=entry.offset, published_ns=entry.published_ns, message=None)
