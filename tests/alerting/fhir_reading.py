@@ -66,7 +66,7 @@ def strip_of(observation: Observation) -> AlarmStrip | None:
 
 
 def _from_places(read: dict[str, Any]) -> Iterable[tuple[str, Any]]:
-    """What stands where FHIR has a place for it."""
+    """The fields that stand where FHIR has a place for them."""
     identifiers = [*read.get("identifier", ())]
     identifiers += [read.get(name, {}).get("identifier", {}) for name in ("subject", "device")]
     for field, system in (("id", ALARM_IDS), ("patient", PATIENT_IDS), ("device", DEVICE_IDS)):

@@ -34,7 +34,7 @@ TACHYCARDIA = [tachycardia(window) for window in range(WINDOWS)]
 
 
 def taken(window: int) -> BrokerTime:
-    """When the broker takes a window's verdict from a device whose clock is right."""
+    """The broker's time of a window's verdict from a device whose clock is right."""
     return BrokerTime(START_NS + (window + 1) * HOP_NS + S // 2)
 
 

@@ -1,4 +1,4 @@
-"""What alerting is held to: patients, partitions, what stays on the topic, and letters that it reads and writes."""
+"""Alerting's limits: patients, partitions, what stays on the topic, and letters that it reads and writes."""
 
 import asyncio
 import dataclasses

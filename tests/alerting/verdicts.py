@@ -67,7 +67,7 @@ def urgent(
     patient: str = "p1",
     stream_start_ns: int = START_NS,
 ) -> Urgent:
-    """What a look that ends with a second of the stream shows."""
+    """An urgent message of a rapid check that ends with a second of the stream."""
     end_ns = stream_start_ns + second * 1_000_000_000
     return Urgent(
         id=f"{patient}/{stream_start_ns}/{second}s",

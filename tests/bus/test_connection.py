@@ -1,4 +1,4 @@
-"""What Kafka clients let out when they stop, and what the rest of the program sees of it."""
+"""Errors that Kafka clients let out when they stop, and what the rest of the program sees of them."""
 
 import asyncio
 

@@ -78,7 +78,7 @@ EXAMPLES: dict[str, Message] = {
 
 
 def resolved(reference: str) -> Any:
-    """What a reference of the document points at."""
+    """The part of the document that a reference points at."""
     if not reference.startswith("#"):
         return json.loads(published(reference.removeprefix("./")))
     found: Any = DOCUMENT

@@ -63,7 +63,7 @@ class Stray:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of a run."""
+    """Results of a run."""
 
     verdicts: dict[str, list[Verdict]]
     shown: dict[tuple[str, str], list[bytes]]
@@ -81,7 +81,7 @@ def run(
     *,
     chunks_a_second: int = 1,
 ) -> Outcome:
-    """What the services make of the patients, with the faults and the arbitrary messages.
+    """Run the services on the patients, with the faults and the arbitrary messages.
 
     Parameters
     ----------

@@ -87,11 +87,11 @@ class System:
         return [Verdict.model_validate_json(value) for value in self.about(topics.WINDOWS, patient)]
 
     def urgent(self, patient: str) -> list[Urgent]:
-        """What was urgent about a patient, in order."""
+        """Urgent messages about a patient, in order."""
         return [Urgent.model_validate_json(value) for value in self.about(topics.URGENT, patient)]
 
     def alerts(self, patient: str) -> list[Alert]:
-        """What was told of a patient's alarms, in order."""
+        """Messages of a patient's alarms, in order."""
         shown = [Alert.model_validate_json(m.value) for m in self.bus.messages(topics.ALERTS) if m.value is not None]
         return [alert for alert in shown if alert.patient == patient]
 
@@ -104,7 +104,7 @@ class System:
         return [m.value or b"" for m in self.bus.messages(topic) if m.key == patient.encode()]
 
     def progress_bytes(self) -> int:
-        """How much is kept for a restart."""
+        """Bytes that are kept for a restart."""
         newest = {
             (topic, m.partition, m.key): len(m.value or b"")
             for topic in (topics.DETECTOR_PROGRESS, topics.ALERTING_PROGRESS)

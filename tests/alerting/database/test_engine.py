@@ -1,4 +1,4 @@
-"""What is said when the database does not do what it should: what, where and the remedy, and never a password."""
+"""Errors of the database: cause, place and remedy, and never a password."""
 
 import sqlite3
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What waits for a channel: in with its message, out once, in order, at its pace."""
+"""The outbox of a channel: in with its message, out once, in order, at its pace."""
 
 import random
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def boxes() -> Iterator[dict[str, Outbox]]:
 
 
 def claimed(box: Outbox, now_ns: int = NOW_NS) -> Delivery:
-    """What is next, which there is."""
+    """The next delivery, which there is."""
     delivery = box.claim(now_ns).delivery
     assert delivery is not None
     return delivery

@@ -1,4 +1,4 @@
-"""What each kind of channel sends, on real servers and files."""
+"""Messages of each kind of channel, on real servers and files."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Couriers on real servers: everything arrives, whoever is slow, dead or killed, and no secret is ever told."""
+"""Delivery workers on real servers: everything arrives, whoever is slow, dead or killed, and no secret is shown."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ def slow_server() -> Iterator[tuple[Receiver, threading.Event]]:
 
 @asynccontextmanager
 async def workers(url: URL, channels: Channels) -> AsyncIterator[CollectorRegistry]:
-    """Couriers at work."""
+    """Workers at work."""
     registry = CollectorRegistry()
     async with delivering(url, channels, AlertingMetrics(registry), clock=CLOCK, instance="a"):
         yield registry

@@ -36,7 +36,7 @@ def entry(place: Place, offset: int, message: Alert | AlertCommand | None) -> En
 
 
 def stream() -> dict[Place, list[Entry]]:
-    """What three partitions hold: alarms of two patients, side by side, and commands; one is sent twice."""
+    """Contents of three partitions: alarms of two patients, side by side, and commands; one is sent twice."""
     first = [alert(id=f"p1/a{number % 3}", sequence=number // 3, told_ns=number) for number in range(9)]
     other = [alert(id="p2/b", patient="p2", sequence=number, phase="update") for number in range(5)]
     asked = [command(1), command(2, by="Bo"), command(1, by="Eve"), command(1, patient="p2")]

@@ -1,4 +1,4 @@
-"""What the store keeps: every message once, whatever is redelivered and wherever it is cut off."""
+"""The store keeps every message once, whatever is redelivered and wherever it is cut off."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
