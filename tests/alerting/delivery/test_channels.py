@@ -86,7 +86,7 @@ def test_no_file_has_no_channels(tmp_path: Path) -> None:
             '[channels.x]\nkind = "pigeon"',
             r"channels\.x\.kind is missing or unknown: write apprise",
         ),
-        ('[channels.x]\nurl = "https://hunter2"', r"channels\.x\.kind is missing or none"),
+        ('[channels.x]\nurl = "https://hunter2"', r"channels\.x\.kind is missing or unknown"),
         (f"[channels.x]\n{HOOK}colour = 1", r"channels\.x\.colour is not a setting of it"),
         (f'[channels."a b"]\n{HOOK}', "'a b' is not a channel name: take up to 64 letters"),
         ('[channels.x]\nkind = "webhook"\nurl = "https://h.example"', r"channels\.x\.secret is missing: add it"),
