@@ -14,6 +14,7 @@ from detector.score import Score
 from ecg.annotations import read_annotations
 from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES
 from ecg.wfdb_files import read_wfdb
+from ecg.windows import HOP_S
 from tests.support.verdicts import verdicts_of
 from tests.training.recordings import write_record
 from training.data import CLASSES, FRAMES, FRAMES_HZ, UNKNOWN, cache_key, frame_classes, load_windows, windows_of
@@ -71,6 +72,8 @@ def test_training_sees_what_the_detector_sees(folder: Path) -> None:
 
     class Watching:
         """Stands where the scorer stands, and keeps what the stream hands it."""
+
+        hop_s = HOP_S
 
         def score(self, due: list[DueWindow]) -> list[Score]:
             from ecg.segments import Preprocessing, prepare
