@@ -21,12 +21,13 @@ demo: setup ## a real recording watched live on a real Kafka; hand arguments ove
 test: setup-dev ## every test, the ones on a real broker included; ARGS="..." for pytest
 	@scripts/test.sh $(ARGS)
 
-check: setup-dev ## format, lint, types, import walls, links in the docs
+check: setup-dev ## format, lint, types, import walls, links in the docs, names
 	$(DEV)/ruff format --check .
 	$(DEV)/ruff check .
 	$(DEV)/mypy
 	$(DEV)/lint-imports --no-cache
 	$(DEV)/python scripts/check_links.py
+	$(DEV)/python scripts/check_names.py
 	scripts/check_lock.sh
 
 format: setup-dev ## put every file into the one format
