@@ -15,11 +15,15 @@ from detector.offline import judge_record
 from detector.partition_state import PARTITION_KEY, PartitionState
 from detector.progress import BadProgressError
 from detector.scorer import Scorer
+from ecg.annotations import read_annotations
 from ecg.windows import HOPS_S, WINDOW_S
 from models import SHIPPED
 from tests.detector.progress_log import ProgressLog
 from tests.detector.streams import chunk, cut, facts, signal
-from tests.support.recordings import recording
+from tests.support.recordings import annotated, recording
+from training.tally import tally_records
+from web.live.registry import PatientRegistry
+from web.live.verdicts import VerdictHead
 
 FS_HZ = 100.0
 HOPS = st.sampled_from(HOPS_S)
@@ -141,3 +145,28 @@ def test_alarms_come_no_later_where_windows_overlap(name: str) -> None:
             continue  # the networks see other windows
         assert condition in overlapping, f"{condition} is missed at a hop of 2 s"
         assert overlapping[condition][0][1] <= times[0][1] + WINDOW_S
+
+
+def test_the_evaluation_counts_hours_windows_and_each_beat_once() -> None:
+    name, tallies = "119-excerpt", {}
+    for hop_s in (2, 5):
+        verdicts = [each for each in judge_record(recording(name), at(hop_s)) if isinstance(each, Verdict)]
+        tallies[hop_s] = tally_records({name: verdicts}, {name: read_annotations(annotated(name))})[name]
+    windows = {hop_s: sum(len(labels) for labels in tally.labels) for hop_s, tally in tallies.items()}
+    assert windows[2] == (300 - WINDOW_S) // 2 + 1 - tallies[2].left_out
+    assert windows[5] == 300 // 5 - tallies[5].left_out
+    assert abs(tallies[2].hours - tallies[5].hours) <= WINDOW_S / 3600
+    beats = {hop_s: sum(tally.beats.values()) for hop_s, tally in tallies.items()}
+    assert abs(beats[2] - beats[5]) <= 0.02 * beats[5]
+
+
+def test_the_page_pages_by_the_hop_of_the_patient() -> None:
+    patients = PatientRegistry()
+    assert patients.hop_s("19090-excerpt") == 5, "of whom nothing was judged yet"
+    for number, each in enumerate(judge_record(recording("19090-excerpt"), at(2))[:40]):
+        if isinstance(each, Verdict):
+            head = VerdictHead.model_validate_json(each.to_bytes())
+            patients.take_verdict(head, each.to_bytes(), offset=number, sent_ms=1)
+    assert patients.hop_s("19090-excerpt") == 2
+    figures = patients.patients["19090-excerpt"].verdicts.figures()
+    assert set(figures["start_ns"][1:] - figures["start_ns"][:-1]) == {2 * S}
