@@ -150,10 +150,11 @@ class PatientAlarms:
             self._alarms["input_refused"] = replace(alarm.seen(observation, origin), windows=alarm.windows)
             self._state = replace(self._state, refused=True)
             return
-        of = windows_in(rule.of_s, HOP_S)
+        hop_s = self._state.streams[-1].hop_s if self._state.streams else HOP_S
+        of = windows_in(rule.of_s, hop_s)
         refusals = (*self._state.refusals, *([observation] * min(letter.count, of)))[-of:]
         seen = [each for each in refusals if each is not None]
-        started = len(seen) >= windows_in(rule.start_s, HOP_S)
+        started = len(seen) >= windows_in(rule.start_s, HOP_S)  # messages count here, however often windows come
         self._state = replace(self._state, refused=True, refusals=() if started else refusals)
         if started:
             self._start("input_refused", seen, origin, windows=0)
@@ -329,7 +330,7 @@ class PatientAlarms:
         if alarm is not None:
             self._clean(alarm, windows_in(rule.end_clean_s, hop_s))
         elif self._state.refusals:
-            refusals = (*self._state.refusals, None)[-windows_in(rule.of_s, HOP_S) :]
+            refusals = (*self._state.refusals, None)[-windows_in(rule.of_s, hop_s) :]
             self._state = replace(self._state, refusals=refusals if any(refusals) else ())
 
     def _has_gone(self, condition: Condition, origin: Origin, shown: Origin, at_ns: int) -> bool:

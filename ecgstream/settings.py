@@ -119,7 +119,7 @@ def check_variables() -> None:
             elif name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name not in known:
                 near = difflib.get_close_matches(name, sorted(known), n=1)
                 meant = f"did you mean {near[0]}?" if near else "see the table of settings in README.md"
-                raise SettingsError(f"{name} in {place} is no setting of ecgstream: {meant} Correct it or remove it")
+                raise SettingsError(f"{name} in {place} is not a setting of ecgstream: {meant} Correct it or remove it")
 
 
 def with_new_names(variables: Mapping[str, str]) -> dict[str, str]:

@@ -55,7 +55,9 @@ def channels(
     *,
     test: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Send a message that is no alarm over this channel; a FHIR server keeps it."),
+        typer.Option(
+            metavar="NAME", help="Send a message that is not an alarm over this channel; a FHIR server keeps it."
+        ),
     ] = None,
     database: Database = None,
     json: Json = None,

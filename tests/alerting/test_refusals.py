@@ -36,6 +36,14 @@ def test_a_letter_that_stands_for_many_rings_at_once() -> None:
     assert len(alerts(followed.do(verdict(0, "normal"), letter(0, count=40)))) == 1
 
 
+def test_refusals_are_counted_over_the_same_time_where_windows_overlap() -> None:
+    followed, second_ns = FollowedPatient(), 1_000_000_000
+    for window in range(40):
+        each = verdict(window, "normal", start_ns=START_NS + 2 * window * second_ns)
+        followed.do(each.model_copy(update={"hop_s": 2}), *([letter(window)] if window % 3 == 0 else ()))
+    assert [alert.condition for alert in alerts(followed.actions)] == ["input_refused"], "one in six seconds"
+
+
 def test_now_and_then_a_refused_message_between_good_ones_rings_no_bell() -> None:
     followed = FollowedPatient()
     for window in range(100):
