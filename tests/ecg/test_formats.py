@@ -89,3 +89,13 @@ async def test_the_page_is_told_all_formats(tmp_path: Path) -> None:
     assert [each["name"] for each in described["formats"]] == [form.name for form in FORMATS]
     assert [tuple(each["suffixes"]) for each in described["formats"]] == [form.suffixes for form in FORMATS]
     assert (described["archives"], ".json" in described["beats"]) == ([".zip"], True)
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
+def test_the_help_and_the_docs_name_every_format(form: Format) -> None:
+    # The command line loads no reader before it knows what is asked: its help is a text of its own.
+    root = Path(__file__).resolve().parents[2]
+    helped = (root / "ecgstream" / "commands" / "models.py").read_text()
+    listed = (root / "docs" / "scoring.md").read_text()
+    assert form.name in helped or form.usual.split()[0] in helped
+    assert all(f"`{suffix}`" in listed for suffix in form.suffixes)
