@@ -45,6 +45,10 @@ class Finding:
     found: str
     remedy: str = ""
 
+    def __str__(self) -> str:
+        """The finding as a line."""
+        return f"{self.check}: {self.found}" + (f" → {self.remedy}" if self.remedy else "")
+
 
 async def examine(
     process: ProcessSettings, kafka: KafkaSettings, detector: DetectorSettings, alerting: AlertingSettings

@@ -40,9 +40,5 @@ def _detector_offsets(record: bytes | None) -> Mapping[str, int]:
 
 
 def _alerting_offsets(record: bytes | None) -> Mapping[str, int]:
-    place = None if record is None else alerting_progress.PartitionProgress.model_validate_json(record)
-    return {
-        topics.WINDOWS: place.next_offset if place else 0,
-        topics.ALERT_COMMANDS: (place.next_command or 0) if place else 0,
-        topics.URGENT: (place.next_urgent or 0) if place else 0,
-    }
+    read = alerting_progress.PartitionProgress.model_validate_json(record).offsets if record else {}
+    return dict.fromkeys(alerting_progress.OFFSETS, 0) | read

@@ -4,17 +4,19 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Coroutine, Iterator
+from collections.abc import Awaitable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.text import Text
 
 from ecg.errors import EcgStreamError
 
 ResultT = TypeVar("ResultT")
 STDOUT = Path("-")
+TABLE_WIDTH = 180  # cut to 80 columns a table would hide figures in a log
 
 
 def run(main: Coroutine[Any, Any, ResultT]) -> ResultT:
@@ -58,6 +60,22 @@ class Printer(Console):
     def on_broken_pipe(self) -> None:
         """Pass the error on, where the base class would end the program with an error of its own."""
         raise BrokenPipeError
+
+
+def print_result(printed: Iterable[RenderableType], result: object, target: Path | None) -> None:
+    """Print a result for people unless its JSON has standard output; write the JSON as ``write_json`` does.
+
+    Parameters
+    ----------
+    printed : lines without markup, and tables
+    """
+    if target != STDOUT:
+        with reader_may_leave():
+            console = Printer(width=None if sys.stdout.isatty() else TABLE_WIDTH)
+            for one in printed:
+                text = Text(one) if isinstance(one, str) else one
+                console.print(text, soft_wrap=isinstance(text, Text))
+    write_json(result, target)
 
 
 def write_json(result: object, target: Path | None) -> None:

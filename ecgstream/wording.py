@@ -1,10 +1,12 @@
 """Verdicts, alerts and results as readable lines; times are UTC."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any, get_args
+
+from rich.text import Text
 
 from bus.messages import AlarmPhase, Alert, Message, Urgent, Verdict
 from ecgstream.failures import shown
@@ -85,6 +87,12 @@ def alarm_lines(alert: Alert) -> tuple[str, str]:
     why = "; ".join(alert.reasons[:SHOWN_REASONS])
     stands = f"{alert.priority:<11} {alert.state}{who}{until}"
     return f"{stands}  {alert.patient}  {alert.label} since {time_of(alert.onset_ns)}: {why}", f"            {alert.id}"
+
+
+def alarm_list(found: Iterable[Alert], *, if_none: str) -> list[Text]:
+    """Alarms as they stand, in the colours of their priorities."""
+    lines = [Text(line, style=PRIORITY_STYLES[alert.priority]) for alert in found for line in alarm_lines(alert)]
+    return lines or [Text(if_none)]
 
 
 def life_lines(life: "Life") -> list[str]:

@@ -80,4 +80,3 @@ def at_least(role: Role) -> Callable[[Caller], Awaitable[Caller]]:
 
 Viewer = Annotated[Caller, Depends(at_least("viewer"))]
 Responder = Annotated[Caller, Depends(at_least("responder"))]
-Admin = Annotated[Caller, Depends(at_least("admin"))]

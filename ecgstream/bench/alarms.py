@@ -6,12 +6,10 @@ and with three.
 
 import asyncio
 import math
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,13 +17,13 @@ import numpy as np
 from alerting.database.engine import address
 from alerting.delivery.review import tally
 from bus import topics
-from bus.broker import LocalBroker
-from bus.clients import KafkaPublisher, KafkaReader, create_topics
-from bus.interfaces import Outgoing
+from bus.clients import KafkaPublisher
+from bus.interfaces import Outgoing, Received
 from bus.messages import Alert, Continuity, Finding, Quality, Verdict
 from bus.settings import KafkaSettings
 from ecg.windows import HOP_S
 from ecgstream.bench.alert_log import receiving
+from ecgstream.bench.bench_broker import all_come, bench_broker, following
 from ecgstream.bench.capacity import machine
 from ecgstream.bench.process_usage import ProcessUsage
 from ecgstream.children import Command
@@ -86,6 +84,13 @@ class _Run:
     rss: dict[str, float] = field(default_factory=dict)
     cpu_s: float = 0.0
     deliveries: dict[str, dict[str, int]] = field(default_factory=dict)
+    topic: str = topics.ALERTS
+
+    def take(self, message: Received) -> None:
+        """Note when the message that an alarm starts with is there."""
+        alert = Alert.model_validate_json(message.value or b"")
+        if alert.phase == "start" and alert.verdict in self.sent_s:
+            self.latencies_ms.append((time.monotonic() - self.sent_s[alert.verdict]) * 1000)
 
     def report(self) -> dict[str, Any]:
         """It as a JSON object."""
@@ -126,7 +131,8 @@ async def run_alarms(plan: AlarmBenchPlan) -> dict[str, Any]:
 async def _run(plan: AlarmBenchPlan, *, channels: bool) -> _Run:
     run = _Run()
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ecgstream-bench-")))
+        broker = await stack.enter_async_context(bench_broker())
+        kafka, folder = await broker.kafka(), broker.folder
         (folder / "rules.toml").write_text(RULES)
         database = f"sqlite:///{folder}/alarms.sqlite"
         environment = {"ECGSTREAM_ALERTING_RULES": str(folder / "rules.toml"), "ECGSTREAM_ALERTING_ALARM_DB": database}
@@ -136,9 +142,6 @@ async def _run(plan: AlarmBenchPlan, *, channels: bool) -> _Run:
                 urls[name] = await stack.enter_async_context(receiving(_wait_for(seconds), secret=SECRET))
             (folder / "channels.toml").write_text("".join(_channel(*each) for each in urls.items()))
             environment["ECGSTREAM_ALERTING_CHANNELS"] = str(folder / "channels.toml")
-        broker = await stack.enter_async_context(LocalBroker())
-        kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap)
-        await create_topics(kafka)
         async with Command("alert", "alert", kafka=kafka, logs=folder, environment=environment) as service:
             await service.ready()
             await _measure(plan, kafka, service, run)
@@ -148,14 +151,11 @@ async def _run(plan: AlarmBenchPlan, *, channels: bool) -> _Run:
 
 
 async def _measure(plan: AlarmBenchPlan, kafka: KafkaSettings, service: Command, run: _Run) -> None:
-    usage, reading = ProcessUsage(service.pid), asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        following = group.create_task(_follow(kafka, reading, run, plan.alarms))
-        await reading.wait()
+    usage = ProcessUsage(service.pid)
+    async with following(kafka, run) as group:
         watching = group.create_task(_watch(usage, service))
         await _send(plan, kafka, run)
-        await asyncio.wait({following}, timeout=DRAIN_S)
-        following.cancel()
+        await all_come(lambda: len(run.latencies_ms) >= plan.alarms, lambda: len(run.latencies_ms), patience_s=DRAIN_S)
         watching.cancel()
     run.rss, run.cpu_s = usage.rss, usage.cpu_s
 
@@ -175,18 +175,6 @@ async def _send(plan: AlarmBenchPlan, kafka: KafkaSettings, run: _Run) -> None:
             if verdict.findings:
                 run.sent_s[verdict.id] = time.monotonic()
             await publisher.send(Outgoing(topic=topics.WINDOWS, key=verdict.patient.encode(), value=verdict.to_bytes()))
-
-
-async def _follow(kafka: KafkaSettings, reading: asyncio.Event, run: _Run, alarms: int) -> None:
-    """Note when the message that an alarm starts with is there, up to the last one's."""
-    async with KafkaReader(kafka, [topics.ALERTS], start="end") as reader:
-        reading.set()
-        async for message in reader:
-            alert = Alert.model_validate_json(message.value or b"")
-            if alert.phase == "start" and alert.verdict in run.sent_s:
-                run.latencies_ms.append((time.monotonic() - run.sent_s[alert.verdict]) * 1000)
-                if len(run.latencies_ms) == alarms:
-                    return
 
 
 async def _watch(usage: ProcessUsage, service: Command) -> None:

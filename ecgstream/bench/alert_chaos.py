@@ -6,11 +6,9 @@ a webhook's receiver was called with are held against it.
 
 import asyncio
 import random
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -20,14 +18,13 @@ from alerting.database.engine import address
 from alerting.history.reading import AlarmHistory, Wanted
 from alerting.rules import AlarmRules
 from bus import topics
-from bus.broker import LocalBroker
-from bus.clients import KafkaPublisher, create_topics
+from bus.clients import KafkaPublisher
 from bus.interfaces import Outgoing
 from bus.messages import Alert, AlertCommand, Verdict
-from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
 from ecgstream.bench.alert_log import AlertLog, MessageKey, key_of, receiving
 from ecgstream.bench.alert_script import PatientScript
+from ecgstream.bench.bench_broker import bench_broker, following
 from ecgstream.children import Command
 from ops.clock import SystemClock
 
@@ -79,30 +76,19 @@ async def run_alert_chaos(
     if not recordings or not all(recordings):
         raise EcgStreamError("a recording without a whole window of 5 s has no verdicts: name longer ones")
     scripts = _scripts(plan, recordings, rules)
-    published, delivered, started = AlertLog(), AlertLog(), asyncio.Event()
-    with tempfile.TemporaryDirectory(prefix="ecgstream-chaos-") as folder:
-        database = f"sqlite:///{folder}/alarms.sqlite"
-        async with LocalBroker() as broker, receiving(delivered.add, secret=SECRET) as url:
-            kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap, topic_prefix="chaos.")
-            await create_topics(kafka)
-            channels = Path(folder) / "channels.toml"
-            channels.write_text(f'[channels.{CHANNEL}]\nkind = "webhook"\nurl = "{url}"\nsecret = "{SECRET}"\n')
-            service = Command(
-                "alert",
-                "alert",
-                kafka=kafka,
-                logs=Path(folder),
-                environment={"ECGSTREAM_ALERTING_ALARM_DB": database, "ECGSTREAM_ALERTING_CHANNELS": str(channels)},
-            )
-            async with asyncio.TaskGroup() as group:
-                following = group.create_task(published.follow(kafka, started))
-                await started.wait()
-                async with service, KafkaPublisher(kafka) as publisher:
-                    took_s = await _storm(plan, service, scripts, publisher=publisher, published=published)
-                    expected = [key_of(alert) for script in scripts for alert in script.expected]
-                    await published.wait_for(expected, patience_s=PATIENCE_S)
-                    await delivered.wait_for(expected, patience_s=PATIENCE_S)
-                following.cancel()
+    published, delivered = AlertLog(), AlertLog()
+    async with bench_broker() as broker, receiving(delivered.add, secret=SECRET) as url:
+        kafka = await broker.kafka("chaos.")
+        database = f"sqlite:///{broker.folder}/alarms.sqlite"
+        channels = broker.folder / "channels.toml"
+        channels.write_text(f'[channels.{CHANNEL}]\nkind = "webhook"\nurl = "{url}"\nsecret = "{SECRET}"\n')
+        environment = {"ECGSTREAM_ALERTING_ALARM_DB": database, "ECGSTREAM_ALERTING_CHANNELS": str(channels)}
+        service = Command("alert", "alert", kafka=kafka, logs=broker.folder, environment=environment)
+        async with following(kafka, published), service, KafkaPublisher(kafka) as publisher:
+            took_s = await _storm(plan, service, scripts, publisher=publisher, published=published)
+            expected = [key_of(alert) for script in scripts for alert in script.expected]
+            await published.wait_for(expected, patience_s=PATIENCE_S)
+            await delivered.wait_for(expected, patience_s=PATIENCE_S)
         kept = await asyncio.to_thread(_history, database)
     return {
         "service": "alert",

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from alerting.delivery.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, SignatureError, verify
 from bus import topics
-from bus.clients import KafkaReader
+from bus.interfaces import Received
 from bus.messages import Alert
-from bus.settings import KafkaSettings
+from ecgstream.bench.bench_broker import all_come
 
 IDLE_S = 0.1
 
@@ -46,6 +46,7 @@ class AlertLog:
     repeated: int = 0
     again: Counter[str] = field(default_factory=Counter)
     disordered: int = 0
+    topic: str = topics.ALERTS
     _last: dict[str, int] = field(default_factory=dict)
 
     def add(self, value: bytes) -> None:
@@ -59,24 +60,14 @@ class AlertLog:
         self._last[alert.id] = max(alert.sequence, self._last.get(alert.id, -1))
         self.alerts[key_of(alert)] = alert
 
-    async def follow(self, kafka: KafkaSettings, started: asyncio.Event) -> None:
-        """Read the topic of alarms from its beginning, for ever; sets ``started`` once the reader stands."""
-        async with KafkaReader(kafka, [topics.ALERTS], start="beginning") as reader:
-            started.set()
-            async for message in reader:
-                if message.value is not None:
-                    self.add(message.value)
+    def take(self, message: Received) -> None:
+        """Note a message from the topic."""
+        self.add(message.value or b"")
 
     async def wait_for(self, expected: Iterable[MessageKey], *, patience_s: float) -> None:
         """Return when all have come, or when none has for ``patience_s`` seconds."""
         wanted = set(expected)
-        before, since_s = -1, time.monotonic()
-        while not wanted <= self.alerts.keys():
-            if len(self.alerts) > before:
-                before, since_s = len(self.alerts), time.monotonic()
-            elif time.monotonic() - since_s > patience_s:
-                return
-            await asyncio.sleep(IDLE_S)
+        await all_come(lambda: wanted <= self.alerts.keys(), lambda: len(self.alerts), patience_s=patience_s)
 
 
 @contextlib.asynccontextmanager

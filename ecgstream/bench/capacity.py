@@ -3,7 +3,6 @@
 import asyncio
 import os
 import platform
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,8 +14,7 @@ import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
 from bus import topics
-from bus.broker import LocalBroker
-from bus.clients import KafkaReader, create_topics
+from bus.clients import KafkaReader
 from bus.samples import decode
 from bus.settings import KafkaSettings
 from detector.due import DueWindow
@@ -24,6 +22,7 @@ from detector.partition_state import PartitionState
 from detector.scorer import Scorer
 from ecg.errors import EcgStreamError
 from ecg.windows import HOP_S, WINDOW_S
+from ecgstream.bench.bench_broker import bench_broker, following
 from ecgstream.bench.process_usage import ProcessUsage
 from ecgstream.bench.verdict_log import VerdictLog
 from ecgstream.children import Command
@@ -131,26 +130,21 @@ async def run_capacity(plan: CapacityPlan) -> dict[str, Any]:
     ------
     EcgStreamError : when a service fails
     """
-    with tempfile.TemporaryDirectory(prefix="ecgstream-bench-") as name:
-        folder = Path(name)
-        async with LocalBroker() as broker:
-            kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap)
-            await create_topics(kafka)
-            async with Command("detect", "detect", kafka=kafka, logs=folder) as detector:
-                await detector.ready()
-                producer = Command("replay", *plan.options, kafka=kafka, logs=folder)
-                verdicts, watch, seconds = await _measure(kafka, producer, detector)
-            kernel = await _bare(kafka, batch=watch.mean_batch)
+    async with bench_broker() as broker:
+        kafka = await broker.kafka()
+        async with Command("detect", "detect", kafka=kafka, logs=broker.folder) as detector:
+            await detector.ready()
+            producer = Command("replay", *plan.options, kafka=kafka, logs=broker.folder)
+            verdicts, watch, seconds = await _measure(kafka, producer, detector)
+        kernel = await _bare(kafka, batch=watch.mean_batch)
     return _report(plan, seconds=seconds, verdicts=verdicts, watch=watch, kernel=kernel)
 
 
 async def _measure(kafka: KafkaSettings, producer: Command, detector: Command) -> tuple[VerdictLog, _Watch, float]:
     """Let the replay run to its end and the detector drain what is left."""
-    verdicts, started = VerdictLog(), asyncio.Event()
+    verdicts = VerdictLog()
     watch = _Watch(usage=ProcessUsage(detector.pid), detector=detector)
-    async with asyncio.TaskGroup() as group:
-        following = group.create_task(verdicts.follow(kafka, started))
-        await started.wait()
+    async with following(kafka, verdicts) as group:
         async with producer:
             await verdicts.wait_for(1, patience_s=START_S, check=producer.check)
             watching = group.create_task(watch.follow())
@@ -167,7 +161,6 @@ async def _measure(kafka: KafkaSettings, producer: Command, detector: Command) -
                 count, quiet_s = len(verdicts.verdicts), time.monotonic()
             await asyncio.sleep(SAMPLE_EVERY_S / 5)
         watching.cancel()
-        following.cancel()
     return verdicts, watch, seconds
 
 

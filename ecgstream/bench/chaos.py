@@ -7,12 +7,10 @@ that reads committed messages only.
 import asyncio
 import random
 import signal
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -20,13 +18,13 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from bus.broker import LocalBroker
-from bus.clients import KafkaPublisher, create_topics
+from bus.clients import KafkaPublisher
 from bus.interfaces import Outgoing
 from bus.messages import Verdict
-from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
 from ecg.records import Record
 from ecg.windows import HOP_S
+from ecgstream.bench.bench_broker import BenchBroker, bench_broker, following
 from ecgstream.bench.verdict_log import VerdictLog
 from ecgstream.children import Command
 from ops.clock import SystemClock
@@ -144,11 +142,10 @@ async def run_chaos(plan: ChaosPlan, records: Sequence[Record]) -> dict[str, Any
     ------
     EcgStreamError : when a service ends by itself
     """
-    with tempfile.TemporaryDirectory(prefix="ecgstream-chaos-") as folder:
-        async with LocalBroker() as broker:
-            calm = await _calm(broker, plan, records, Path(folder))
-            log.info("undisturbed", verdicts=len(calm.verdicts))
-            storm, disturbed = await _disturbed(broker, plan, records, Path(folder), expected=len(calm.verdicts))
+    async with bench_broker() as broker:
+        calm = await _calm(broker, plan, records)
+        log.info("undisturbed", verdicts=len(calm.verdicts))
+        storm, disturbed = await _disturbed(broker, plan, records, expected=len(calm.verdicts))
     return {
         "seed": plan.seed,
         "faults": {kind: storm.done[kind] for kind in KINDS},
@@ -162,19 +159,17 @@ async def run_chaos(plan: ChaosPlan, records: Sequence[Record]) -> dict[str, Any
     }
 
 
-async def _calm(broker: LocalBroker, plan: ChaosPlan, records: Sequence[Record], folder: Path) -> VerdictLog:
-    kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap, topic_prefix="calm.")
-    await create_topics(kafka)
-    verdicts, started = VerdictLog(), asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        following = group.create_task(verdicts.follow(kafka, started))
-        await started.wait()
-        async with _detector(kafka, "calm", folder) as detector, KafkaPublisher(kafka) as publisher:
-            replay = _replay(plan, records, publisher, speed="max")
-            await replay.run(asyncio.Event())
-            expected = plan.patients * int(plan.record_s // HOP_S)
-            await verdicts.wait_for(expected, patience_s=PATIENCE_S, check=detector.check)
-        following.cancel()
+async def _calm(broker: BenchBroker, plan: ChaosPlan, records: Sequence[Record]) -> VerdictLog:
+    kafka, verdicts = await broker.kafka("calm."), VerdictLog()
+    async with (
+        following(kafka, verdicts),
+        Command("calm", "detect", kafka=kafka, logs=broker.folder) as detector,
+        KafkaPublisher(kafka) as publisher,
+    ):
+        replay = _replay(plan, records, publisher, speed="max")
+        await replay.run(asyncio.Event())
+        expected = plan.patients * int(plan.record_s // HOP_S)
+        await verdicts.wait_for(expected, patience_s=PATIENCE_S, check=detector.check)
     if len(verdicts.verdicts) != expected:
         raise EcgStreamError(
             f"the undisturbed run gave {len(verdicts.verdicts)} verdicts on {expected} windows, so it is no measure: "
@@ -184,33 +179,24 @@ async def _calm(broker: LocalBroker, plan: ChaosPlan, records: Sequence[Record],
 
 
 async def _disturbed(
-    broker: LocalBroker, plan: ChaosPlan, records: Sequence[Record], folder: Path, *, expected: int
+    broker: BenchBroker, plan: ChaosPlan, records: Sequence[Record], *, expected: int
 ) -> tuple[_Storm, VerdictLog]:
-    kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap, topic_prefix="storm.")
-    await create_topics(kafka)
-    verdicts, started = VerdictLog(), asyncio.Event()
+    kafka, verdicts = await broker.kafka("storm."), VerdictLog()
     seeded = random.Random(plan.seed)  # noqa: S311 # seeded, not secret
-    async with asyncio.TaskGroup() as group:
-        following = group.create_task(verdicts.follow(kafka, started))
-        await started.wait()
-        async with _detector(kafka, "first", folder) as detector, KafkaPublisher(kafka) as plain:
-            publisher = _LastSent(plain)
-            storm = _Storm(broker, detector, _detector(kafka, "guest", folder), publisher)
-            replay = _replay(plan, records, publisher, speed=plan.record_s / plan.wall_s)
-            playing = group.create_task(replay.run(asyncio.Event()))
-            await verdicts.wait_for(1, patience_s=PATIENCE_S, check=detector.check)
-            for _ in range(plan.faults):
-                await asyncio.sleep(EVERY_S * seeded.uniform(0.2, 1.8))
-                await storm.strike(seeded.choice(plan.kinds))
-            await playing
-            await verdicts.wait_for(expected, patience_s=PATIENCE_S, check=detector.check)
-            await asyncio.sleep(2.0)  # what is doubled may come after what was missing
-        following.cancel()
+    detector, guest = (Command(name, "detect", kafka=kafka, logs=broker.folder) for name in ("first", "guest"))
+    async with following(kafka, verdicts) as group, detector, KafkaPublisher(kafka) as plain:
+        publisher = _LastSent(plain)
+        storm = _Storm(broker.local, detector, guest, publisher)
+        replay = _replay(plan, records, publisher, speed=plan.record_s / plan.wall_s)
+        playing = group.create_task(replay.run(asyncio.Event()))
+        await verdicts.wait_for(1, patience_s=PATIENCE_S, check=detector.check)
+        for _ in range(plan.faults):
+            await asyncio.sleep(EVERY_S * seeded.uniform(0.2, 1.8))
+            await storm.strike(seeded.choice(plan.kinds))
+        await playing
+        await verdicts.wait_for(expected, patience_s=PATIENCE_S, check=detector.check)
+        await asyncio.sleep(2.0)  # what is doubled may come after what was missing
     return storm, verdicts
-
-
-def _detector(kafka: KafkaSettings, name: str, folder: Path) -> Command:
-    return Command(name, "detect", kafka=kafka, logs=folder)
 
 
 def _replay(plan: ChaosPlan, records: Sequence[Record], publisher: Any, *, speed: Any) -> Replay:
@@ -242,11 +228,11 @@ def _takeover_s(moments: Sequence[float], verdicts: VerdictLog) -> dict[str, flo
     The median is over the faults that were recovered from before the next one struck; the longest is over all.
     """
     stalls, quiet = [], []
-    for moment, following in zip(moments, [*moments[1:], float("inf")], strict=True):
+    for moment, next_moment in zip(moments, [*moments[1:], float("inf")], strict=True):
         came = [c for c, i in zip(verdicts.came_s, verdicts.ingested_s, strict=True) if i >= moment]
         if came:
             stalls.append(min(came) - moment)
-            quiet += [min(came) - moment] if min(came) < following else []
+            quiet += [min(came) - moment] if min(came) < next_moment else []
     return {
         "p50": round(median(quiet), 3) if quiet else None,
         "max": round(max(stalls), 3) if stalls else None,

@@ -1,21 +1,18 @@
 """Patient ids without end: what each service carries, refuses and needs, within the memory that its container has."""
 
 import asyncio
-import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from bus import topics
-from bus.broker import LocalBroker
-from bus.clients import KafkaPublisher, KafkaReader, create_topics
+from bus.clients import KafkaPublisher, KafkaReader
 from bus.interfaces import Outgoing
 from bus.messages import DeadLetter
 from bus.samples import Chunk, encode
@@ -23,6 +20,7 @@ from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
 from ecg.records import Record, exact_rate
 from ecg.windows import HOP_S, Grid
+from ecgstream.bench.bench_broker import bench_broker, following
 from ecgstream.bench.memory_limit import MemoryLimit
 from ecgstream.bench.verdict_log import VerdictLog
 from ecgstream.children import Command
@@ -107,27 +105,22 @@ async def run_flood(plan: FloodPlan) -> dict[str, Any]:
     EcgStreamError : when a service ends by itself, or is killed for its memory
     """
     run = _Run()
-    with tempfile.TemporaryDirectory(prefix="ecgstream-flood-") as name:
-        async with LocalBroker() as broker, AsyncExitStack() as stack:
-            kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap)
-            await create_topics(kafka)
-            started = asyncio.Event()
-            following = asyncio.create_task(run.verdicts.follow(kafka, started))
-            stack.callback(following.cancel)
-            await started.wait()
-            (port,) = free_ports(1)
-            arguments = {"web": ("web", "--host", "127.0.0.1", "--port", str(port))}
-            for service, limit_mb in LIMITS_MB.items():
-                limit = stack.enter_context(MemoryLimit(service, limit_mb * MB))
-                command = Command(service, *arguments.get(service, (service,)), kafka=kafka, logs=Path(name))
-                await stack.enter_async_context(command)
-                limit.add(command.pid)
-                await command.ready()  # one by one: all at once they would load their libraries for too long
-                run.services[service] = _Service(command=command, limit=limit, limit_mb=limit_mb)
-            publisher = await stack.enter_async_context(KafkaPublisher(kafka))
-            await _work(plan, run, publisher)
-            letters = await _letters(kafka)
-            return _report(plan, run, letters)
+    async with bench_broker() as broker, AsyncExitStack() as stack:
+        kafka = await broker.kafka()
+        await stack.enter_async_context(following(kafka, run.verdicts))
+        (port,) = free_ports(1)
+        arguments = {"web": ("web", "--host", "127.0.0.1", "--port", str(port))}
+        for service, limit_mb in LIMITS_MB.items():
+            limit = stack.enter_context(MemoryLimit(service, limit_mb * MB))
+            command = Command(service, *arguments.get(service, (service,)), kafka=kafka, logs=broker.folder)
+            await stack.enter_async_context(command)
+            limit.add(command.pid)
+            await command.ready()  # one by one: all at once they would load their libraries for too long
+            run.services[service] = _Service(command=command, limit=limit, limit_mb=limit_mb)
+        publisher = await stack.enter_async_context(KafkaPublisher(kafka))
+        await _work(plan, run, publisher)
+        letters = await _letters(kafka)
+        return _report(plan, run, letters)
 
 
 async def _work(plan: FloodPlan, run: _Run, publisher: KafkaPublisher) -> None:

@@ -1,7 +1,6 @@
 """From the onset of what kills within minutes to its alarm on ``ecg.alerts``, by the real services at real pace."""
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,14 +12,15 @@ import numpy.typing as npt
 from prometheus_client import CollectorRegistry
 
 from bus import topics
-from bus.broker import LocalBroker
-from bus.clients import KafkaPublisher, KafkaReader, create_topics
+from bus.clients import KafkaPublisher
+from bus.interfaces import Received
 from bus.messages import Alert
 from bus.settings import KafkaSettings
 from ecg.annotations import Annotations, read_annotations
 from ecg.errors import EcgStreamError
 from ecg.records import Int16Array, Record
 from ecg.wfdb_files import find_record
+from ecgstream.bench.bench_broker import bench_broker, following
 from ecgstream.bench.capacity import machine
 from ecgstream.children import Command
 from ecgstream.recordings import load_records
@@ -77,13 +77,26 @@ class Heard:
 
     Attributes
     ----------
+    kind : of the alarms that are waited for
     read_s, detected_ns : of the first alarm that was waited for: wall time of reading it, and when it says it was seen
     starts : when each high alarm started
     """
 
+    kind: str
+    topic: str = topics.ALERTS
     read_s: dict[str, float] = field(default_factory=dict)
     detected_ns: dict[str, int] = field(default_factory=dict)
     starts: dict[str, list[int]] = field(default_factory=dict)
+
+    def take(self, message: Received) -> None:
+        """Note a message about an alarm."""
+        now_s, alert = time.time(), Alert.model_validate_json(message.value or b"")
+        if alert.phase != "start" or alert.priority != "high":
+            return
+        self.starts.setdefault(alert.patient, []).append(alert.detected_ns)
+        if alert.condition in FATAL[self.kind] and alert.patient not in self.read_s:
+            self.read_s[alert.patient] = now_s
+            self.detected_ns[alert.patient] = alert.detected_ns
 
 
 async def run_lethal(plan: LethalPlan) -> dict[str, Any]:
@@ -100,19 +113,16 @@ async def run_lethal(plan: LethalPlan) -> dict[str, Any]:
     draw = np.random.default_rng(plan.seed)
     wards = {"asystole": asystoles(plan, draw), "flutter": flutters(plan, draw)}
     report: dict[str, Any] = {"phases": plan.phases, "seed": plan.seed, "chunk_ms": plan.chunk_ms}
-    with tempfile.TemporaryDirectory(prefix="ecgstream-bench-") as name:
-        logs = Path(name)
-        async with LocalBroker() as broker:
-            for kind, onsets in wards.items():
-                # Each on topics of its own: nothing of the one is told in the other's time.
-                kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap, topic_prefix=f"{kind}.")
-                await create_topics(kafka)
-                async with (
-                    Command(f"detect-{kind}", "detect", kafka=kafka, logs=logs) as detector,
-                    Command(f"alert-{kind}", "alert", kafka=kafka, logs=logs) as alerting,
-                ):
-                    await asyncio.gather(detector.ready(), alerting.ready())
-                    report[kind] = await _measure(kafka, kind, onsets, plan, [detector, alerting])
+    async with bench_broker() as broker:
+        for kind, onsets in wards.items():
+            # Each on topics of its own: nothing of the one is told in the other's time.
+            kafka = await broker.kafka(f"{kind}.")
+            async with (
+                Command(f"detect-{kind}", "detect", kafka=kafka, logs=broker.folder) as detector,
+                Command(f"alert-{kind}", "alert", kafka=kafka, logs=broker.folder) as alerting,
+            ):
+                await asyncio.gather(detector.ready(), alerting.ready())
+                report[kind] = await _measure(kafka, kind, onsets, plan, [detector, alerting])
     return report | {"machine": machine()}
 
 
@@ -120,10 +130,8 @@ async def _measure(
     kafka: KafkaSettings, kind: str, onsets: Sequence[Onset], plan: LethalPlan, services: Sequence[Command]
 ) -> dict[str, Any]:
     """Replay the patients at real pace, and note when each alarm can be read."""
-    heard, standing = Heard(), asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        listening = group.create_task(_listen(kafka, kind, heard, standing))
-        await standing.wait()
+    heard = Heard(kind)
+    async with following(kafka, heard):
         async with KafkaPublisher(kafka) as publisher:
             start_ns = time.time_ns()
             settings = ReplaySettings(
@@ -141,22 +149,7 @@ async def _measure(
         while len(heard.read_s) < len(onsets) and time.monotonic() < until_s:
             await asyncio.gather(*(service.check() for service in services))
             await asyncio.sleep(0.1)
-        listening.cancel()
     return figures(onsets, heard, start_ns) | {"replay_behind_s": round(last.behind_s, 3)}
-
-
-async def _listen(kafka: KafkaSettings, kind: str, heard: Heard, standing: asyncio.Event) -> None:
-    async with KafkaReader(kafka, [topics.ALERTS], start="beginning") as reader:
-        standing.set()
-        async for message in reader:
-            now_s = time.time()
-            alert = Alert.model_validate_json(message.value or b"")
-            if alert.phase != "start" or alert.priority != "high":
-                continue
-            heard.starts.setdefault(alert.patient, []).append(alert.detected_ns)
-            if alert.condition in FATAL[kind] and alert.patient not in heard.read_s:
-                heard.read_s[alert.patient] = now_s
-                heard.detected_ns[alert.patient] = alert.detected_ns
 
 
 def figures(onsets: Sequence[Onset], heard: Heard, start_ns: int) -> dict[str, Any]:

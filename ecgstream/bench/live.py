@@ -1,26 +1,23 @@
 """Many browsers at once: how old samples are on arrival, what the web service costs, and whether alarms are lost."""
 
 import asyncio
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 
 from bus import topics
-from bus.broker import LocalBroker
-from bus.clients import KafkaReader, create_topics
+from bus.clients import KafkaReader
 from bus.messages import Alert
 from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
+from ecgstream.bench.bench_broker import watched_ward
 from ecgstream.bench.capacity import CapacityPlan, machine, quantiles_ms
 from ecgstream.bench.live_clients import API, AlarmMessage, LiveClient, expected
 from ecgstream.bench.process_usage import ProcessUsage
 from ecgstream.children import Command
-from ops.ports import free_ports
 
 START_S = 60.0  # within which all patients must be there
 WARM_S = 10.0  # before anything is measured
@@ -51,37 +48,17 @@ async def run_live(plan: CapacityPlan, *, clients: int) -> dict[str, Any]:
     EcgStreamError : when a service fails, or not every patient comes
     """
     longer = replace(plan, duration_s=plan.duration_s + WARM_S + SPARE_S + START_S)
-    (port,) = free_ports(1)
-    async with LocalBroker() as broker:
-        with tempfile.TemporaryDirectory(prefix="ecgstream-live-bench-") as name:
-            kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap)
-            await create_topics(kafka)
-
-            def command(*options: str, **more: str) -> Command:
-                return Command(options[0], *options, kafka=kafka, logs=Path(name), environment=more)
-
-            web = command(
-                *("web", "--host", "127.0.0.1", "--port", str(port)),
-                ECGSTREAM_WEB_STREAMS_PER_CALLER=str(3 * clients),
-                ECGSTREAM_WEB_READS_PER_MINUTE=str(100 * clients),
-            )
-            async with (
-                command("detect") as detect,
-                command("alert") as alert,
-                web,
-                command(*longer.options) as replay,
-            ):
-                services = (detect, alert, web, replay)
-                await asyncio.gather(*(each.ready() for each in services))
-                address = f"127.0.0.1:{port}"
-                patients = await _present(address, plan.patients)
-                watching = browsers(address, patients, clients)
-                usage, seconds, published = await _measure(watching, web, kafka, plan.duration_s)
-                for each in services:
-                    await each.check()
-                lag_ms = quantiles_ms(
-                    await asyncio.to_thread(web.page, "metrics"), "ecgstream_web_loop_lag_seconds", LAG_QUANTILES
-                )
+    environment = {
+        "ECGSTREAM_WEB_STREAMS_PER_CALLER": str(3 * clients),
+        "ECGSTREAM_WEB_READS_PER_MINUTE": str(100 * clients),
+    }
+    async with watched_ward(longer.options, **environment) as ward:
+        patients = await _present(ward.address, plan.patients)
+        watching = browsers(ward.address, patients, clients)
+        usage, seconds, published = await _measure(watching, ward.web, ward.kafka, plan.duration_s)
+        await ward.check()
+        metrics = await asyncio.to_thread(ward.web.page, "metrics")
+    lag_ms = quantiles_ms(metrics, "ecgstream_web_loop_lag_seconds", LAG_QUANTILES)
     return _report(plan, watching, usage, seconds, published) | {"server_loop_lag_ms": lag_ms, "machine": machine()}
 
 

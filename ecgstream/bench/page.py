@@ -2,22 +2,17 @@
 
 import asyncio
 import os
-import tempfile
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from bus.broker import LocalBroker
-from bus.clients import create_topics
-from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
+from ecgstream.bench.bench_broker import watched_ward
 from ecgstream.bench.capacity import CapacityPlan, machine
 from ecgstream.bench.chromium import chromium
 from ecgstream.bench.process_usage import ProcessUsage
 from ecgstream.children import Command
-from ops.ports import free_ports
 from ops.processes import number_here, number_in_proc
 
 if TYPE_CHECKING:
@@ -73,35 +68,12 @@ async def run_page(plan: CapacityPlan) -> dict[str, Any]:
     NoBrowserError : when there is no browser
     EcgStreamError : when a service fails, or the page does not show every patient
     """
-    longer = CapacityPlan(
-        patients=plan.patients,
-        duration_s=plan.duration_s + WARM_S + SPARE_S,
-        records=plan.records,
-        data=plan.data,
-        chunk_ms=plan.chunk_ms,
-    )
-    (port,) = free_ports(1)
-    async with chromium() as browser, LocalBroker() as broker:
-        with tempfile.TemporaryDirectory(prefix="ecgstream-page-bench-") as name:
-            kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap)
-            await create_topics(kafka)
-
-            def command(*options: str) -> Command:
-                return Command(options[0], *options, kafka=kafka, logs=Path(name))
-
-            web = command("web", "--host", "127.0.0.1", "--port", str(port))
-            async with (
-                command("detect") as detect,
-                command("alert") as alert,
-                web,
-                command(*longer.options) as replay,
-            ):
-                await asyncio.gather(*(each.ready() for each in (detect, alert, web, replay)))
-                page = await browser.new_page(viewport=SIZE)  # type: ignore[arg-type]  # its own type of dictionary
-                await page.goto(f"http://127.0.0.1:{port}/")
-                samples, server, renderer = await _measure(page, web, plan)
-                for each in (detect, alert, web, replay):
-                    await each.check()
+    longer = replace(plan, duration_s=plan.duration_s + WARM_S + SPARE_S)
+    async with chromium() as browser, watched_ward(longer.options) as ward:
+        page = await browser.new_page(viewport=SIZE)  # type: ignore[arg-type]  # its own type of dictionary
+        await page.goto(f"http://{ward.address}/")
+        samples, server, renderer = await _measure(page, ward.web, plan)
+        await ward.check()
     return _report(plan, samples, server, renderer)
 
 

@@ -7,7 +7,6 @@ again, and mends for long enough in between to see whether its patient is judged
 import asyncio
 import heapq
 import random
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,8 +18,7 @@ from typing import Any
 import structlog
 
 from bus import topics
-from bus.broker import LocalBroker
-from bus.clients import KafkaPublisher, KafkaReader, create_topics
+from bus.clients import KafkaPublisher, KafkaReader
 from bus.interfaces import Outgoing
 from bus.messages import DeadLetter, Urgent
 from bus.settings import KafkaSettings
@@ -28,6 +26,7 @@ from ecg.errors import EcgStreamError
 from ecg.records import Record
 from ecg.windows import HOP_S
 from ecgstream.bench.alert_log import AlertLog
+from ecgstream.bench.bench_broker import all_come, bench_broker, following
 from ecgstream.bench.process_usage import ProcessUsage
 from ecgstream.bench.sender_report import Fate, Seen, report
 from ecgstream.bench.verdict_log import VerdictLog
@@ -129,21 +128,18 @@ async def run_sender_chaos(plan: SenderPlan, records: Sequence[Record]) -> dict[
     start_ns = time.time_ns() - round((lasts_s + 1) * 1e9)
     of_victims = {patient.id: fate for patient, fate in zip(patients, fates, strict=False)}
     bystanders = [patient.id for patient in patients[plan.victims :]]
-    with tempfile.TemporaryDirectory(prefix="ecgstream-chaos-") as folder:
-        async with LocalBroker() as broker:
+    async with bench_broker() as broker:
 
-            async def run(name: str, faults: dict[str, list[Fate]], speed: float | None) -> Seen:
-                kafka = KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap, topic_prefix=f"{name}.")
-                await create_topics(kafka)
-                target = Target(topic=topics.SAMPLES, partitions=kafka.partitions)
-                scripts = [_script(each, faults.get(each.id, ()), target, start_ns) for each in patients]
-                return await _run(
-                    kafka, scripts, Path(folder), speed=speed, bystanders=bystanders, windows=int(lasts_s // HOP_S)
-                )
+        async def run(name: str, faults: dict[str, list[Fate]], speed: float | None) -> Seen:
+            kafka = await broker.kafka(f"{name}.")
+            target = Target(topic=topics.SAMPLES, partitions=kafka.partitions)
+            scripts = [_script(each, faults.get(each.id, ()), target, start_ns) for each in patients]
+            windows = int(lasts_s // HOP_S)
+            return await _run(kafka, scripts, broker.folder, speed=speed, bystanders=bystanders, windows=windows)
 
-            calm = await run("calm", {}, None)
-            log.info("undisturbed", verdicts=len(calm.verdicts))
-            storm = await run("storm", of_victims, SPEED)
+        calm = await run("calm", {}, None)
+        log.info("undisturbed", verdicts=len(calm.verdicts))
+        storm = await run("storm", of_victims, SPEED)
     return {"seed": plan.seed} | report(of_victims, bystanders, calm=calm, storm=storm, start_ns=start_ns)
 
 
@@ -176,12 +172,7 @@ async def _run(
         service: Command(name + service, service, kafka=kafka, logs=folder, environment=environment)
         for service in SERVICES
     }
-    async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
-        following = []
-        for each in (verdicts, alerts):
-            started = asyncio.Event()
-            following.append(group.create_task(each.follow(kafka, started)))
-            await started.wait()
+    async with following(kafka, verdicts, alerts) as group, AsyncExitStack() as stack:
         for service in services.values():
             await stack.enter_async_context(service)
             await service.ready()  # one by one: together they would load their libraries for too long
@@ -200,10 +191,13 @@ async def _run(
             await check()
             await asyncio.sleep(SAMPLE_EVERY_S)
         await playing
-        await _all_come(verdicts, bystanders, windows, check)
+
+        def all_there() -> bool:
+            counts = Counter(verdict.patient for verdict in verdicts.verdicts.values())
+            return all(counts[patient] >= windows for patient in bystanders)
+
+        await all_come(all_there, lambda: len(verdicts.verdicts), patience_s=PATIENCE_S, check=check)
         await asyncio.sleep(SETTLE_S)
-        for task in following:
-            task.cancel()
     return Seen(
         verdicts=list(verdicts.verdicts.values()),
         doubled=verdicts.again,
@@ -228,25 +222,9 @@ async def _play(
             await asyncio.sleep(max(wait_s, TICK_S))
         for message in messages:
             await publisher.send(message)
-        if (following := next(scripts[number], None)) is not None:
-            heapq.heappush(due, (following[0], number, following[1]))
+        if (to_come := next(scripts[number], None)) is not None:
+            heapq.heappush(due, (to_come[0], number, to_come[1]))
     await publisher.flush()
-
-
-async def _all_come(verdicts: VerdictLog, bystanders: Sequence[str], windows: int, check: Any) -> None:
-    """Return when every bystander's verdicts have come, or none has for ``PATIENCE_S``."""
-    seen, since_s = -1, time.monotonic()
-    while True:
-        counts = Counter(verdict.patient for verdict in verdicts.verdicts.values())
-        came = sum(min(windows, counts[patient]) for patient in bystanders)
-        if came == windows * len(bystanders):
-            return
-        if len(verdicts.verdicts) != seen:
-            seen, since_s = len(verdicts.verdicts), time.monotonic()
-        elif time.monotonic() - since_s > PATIENCE_S:
-            return
-        await check()
-        await asyncio.sleep(SAMPLE_EVERY_S)
 
 
 async def _all(kafka: KafkaSettings, topic: str) -> list[bytes]:

@@ -72,30 +72,19 @@ def history(
     from rich.text import Text
 
     from alerting.history.reading import AlarmHistory, Wanted
-    from ecgstream.running import STDOUT, Printer, reader_may_leave, write_json
-    from ecgstream.wording import PRIORITY_STYLES, alarm_lines
+    from ecgstream.running import print_result
+    from ecgstream.wording import alarm_list
 
     wanted = Wanted(
-        patient=patient,
-        priority=priority,
-        state=state,
-        from_ns=None if since is None else since.ns,
-        to_ns=None if until is None else until.ns,
+        patient=patient, priority=priority, state=state, from_ns=since and since.ns, to_ns=until and until.ns
     )
     with AlarmHistory(address_of(database)) as read:
         found = read.page(wanted, limit=limit + 1, after=after)
     more, found = len(found) > limit, found[:limit]
-    if json != STDOUT:
-        with reader_may_leave():
-            console = Printer()
-            for alert in found:
-                for line in alarm_lines(alert):
-                    console.print(Text(line, style=PRIORITY_STYLES[alert.priority]), soft_wrap=True)
-            if not found:
-                console.print("no such alarm")
-            if more:
-                console.print(Text(f"there are more: --after {found[-1].id}"), soft_wrap=True)
-    write_json({"alarms": [alert.as_json() for alert in found], "next": found[-1].id if more else None}, json)
+    lines = alarm_list(found, if_none="no such alarm")
+    if more:
+        lines.append(Text(f"there are more: --after {found[-1].id}"))
+    print_result(lines, {"alarms": [alert.as_json() for alert in found], "next": found[-1].id if more else None}, json)
 
 
 def show(
@@ -109,10 +98,8 @@ def show(
     json: Json = None,
 ) -> None:
     """The whole life of an alarm: every message, and what anybody did about it."""
-    from rich.text import Text
-
     from alerting.history.reading import AlarmHistory
-    from ecgstream.running import STDOUT, Printer, reader_may_leave, write_json
+    from ecgstream.running import print_result
     from ecgstream.wording import life_lines
 
     with AlarmHistory(address_of(database)) as read:
@@ -121,12 +108,7 @@ def show(
             from ecgstream.alarm_strips import write_strip
 
             write_strip(read, alarm, strip)
-    if json != STDOUT:
-        with reader_may_leave():
-            console = Printer()
-            for line in life_lines(life):
-                console.print(Text(line), soft_wrap=True)
-    write_json(life.as_json(), json)
+    print_result(life_lines(life), life.as_json(), json)
 
 
 def export(
@@ -150,11 +132,7 @@ def export(
     from ecgstream.alarm_export import lines
     from ecgstream.running import reader_may_leave
 
-    wanted = Wanted(
-        patient=patient,
-        from_ns=None if since is None else since.ns,
-        to_ns=None if until is None else until.ns,
-    )
+    wanted = Wanted(patient=patient, from_ns=since and since.ns, to_ns=until and until.ns)
     with AlarmHistory(address_of(database)) as read:
         if output is None:
             with reader_may_leave():

@@ -30,24 +30,14 @@ def alarms_list(
     bootstrap_servers: BootstrapServers = None,
 ) -> None:
     """The alarms as they stand, the most urgent first."""
-    from rich.text import Text
-
     from alerting.commanding import alarms as read
     from bus.settings import KafkaSettings
-    from ecgstream.running import STDOUT, Printer, reader_may_leave, run, write_json
+    from ecgstream.running import print_result, run
     from ecgstream.settings import load
-    from ecgstream.wording import PRIORITY_STYLES, alarm_lines
+    from ecgstream.wording import alarm_list
 
     found = run(read(load(KafkaSettings, bootstrap_servers=bootstrap_servers), patient=patient, ended=every))
-    if json != STDOUT:
-        with reader_may_leave():
-            console = Printer()
-            for alert in found:
-                for line in alarm_lines(alert):
-                    console.print(Text(line, style=PRIORITY_STYLES[alert.priority]), soft_wrap=True)
-            if not found:
-                console.print("no alarm is open")
-    write_json({"alarms": [alert.as_json() for alert in found]}, json)
+    print_result(alarm_list(found, if_none="no alarm is open"), {"alarms": [alert.as_json() for alert in found]}, json)
 
 
 @alarms.command("ack")

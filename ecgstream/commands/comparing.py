@@ -1,14 +1,11 @@
 """The commands that compare networks: one fits them on training patients, one scores them on others."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ecgstream.commands.options import Data, Json
-
-TABLE_WIDTH = 140  # cut to 80 columns the table would hide figures in a log
 
 compare = typer.Typer(help="Other networks beside those that ship, on the same patients.", no_args_is_help=True)
 
@@ -66,7 +63,7 @@ def score_networks(
 
     from ecgstream.commands.models import need_torch
     from ecgstream.recordings import names_of, records_folder
-    from ecgstream.running import STDOUT, write_json
+    from ecgstream.running import print_result
     from ecgstream.settings import ProcessSettings, load
 
     need_torch()
@@ -81,9 +78,7 @@ def score_networks(
         names_of([records], folder),
         track=lambda names: track(list(names), "preparing windows", console=console),
     )
-    if json != STDOUT:
-        Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table(comparison))
-    write_json(comparison.model_dump(mode="json"), json)
+    print_result([table(comparison)], comparison.model_dump(mode="json"), json)
 
 
 @compare.command("groups")
@@ -102,7 +97,7 @@ def groups(
 
     from ecgstream.commands.models import need_torch
     from ecgstream.recordings import training_data
-    from ecgstream.running import STDOUT, write_json
+    from ecgstream.running import print_result
 
     need_torch()
     from training.experiments.groups import compare_groups, table
@@ -117,9 +112,7 @@ def groups(
         settings=TrainingSettings(workers=workers),
         console=Console(stderr=True),
     )
-    if json != STDOUT:
-        Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table(figures))
-    write_json({"groups": [of.model_dump(mode="json") for of in figures]}, json)
+    print_result([table(figures)], {"groups": [of.model_dump(mode="json") for of in figures]}, json)
 
 
 @compare.command("beats")
@@ -137,7 +130,7 @@ def beats(
 
     from ecgstream.commands.models import need_torch
     from ecgstream.recordings import training_data
-    from ecgstream.running import STDOUT, write_json
+    from ecgstream.running import print_result
 
     need_torch()
     from training.experiments.beat_rules import compare_rules, table
@@ -146,6 +139,4 @@ def beats(
     figures = compare_rules(
         given.records, run_directory, cache=given.cache, noise=given.noise, console=Console(stderr=True)
     )
-    if json != STDOUT:
-        Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table(figures))
-    write_json({"rules": [of.model_dump(mode="json") for of in figures]}, json)
+    print_result([table(figures)], {"rules": [of.model_dump(mode="json") for of in figures]}, json)

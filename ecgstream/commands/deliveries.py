@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ecgstream.commands.alarm_history import Database, address_of
+from ecgstream.commands.measuring import bench_settings
 from ecgstream.commands.options import Json
 
 
@@ -28,10 +29,8 @@ def deliveries(
     json: Json = None,
 ) -> None:
     """Messages delivered over the channels, the newest first."""
-    from rich.text import Text
-
     from alerting.delivery.review import Chosen, listed, revive
-    from ecgstream.running import STDOUT, Printer, reader_may_leave, write_json
+    from ecgstream.running import print_result
     from ecgstream.wording import delivery_line
     from ops.clock import SystemClock
 
@@ -39,16 +38,8 @@ def deliveries(
     url = address_of(database)
     revived = revive(url, chosen, now_ns=SystemClock().now_ns()) if retry else 0
     found = [] if retry else listed(url, chosen, limit=limit)
-    if json != STDOUT:
-        with reader_may_leave():
-            console = Printer()
-            if retry:
-                console.print(f"{revived} deliveries wait again")
-            for row in found:
-                console.print(Text(delivery_line(row)), soft_wrap=True)
-            if not found and not retry:
-                console.print("no such delivery")
-    write_json({"revived": revived, "deliveries": found}, json)
+    lines = [f"{revived} deliveries wait again"] if retry else [delivery_line(row) for row in found]
+    print_result(lines or ["no such delivery"], {"revived": revived, "deliveries": found}, json)
 
 
 def channels(
@@ -63,13 +54,11 @@ def channels(
     json: Json = None,
 ) -> None:
     """The channels over which alarms are delivered, and how each stands."""
-    from rich.text import Text
-
     from alerting.delivery.channels import VARIABLE, ChannelsError, load_channels
     from alerting.delivery.review import tally_where_there
     from alerting.delivery.trial import trial
     from alerting.settings import AlertingSettings
-    from ecgstream.running import STDOUT, Printer, reader_may_leave, write_json
+    from ecgstream.running import STDOUT, print_result
     from ecgstream.settings import load
     from ecgstream.wording import channel_line
     from ops.clock import SystemClock
@@ -83,17 +72,13 @@ def channels(
         trial(test, found[test], clock=SystemClock(), database=url)
         typer.echo(f"sent over {test}", err=json == STDOUT)
     stand = tally_where_there(url)
-    if json != STDOUT and test is None:
-        with reader_may_leave():
-            console = Printer()
-            for name in dict.fromkeys((*found, *stand)):
-                console.print(Text(channel_line(name, found.get(name), stand.get(name))), soft_wrap=True)
-            if not found:
-                console.print(f"no channel: {VARIABLE} names them")
+    lines = [channel_line(name, found.get(name), stand.get(name)) for name in dict.fromkeys((*found, *stand))]
+    if not found:
+        lines.append(f"no channel: {VARIABLE} names them")
     described = [
         {"name": name, "kind": channel.kind, "deliveries": stand.get(name)} for name, channel in sorted(found.items())
     ]
-    write_json({"channels": described, "tested": test}, json)
+    print_result(lines if test is None else (), {"channels": described, "tested": test}, json)
 
 
 def bench_alarms(
@@ -105,14 +90,11 @@ def bench_alarms(
 ) -> None:
     """Raise alarms without channels, then with a good, a slow and a dead one, on a broker of its own, and measure."""
     from ecgstream.bench.alarms import AlarmBenchPlan, run_alarms
-    from ecgstream.running import STDOUT, run, write_json
-    from ecgstream.settings import ProcessSettings, load
-    from ops.logging import configure_logging
+    from ecgstream.running import print_result, run
 
-    configure_logging(service="bench", level="warning", form=load(ProcessSettings).log_format)
+    bench_settings()
     report = run(run_alarms(AlarmBenchPlan(alarms_per_hour=alarms_per_hour, duration_s=duration, slow_s=slow)))
-    if json != STDOUT:
-        for name in ("without_channels", "with_channels"):
-            for figure, value in report[name].items():
-                typer.echo(f"{name.replace('_', ' ')}, {figure}: {value}")
-    write_json(report, json)
+    runs = {name.replace("_", " "): report[name] for name in ("without_channels", "with_channels")}
+    print_result(
+        (f"{run}, {figure}: {value}" for run, of in runs.items() for figure, value in of.items()), report, json
+    )

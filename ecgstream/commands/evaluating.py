@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ecgstream.commands.models import TABLE_WIDTH
-from ecgstream.commands.options import Data, Json, Models
+from ecgstream.commands.options import Data, Json, Models, judging_settings
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -65,16 +64,13 @@ def evaluate(
     """Measure the models on annotated records: windows, beats and alarms."""
     from rich.console import Console
 
-    from alerting.rules import load_rules
-    from alerting.settings import AlertingSettings
     from bus.settings import KafkaSettings
     from detector.manifest import load_manifest
-    from detector.settings import DetectorSettings
     from ecg.data import data_directory
     from ecgstream.disturbed import chosen
     from ecgstream.evaluation import Judging, annotated_records
     from ecgstream.recordings import NOISE_DATABASE, records_folder
-    from ecgstream.running import STDOUT, write_json
+    from ecgstream.running import STDOUT, TABLE_WIDTH, write_json
     from ecgstream.settings import ProcessSettings, load
     from ops.logging import configure_logging
     from training.evaluate import evaluate_tallies
@@ -84,11 +80,8 @@ def evaluate(
     process = load(ProcessSettings)
     configure_logging(service="evaluate", level="warning", form=process.log_format)
     kafka = load(KafkaSettings)
-    judging = Judging(
-        folder=records_folder(data, process),
-        settings=load(DetectorSettings, models=models),
-        rules=load_rules(load(AlertingSettings).rules),
-    )
+    settings, rules = judging_settings(models)
+    judging = Judging(folder=records_folder(data, process), settings=settings, rules=rules)
     thresholds = load_manifest(judging.settings.models).thresholds
     noise = noise or data_directory(process.data_dir) / NOISE_DATABASE
     disturbances = chosen(disturb, noise) if disturb else ()
@@ -102,7 +95,6 @@ def evaluate(
     tallies = tally_records(judged.verdicts, annotations, alerts=judged.alerts)
     evaluation = evaluate_tallies(tallies, thresholds=thresholds, path=path.value)
     result = evaluation.model_dump(mode="json") | {"left_out": left_out}
-    # Tables cut to 80 columns would hide figures in a log.
     console = Console(width=None if sys.stdout.isatty() else TABLE_WIDTH, quiet=json == STDOUT)
     console.print(tables(evaluation))
     for name, reason in left_out.items():

@@ -1,14 +1,16 @@
 """The commands that measure the whole system: how much it carries, and what it survives."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecgstream.commands.models import TABLE_WIDTH
-from ecgstream.commands.options import Data, Json, Models, Record, Speed
+from ecgstream.commands.options import Data, Json, Models, Record, Speed, judging_settings
+
+if TYPE_CHECKING:
+    from ecgstream.bench.capacity import CapacityPlan
+    from ecgstream.settings import ProcessSettings
 
 bench = typer.Typer(help="Measure how much the system carries.", no_args_is_help=True)
 
@@ -29,12 +31,10 @@ def bench_capacity(
     json: Json = None,
 ) -> None:
     """Replay live patients beside one detector, on a broker of its own, and measure."""
-    from ecgstream.bench.capacity import CapacityPlan, run_capacity
+    from ecgstream.bench.capacity import run_capacity
     from ecgstream.running import run
 
-    folder, names = _prepared(data, record or [])
-    plan = CapacityPlan(patients=patients, duration_s=duration, speed=speed or "1", records=names, data=folder)
-    _report(run(run_capacity(plan)), json)
+    _report(run(run_capacity(_plan(patients, duration, record or [], data, speed=speed or "1"))), json)
 
 
 @bench.command("latency")
@@ -66,13 +66,10 @@ def bench_page(
 
     Needs Playwright (pip install playwright) and a Chromium.
     """
-    from ecgstream.bench.capacity import CapacityPlan
     from ecgstream.bench.page import run_page
     from ecgstream.running import run
 
-    folder, names = _prepared(data, record or ["ds1"])
-    plan = CapacityPlan(patients=patients, duration_s=duration, records=names, data=folder)
-    _report(run(run_page(plan)), json)
+    _report(run(run_page(_plan(patients, duration, record or ["ds1"], data))), json)
 
 
 @bench.command("live")
@@ -86,13 +83,10 @@ def bench_live(
     json: Json = None,
 ) -> None:
     """Let many simulated browsers watch live patients, on a broker of its own, and measure."""
-    from ecgstream.bench.capacity import CapacityPlan
     from ecgstream.bench.live import run_live
     from ecgstream.running import run
 
-    folder, names = _prepared(data, record or ["ds1"])
-    plan = CapacityPlan(patients=patients, duration_s=duration, records=names, data=folder)
-    _report(run(run_live(plan, clients=clients)), json)
+    _report(run(run_live(_plan(patients, duration, record or ["ds1"], data), clients=clients)), json)
 
 
 @bench.command("starts")
@@ -104,10 +98,8 @@ def bench_starts(
     """Start detector, alerting and page over SASL_SSL, again and again, and count how many are ready in time."""
     from ecgstream.bench.starts import run_starts
     from ecgstream.running import run
-    from ecgstream.settings import ProcessSettings, load
-    from ops.logging import configure_logging
 
-    configure_logging(service="bench", level="warning", form=load(ProcessSettings).log_format)
+    bench_settings()
     _report(run(run_starts(starts)), json)
 
 
@@ -122,16 +114,10 @@ def bench_lethal(
 ) -> None:
     """Stop many hearts at random moments, and time the alarms: asystole, and the flutter of record 207."""
     from ecgstream.bench.lethal import LethalPlan, run_lethal
-    from ecgstream.recordings import names_of, records_folder
     from ecgstream.running import run
-    from ecgstream.settings import ProcessSettings, load
-    from ops.logging import configure_logging
 
-    process = load(ProcessSettings)
-    configure_logging(service="bench", level="warning", form=process.log_format)
-    folder = records_folder(data, process)
-    plan = LethalPlan(phases=phases, seed=seed, records=names_of([records], folder), folder=folder)
-    _report(run(run_lethal(plan)), json)
+    folder, names = _recordings(data, [records])
+    _report(run(run_lethal(LethalPlan(phases=phases, seed=seed, records=names, folder=folder))), json)
 
 
 @bench.command("models")
@@ -148,27 +134,17 @@ def bench_models(
     json: Json = None,
 ) -> None:
     """Time the networks beside a plain CNN, and hold them against their int8 forms. Data: DS1, to calibrate."""
-    from rich.console import Console
-
-    from alerting.rules import load_rules
-    from alerting.settings import AlertingSettings
-    from detector.settings import DetectorSettings
     from ecgstream.bench.models import ModelBenchPlan, as_table, bench_networks
     from ecgstream.evaluation import Judging
     from ecgstream.recordings import records_folder
-    from ecgstream.running import STDOUT, write_json
+    from ecgstream.running import print_result
     from ecgstream.settings import ProcessSettings, load
 
-    judging = Judging(
-        folder=records_folder(data, load(ProcessSettings)),
-        settings=load(DetectorSettings, models=models),
-        rules=load_rules(load(AlertingSettings).rules),
-    )
+    settings, rules = judging_settings(models)
+    judging = Judging(folder=records_folder(data, load(ProcessSettings)), settings=settings, rules=rules)
     plan = ModelBenchPlan(judging=judging, records=records, keep=keep)
     report = bench_networks(plan, report_line=lambda line: typer.echo(line, err=True))
-    if json != STDOUT:
-        Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(as_table(report))
-    write_json(report, json)
+    print_result([as_table(report)], report, json)
 
 
 @bench.command("flood")
@@ -187,7 +163,7 @@ def bench_flood(
     from ecgstream.recordings import load_records
     from ecgstream.running import run
 
-    folder, names = _prepared(data, record or [])
+    folder, names = _recordings(data, record or [])
     _report(run(run_flood(FloodPlan(ids=ids, records=load_records(names, folder)))), json)
 
 
@@ -209,17 +185,10 @@ def bench_score(
     json: Json = None,
 ) -> None:
     """Time the scoring of a record's file, and hold its verdicts against those of a live stream."""
-    from alerting.rules import load_rules
-    from alerting.settings import AlertingSettings
-    from detector.settings import DetectorSettings
     from ecgstream.bench.scoring import bench_score as measured
-    from ecgstream.recordings import names_of, records_folder
-    from ecgstream.settings import ProcessSettings, load
 
-    folder = records_folder(data, load(ProcessSettings))
-    (name,) = names_of([record] if record else [], folder)
-    rules = load_rules(load(AlertingSettings).rules)
-    _report(measured(name, folder, load(DetectorSettings, models=models), rules), json)
+    folder, (name,) = _recordings(data, [record] if record else [])
+    _report(measured(name, folder, *judging_settings(models)), json)
 
 
 def chaos(
@@ -247,18 +216,15 @@ def chaos(
     """Kill, stop and restart at seeded moments, and compare with the undisturbed run."""
     from ecgstream.bench.chaos import KINDS, ChaosPlan, run_chaos
     from ecgstream.bench.sender_chaos import SenderPlan, run_sender_chaos, sender_kinds
-    from ecgstream.recordings import WARD_SELECTION, load_records, names_of, records_folder
+    from ecgstream.recordings import WARD_SELECTION, load_records
     from ecgstream.running import run
-    from ecgstream.settings import OptionError, ProcessSettings, load
-    from ops.logging import configure_logging
+    from ecgstream.settings import OptionError
 
-    process = load(ProcessSettings)
-    configure_logging(service="chaos", level="warning", form=process.log_format)
     named = kinds.split(",") if kinds else []
     if of_senders := sender_kinds(named):
         senders = SenderPlan(faults=faults, seed=seed, kinds=of_senders, patients=patients)
-        folder = records_folder(data, process)
-        names = names_of(record or [WARD_SELECTION], folder)  # patients of different kinds, alarms of high priority too
+        # Patients of different kinds, alarms of high priority too.
+        folder, names = _recordings(data, record or [WARD_SELECTION])
         _report(run(run_sender_chaos(senders, load_records(names, folder))), json)
         return
     if service is Victim.ALERT:
@@ -266,53 +232,52 @@ def chaos(
             raise OptionError("--kinds: the alert service is killed and nothing else: leave it out")
         _report(_alert_chaos(faults=faults, seed=seed, patients=patients, record=record, data=data), json)
         return
-    plan = ChaosPlan(
-        faults=faults,
-        seed=seed,
-        kinds=tuple(named) or KINDS,
-        patients=patients,
-        record_s=seconds,
-    )
-    folder = records_folder(data, process)
-    _report(run(run_chaos(plan, load_records(names_of(record or [], folder), folder))), json)
+    plan = ChaosPlan(faults=faults, seed=seed, kinds=tuple(named) or KINDS, patients=patients, record_s=seconds)
+    folder, names = _recordings(data, record or [])
+    _report(run(run_chaos(plan, load_records(names, folder))), json)
 
 
 def _alert_chaos(
     *, faults: int, seed: int, patients: int, record: list[str] | None, data: Path | None
 ) -> dict[str, object]:
-    from alerting.rules import load_rules
-    from alerting.settings import AlertingSettings
     from detector.offline import verdicts_in
-    from detector.settings import DetectorSettings
     from ecgstream.bench.alert_chaos import AlertChaosPlan, run_alert_chaos
     from ecgstream.evaluation import judged_each, judged_here
-    from ecgstream.recordings import load_records, names_of, records_folder
+    from ecgstream.recordings import load_records
     from ecgstream.running import run
-    from ecgstream.settings import ProcessSettings, load
 
-    folder = records_folder(data, load(ProcessSettings))
-    records = load_records(names_of(record or [], folder), folder)
-    recordings = [verdicts_in(messages) for messages in judged_each(load(DetectorSettings), judged_here, records)]
-    plan = AlertChaosPlan(kills=faults, seed=seed, patients=patients)
-    return run(run_alert_chaos(plan, recordings, load_rules(load(AlertingSettings).rules)))
+    folder, names = _recordings(data, record or [])
+    settings, rules = judging_settings(None)
+    recordings = [verdicts_in(messages) for messages in judged_each(settings, judged_here, load_records(names, folder))]
+    return run(run_alert_chaos(AlertChaosPlan(kills=faults, seed=seed, patients=patients), recordings, rules))
 
 
-def _prepared(data: Path | None, record: list[str]) -> tuple[Path, tuple[str, ...]]:
-    """A bench's quiet log, and the recordings that it replays: their folder and their names."""
-    from ecgstream.recordings import names_of, records_folder
+def bench_settings() -> "ProcessSettings":
+    """The settings of a process that measures; its log is quiet from here on."""
     from ecgstream.settings import ProcessSettings, load
     from ops.logging import configure_logging
 
     process = load(ProcessSettings)
     configure_logging(service="bench", level="warning", form=process.log_format)
-    folder = records_folder(data, process)
+    return process
+
+
+def _recordings(data: Path | None, record: list[str]) -> tuple[Path, tuple[str, ...]]:
+    """The folder and the names of what a bench replays; its log is quiet from here on."""
+    from ecgstream.recordings import names_of, records_folder
+
+    folder = records_folder(data, bench_settings())
     return folder, names_of(record, folder)
 
 
-def _report(report: dict[str, object], json: Json) -> None:
-    from ecgstream.running import STDOUT, write_json
+def _plan(patients: int, duration: float, record: list[str], data: Path | None, *, speed: str = "1") -> "CapacityPlan":
+    from ecgstream.bench.capacity import CapacityPlan
 
-    if json != STDOUT:
-        for name, value in report.items():
-            typer.echo(f"{name}: {value}")
-    write_json(report, json)
+    folder, names = _recordings(data, record)
+    return CapacityPlan(patients=patients, duration_s=duration, speed=speed, records=names, data=folder)
+
+
+def _report(report: dict[str, object], json: Json) -> None:
+    from ecgstream.running import print_result
+
+    print_result((f"{name}: {value}" for name, value in report.items()), report, json)

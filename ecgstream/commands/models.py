@@ -1,23 +1,11 @@
 """The commands around the models: scoring, training, exporting."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ecgstream.commands.options import Data, Json, Models
-
-TABLE_WIDTH = 140
-
-
-class Unit(StrEnum):
-    """Units of a file that does not say its own."""
-
-    MV = "mV"
-    UV = "uV"
-    V = "V"
-    ADC = "adc"
+from ecgstream.commands.options import Data, FileUnit, Json, Leads, Models, SamplingRate, judging_settings, lead_names
 
 
 def score(
@@ -25,27 +13,22 @@ def score(
         list[Path], typer.Argument(metavar="FILE...", help="Recordings: WFDB (.hea, .dat), EDF, CSV, NumPy.")
     ],
     *,
-    fs: Annotated[float | None, typer.Option(metavar="HZ", help="Sampling rate, for files that do not say it.")] = None,
-    leads: Annotated[str | None, typer.Option(help="Lead names, separated by commas.")] = None,
-    unit: Annotated[Unit | None, typer.Option(help="Unit, for files that do not say it; mV by default.")] = None,
+    fs: SamplingRate = None,
+    leads: Leads = None,
+    unit: FileUnit = None,
     models: Models = None,
     json: Json = None,
 ) -> None:
     """Score files without a broker."""
-    from alerting.rules import load_rules
-    from alerting.settings import AlertingSettings
     from detector.scorer import scorer_of
-    from detector.settings import DetectorSettings
     from ecg.errors import EcgStreamError
     from ecgstream.failures import complain, one_line
     from ecgstream.running import STDOUT, reader_may_leave, write_json
-    from ecgstream.settings import load
     from ecgstream.wording import result_lines
     from reports.scoring import score_file
 
-    scorer = scorer_of(load(DetectorSettings, models=models))
-    rules = load_rules(load(AlertingSettings).rules)
-    names = tuple(name for part in (leads or "").split(",") if (name := part.strip())) or None
+    settings, rules = judging_settings(models)
+    scorer, names = scorer_of(settings), lead_names(leads)
     results: list[dict[str, object]] = []
     failed: EcgStreamError | None = None
     with reader_may_leave():
@@ -111,8 +94,8 @@ def export(
     typer.echo(f"the models are in {exported.directory}")
 
 
-def need_torch() -> None:
-    """Say what to install where the extra for training is not.
+def need_torch(*others: str) -> None:
+    """Say what to install where the extra for training is not: torch, ONNX and the others.
 
     Raises
     ------
@@ -122,5 +105,5 @@ def need_torch() -> None:
 
     from ecg.errors import EcgStreamError
 
-    if missing := [name for name in ("torch", "onnx", "onnxscript") if find_spec(name) is None]:
+    if missing := [name for name in ("torch", "onnx", "onnxscript", *others) if find_spec(name) is None]:
         raise EcgStreamError(f"training needs {', '.join(missing)}: pip install 'ecgstream[train]'")

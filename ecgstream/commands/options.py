@@ -1,9 +1,14 @@
 """The options that several commands share."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from alerting.rules import AlarmRules
+    from detector.settings import DetectorSettings
 
 BootstrapServers = Annotated[
     str | None,
@@ -39,3 +44,32 @@ Record = Annotated[
     list[str] | None,
     typer.Option(metavar="R", help="A record's name, several separated by commas, ds1, ds2, all or ward; repeatable."),
 ]
+
+
+class Unit(StrEnum):
+    """Units of a file that does not say its own."""
+
+    MV = "mV"
+    UV = "uV"
+    V = "V"
+    ADC = "adc"
+
+
+SamplingRate = Annotated[float | None, typer.Option(metavar="HZ", help="Sampling rate, for files that do not say it.")]
+Leads = Annotated[str | None, typer.Option(help="Lead names, separated by commas.")]
+FileUnit = Annotated[Unit | None, typer.Option(help="Unit, for files that do not say it; mV by default.")]
+
+
+def lead_names(leads: str | None) -> tuple[str, ...] | None:
+    """The names that ``--leads`` gives; None where it gives none."""
+    return tuple(name for part in (leads or "").split(",") if (name := part.strip())) or None
+
+
+def judging_settings(models: Path | None) -> "tuple[DetectorSettings, AlarmRules]":
+    """The settings of judging, and the rules of alarms."""
+    from alerting.rules import load_rules
+    from alerting.settings import AlertingSettings
+    from detector.settings import DetectorSettings
+    from ecgstream.settings import load
+
+    return load(DetectorSettings, models=models), load_rules(load(AlertingSettings).rules)

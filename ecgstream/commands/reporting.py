@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ecgstream.commands.models import Unit
-from ecgstream.commands.options import Data, Models
+from ecgstream.commands.options import Data, FileUnit, Leads, Models, SamplingRate, judging_settings, lead_names
 
 report = typer.Typer(help="Reports for people to read.", no_args_is_help=True)
 
@@ -29,26 +28,22 @@ def report_record(
         Path | None, typer.Option(metavar="FILE", help="The HTML file.  [default: ecg-report-R.html]")
     ] = None,
     pdf: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a PDF too.")] = None,
-    fs: Annotated[float | None, typer.Option(metavar="HZ", help="Sampling rate, for files that do not say it.")] = None,
-    leads: Annotated[str | None, typer.Option(help="Lead names, separated by commas.")] = None,
-    unit: Annotated[Unit | None, typer.Option(help="Unit, for files that do not say it; mV by default.")] = None,
+    fs: SamplingRate = None,
+    leads: Leads = None,
+    unit: FileUnit = None,
     models: Models = None,
 ) -> None:
     """One recording: what was found, strips on ECG paper, and what each verdict rests on."""
-    from alerting.rules import load_rules
-    from alerting.settings import AlertingSettings
-    from detector.settings import DetectorSettings
     from ecgstream.recordings import records_folder
     from ecgstream.reporting import write_report
     from ecgstream.settings import OptionError, ProcessSettings, load
     from reports.recording import SpanError, read_recording, report_on
 
     folder = records_folder(data, load(ProcessSettings))
-    names = tuple(name for part in (leads or "").split(",") if (name := part.strip())) or None
-    recording = read_recording(record, folder, fs_hz=fs, leads=names, unit=unit.value if unit else None)
-    rules = load_rules(load(AlertingSettings).rules)
+    recording = read_recording(record, folder, fs_hz=fs, leads=lead_names(leads), unit=unit.value if unit else None)
+    settings, rules = judging_settings(models)
     try:
-        made = report_on(recording, load(DetectorSettings, models=models), rules, start_s=start, end_s=end)
+        made = report_on(recording, settings, rules, start_s=start, end_s=end)
     except SpanError as error:
         raise OptionError(f"--from, --to: {error}") from error
     html = out or Path(f"ecg-report-{made.name}.html")

@@ -1,14 +1,11 @@
 """The command around single beats: the networks on ECG5000."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ecgstream.commands.options import Json
-
-_TABLE_WIDTH = 180
 
 
 def train_ecg5000(
@@ -22,18 +19,16 @@ def train_ecg5000(
 ) -> None:
     """Train the family on ECG5000, measure it beside published figures, and write the best pair as ONNX files."""
     import time
-    from importlib.util import find_spec
 
     from rich.console import Console
     from rich.progress import Progress
 
     from ecg.data import data_directory
-    from ecg.errors import EcgStreamError
-    from ecgstream.running import STDOUT, write_json
+    from ecgstream.commands.models import need_torch
+    from ecgstream.running import print_result
     from ecgstream.settings import ProcessSettings, load
 
-    if missing := [name for name in ("torch", "onnx", "onnxscript", "sklearn") if find_spec(name) is None]:
-        raise EcgStreamError(f"training needs {', '.join(missing)}: pip install 'ecgstream[train]'")
+    need_torch("sklearn")
     from training.ecg5000.export import export_pair, report
     from training.ecg5000.table import tables
     from training.ecg5000.train import BeatTraining, fit_family, measure_family
@@ -52,11 +47,6 @@ def train_ecg5000(
     # Everything is chosen: only now is the test table opened.
     measured = measure_family(family, folder)
     differences = export_pair(family, measured, directory)
-    if json != STDOUT:
-        # Tables cut to 80 columns would hide figures in a log.
-        console = Console(width=None if sys.stdout.isatty() else _TABLE_WIDTH)
-        console.print(tables(family, measured))
-        for name, difference in differences.items():
-            typer.echo(f"{name}: onnxruntime and torch differ by at most {difference:.2g}")
-        typer.echo(f"the models are in {directory}")
-    write_json(report(family, measured, seconds=time.monotonic() - started), json)
+    lines = [f"{name}: onnxruntime and torch differ by at most {most:.2g}" for name, most in differences.items()]
+    lines.append(f"the models are in {directory}")
+    print_result((tables(family, measured), *lines), report(family, measured, seconds=time.monotonic() - started), json)

@@ -80,14 +80,14 @@ def doctor(
     json: Json = None,
 ) -> None:
     """Check broker, topics, models, data, alarms, ports, clock, Java, memory, disk; say how to mend what is wrong."""
-    from rich.console import Console
+    from rich.text import Text
 
     from alerting.settings import AlertingSettings
     from bus.settings import KafkaSettings
     from detector.settings import DetectorSettings
     from ecg.errors import EcgStreamError
     from ecgstream.doctor import as_json, examine
-    from ecgstream.running import STDOUT, run, write_json
+    from ecgstream.running import print_result, run
     from ecgstream.settings import ProcessSettings, load
     from ops.logging import configure_logging
 
@@ -95,12 +95,10 @@ def doctor(
     configure_logging(service="doctor", level="error", form=process.log_format)
     kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
     findings = run(examine(process, kafka, load(DetectorSettings, models=models), load(AlertingSettings)))
-    if json != STDOUT:
-        console = Console(highlight=False, soft_wrap=True)
-        for finding in findings:
-            word = "[green]ok[/]     " if finding.ok else "[bold red]problem[/]"
-            console.print(f"{word}  {finding.check}: ", end="")
-            console.print(finding.found + (f" → {finding.remedy}" if finding.remedy else ""), markup=False)
-    write_json(as_json(findings), json)
+    lines = [
+        Text.assemble(("ok       ", "green") if finding.ok else ("problem  ", "bold red"), str(finding))
+        for finding in findings
+    ]
+    print_result(lines, as_json(findings), json)
     if problems := [finding.check for finding in findings if not finding.ok]:
         raise EcgStreamError(f"{len(problems)} of {len(findings)} checks found a problem: {', '.join(problems)}")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from detector.single_beats import BEAT_SAMPLES
 from ecg.csv_numbers import all_numbers
 from ecg.errors import EcgStreamError
+from ecg.formats import FORMATS
 from ecg.npy_files import read_array
 from web.scoring.answers import BeatAnswer, BeatsAnswer
 from web.scoring.contents import check_content
@@ -22,8 +23,8 @@ NOTE = "These networks learned from one patient's beats: what they say about ano
 _DIGITS = 5
 _CLASSES = 5
 
-BEAT_TABLES = (".csv", ".tsv", ".txt")
-BEAT_FILES = (".npy", *BEAT_TABLES, ".json")
+# Those that hold numbers and nothing else.
+BEAT_FILES = (*(suffix for form in FORMATS if not form.says_all for suffix in form.suffixes), ".json")
 Floats = npt.NDArray[np.float64]
 
 
@@ -86,12 +87,10 @@ def _rows(file: Sent) -> Floats:
     suffix = Path(name).suffix.lower()
     if suffix == ".json":
         values = _from_json(file.path, name)
-    elif suffix == ".npy":
+    elif suffix in BEAT_FILES:
         check_content(file.path, name)
-        values = np.atleast_2d(read_array(file.path).astype(np.float64))
-    elif suffix in BEAT_TABLES:
-        check_content(file.path, name)
-        values = _from_text(file.path, name)
+        array = suffix == ".npy"
+        values = np.atleast_2d(read_array(file.path).astype(np.float64)) if array else _from_text(file.path, name)
     else:
         raise EcgStreamError(f"{name}: beats are read from {', '.join(BEAT_FILES)}: send one of these")
     return _with_class(values, name)

@@ -40,7 +40,7 @@ def test_flutter_begins_where_it_is_annotated(plan: LethalPlan) -> None:
 
 def test_alarms_are_timed_from_their_onsets(plan: LethalPlan) -> None:
     onsets = asystoles(plan, np.random.default_rng(1))
-    heard = Heard()
+    heard = Heard("asystole")
     for number, onset in enumerate(onsets):
         onset_ns = Replay.begins_after_ns(number) + round(onset.index / 360 * S)
         if number < 4:  # the others' alarms never come
@@ -57,4 +57,4 @@ def test_alarms_are_timed_from_their_onsets(plan: LethalPlan) -> None:
 
 
 def test_what_cannot_be_measured_is_null() -> None:
-    assert figures([], Heard(), 0)["onset_to_alarm_s"] == {"p50": None, "p95": None, "max": None}
+    assert figures([], Heard("asystole"), 0)["onset_to_alarm_s"] == {"p50": None, "p95": None, "max": None}
