@@ -53,7 +53,10 @@ async def probe_samples(settings: KafkaSettings) -> SamplesProbe:
     consumer = await connected(settings, lambda: new_consumer(settings, auto_offset_reset="latest"))
     try:
         with no_stray_cancellation():
-            places = [TopicPartition(topic, partition) for partition in range(settings.partitions)]
+            await consumer._client.force_metadata_update()  # noqa: SLF001  # aiokafka offers no public way
+            # Of one that is not there the ends would be waited for in vain.
+            partitions = consumer.partitions_for_topic(topic) or ()
+            places = [TopicPartition(topic, partition) for partition in partitions]
             consumer.assign(places)
             ends, beginnings = await consumer.end_offsets(places), await consumer.beginning_offsets(places)
             messages, keyless, misplaced = 0, 0, dict[str, None]()
@@ -66,7 +69,7 @@ async def probe_samples(settings: KafkaSettings) -> SamplesProbe:
                         messages += 1
                         if message.key is None:
                             keyless += 1
-                        elif partition_of(message.key, settings.partitions) != place.partition:
+                        elif partition_of(message.key, len(places)) != place.partition:
                             misplaced[message.key.decode(errors="replace")] = None
             fresh = await consumer.getmany(timeout_ms=FRESH_MS)
             came = [message.timestamp for newest in fresh.values() for message in newest]

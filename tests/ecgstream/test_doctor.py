@@ -52,7 +52,9 @@ async def test_a_whole_installation(settings: KafkaSettings, tmp_path: Path) -> 
 
 @pytest.mark.broker
 async def test_other_partitions_than_are_set(settings: KafkaSettings, tmp_path: Path) -> None:
-    finding = (await found(tmp_path, kafka=settings.model_copy(update={"partitions": 7})))["topics"]
+    findings = await found(tmp_path, kafka=settings.model_copy(update={"partitions": 7}))
+    assert findings["senders"].ok  # looked at in those partitions that there are
+    finding = findings["topics"]
     assert not finding.ok
     assert f"{settings.topic(SAMPLES)} has partitions 4, not 7" in finding.found
     assert "set ECGSTREAM_PARTITIONS=4" in finding.remedy
