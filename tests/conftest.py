@@ -74,7 +74,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile
 
 
 # What aiokafka 0.14 leaves of a connection whose coming up is cancelled: the collector finds it whenever it does.
-_LEFT_BY_AIOKAFKA = ("<function _SelectorTransport.__del__", "<socket.socket ")
+_LEFT_BY_AIOKAFKA = (
+    "<function _SelectorTransport.__del__",
+    "<function _SSLProtocolTransport.__del__",
+    "<socket.socket ",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
