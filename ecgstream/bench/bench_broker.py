@@ -42,7 +42,7 @@ async def bench_broker() -> AsyncIterator[BenchBroker]:
 
 
 class TopicLog(Protocol):
-    """What is kept of a topic's messages."""
+    """Record of a topic's messages."""
 
     topic: str
 
