@@ -2,14 +2,13 @@
 
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 Headers = Sequence[tuple[str, bytes]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """A message as it came from a topic, which is named as in ``bus.topics``.
+class Received(NamedTuple):
+    """A message as it came from a topic, which is named as in ``bus.topics``: a tuple, since thousands come a second.
 
     ``timestamp_ms`` is when the broker took it in, ms UTC.
     """

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from aiokafka.partitioner import murmur2
 
-REMEMBERED = 8192  # keys: the hash is plain Python, and a patient's key comes four times a second
+REMEMBERED = 16_384  # keys: the hash is plain Python, and a patient's key comes four times a second
 
 
 @lru_cache(REMEMBERED)

@@ -146,7 +146,7 @@ def _kept(received: Received, refusal: Refusal) -> tuple[Received, Refusal]:
     """Return what is remembered of a refused message: all that is small."""
     key = None if received.key is None else received.key[:MAX_KEY]
     reason = refusal.reason[:MAX_KEPT_REASON].encode(errors="backslashreplace").decode()
-    return replace(received, key=key, value=None, headers=()), replace(refusal, reason=reason)
+    return received._replace(key=key, value=None, headers=()), replace(refusal, reason=reason)
 
 
 def _dumped(name: bytes, sender: _Sender) -> list[Any]:

@@ -178,12 +178,4 @@ class KafkaReader:
 
 def received(record: Any, topic: str) -> Received:
     """An aiokafka record of a topic of ``bus.topics`` as the rest of the program knows a message."""
-    return Received(
-        topic=topic,
-        partition=record.partition,
-        offset=record.offset,
-        timestamp_ms=record.timestamp,
-        key=record.key,
-        value=record.value,
-        headers=record.headers,
-    )
+    return Received(topic, record.partition, record.offset, record.timestamp, record.key, record.value, record.headers)

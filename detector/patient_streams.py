@@ -129,6 +129,15 @@ class PatientStreams:
         at_ms : when the broker got it
         message : what it came in
         """
+        if len(self.streams) == 1 and offset >= self.seen and self.rereading is None and not self.candidates:
+            only = self.streams[0]
+            window = only.next_window
+            due = only.go_on(chunk, offset)
+            if due is not None:
+                self.seen = offset + 1
+                only.taken, only.heard_ms = offset, max(only.heard_ms, at_ms)
+                self.signal_ns += only.grid.offset_ns(len(chunk.samples))
+                return Accepted(due=due, changed=only.next_window != window)
         out = Accepted()
         held = HeldChunk(chunk=chunk, offset=offset, at_ms=at_ms, message=message)
         if offset < self.seen:

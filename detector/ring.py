@@ -71,8 +71,17 @@ class Ring:
         self._runs = _merged([*self._runs, (start, end)])
         return known
 
+    def append(self, samples: Int16Array) -> None:
+        """Put samples in behind the newest; there is one, and the limit is not passed."""
+        start, end = self._runs[-1]
+        self._buffer[end - self.floor : end - self.floor + len(samples)] = samples
+        self._runs[-1] = (start, end + len(samples))
+
     def received(self, start: int, end: int) -> int:
         """Return how many samples of [start, end) were received."""
+        if len(self._runs) == 1:
+            first, last = self._runs[0]
+            return max(0, min(last, end) - max(first, start))
         return sum(max(0, min(b, end) - max(a, start)) for a, b in self._runs)
 
     def first_from(self, index: int) -> int | None:

@@ -71,6 +71,7 @@ class PatientStream:
     _columns: tuple[int, ...] = ()
     _restored_notes: dict[int, WindowNotes] = field(default_factory=dict)
     _restored_runs: tuple[Run, ...] = ()
+    _due_at: int = 0  # nothing is due before the head has come there; 0 while that is not known
 
     @classmethod
     def begin(
@@ -183,6 +184,28 @@ class PatientStream:
             return False
         return not any(start <= window < end for start, end in self.lacking)
 
+    def go_on(self, chunk: Chunk, offset: int) -> list[Due] | None:
+        """Take in a chunk that begins where the stream stands, by its clock: what nearly all chunks do.
+
+        Returns
+        -------
+        as of ``accept``; None where the chunk is another, and nothing was done
+        """
+        start, samples = chunk.start_index, chunk.samples
+        ring, end = self.ring, start + len(samples)
+        if start != ring.high or end > ring.limit or not self._held or not self.source.sends(chunk):
+            return None
+        error_ns = chunk.start_ns - self.clock_at(start) - self.grid.offset_ns(start)
+        if not -CLOCK_TOLERANCE_NS <= error_ns <= CLOCK_TOLERANCE_NS or self._held[-1][0] >= offset:
+            return None
+        ring.append(samples.take(self._columns, axis=1))
+        self._held.append((offset, end))
+        if end < self._due_at:
+            return []
+        due = list(self._due(offset))
+        self._due_at = min(self.grid.second(self.next_check), self.grid.end(self.next_window))
+        return due
+
     def accept(self, chunk: Chunk, offset: int) -> tuple[list[Due], int]:
         """Take a chunk in.
 
@@ -195,6 +218,7 @@ class PatientStream:
         -------
         the windows and rapid checks that are due now, in order, and how many samples came too late for their window
         """
+        self._due_at = 0
         self._follow_clock(chunk)
         samples = chunk.samples[:, self._columns]
         start, end = max(chunk.start_index, self.ring.floor), chunk.end_index
@@ -344,7 +368,10 @@ class PatientStream:
 
     def clock_at(self, index: int) -> int:
         """The time of sample 0 by the clock as it went at sample ``index``."""
-        return next((base for start, base in reversed(self.anchors) if start <= index), self.anchors[0][1])
+        anchors = self.anchors
+        if len(anchors) == 1:
+            return anchors[0][1]
+        return next((base for start, base in reversed(anchors) if start <= index), anchors[0][1])
 
     def _follow_clock(self, chunk: Chunk) -> None:
         error_ns = chunk.start_ns - self.clock_at(chunk.start_index) - self.grid.offset_ns(chunk.start_index)

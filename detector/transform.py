@@ -103,17 +103,13 @@ class DetectorTransform:
     async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
         """Step every patient, judge all that is due in one call, and give out what is to be written."""
         outputs: dict[int, list[Outgoing]] = defaultdict(list)
-        due: list[_Due] = []
         decoded = {
             partition: [(message, self._decoded(message)) for message in messages]
             for partition, messages in batch.items()
         }
+        self._count_chunks(decoded)
         await self._fetch_returning(decoded)
-        for partition, messages in decoded.items():
-            state = self._states[partition]
-            for message, content in messages:
-                due.extend(self._step(state, message, content, outputs[partition]))
-                state.next_offset = message.offset + 1
+        due = [each for partition in decoded for each in self._take_in(partition, decoded[partition], outputs)]
         for item, result in zip(due, await self._results([item.due for item in due]), strict=True):
             state, stream = self._states[item.partition], item.due.stream
             context, published = judge(state.context(stream), item.due, result, manifest=self._scorer.manifest)
@@ -129,11 +125,34 @@ class DetectorTransform:
                 messages_out.append(self._progress(PARTITION_KEY, self._states[partition].partition_record()))
         return outputs
 
+    def _take_in(
+        self,
+        partition: int,
+        decoded: Sequence[tuple[Received, Chunk | Refusal]],
+        outputs: dict[int, list[Outgoing]],
+    ) -> list[_Due]:
+        """Take a partition's messages in; return what is due."""
+        state, now_s = self._states[partition], self._clock.monotonic_s()
+        due: list[_Due] = []
+        for message, content in decoded:
+            if isinstance(content, Refusal):
+                if message.offset >= state.reported_before:
+                    self._refuse(state, message, content, outputs[partition])
+            else:
+                due += self._step(state, message, content, now_s, outputs[partition])
+            state.next_offset = message.offset + 1
+        return due
+
     def _decoded(self, message: Received) -> Chunk | Refusal:
         try:
             return receive(message, partitions=self._partitions)
         except BadChunkError as error:
             return error.refusal
+
+    def _count_chunks(self, batch: Mapping[int, Sequence[tuple[Received, Chunk | Refusal]]]) -> None:
+        chunks = [content for messages in batch.values() for _, content in messages if isinstance(content, Chunk)]
+        self._metrics.chunks.inc(len(chunks))
+        self._metrics.samples.inc(sum(len(chunk.samples) for chunk in chunks))
 
     async def _fetch_returning(self, batch: Mapping[int, Sequence[tuple[Received, Chunk | Refusal]]]) -> None:
         """Get the records of all dormant patients of whom there are chunks.
@@ -162,18 +181,10 @@ class DetectorTransform:
             # Again: meanwhile, a transaction may have ended that let go of what the state itself had kept.
 
     def _step(
-        self, state: PartitionState, message: Received, chunk: Chunk | Refusal, outputs: list[Outgoing]
+        self, state: PartitionState, message: Received, chunk: Chunk, now_s: float, outputs: list[Outgoing]
     ) -> list[_Due]:
-        """Take one message in; a bad one is refused, once."""
-        if isinstance(chunk, Refusal):
-            if message.offset >= state.reported_before:
-                self._refuse(state, message, chunk, outputs)
-            return []
-        self._metrics.chunks.inc()
-        self._metrics.samples.inc(len(chunk.samples))
-        accepted = state.accept(
-            chunk, message.offset, now_s=self._clock.monotonic_s(), at_ms=message.timestamp_ms, message=message
-        )
+        """Take one chunk in."""
+        accepted = state.accept(chunk, message.offset, now_s=now_s, at_ms=message.timestamp_ms, message=message)
         if accepted.begun:
             self._metrics.further_streams.inc(accepted.begun)
         if accepted.stale_samples:

@@ -1,7 +1,6 @@
 """Verdicts as messages in, alerts and progress as messages out; crashes at any moment."""
 
 import asyncio
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
@@ -265,9 +264,9 @@ def test_a_command_takes_effect_once_and_is_answered(bench: Bench) -> None:
     [
         (command(0, patient="p9", alert="p9/0/0/pause"), "nothing is known of patient 'p9'"),
         (command(0, sent_ns=FakeClock().now_ns() + 61 * 10**9), "command 'c0' was sent 61 s from now"),
-        (dataclasses.replace(command(0), key=b"p2"), "the key b'p2' is not the patient 'p1'"),
-        (dataclasses.replace(command(0), value=b"{}"), "no command of schema version 1"),
-        (dataclasses.replace(command(0), value=None), "a command is a JSON object"),
+        (command(0)._replace(key=b"p2"), "the key b'p2' is not the patient 'p1'"),
+        (command(0)._replace(value=b"{}"), "no command of schema version 1"),
+        (command(0)._replace(value=None), "a command is a JSON object"),
     ],
     ids=["unknown patient", "future", "key", "no command", "empty"],
 )

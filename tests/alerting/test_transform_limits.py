@@ -1,7 +1,6 @@
 """Alerting's limits: patients, partitions, what stays on the topic, and letters that it reads and writes."""
 
 import asyncio
-import dataclasses
 import json
 from pathlib import Path
 
@@ -36,9 +35,7 @@ def test_what_the_detector_refused_alarms_and_our_own_letters_do_not() -> None:
     own = letter(0, count=99).model_copy(update={"service": "alerting"})
     nobodys = letter(1, count=99, patient=None)
     bench.commit(
-        bench.process(
-            [as_received(0, own), as_received(1, nobodys), dataclasses.replace(as_received(2, own), value=b"{")]
-        )
+        bench.process([as_received(0, own), as_received(1, nobodys), as_received(2, own)._replace(value=b"{")])
     )
     assert bench.committed == []
     bench.commit(bench.process([as_received(3, letter(0, count=99), late_s=601), as_received(4, letter(0, count=99))]))
@@ -78,7 +75,7 @@ def test_a_message_in_another_partition_than_its_keys_is_refused(of: str) -> Non
     bench = Bench(Limits(partitions=4))
     home = partition_of(b"p1", 4)
     each = {"verdict": received(0, verdict(0, "normal")), "urgent": at_once(0, urgent(8)), "command": command(0)}[of]
-    away = dataclasses.replace(each, partition=(home + 1) % 4)
+    away = each._replace(partition=(home + 1) % 4)
     bench.commit(bench.process([away]))
     (refused,) = letters(bench)
     assert (refused.code, refused.patient) == ("wrong_partition", "p1")

@@ -97,7 +97,7 @@ async def test_windows_of_many_patients_are_scored_in_one_call(
     batch: dict[int, list[Received]] = {0: [], 1: []}
     for number in range(5):
         home = partition_of(f"p{number}".encode(), 2)
-        batch[home] += [replace(m, partition=home) for m in stream_of(excerpt, f"p{number}", 20)]
+        batch[home] += [m._replace(partition=home) for m in stream_of(excerpt, f"p{number}", 20)]
     for partition in batch:
         transform.open(partition, {})
     outputs = await transform.process(batch)
@@ -129,7 +129,7 @@ async def test_every_poison_becomes_a_dead_letter_and_the_stream_goes_on(
     transform.open(0, {})
     good = stream_of(excerpt, "p", 5)
     poisoned = [received(poison.value, poison.key, 1000 + n) for n, poison in enumerate(POISON)]
-    good[-1] = replace(good[-1], timestamp_ms=60_000)
+    good[-1] = good[-1]._replace(timestamp_ms=60_000)
     outputs = list((await transform.process({0: [*good[:10], *poisoned, *good[10:]]}))[0])
     letters = letters_in(outputs)
     # The poison without a key is of one sender: it is told one by one at first, and then together.
@@ -153,10 +153,10 @@ async def test_a_flood_of_bad_messages_quarantines_its_sender_and_all_else_goes_
     mixed: list[Received] = []
     for number, good in enumerate(stream_of(excerpt, "p", 20)):
         mixed += [good, *[received(b"bad", b"q", 0)] * 40]
-        mixed[-41:] = [replace(m, timestamp_ms=250 * number) for m in mixed[-41:]]
-    log = [replace(m, offset=offset) for offset, m in enumerate(mixed)]
+        mixed[-41:] = [m._replace(timestamp_ms=250 * number) for m in mixed[-41:]]
+    log = [m._replace(offset=offset) for offset, m in enumerate(mixed)]
     log.append(received(b"bad", b"q", len(log)))
-    log[-1] = replace(log[-1], timestamp_ms=40_000)
+    log[-1] = log[-1]._replace(timestamp_ms=40_000)
 
     letters, verdicts, offset = [], 0, 0
     restarts = {410, 820, 1230, 1640, 2050}
@@ -188,7 +188,7 @@ async def test_a_message_that_lies_where_its_patient_does_not_belong_is_refused(
     transform = new_transform(scorer, clock, registry, partitions=4)
     home = partition_of(b"p", 4)
     there = (home + 1) % 4
-    message = replace(stream_of(excerpt, "p", 5)[0], partition=there, key=None if code == "no_key" else b"p")
+    message = stream_of(excerpt, "p", 5)[0]._replace(partition=there, key=None if code == "no_key" else b"p")
     transform.open(there, {})
     outputs = list((await transform.process({there: [message]}))[there])
     (letter,) = letters_in(outputs)
@@ -258,7 +258,7 @@ async def test_a_commit_that_ends_while_another_patient_is_fetched_is_no_trap(
 ) -> None:
     transform.open(0, {})
     first = stream_of(excerpt, "p", 20)
-    second = [replace(m, offset=m.offset + 100) for m in stream_of(excerpt, "q", 20)]
+    second = [m._replace(offset=m.offset + 100) for m in stream_of(excerpt, "q", 20)]
     await transform.process({0: first[:30]})
     await clock.advance(61)
     commit(bus, transform, list((await transform.process({}))[0]))
