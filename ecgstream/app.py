@@ -13,6 +13,7 @@ from ecgstream.commands import (
     deliveries,
     evaluating,
     measuring,
+    peers,
     reporting,
     services,
     single_beats,
@@ -75,6 +76,7 @@ alarms.alarms.command("export")(alarm_history.export)
 alarms.alarms.command("deliveries")(deliveries.deliveries)
 alarms.alarms.command("channels")(deliveries.channels)
 measuring.bench.command("alarms")(deliveries.bench_alarms)
+measuring.bench.command("peers")(peers.bench_peers)
 # The headings of `ecgstream --help` and what stands under each, in this order: a command, or several under one name.
 GROUPS: dict[str, tuple[Callable[..., object] | tuple[str, typer.Typer], ...]] = {
     "Run": (

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,40 +29,22 @@ ASK_EVERY_S = 0.05
 LAST_LINES = 3  # lines of a dead command's log that are told
 
 
-class Command:
-    """A command of this program in a process of its own.
+class Program:
+    """A program in a process of its own.
 
     Parameters
     ----------
-    name : of its log file; unique in ``logs``
-    arguments : the command line behind ``ecgstream``
-    kafka : the Kafka that it works on
-    logs : folder for its output
-    environment : variables that it finds beside those that this class sets
+    title : what people call it
+    arguments : the program and its arguments
+    log : file for its output
+    environment : all variables that it finds
     """
 
-    def __init__(
-        self, name: str, *arguments: str, kafka: KafkaSettings, logs: Path, environment: Mapping[str, str] | None = None
-    ) -> None:
-        self._arguments = arguments
-        self._log = logs / f"{name}.log"
-        (self.health_port,) = free_ports(1)
-        self._environment = with_new_names(os.environ) | {
-            "ECGSTREAM_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-            "ECGSTREAM_TOPIC_PREFIX": kafka.topic_prefix,
-            "ECGSTREAM_PARTITIONS": str(kafka.partitions),
-            "ECGSTREAM_REPLICATION": str(kafka.replication),
-            "ECGSTREAM_SECURITY_PROTOCOL": kafka.security_protocol,
-            "ECGSTREAM_CONNECT_TIMEOUT_S": str(kafka.connect_timeout_s),
-            "ECGSTREAM_INSTANCE": f"{name}-{os.getpid()}",
-            "ECGSTREAM_HEALTH_HOST": "127.0.0.1",
-            "ECGSTREAM_LOG_FORMAT": "json",
-            "ECGSTREAM_HEALTH_PORT": str(self.health_port),
-        }
-        self._environment |= environment or {}
-        # What is thrown away at the end is not for the user's own history, unless that was asked for.
-        self._environment.setdefault("ECGSTREAM_ALERTING_ALARM_DB", f"sqlite:///{logs.absolute()}/alarms.sqlite")
-        self._environment.setdefault("ECGSTREAM_WEB_STATE", str(logs.absolute() / "web"))
+    def __init__(self, title: str, arguments: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> None:
+        self._title = title
+        self._command = list(arguments)
+        self._log = log
+        self._environment = dict(environment)
         self._process: ChildProcess | None = None
         self._asked_to_end = False
 
@@ -70,7 +52,7 @@ class Command:
     def pid(self) -> int:
         """The process id."""
         if self._process is None:
-            raise RuntimeError("the command has not been started")
+            raise RuntimeError("the program has not been started")
         return self._process.pid
 
     @property
@@ -82,43 +64,9 @@ class Command:
         """Start it, or start it anew."""
         self._asked_to_end = False
         self._process = ChildProcess(
-            [sys.executable, "-m", "ecgstream", *self._arguments],
-            output=self._log,
-            directory=Path.cwd(),
-            environment=self._environment,
+            self._command, output=self._log, directory=Path.cwd(), environment=self._environment
         )
         await self._process.start()
-
-    async def ready(self) -> None:
-        """Wait until it says that it is at work.
-
-        Raises
-        ------
-        EcgStreamError : when it ends instead, or is not ready in time
-        """
-        until_s = time.monotonic() + READY_S
-        while time.monotonic() < until_s:
-            await self.check()
-            try:
-                await asyncio.to_thread(self.page, "readyz")
-            except (URLError, OSError):
-                await asyncio.sleep(ASK_EVERY_S)
-            else:
-                return
-        raise EcgStreamError(
-            f"'ecgstream {self._arguments[0]}' was not ready after {READY_S:g} s: see what else runs on this machine"
-        )
-
-    def page(self, path: str) -> str:
-        """A page of its health endpoint, such as "metrics"; blocks.
-
-        Raises
-        ------
-        OSError : when it does not answer, or answers that it is not well
-        """
-        with urlopen(f"http://127.0.0.1:{self.health_port}/{path}", timeout=10) as answer:
-            text: str = answer.read().decode()
-            return text
 
     async def check(self) -> None:
         """Complain when it has failed.
@@ -134,8 +82,8 @@ class Command:
             return
         text = await asyncio.to_thread(self._log.read_text, errors="replace")
         said = [line for line in text.splitlines() if line.strip() and not _routine(line)]
-        arguments = "; ".join(said[-LAST_LINES:]) or "it said nothing"
-        raise EcgStreamError(f"'ecgstream {self._arguments[0]}' ended with status {status}: {arguments}")
+        last = "; ".join(said[-LAST_LINES:]) or "it said nothing"
+        raise EcgStreamError(f"'{self._title}' ended with status {status}: {last}")
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
@@ -168,6 +116,75 @@ class Command:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+
+class Command(Program):
+    """A command of this program in a process of its own.
+
+    Parameters
+    ----------
+    name : of its log file; unique in ``logs``
+    arguments : the command line behind ``ecgstream``
+    kafka : the Kafka that it works on
+    logs : folder for its output
+    environment : variables that it finds beside those that this class sets
+    """
+
+    def __init__(
+        self, name: str, *arguments: str, kafka: KafkaSettings, logs: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        (self.health_port,) = free_ports(1)
+        found = with_new_names(os.environ) | {
+            "ECGSTREAM_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+            "ECGSTREAM_TOPIC_PREFIX": kafka.topic_prefix,
+            "ECGSTREAM_PARTITIONS": str(kafka.partitions),
+            "ECGSTREAM_REPLICATION": str(kafka.replication),
+            "ECGSTREAM_SECURITY_PROTOCOL": kafka.security_protocol,
+            "ECGSTREAM_CONNECT_TIMEOUT_S": str(kafka.connect_timeout_s),
+            "ECGSTREAM_INSTANCE": f"{name}-{os.getpid()}",
+            "ECGSTREAM_HEALTH_HOST": "127.0.0.1",
+            "ECGSTREAM_LOG_FORMAT": "json",
+            "ECGSTREAM_HEALTH_PORT": str(self.health_port),
+        }
+        found |= environment or {}
+        # What is thrown away at the end is not for the user's own history, unless that was asked for.
+        found.setdefault("ECGSTREAM_ALERTING_ALARM_DB", f"sqlite:///{logs.absolute()}/alarms.sqlite")
+        found.setdefault("ECGSTREAM_WEB_STATE", str(logs.absolute() / "web"))
+        super().__init__(
+            f"ecgstream {arguments[0]}",
+            [sys.executable, "-m", "ecgstream", *arguments],
+            log=logs / f"{name}.log",
+            environment=found,
+        )
+
+    async def ready(self) -> None:
+        """Wait until it says that it is at work.
+
+        Raises
+        ------
+        EcgStreamError : when it ends instead, or is not ready in time
+        """
+        until_s = time.monotonic() + READY_S
+        while time.monotonic() < until_s:
+            await self.check()
+            try:
+                await asyncio.to_thread(self.page, "readyz")
+            except (URLError, OSError):
+                await asyncio.sleep(ASK_EVERY_S)
+            else:
+                return
+        raise EcgStreamError(f"'{self._title}' was not ready after {READY_S:g} s: see what else runs on this machine")
+
+    def page(self, path: str) -> str:
+        """A page of its health endpoint, such as "metrics"; blocks.
+
+        Raises
+        ------
+        OSError : when it does not answer, or answers that it is not well
+        """
+        with urlopen(f"http://127.0.0.1:{self.health_port}/{path}", timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text
 
 
 def _routine(line: str) -> bool:

@@ -15,10 +15,12 @@ class ProcessUsage:
     Attributes
     ----------
     pid : the process
+    tree : whether the processes that it started count, too
     rss_mb : resident memory at each look, MB
     """
 
     pid: int
+    tree: bool = False
     rss_mb: list[float] = field(default_factory=list)
     _cpu_start_s: float | None = None
     _cpu_s: float = 0.0
@@ -32,15 +34,16 @@ class ProcessUsage:
         """
         try:
             process = psutil.Process(number_in_proc(self.pid))
-            times, memory = process.cpu_times(), process.memory_info()
+            every = [process, *(process.children(recursive=True) if self.tree else ())]
+            usage = [(one.cpu_times(), one.memory_info()) for one in every]
         except psutil.NoSuchProcess:
             raise EcgStreamError(
                 f"process {self.pid} is not to be seen: it has ended, or /proc is hidden from this user"
             ) from None
-        self._cpu_s = times.user + times.system
+        self._cpu_s = sum(times.user + times.system for times, _ in usage)
         if self._cpu_start_s is None:
             self._cpu_start_s = self._cpu_s
-        self.rss_mb.append(memory.rss / 1e6)
+        self.rss_mb.append(sum(memory.rss for _, memory in usage) / 1e6)
 
     @property
     def cpu_s(self) -> float:

@@ -46,6 +46,7 @@ CALLED = {
     "bench flood": [],
     "bench lethal": [],
     "bench page": [],
+    "bench peers": ["--patients", "--duration", "--peers", "--kill", "--seed", "--search", "--json"],
     "bench score": [],
     "bench starts": [],
     "bench live": ["--patients", "--clients", "--duration", "--json"],

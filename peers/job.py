@@ -1,0 +1,169 @@
+"""The part of the job that all peers share: what a window is, and how the product's models judge it.
+
+No peer has more of the product than this: chunks are decoded by its contract, and windows are judged by its models in
+its preprocessing. Where messages come from, where the newest 15 s of a patient are kept, what is batched, committed and
+recovered is each peer's own. Left out, of what the product does: rapid checks of every second, the personal baseline,
+rhythm, reasons, dead letters, out-of-order chunks, several streams of a patient.
+"""
+
+import json
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import exp
+from pathlib import Path
+
+import numpy as np
+
+from bus.samples import Chunk, decode
+from bus.topics import SAMPLES, WINDOWS
+from detector.due import DueWindow, StreamId
+from detector.judgement import LIMIT
+from detector.score import Score
+from detector.scorer import Scorer
+from ecg.leads import choose_leads
+from ecg.records import MISSING, exact_rate
+from ecg.segments import segment_samples
+from ecg.windows import HOP_S, Grid
+from models import SHIPPED
+
+BOOTSTRAP_SERVERS = os.environ.get("PEER_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
+FOLDER = Path(os.environ.get("PEER_FOLDER", "."))  # of its own on a disk that a crash leaves alone
+INPUT_TOPIC, OUTPUT_TOPIC = SAMPLES, WINDOWS
+
+__all__ = ["BOOTSTRAP_SERVERS", "FOLDER", "INPUT_TOPIC", "OUTPUT_TOPIC", "Due", "Judge", "Recent", "decode"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A window that is due.
+
+    Attributes
+    ----------
+    window : the window with the signal before it
+    ingest_ms : timestamp of the message that completed it, ms UTC
+    """
+
+    window: DueWindow
+    ingest_ms: int
+
+
+@dataclass(slots=True)
+class Recent:
+    """The newest 15 s of one patient, as the chunks that hold them."""
+
+    chunks: deque[Chunk] = field(default_factory=deque)
+
+    def add(self, chunk: Chunk, ingest_ms: int) -> list[Due]:
+        """Take a patient's next chunk, and return the windows that it completes."""
+        self.chunks.append(chunk)
+        oldest = chunk.end_index - segment_samples(chunk.fs_hz) - len(chunk.samples)
+        while self.chunks[0].end_index <= oldest:
+            self.chunks.popleft()
+        return due_with(chunk, self.chunks, ingest_ms)
+
+
+def due_with(chunk: Chunk, chunks: Iterable[Chunk], ingest_ms: int) -> list[Due]:
+    """Return the windows that a chunk completes.
+
+    Parameters
+    ----------
+    chunk : the newest one
+    chunks : those of the last 15 s, the newest one among them; asked for only where a window is complete
+    ingest_ms : timestamp of the message that the newest one came in, ms UTC
+    """
+    completed = list(windows_completed(chunk))
+    if not completed:
+        return []
+    held = tuple(chunks)
+    return [Due(window=_due_window(held, chunk, number), ingest_ms=ingest_ms) for number in completed]
+
+
+def windows_completed(chunk: Chunk) -> Iterator[int]:
+    """Numbers of the windows whose last sample a chunk holds."""
+    grid = _grid(chunk.fs_hz)
+    window = grid.window_of(chunk.start_index)
+    while grid.end(window) <= chunk.end_index:
+        yield window
+        window += 1
+
+
+class Judge:
+    """The product's models over windows."""
+
+    def __init__(self) -> None:
+        self._scorer = Scorer(SHIPPED)
+
+    def verdicts(self, due: Sequence[Due]) -> list[bytes]:
+        """Judge windows in one call, and return the message on each."""
+        return [json.dumps(fields).encode() for fields in self.fields(due)]
+
+    def fields(self, due: Sequence[Due]) -> list[dict[str, object]]:
+        """Judge windows in one call, and return the fields of the message on each."""
+        scores = score_segments(self._scorer, [each.window for each in due])
+        return [self._fields(each, score) for each, score in zip(due, scores, strict=True)]
+
+    def _fields(self, due: Due, score: Score) -> dict[str, object]:
+        window, manifest = due.window, self._scorer.manifest
+        cnn = None
+        decision = "unusable"
+        if score.logit is not None:
+            odds = manifest.calibration.cnn_slope * score.logit + manifest.calibration.cnn_bias
+            cnn = 1 / (1 + exp(-min(max(odds, -LIMIT), LIMIT)))
+            decision = "abnormal" if cnn >= manifest.thresholds.cnn else "normal"
+        return {
+            "id": window.id,
+            "patient": window.stream.patient,
+            "window": window.window,
+            "start_ns": window.start_ns,
+            "end_ns": window.end_ns,
+            "decision": decision,
+            "cnn": cnn,
+            "autoencoder_error": None if score.log_error is None else exp(score.log_error),
+            "heart_rate_bpm": score.heart_rate_bpm,
+            "lead": score.lead,
+            "ingest_ms": due.ingest_ms,
+        }
+
+
+def score_segments(scorer: Scorer, windows: Sequence[DueWindow]) -> list[Score]:
+    """Judge windows as the product does: the one place that depends on how it prepares them."""
+    return scorer.score(windows)
+
+
+@lru_cache
+def _grid(fs_hz: float) -> Grid:
+    return Grid(exact_rate(fs_hz))
+
+
+def _due_window(chunks: Sequence[Chunk], chunk: Chunk, number: int) -> DueWindow:
+    """Cut a window with the 10 s before it out of chunks; what they do not hold is ``MISSING``."""
+    grid, columns = _grid(chunk.fs_hz), choose_leads(chunk.leads)
+    length = segment_samples(chunk.fs_hz)
+    first = grid.end(number) - length
+    segment = np.full((length, len(columns)), MISSING, np.int16)
+    for each in chunks:
+        start, end = max(each.start_index, first), min(each.end_index, first + length)
+        if start < end:
+            samples = each.samples[start - each.start_index : end - each.start_index]
+            segment[start - first : end - first] = samples[:, columns]
+    base_ns = chunk.base_ns
+    return DueWindow(
+        stream=StreamId(chunk.patient, base_ns, 0),
+        source=chunk.source,
+        window=number,
+        start_ns=base_ns + grid.offset_ns(grid.start(number)),
+        new_from_ns=base_ns + grid.offset_ns(grid.new_from(number)),
+        end_ns=base_ns + grid.offset_ns(grid.end(number)),
+        hop_s=HOP_S,
+        columns=columns,
+        segment=segment,
+        gap_before_s=0.0,
+        missing_samples=0,
+        duplicate_samples=0,
+        clock_jump_ns=0,
+        clock_jumps_abs_ns=0,
+        offset=0,
+    )
