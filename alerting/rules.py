@@ -11,7 +11,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self, get_args
 
-import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bus.messages import PATIENT_ID, Condition, Quality, ScoreCondition, TechnicalCondition
@@ -19,8 +18,6 @@ from ecg.errors import EcgStreamError
 from ecg.findings import FindingKind
 from ecg.urgency import AlarmPriority
 from ops.validation import limit_in
-
-log = structlog.get_logger(__name__)
 
 DEFAULT_RULES = "default_rules.toml"
 FINDINGS: tuple[FindingKind, ...] = get_args(FindingKind)
@@ -206,8 +203,15 @@ def _in_seconds(own: Any) -> Any:
             converted[key] = _in_seconds(value)
             continue
         converted[name] = 0 if value == 1 and key != "end_clean" else 5 * value if isinstance(value, int) else value
-        log.warning("rule_counts_windows", setting=key, value=value, remedy=f"write {name} = {converted[name]}")
+        _warn_of_windows(key, value, f"{name} = {converted[name]}")
     return converted
+
+
+def _warn_of_windows(setting: str, value: object, meant: str) -> None:
+    import structlog  # noqa: PLC0415 # every command reads rules, and few files of rules are that old
+
+    log = structlog.get_logger(__name__)
+    log.warning("rule_counts_windows", setting=setting, value=value, remedy=f"write {meant}")
 
 
 def _tables(value: object) -> dict[str, Any]:

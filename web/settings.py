@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from web.addresses import is_loopback
-from web.live.registry import MOST_PATIENTS
+from web.live.share import MOST_PATIENTS
 from web.roles import ROLES, Role
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+", re.IGNORECASE)

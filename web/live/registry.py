@@ -6,14 +6,13 @@ from bus.messages import Alert
 from bus.samples import Chunk
 from ecg.windows import HOP_S
 from web.live.patient import Arrived, LivePatient
-from web.live.share import DEFAULT_BYTES, Share
+from web.live.share import DEFAULT_BYTES, MOST_PATIENTS, Share
 from web.live.summary import PatientSummary, Place
 from web.live.verdicts import VerdictHead
 
 SILENT_MS = 10_000  # without samples: a tile says so; the alarm comes by its own rule
 DORMANT_MS = 60_000  # without anything: no samples are kept, and another patient may take the place
 FORGET_MS = 3_600_000  # a patient without an open alarm, of whom nothing came for so long, leaves the ward
-MOST_PATIENTS = 10_000  # as many as four partitions' detectors take
 _TRIES = 8  # patients with open alarms that are passed over for each one who comes
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 RECENT_S = 12.0  # of samples are kept where there is room: a trace is whole as soon as somebody looks
 MIB = 1 << 20
 DEFAULT_BYTES = 256 * MIB
+MOST_PATIENTS = 10_000  # as many as four partitions' detectors take
 _LEAST_PATIENTS = 50
 _MESSAGE_BYTES = 700  # what a message of samples takes beside them
 _FIGURES_BYTES = 64  # a window's figures, and the room that is made before it is needed
