@@ -103,8 +103,9 @@ class BeatMapReader:
 
 def _softmax(logits: Float32Array) -> Float32Array:
     """(N, classes, frames) float32 logits as probabilities; of scipy, this function alone would take 0.1 s to load."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    powers: Float32Array = np.exp(logits - logits.max(axis=1, keepdims=True))
+    powers /= powers.sum(axis=1, keepdims=True)
+    return powers
 
 
 def _around(values: Float32Array, width: int) -> Float32Array:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from ecg.errors import EcgStreamError
 from ecg.records import exact_rate
+from ecg.wfdb_header import read_header
 
 _HEADER_SUFFIX = ".hea"
 
@@ -69,12 +70,10 @@ def read_annotations(path: Path, *, extension: str = "atr") -> Annotations:
 
 def _in_record_samples(sample: npt.NDArray[np.int64], ticks_hz: float | None, stem: Path) -> npt.NDArray[np.int64]:
     """Positions in samples of the record; an annotation file may count in a time unit of its own."""
-    import wfdb  # noqa: PLC0415 - see above
-
     header = stem.with_name(stem.name + _HEADER_SUFFIX)
     if ticks_hz is None or not header.is_file():
         return sample
-    ratio = exact_rate(float(wfdb.rdheader(str(stem)).fs)) / exact_rate(float(ticks_hz))
+    ratio = exact_rate(read_header(header).fs_hz) / exact_rate(float(ticks_hz))
     if ratio == 1:
         return sample
     return (2 * sample * ratio.numerator + ratio.denominator) // (2 * ratio.denominator)

@@ -2,37 +2,37 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from ecg.errors import EcgStreamError
 from ecg.formats import FORMATS, describe_formats, format_of, not_read
 from ecg.leads import find_lead
 from ecg.npy_files import WindowSet
-from ecg.records import Record
+from ecg.records import Record, Recording
 
 
 def read_file(
     path: Path, *, fs_hz: float | None = None, leads: tuple[str, ...] | None = None, unit: str | None = None
 ) -> Record:
-    """An ECG in one piece from a file: see ``read_recording``.
+    """Read an ECG in one piece into memory: see ``open_recording``.
 
     Raises
     ------
     EcgStreamError : when the file cannot be read, or holds windows that are recordings of their own
     """
-    found = read_recording(path, fs_hz=fs_hz, leads=leads, unit=unit)
+    found = open_recording(path, fs_hz=fs_hz, leads=leads, unit=unit)
     if isinstance(found, WindowSet):
         raise EcgStreamError(
             f"{path.name} holds {found.count} windows, here a recording in one piece is needed, of shape (n, leads): "
             "'ecgstream score' judges windows each on its own"
         )
-    return found
+    return found.in_memory()
 
 
-def read_recording(
+def open_recording(
     path: Path, *, fs_hz: float | None = None, leads: tuple[str, ...] | None = None, unit: str | None = None
-) -> Record | WindowSet:
+) -> Recording | WindowSet:
     """Return what a file holds, by the format that its suffix names.
+
+    Where the format allows it, samples are read from the disk when they are asked for.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def read_recording(
         raise not_read(path.name)
     if form.says_all:
         return _choose(form.reader(path), leads)
-    found: Record | WindowSet = form.reader(path, fs_hz=fs_hz, leads=leads, unit=unit)
+    found: Recording | WindowSet = form.reader(path, fs_hz=fs_hz, leads=leads, unit=unit)
     return found
 
 
@@ -70,20 +70,13 @@ def _main_file(path: Path) -> Path:
     return path
 
 
-def _choose(record: Record, leads: tuple[str, ...] | None) -> Record:
+def _choose(recording: Recording, leads: tuple[str, ...] | None) -> Recording:
     if leads is None:
-        return record
+        return recording
     columns = []
     for lead in leads:
-        found = find_lead(lead, record.leads)
+        found = find_lead(lead, recording.leads)
         if found is None:
-            raise EcgStreamError(f"record {record.name} has no lead {lead!r}: it has {', '.join(record.leads)}")
+            raise EcgStreamError(f"record {recording.name} has no lead {lead!r}: it has {', '.join(recording.leads)}")
         columns.append(found)
-    return Record(
-        name=record.name,
-        fs_hz=record.fs_hz,
-        leads=tuple(record.leads[column] for column in columns),
-        samples=np.ascontiguousarray(record.samples[:, columns]),
-        gain=tuple(record.gain[column] for column in columns),
-        baseline=tuple(record.baseline[column] for column in columns),
-    )
+    return recording.with_columns(columns)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ecg.csv_files import read_csv
-from ecg.edf_files import read_edf
+from ecg.edf_files import open_edf
 from ecg.errors import EcgStreamError
 from ecg.npy_files import read_npy
-from ecg.wfdb_files import read_wfdb
+from ecg.wfdb_files import open_wfdb
 
 HEAD_BYTES = 4096  # of a file, which tell what it holds
 TEXT = "text"
@@ -38,7 +38,7 @@ class Format:
     companions: tuple[str, ...] = ()
     content: str = TEXT
     begins: Begins | None = None
-    reader: Callable[..., Any]  # of a Record or a WindowSet
+    reader: Callable[..., Any]  # of a Recording or a WindowSet
     says_all: bool
 
     @property
@@ -58,10 +58,10 @@ FORMATS: tuple[Format, ...] = (
         suffixes=(".hea",),
         parts=(".dat",),
         companions=(".atr",),
-        reader=read_wfdb,
+        reader=open_wfdb,
         says_all=True,
     ),
-    Format(name="EDF", suffixes=(".edf", ".rec"), content="EDF file", begins=_is_edf, reader=read_edf, says_all=True),
+    Format(name="EDF", suffixes=(".edf", ".rec"), content="EDF file", begins=_is_edf, reader=open_edf, says_all=True),
     Format(name="CSV", suffixes=(".csv", ".tsv", ".txt"), reader=read_csv, says_all=False),
     Format(
         name="NumPy",

@@ -1,7 +1,10 @@
-"""A recording in memory: integer samples as the recorder stored them, and what they mean."""
+"""Recordings, in memory or on disk: integer samples as the recorder stored them, and what they mean."""
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +21,7 @@ MAX_LEAD_NAME = 128  # what a samples message carries
 
 Int16Array = npt.NDArray[np.int16]
 Float32Array = npt.NDArray[np.float32]
+ValueT = TypeVar("ValueT")
 
 
 def check_fs(fs_hz: float) -> None:
@@ -48,15 +52,14 @@ def exact_rate(fs_hz: float) -> Fraction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """A recording.
+class Recording(ABC):
+    """A recording, wherever its samples lie.
 
     Attributes
     ----------
-    name : the record's name, such as "208"
+    name : the recording's name, such as "208"
     fs_hz : sampling rate in Hz
-    leads : lead names, in the order of the columns of ``samples``
-    samples : (n, leads) int16, ADC units; ``MISSING`` where no sample was taken
+    leads : lead names, in the order of the columns of the samples
     gain : per lead, ADC units per millivolt
     baseline : per lead, the ADC value of 0 mV
     """
@@ -64,18 +67,14 @@ class Record:
     name: str
     fs_hz: float
     leads: tuple[str, ...]
-    samples: Int16Array
     gain: tuple[float, ...]
     baseline: tuple[int, ...]
 
     def __post_init__(self) -> None:
         check_fs(self.fs_hz)
         n_leads = len(self.leads)
-        if n_leads == 0 or self.samples.ndim != 2 or self.samples.shape[1] != n_leads:
-            raise EcgStreamError(
-                f"record {self.name}: samples of shape {self.samples.shape} do not fit {n_leads} leads: "
-                "give one column for each lead, and at least one lead"
-            )
+        if n_leads == 0:
+            raise EcgStreamError(f"record {self.name} has 0 leads: give at least one lead")
         if len(self.gain) != n_leads or len(self.baseline) != n_leads:
             raise EcgStreamError(f"record {self.name}: give gain and baseline for each of its {n_leads} leads")
         for lead in self.leads:
@@ -92,9 +91,138 @@ class Record:
                 )
 
     @property
+    @abstractmethod
+    def length(self) -> int:
+        """The number of samples of each lead."""
+
+    @abstractmethod
+    def part(self, start: int, stop: int) -> Int16Array:
+        """Samples from one to before another.
+
+        Parameters
+        ----------
+        start, stop : sample numbers, 0 <= start <= stop
+
+        Returns
+        -------
+        (n, leads) int16, ADC units, n = min(stop, length) - start; ``MISSING`` where no sample was taken
+
+        Raises
+        ------
+        EcgStreamError : when the file that holds them has changed meanwhile
+        """
+
+    @abstractmethod
+    def with_columns(self, columns: Sequence[int]) -> Self:
+        """The same recording with the leads of some columns alone, in their order."""
+
+    @property
     def seconds(self) -> float:
         """The length of the recording in seconds."""
-        return len(self.samples) / self.fs_hz
+        return self.length / self.fs_hz
+
+    def pieces(self, size: int) -> Iterator[Int16Array]:
+        """All samples, one piece after the other.
+
+        Parameters
+        ----------
+        size : samples in a piece; the last one may be shorter
+        """
+        for start in range(0, self.length, size):
+            yield self.part(start, start + size)
+
+    def in_memory(self) -> "Record":
+        """Read all samples."""
+        return Record(
+            name=self.name,
+            fs_hz=self.fs_hz,
+            leads=self.leads,
+            gain=self.gain,
+            baseline=self.baseline,
+            samples=self.part(0, self.length),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record(Recording):
+    """A recording in memory.
+
+    Attributes
+    ----------
+    samples : (n, leads) int16, ADC units; ``MISSING`` where no sample was taken
+    """
+
+    samples: Int16Array
+
+    def __post_init__(self) -> None:
+        n_leads = len(self.leads)
+        if n_leads == 0 or self.samples.ndim != 2 or self.samples.shape[1] != n_leads:
+            raise EcgStreamError(
+                f"record {self.name}: samples of shape {self.samples.shape} do not fit {n_leads} leads: "
+                "give one column for each lead, and at least one lead"
+            )
+        Recording.__post_init__(self)  # super() does not find its way in classes with slots
+
+    @property
+    def length(self) -> int:
+        """The number of samples of each lead."""
+        return len(self.samples)
+
+    def part(self, start: int, stop: int) -> Int16Array:
+        """Samples from one to before another: a view."""
+        return self.samples[start:stop]
+
+    def with_columns(self, columns: Sequence[int]) -> Self:
+        """The same recording with the leads of some columns alone, in their order."""
+        return replace(
+            self,
+            leads=_chosen(self.leads, columns),
+            gain=_chosen(self.gain, columns),
+            baseline=_chosen(self.baseline, columns),
+            samples=np.ascontiguousarray(self.samples[:, list(columns)]),
+        )
+
+    def in_memory(self) -> "Record":
+        """The record itself."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordOnDisk(Recording):
+    """A recording whose samples are read when they are asked for, so that a day of it takes no memory.
+
+    Attributes
+    ----------
+    held : samples of each lead in the file
+    read : reads samples from one to before another, 0 <= start <= stop <= held: (stop - start, leads) int16
+    """
+
+    held: int
+    read: Callable[[int, int], Int16Array]
+
+    @property
+    def length(self) -> int:
+        """The number of samples of each lead."""
+        return self.held
+
+    def part(self, start: int, stop: int) -> Int16Array:
+        """Samples from one to before another, read from the file."""
+        return self.read(start, min(stop, self.held))
+
+    def with_columns(self, columns: Sequence[int]) -> Self:
+        """The same recording with the leads of some columns alone, in their order."""
+        read, chosen = self.read, list(columns)
+        return replace(
+            self,
+            leads=_chosen(self.leads, columns),
+            gain=_chosen(self.gain, columns),
+            baseline=_chosen(self.baseline, columns),
+            read=lambda start, stop: np.ascontiguousarray(read(start, stop)[:, chosen]),
+        )
+
+
+def _chosen(values: tuple[ValueT, ...], columns: Sequence[int]) -> tuple[ValueT, ...]:
+    return tuple(values[column] for column in columns)
 
 
 def to_millivolts(samples: Int16Array, gain: tuple[float, ...], baseline: tuple[int, ...]) -> Float32Array:

@@ -1,39 +1,22 @@
 """WFDB records: a text header, packed integer samples, any sampling rate from 100 to 1000 Hz."""
 
-from collections import Counter
-from math import ceil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ecg.errors import EcgStreamError
 from ecg.excerpts import EXCERPTS
-from ecg.records import MISSING, Int16Array, Record, check_fs, from_millivolts
+from ecg.quantise import UNITS_MV
+from ecg.records import Int16Array, Record, Recording, RecordOnDisk, check_fs
+from ecg.wfdb_header import MAX_QUOTED, Header, SignalLine, read_header
+from ecg.wfdb_signals import INVALID, READ_HERE, Fit, SignalFile, SignalReader, fitted, is_packed, samples_in
 
 TOY_NAME = "208-excerpt"  # one lead, where one is enough
-_INT16_MAX = 32767
-MAX_HEADER_BYTES = 1_000_000  # a header of a hundred signals has ten thousand
 MAX_SIGNALS = 256
 MAX_PACKED = 200_000_000  # samples of a compressed file, whose length its own size does not bound; a day of six leads
-_MAX_QUOTED = 200  # characters of a library's complaint: it may quote all of a hostile header
-_VOLTAGE = {"nv": 1e-6, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "mv": 1.0, "v": 1e3}  # in mV
-# Bits that a sample takes in each uncompressed WFDB signal format, signal(5).
-_BITS = {"8": 8, "80": 8, "212": 12, "310": 32 / 3, "311": 32 / 3, "16": 16, "61": 16, "160": 16, "24": 24, "32": 32}
-# The mark of a sample that was never taken is the lowest value of the format; format 8 has none.
-_INVALID = {"8": None, "80": -(2**7), "508": -(2**7), "212": -(2**11), "310": -(2**9), "311": -(2**9)} | {
-    "16": -(2**15),
-    "61": -(2**15),
-    "160": -(2**15),
-    "516": -(2**15),
-    "24": -(2**23),
-    "524": -(2**23),
-    "32": -(2**31),
-}
 
 
-def read_wfdb(path: Path) -> Record:
+def open_wfdb(path: Path) -> Recording:
     """A WFDB record of one segment.
 
     Signals that are no voltage (pressure, respiration) are left out.
@@ -47,8 +30,6 @@ def read_wfdb(path: Path) -> Record:
     EcgStreamError : when a file is missing or damaged, the header contradicts the samples, the rate is outside 100
         to 1000 Hz, no signal is a voltage, or a frame holds several samples of a signal
     """
-    import wfdb  # noqa: PLC0415 - it brings pandas, which nobody should pay for who reads no file
-
     stem = path.with_suffix("") if path.suffix == ".hea" else path
     header_path = stem.with_name(stem.name + ".hea")
     if not header_path.is_file():
@@ -56,125 +37,147 @@ def read_wfdb(path: Path) -> Record:
             f"record {stem.name} is not in {stem.parent}: no file {header_path.name}; name a record that is there, "
             "or fetch it with 'ecgstream data fetch'"
         )
-    if (held := header_path.stat().st_size) > MAX_HEADER_BYTES:
-        raise EcgStreamError(f"{header_path.name} has {held} bytes, above {MAX_HEADER_BYTES}: it is no WFDB header")
-    try:
-        header = wfdb.rdheader(str(stem))
-    except Exception as error:  # wfdb raises many kinds on hostile headers
-        raise EcgStreamError(f"{header_path} is no WFDB header ({_short(error)}): restore the file") from error
+    header = read_header(header_path)
     columns = _check_header(header, header_path)
-    try:
-        read = wfdb.rdrecord(str(stem), physical=False, return_res=32, channels=columns)
-    except Exception as error:  # the same for hostile signal files
-        raise EcgStreamError(
-            f"record {stem.name}: the signal file cannot be read ({_short(error)}): restore it"
-        ) from error
-    if read.d_signal is None or len(read.d_signal) == 0:
+    length = _checked_length(header, header_path)
+    lines = [header.signals[column] for column in columns]
+    unfitted = tuple(
+        Fit(invalid=INVALID[line.fmt], gain=line.gain / UNITS_MV[line.unit.lower()], baseline=line.baseline)
+        for line in lines
+    )
+    if all(line.fmt in READ_HERE and not line.skew for line in header.signals):
+        reader = SignalReader.of(_files(header, columns, header_path), unfitted, length)
+        fits, samples = reader.fits, None
+    else:
+        fits, samples = _read_by_wfdb(stem, columns, unfitted)
+    if (length if samples is None else len(samples)) == 0:
         raise EcgStreamError(f"record {stem.name} holds 0 samples: restore its signal file")
-    fitted = [
-        _to_int16(read.d_signal[:, column], _INVALID[read.fmt[column]], gain=_gain_mv(read, column), baseline=zero)
-        for column, zero in enumerate(read.baseline)
-    ]
-    return Record(
-        name=stem.name,
-        fs_hz=float(read.fs),
-        leads=tuple(name or f"signal {column}" for column, name in enumerate(read.sig_name)),
-        samples=np.ascontiguousarray(np.stack([samples for samples, _, _ in fitted], axis=1)),
-        gain=tuple(gain for _, gain, _ in fitted),
-        baseline=tuple(baseline for _, _, baseline in fitted),
+    fs_hz, leads = header.fs_hz, tuple(line.name or f"signal {number}" for number, line in enumerate(lines))
+    gain, baseline = tuple(fit.gain for fit in fits), tuple(fit.baseline for fit in fits)
+    if samples is not None:
+        return Record(name=stem.name, fs_hz=fs_hz, leads=leads, gain=gain, baseline=baseline, samples=samples)
+    return RecordOnDisk(
+        name=stem.name, fs_hz=fs_hz, leads=leads, gain=gain, baseline=baseline, held=length, read=reader.read
     )
 
 
-def _gain_mv(read: Any, column: int) -> float:
-    """ADC units per mV."""
-    return float(read.adc_gain[column]) / _VOLTAGE[read.units[column].lower()]
+def read_wfdb(path: Path) -> Record:
+    """Read a WFDB record into memory: see ``open_wfdb``."""
+    return open_wfdb(path).in_memory()
 
 
-def _check_header(header: Any, path: Path) -> list[int]:
-    """Refuse what cannot be read truly; otherwise the columns that are voltages."""
-    if getattr(header, "n_seg", None) is not None:
-        raise EcgStreamError(f"{path.name} has {header.n_seg} segments, at most 1 is read: join them into one record")
-    check_fs(float(header.fs))
-    if not header.n_sig or header.file_name is None:
-        raise EcgStreamError(f"{path.name} names no signal: a record needs at least one lead")
-    if header.n_sig > MAX_SIGNALS or len(header.file_name) != header.n_sig:
+def _read_by_wfdb(stem: Path, columns: list[int], fits: tuple[Fit, ...]) -> tuple[tuple[Fit, ...], Int16Array]:
+    """Samples of compressed, rare or skewed signals, all at once, and their way into int16."""
+    import wfdb  # noqa: PLC0415 - it brings pandas, which nobody should pay for whose record needs none of it
+
+    try:
+        read = wfdb.rdrecord(str(stem), physical=False, return_res=32, channels=columns)
+    except Exception as error:  # wfdb raises many kinds on hostile files
         raise EcgStreamError(
-            f"{path.name} claims {header.n_sig} signals and describes {len(header.file_name)}, at most {MAX_SIGNALS} "
+            f"record {stem.name}: the signal file cannot be read ({(str(error) or type(error).__name__)[:MAX_QUOTED]}):"
+            " restore it"
+        ) from error
+    if read.d_signal is None or len(read.d_signal) == 0:
+        raise EcgStreamError(f"record {stem.name} holds 0 samples: restore its signal file")
+    found = fitted(fits, [read.d_signal])
+    return found, np.stack([fit.apply(read.d_signal[:, number]) for number, fit in enumerate(found)], axis=1)
+
+
+def _files(header: Header, columns: list[int], path: Path) -> tuple[SignalFile, ...]:
+    """The signal files that hold the wanted signals."""
+    files = []
+    for name, numbers in _by_file(header).items():
+        wanted = [number for number in numbers if number in columns]
+        if wanted:
+            first = header.signals[numbers[0]]
+            files.append(
+                SignalFile(
+                    path=path.with_name(name),
+                    fmt=first.fmt,
+                    byte_offset=first.byte_offset,
+                    signals=len(numbers),
+                    columns=tuple(numbers.index(number) for number in wanted),
+                    places=tuple(columns.index(number) for number in wanted),
+                )
+            )
+    return tuple(files)
+
+
+def _by_file(header: Header) -> dict[str, list[int]]:
+    """The numbers of the signals in each file."""
+    files: dict[str, list[int]] = {}
+    for number, line in enumerate(header.signals):
+        files.setdefault(line.file_name, []).append(number)
+    return files
+
+
+def _check_header(header: Header, path: Path) -> list[int]:
+    """Refuse what cannot be read truly; otherwise the columns that are voltages."""
+    if header.segments is not None:
+        raise EcgStreamError(
+            f"{path.name} has {header.segments} segments, at most 1 is read: join them into one record"
+        )
+    check_fs(header.fs_hz)
+    if not header.count or not header.signals:
+        raise EcgStreamError(f"{path.name} names no signal: a record needs at least one lead")
+    if header.count > MAX_SIGNALS or len(header.signals) != header.count:
+        raise EcgStreamError(
+            f"{path.name} claims {header.count} signals and describes {len(header.signals)}, at most {MAX_SIGNALS} "
             "are read: mend the header"
         )
-    per_frame = header.samps_per_frame
-    if any(count != 1 for count in per_frame):
-        raise EcgStreamError(
-            f"{path.name} has {per_frame} samples per frame, only 1 is read: convert the record to one rate"
-        )
-    for fmt in header.fmt:
-        if fmt not in _INVALID:
-            raise EcgStreamError(f"{path.name}: signal format {fmt[:20]} is not known: convert the record to format 16")
-    for skew in header.skew:
-        if skew and not 0 <= skew <= header.fs:
-            raise EcgStreamError(f"{path.name} has a skew of {skew} samples, above 1 s: mend the header")
-    columns = [column for column, unit in enumerate(header.units) if (unit or "").lower() in _VOLTAGE]
+    for line in header.signals:
+        _check_signal(line, header, path)
+    columns = [number for number, line in enumerate(header.signals) if line.unit.lower() in UNITS_MV]
     if not columns:
-        raise EcgStreamError(f"{path.name} has units {header.units}, none of them a voltage: an ECG is in mV, uV or V")
-    _check_length(header, path)
+        units = [line.unit[:20] for line in header.signals]
+        raise EcgStreamError(f"{path.name} has units {units}, none of them a voltage: an ECG is in mV, uV or V")
     return columns
 
 
-def _check_length(header: Any, path: Path) -> None:
-    """Compare the length that the header claims with the bytes that are there."""
-    for name, signals in Counter(header.file_name).items():
-        first = header.file_name.index(name)
-        fmt = header.fmt[first]
-        # A header that names a folder or an address would have this program read what nobody meant it to.
-        if Path(name).name != name or "\\" in name or ":" in name or name == path.name or len(name) > _MAX_QUOTED:
-            raise EcgStreamError(f"{path.name} names {name[:_MAX_QUOTED]!r}: a signal file lies beside its header")
-        data = path.with_name(name)
+def _check_signal(line: SignalLine, header: Header, path: Path) -> None:
+    if line.per_frame != 1:
+        raise EcgStreamError(
+            f"{path.name} has {line.per_frame} samples per frame, only 1 is read: convert the record to one rate"
+        )
+    if line.fmt not in INVALID:
+        raise EcgStreamError(
+            f"{path.name}: signal format {line.fmt[:20]} is not known: convert the record to format 16"
+        )
+    if line.skew > header.fs_hz:
+        raise EcgStreamError(f"{path.name} has a skew of {line.skew} samples, above 1 s: mend the header")
+    name = line.file_name
+    # A header that names a folder or an address would have this program read what nobody meant it to.
+    if Path(name).name != name or "\\" in name or ":" in name or name == path.name or len(name) > MAX_QUOTED:
+        raise EcgStreamError(f"{path.name} names {name[:MAX_QUOTED]!r}: a signal file lies beside its header")
+
+
+def _checked_length(header: Header, path: Path) -> int:
+    """Return how many samples a signal has: as the header claims, compared with the bytes that are there."""
+    claimed = header.length
+    for name, numbers in _by_file(header).items():
+        first, data = header.signals[numbers[0]], path.with_name(name)
         if not data.is_file():
             raise EcgStreamError(f"{path.name} names {name}, which is not in {path.parent}: restore the file")
-        if fmt not in _BITS and not 0 < (header.sig_len or 0) * header.n_sig <= MAX_PACKED:
-            raise EcgStreamError(
-                f"{path.name} claims {header.sig_len} samples of {header.n_sig} compressed signals, outside 1 to "
-                f"{MAX_PACKED} in all: mend the header, or split the record"
-            )
-        if fmt not in _BITS or not header.sig_len:
-            continue  # compressed files check themselves; a header without a length means all that is there
-        held_bytes = data.stat().st_size - (header.byte_offset[first] or 0)
-        held = int(held_bytes * 8 / (_BITS[fmt] * signals))
-        claimed = header.sig_len
-        if ceil(claimed * signals * _BITS[fmt] / 8) > held_bytes:
+        if is_packed(first.fmt):  # compressed files check themselves
+            if not 0 < (header.length or 0) * header.count <= MAX_PACKED:
+                raise EcgStreamError(
+                    f"{path.name} claims {header.length} samples of {header.count} compressed signals, outside 1 to "
+                    f"{MAX_PACKED} in all: mend the header, or split the record"
+                )
+            continue
+        held = samples_in(data.stat().st_size - first.byte_offset, first.fmt, len(numbers))
+        if claimed is None:
+            claimed = held  # a header without a length means all that is there
+        if claimed > held:
             raise EcgStreamError(
                 f"{path.name} claims {claimed} samples, {name} holds {held}: restore the file or mend the header"
             )
         # A second of padding is a recorder's habit; more is good data that nobody would ever see.
-        if held - claimed > header.fs:
+        if held - claimed > header.fs_hz:
             raise EcgStreamError(
                 f"{path.name} claims {claimed} samples, {name} holds {held}: mend the header, so that none is lost"
             )
-
-
-def _short(error: Exception) -> str:
-    """The beginning of what a library said."""
-    return (str(error) or type(error).__name__)[:_MAX_QUOTED]
-
-
-def _to_int16(
-    values: npt.NDArray[np.signedinteger[Any]], invalid: int | None, *, gain: float, baseline: int
-) -> tuple[Int16Array, float, int]:
-    """One lead as int16 with its gain and baseline: shifted if that is enough, scaled only if it must be."""
-    wide = np.asarray(values, np.int64)
-    taken = np.ones(len(wide), np.bool_) if invalid is None else wide != invalid
-    low, high = (int(wide[taken].min()), int(wide[taken].max())) if taken.any() else (0, 0)
-    if low > MISSING and high <= _INT16_MAX:
-        shift = 0
-    elif high - low < 2 * _INT16_MAX:
-        shift = (low + high) // 2  # a large offset and a small ECG: nothing is lost
-    else:
-        scaled_gain = gain * _INT16_MAX / ((high - low + 2) / 2)
-        middle = (low + high) / 2
-        centred = np.where(taken, (wide - middle) / gain, np.nan)
-        samples = from_millivolts(centred, scaled_gain)
-        return samples, scaled_gain, round((baseline - middle) / gain * scaled_gain)
-    return np.where(taken, wide - shift, MISSING).astype(np.int16), gain, baseline - shift
+    return claimed or 0
 
 
 def list_records(directory: Path) -> tuple[str, ...]:

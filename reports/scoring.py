@@ -15,10 +15,10 @@ from bus.messages import Alert, Urgent, Verdict
 from detector.offline import EPOCH_NS, judge_record, verdicts_in
 from detector.scorer import Scorer
 from ecg.errors import EcgStreamError
-from ecg.files import read_recording
+from ecg.files import open_recording
 from ecg.findings import PRIORITIES, RhythmFinding, merged
 from ecg.npy_files import WindowSet
-from ecg.records import Record, exact_rate
+from ecg.records import Recording, exact_rate
 from ecg.windows import HOP_S, WINDOW_S, Grid
 from reports.aggregate import Aggregate, aggregate_of, aggregate_of_rows
 from reports.episodes import ReportFinding
@@ -37,12 +37,12 @@ class Scored:
 
     Attributes
     ----------
-    record : the recording; of windows, all of them on one time axis
+    recording : what was judged; of windows, all of them on one time axis
     verdicts : on its windows of 5 s, by its time axis
     result : as the JSON of ``ecgstream score`` has it
     """
 
-    record: Record
+    recording: Recording
     verdicts: tuple[Verdict, ...]
     result: dict[str, Any]
 
@@ -61,14 +61,15 @@ def score_file(
     Parameters
     ----------
     path : a WFDB, EDF, CSV or ``.npy`` file
-    fs_hz, leads, unit : see ``ecg.files.read_recording``
+    fs_hz, leads, unit : see ``ecg.files.open_recording``
 
     Raises
     ------
     EcgStreamError : when the file cannot be read, or is shorter than one window
     """
     with errors_naming(path.name):
-        return scored(read_recording(path, fs_hz=fs_hz, leads=leads, unit=unit), scorer, rules, file=str(path)).result
+        recording = open_recording(path, fs_hz=fs_hz, leads=leads, unit=unit)
+        return scored(recording, scorer, rules, file=str(path)).result
 
 
 @contextmanager
@@ -101,7 +102,13 @@ def errors_naming(name: str) -> Iterator[None]:
         raise NotScoredError(reason) from error
 
 
-def scored(recording: Record | WindowSet, scorer: Scorer, rules: AlarmRules, *, file: str) -> Scored:
+def scored(
+    recording: Recording | WindowSet,
+    scorer: Scorer,
+    rules: AlarmRules,
+    *,
+    file: str,
+) -> Scored:
     """Judge a recording as the stream would; windows of a set each on their own.
 
     Parameters
@@ -115,14 +122,14 @@ def scored(recording: Record | WindowSet, scorer: Scorer, rules: AlarmRules, *, 
     """
     if isinstance(recording, WindowSet):
         return _scored_set(recording, scorer, rules, file=file)
-    judged = judge_record(recording, scorer, patient=_PATIENT)
+    judged = judge_record(recording.in_memory(), scorer, patient=_PATIENT)
     verdicts = verdicts_in(judged)
     if not verdicts:
         raise NotScoredError(
             f"{Path(file).name}: {recording.seconds:.3g} s is shorter than one window of {WINDOW_S} s: give a longer "
             f"recording, or correct the sampling rate if {recording.fs_hz:g} Hz is not its own"
         )
-    return Scored(record=recording, verdicts=tuple(verdicts), result=result_of(recording, judged, rules, file=file))
+    return Scored(recording=recording, verdicts=tuple(verdicts), result=result_of(recording, judged, rules, file=file))
 
 
 def _scored_set(windows: WindowSet, scorer: Scorer, rules: AlarmRules, *, file: str) -> Scored:
@@ -144,7 +151,7 @@ def _scored_set(windows: WindowSet, scorer: Scorer, rules: AlarmRules, *, file: 
         aggregates.append(aggregate)
         verdicts += [_on_axis(verdict, row * windows.step_windows + verdict.window) for verdict in verdicts_in(judged)]
     return Scored(
-        record=windows.record,
+        recording=windows.record,
         verdicts=tuple(verdicts),
         result=whole | {"rows": rows, "aggregate": aggregate_of_rows(aggregates, verdicts).as_json()},
     )
@@ -156,14 +163,21 @@ def _on_axis(verdict: Verdict, window: int) -> Verdict:
     return verdict.model_copy(update=moved)
 
 
-def result_of(record: Record, judged: Sequence[Verdict | Urgent], rules: AlarmRules, *, file: str) -> dict[str, Any]:
+def result_of(
+    recording: Recording, judged: Sequence[Verdict | Urgent], rules: AlarmRules, *, file: str
+) -> dict[str, Any]:
     """Return the detector's findings on a recording as one result; times are seconds from its start."""
     found, aggregate = _found(judged, rules)
-    return _head(record, file) | found | {"aggregate": aggregate.as_json()}
+    return _head(recording, file) | found | {"aggregate": aggregate.as_json()}
 
 
-def _head(record: Record, file: str) -> dict[str, Any]:
-    return {"file": file, "fs_hz": record.fs_hz, "leads": list(record.leads), "seconds": round(record.seconds, 3)}
+def _head(recording: Recording, file: str) -> dict[str, Any]:
+    return {
+        "file": file,
+        "fs_hz": recording.fs_hz,
+        "leads": list(recording.leads),
+        "seconds": round(recording.seconds, 3),
+    }
 
 
 def _found(judged: Sequence[Verdict | Urgent], rules: AlarmRules) -> tuple[dict[str, list[dict[str, Any]]], Aggregate]:

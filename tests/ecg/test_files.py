@@ -5,13 +5,15 @@ import edfio
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ecg.errors import EcgStreamError
-from ecg.files import read_file
-from ecg.records import MISSING, to_millivolts
+from ecg.files import open_recording, read_file
+from ecg.records import MISSING, RecordOnDisk, to_millivolts
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def wave() -> npt.NDArray[np.float64]:
     """Ten seconds at 360 Hz in steps of 1/200 mV, as a recorder gives."""
     t = np.arange(3600) / 360
@@ -215,6 +217,27 @@ def test_edf_takes_the_ecg_and_keeps_its_integers(tmp_path: Path, wave: npt.NDAr
     assert (record.fs_hz, record.leads) == (360.0, ("ECG II", "ECG V1"))
     np.testing.assert_allclose(millivolts(path), np.stack([wave, wave], axis=1), atol=0.0004)
     assert read_file(path, leads=("ecg v1",)).leads == ("ECG V1",)
+
+
+@settings(max_examples=20, deadline=None)
+@given(size=st.integers(1, 5000), start=st.integers(0, 3599), record_s=st.sampled_from([1.0, 0.5, 10.0]))
+def test_any_part_of_an_edf_file_is_read_as_of_the_whole(
+    tmp_path_factory: pytest.TempPathFactory, wave: npt.NDArray[np.float64], size: int, start: int, record_s: float
+) -> None:
+    signals = [
+        edfio.EdfSignal(wave[:2000], 200, label="EEG Fpz", physical_dimension="uV"),
+        edfio.EdfSignal(wave, 360, label="ECG II", physical_dimension="mV", physical_range=(-5, 5)),
+        edfio.EdfSignal(wave[::-1], 360, label="ECG V1", physical_dimension="mV", physical_range=(-5, 5)),
+    ]
+    path = tmp_path_factory.mktemp("edf") / "a.edf"
+    notes = [edfio.EdfAnnotation(1.0, None, "asleep")]
+    edfio.Edf(signals, data_record_duration=record_s, annotations=notes).write(path)
+    record = open_recording(path)
+    assert isinstance(record, RecordOnDisk)
+    whole = record.in_memory().samples
+    np.testing.assert_array_equal(whole, np.stack([signal.digital for signal in signals[1:]], axis=1))
+    np.testing.assert_array_equal(np.concatenate(list(record.pieces(size))), whole)
+    np.testing.assert_array_equal(record.part(start, start + size), whole[start : start + size])
 
 
 def test_edf_with_physical_minimum_above_maximum_is_turned_over(tmp_path: Path, wave: npt.NDArray[np.float64]) -> None:

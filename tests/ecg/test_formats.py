@@ -11,9 +11,9 @@ from httpx import ASGITransport, AsyncClient
 import ecg
 from ecg.errors import EcgStreamError
 from ecg.excerpts import EXCERPTS
-from ecg.files import read_recording
+from ecg.files import open_recording
 from ecg.formats import FORMATS, Format, content_of, format_of, is_part, names_a_file
-from ecg.records import Record
+from ecg.records import Recording
 from reports.recording import read_recording as read_for_a_report
 from tests.web.parts import make_parts
 from web.app import make_app
@@ -43,12 +43,12 @@ def written(form: Format, folder: Path) -> Path:
 def test_each_format_is_read_and_known_by_what_it_holds(form: Format, tmp_path: Path) -> None:
     path = written(form, tmp_path)
     rate = None if form.says_all else 360.0
-    record = read_recording(path, fs_hz=rate)
-    assert isinstance(record, Record)
-    assert len(record.samples) >= 3600
+    record = open_recording(path, fs_hz=rate)
+    assert isinstance(record, Recording)
+    assert record.length >= 3600
     assert content_of(path.read_bytes()[:4096]) == form.content
     check_content(path, path.name)
-    assert len(read_for_a_report(str(path), tmp_path, fs_hz=rate).record.samples) == len(record.samples)
+    assert len(read_for_a_report(str(path), tmp_path, fs_hz=rate).record.samples) == record.length
 
 
 def test_every_module_that_reads_files_is_in_the_table() -> None:
@@ -77,7 +77,7 @@ def test_suffixes_say_what_a_name_is() -> None:
 def test_what_is_not_read_is_told_with_what_is(tmp_path: Path) -> None:
     (tmp_path / "a.mat").write_bytes(b"MATLAB 5.0")
     with pytest.raises(EcgStreamError, match=r"kind \.mat are not read: give \.hea with \.dat, \.edf, \.csv or \.npy"):
-        read_recording(tmp_path / "a.mat")
+        open_recording(tmp_path / "a.mat")
     with pytest.raises(EcgStreamError, match=r"a MATLAB file, which is not read: give .*\.npy or a \.zip of them"):
         check_content(tmp_path / "a.mat", "a.mat")
 

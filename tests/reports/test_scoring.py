@@ -14,7 +14,7 @@ from detector.offline import EPOCH_NS
 from detector.scorer import Scorer
 from ecg.data import data_directory
 from ecg.errors import EcgStreamError
-from ecg.files import read_recording
+from ecg.files import open_recording
 from ecg.findings import FindingKind
 from ecg.npy_files import WindowSet
 from ecg.records import MISSING, Record
@@ -151,7 +151,7 @@ def test_windows_of_a_set_are_judged_each_on_its_own(tmp_path: Path, scorer: Sco
     signal = toy_record().samples[: 360 * 60] / 200
     np.save(tmp_path / "rows.npy", signal.reshape(4, 360 * 15, 1))
     np.save(tmp_path / "third.npy", signal[360 * 30 : 360 * 45])
-    rows = read_recording(tmp_path / "rows.npy", fs_hz=360)
+    rows = open_recording(tmp_path / "rows.npy", fs_hz=360)
     assert isinstance(rows, WindowSet)
     found = scored(rows, scorer, RULES, file="rows.npy")
     result = found.result
@@ -171,13 +171,13 @@ def test_windows_of_a_set_are_judged_each_on_its_own(tmp_path: Path, scorer: Sco
     for each in found.verdicts:
         start = round((each.start_ns - each.stream_start_ns) / 1e9 * 360)
         assert start == 5 * 360 * each.window
-        assert (found.record.samples[start : start + 5 * 360] != MISSING).all()
+        assert (found.recording.in_memory().samples[start : start + 5 * 360] != MISSING).all()
 
 
 def test_a_window_of_a_set_sees_nothing_of_its_neighbour(tmp_path: Path, scorer: Scorer) -> None:
     row = toy_record().samples[: 360 * 5] / 200
     np.save(tmp_path / "a.npy", np.stack([row, row, row]))
-    windows = scored(read_recording(tmp_path / "a.npy", fs_hz=360), scorer, RULES, file="a.npy").result["windows"]
+    windows = scored(open_recording(tmp_path / "a.npy", fs_hz=360), scorer, RULES, file="a.npy").result["windows"]
     assert len({(each["cnn"], each["autoencoder"], each["fused"]) for each in windows}) == 1
 
 

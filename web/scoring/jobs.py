@@ -16,10 +16,10 @@ from detector.settings import DetectorSettings
 from detector.single_beats import SingleBeatScorer
 from ecg.annotations import read_annotations
 from ecg.errors import EcgStreamError
-from ecg.files import read_recording
+from ecg.files import open_recording
 from ecg.labels import BeatLabels, beat_labels
 from ecg.npy_files import WindowSet
-from ecg.records import Record
+from ecg.records import Recording
 from ecg.wfdb_files import load_record
 from models import SHIPPED
 from reports.scoring import errors_naming, scored
@@ -90,7 +90,7 @@ class Keeping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Facts that a sender gives of files that lack them: see ``ecg.files.read_recording``."""
+    """Facts that a sender gives of files that lack them: see ``ecg.files.open_recording``."""
 
     fs_hz: float | None = None
     leads: tuple[str, ...] | None = None
@@ -141,7 +141,7 @@ class ScoreFiles:
         reading = self.reading
         try:
             with errors_naming(file.name):
-                recording = read_recording(file.path, fs_hz=reading.fs_hz, leads=reading.leads, unit=reading.unit)
+                recording = open_recording(file.path, fs_hz=reading.fs_hz, leads=reading.leads, unit=reading.unit)
                 reference = _annotated(file.path) if file.path.suffix.lower() == ".hea" else None
                 return keep_scored(desk, recording, self.keeping, work=self.work, name=file.name, reference=reference)
         except EcgStreamError as error:
@@ -199,7 +199,7 @@ class ScoreRecord:
 
 def keep_scored(
     desk: Desk,
-    recording: Record | WindowSet,
+    recording: Recording | WindowSet,
     keeping: Keeping,
     *,
     work: Path,

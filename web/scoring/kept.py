@@ -8,13 +8,14 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from bus.messages import Decision, Verdict
 from ecg.labels import BeatLabels
-from ecg.records import Int16Array
+from ecg.records import Int16Array, Recording
 from reports.scoring import Scored
 from web.scoring.answers import ScoreResult
 from web.scoring.questionnaire import Questionnaire
 
 ABOUT, RESULT, RECORD, QUESTIONNAIRE = "about.json", "result.json", "record.json", "questionnaire.json"
 SAMPLES, VERDICTS = "samples.npy", "verdicts.json"
+PIECE = 1_000_000  # samples of each lead that are copied at once
 STORED_VERDICTS: TypeAdapter[list[Verdict]] = TypeAdapter(list[Verdict])
 
 
@@ -62,24 +63,34 @@ def keep(
 ) -> None:
     """Write a recording to a new folder."""
     folder.mkdir()
-    record = found.record
+    recording = found.recording
     header = Header(
-        name=record.name,
-        fs_hz=record.fs_hz,
-        leads=record.leads,
-        gain=record.gain,
-        baseline=record.baseline,
+        name=recording.name,
+        fs_hz=recording.fs_hz,
+        leads=recording.leads,
+        gain=recording.gain,
+        baseline=recording.baseline,
         annotated=None
         if reference is None
         else tuple(zip(reference.sample.tolist(), map(str, reference.aami.tolist()), strict=True)),
     )
-    np.save(folder / SAMPLES, record.samples, allow_pickle=False)
+    _save_samples(folder / SAMPLES, recording)
     (folder / RECORD).write_text(header.model_dump_json(), encoding="utf-8")
     (folder / VERDICTS).write_bytes(STORED_VERDICTS.dump_json(list(found.verdicts)))
     (folder / RESULT).write_text(result.model_dump_json(exclude_unset=True), encoding="utf-8")
     (folder / ABOUT).write_text(about.model_dump_json(), encoding="utf-8")
     if questionnaire is not None:
         write_questionnaire(folder, questionnaire)
+
+
+def _save_samples(path: Path, recording: Recording) -> None:
+    """Write the samples as ``numpy.save`` does, a piece at a time."""
+    shape = (recording.length, len(recording.leads))
+    with path.open("wb") as file:
+        header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.int16)), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for piece in recording.pieces(PIECE):
+            file.write(piece.tobytes())
 
 
 def write_questionnaire(folder: Path, questionnaire: Questionnaire) -> None:
