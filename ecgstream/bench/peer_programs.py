@@ -48,6 +48,24 @@ class Peer:
 PEERS: Mapping[str, Peer] = {
     "plain_aiokafka": Peer(arguments=("-m", "peers.plain_aiokafka"), guarantee="at most once"),
     "aiokafka_batches": Peer(arguments=("-m", "peers.aiokafka_batches"), guarantee="at least once, without state"),
+    "quix_streams": Peer(arguments=("-m", "peers.quix_streams"), lock="quix_streams.lock", guarantee="at least once"),
+    "quix_streams_exactly_once": Peer(
+        arguments=("-m", "peers.quix_streams"),
+        lock="quix_streams.lock",
+        environment={"PEER_GUARANTEE": "exactly-once"},
+        guarantee="exactly once",
+    ),
+    "faststream": Peer(
+        arguments=("-m", "faststream", "run", "peers.faststream_app:app"),
+        lock="faststream.lock",
+        guarantee="at least once, without state",
+    ),
+    "bytewax": Peer(
+        arguments=("-m", "bytewax.run", "peers.bytewax_flow", "-r", "{folder}", "-s", "1", "-b", "0"),
+        prepare=("-m", "bytewax.recovery", "{folder}", "4"),
+        lock="bytewax.lock",
+        guarantee="at least once",
+    ),
 }
 
 
