@@ -9,6 +9,7 @@ says. No group offsets are committed.
 import asyncio
 import contextlib
 import dataclasses
+import time
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any
@@ -27,6 +28,7 @@ from bus.connection import (
     stopped,
 )
 from bus.interfaces import Outgoing, Received
+from bus.pace import Pace
 from bus.partition import PartitionWriter, read_compacted
 from bus.progress_store import ProgressRecord, ProgressUnavailableError
 from bus.reader import received
@@ -40,9 +42,6 @@ SESSION_TIMEOUT_MS = 6_000  # the least that a broker allows by default
 HEARTBEAT_MS = 500
 POLL_MS = 100  # an idle loop turns ten times a second
 MAX_POLL_RECORDS = 500  # taking them in must not keep the event loop from its heartbeats
-# The broker gathers messages for a moment: a commit waits for longer anyway, and fewer, larger turns cost far less.
-FETCH_BYTES = 65_536
-FETCH_MS = 40
 NEVER_S = -1e9
 FENCED_WAIT_S = 2.0  # who fenced us holds the partition: let the group settle before asking again
 RETRY_WAIT_S = 0.5
@@ -131,7 +130,8 @@ class ExactlyOnce:
     service : names the consumer group and the transactional ids
     instance : unique and stable name of this instance for static membership, so that a restart causes no
         rebalance; None for a member that comes and goes
-    commit_every_s : the least time between the starts of two transactions of a partition
+    commit_every_s : the least time between the starts of two transactions of a partition, when the process is busy; a
+        process that is not commits at once
     on_expired : is told how many offsets of the input were deleted before they were read
     """
 
@@ -157,6 +157,7 @@ class ExactlyOnce:
         self._slots: dict[int, _Slot] = {}
         self._generation = 0
         self._turned_s = self._clock.monotonic_s()
+        self._pace = Pace(wall_s=time.monotonic(), cpu_s=time.process_time())
         self._consumer: Any = None
         self._side = None if side is None else SideReader(settings, side.side_topics)
         self._side_offset = None if side is None else side.side_offset
@@ -226,8 +227,8 @@ class ExactlyOnce:
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,
             partition_assignment_strategy=(StickyPartitionAssignor,),
-            fetch_min_bytes=FETCH_BYTES,
-            fetch_max_wait_ms=FETCH_MS,
+            fetch_min_bytes=self._pace.gathering.min_bytes,
+            fetch_max_wait_ms=self._pace.gathering.max_wait_ms,
             metadata_max_age_ms=METADATA_MS,
             max_poll_records=MAX_POLL_RECORDS,
         )
@@ -263,6 +264,15 @@ class ExactlyOnce:
             if slot.state is State.READY:  # it may have failed meanwhile: then all of this will be seen again
                 slot.pending.extend(outgoing)
         self._commit_due()
+        self._keep_pace(came=bool(batch))
+
+    def _keep_pace(self, *, came: bool) -> None:
+        """Let more gather the busier the process is."""
+        self._pace.turned(wall_s=time.monotonic(), cpu_s=time.process_time(), came=came)
+        # aiokafka reads both anew for each fetch, but offers no way to set them once it runs.
+        fetcher, gathering = self._consumer._fetcher, self._pace.gathering  # noqa: SLF001
+        fetcher._fetch_min_bytes = gathering.min_bytes  # noqa: SLF001
+        fetcher._fetch_max_wait_ms = gathering.max_wait_ms  # noqa: SLF001
 
     async def _process(self, batch: dict[int, list[Received]]) -> Mapping[int, Sequence[Outgoing]]:
         """Let the transform take messages in, but those of partitions that have to be restored for it."""
@@ -310,7 +320,7 @@ class ExactlyOnce:
         """Return how long to wait for messages: no longer than until the next commit is due."""
         now_s = self._clock.monotonic_s()
         due = [
-            slot.began_s + self._commit_every_s - now_s
+            slot.began_s + self._commit_every_s * self._pace.share - now_s
             for slot in self._slots.values()
             if slot.pending and slot.state is State.READY and not slot.busy
         ]
@@ -429,7 +439,7 @@ class ExactlyOnce:
         for slot in self._slots.values():
             if slot.state is not State.READY or slot.busy or not slot.pending:
                 continue
-            if now_s - slot.began_s >= self._commit_every_s:
+            if now_s - slot.began_s >= self._commit_every_s * self._pace.share:
                 messages, slot.pending = slot.pending, []
                 slot.began_s = now_s
                 slot.work = asyncio.create_task(self._commit(slot, messages), name=f"commit-{slot.place.partition}")

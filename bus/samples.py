@@ -287,7 +287,7 @@ class _TooLongError(Exception):
 
 
 def _head_end(value: bytes) -> int:
-    """Where a message goes on behind patient and device."""
+    """Return where a message goes on behind patient and device."""
     device_at = HEADER_BYTES + 1 + _short(value[HEADER_BYTES])
     return device_at + 1 + _short(value[device_at])
 
@@ -314,7 +314,7 @@ def _long(value: bytes, at: int) -> tuple[int, int]:
 
 
 def _long_bytes(number: int) -> int:
-    """How many bytes Avro takes for a number that is not negative."""
+    """Return how many bytes Avro takes for a number that is not negative."""
     return max(1, -(-(2 * number).bit_length() // 7))
 
 

@@ -36,6 +36,9 @@ class DueWindow:
     hop_s : from the start of one window to that of the next, s
     columns : columns of ``source.leads`` in ``segment``, the one to judge first
     segment : (segment_samples, len(columns)) int16, ``MISSING`` where nothing was received
+    second : seconds from the stream's sample 0 to its end
+    filtered_to : the second up to which what was due of the stream before has it filtered; None where that does not
+        hold any more
     gap_before_s, missing_samples, duplicate_samples, clock_jump_ns, clock_jumps_abs_ns : see
         ``bus.messages.Continuity``
     offset : offset of the message that made the window due
@@ -50,6 +53,8 @@ class DueWindow:
     hop_s: int
     columns: tuple[int, ...]
     segment: Int16Array
+    second: int
+    filtered_to: int | None
     gap_before_s: float
     missing_samples: int
     duplicate_samples: int
@@ -74,6 +79,8 @@ class RapidCheck:
     start_ns, end_ns : its span by the device's clock, ns UTC
     columns : columns of ``source.leads`` in ``samples``, the lead to judge first
     samples : (n, len(columns)) int16, ``MISSING`` where nothing was received
+    segment : as of a window, where the signal is to be filtered anew, else None
+    filtered_to : as of a window
     offset : offset of the message that made it due
     """
 
@@ -84,6 +91,8 @@ class RapidCheck:
     end_ns: int
     columns: tuple[int, ...]
     samples: Int16Array
+    segment: Int16Array | None
+    filtered_to: int | None
     offset: int
 
     @property

@@ -15,7 +15,7 @@ from detector.scorer import log_of, open_session
 from detector.window_parts import PART_SAMPLES, PARTS
 from ecg.leads import choose_leads
 from ecg.records import MISSING, Float32Array, Int16Array, Record, exact_rate
-from ecg.segments import MODEL_SAMPLES, WINDOW_SAMPLES, Preprocessing, prepare, segment_samples
+from ecg.segments import MODEL_SAMPLES, WINDOW_SAMPLES, Preprocessing, prepare_segments, segment_samples
 from ecg.windows import Grid
 
 MARGIN = 5  # samples more on either side of a part, so that a QRS on its border does not survive in halves
@@ -93,11 +93,11 @@ class Explainer:
         """
         columns = choose_leads(record.leads)
         grid = Grid(exact_rate(record.fs_hz))
-        prepared = prepare(
+        prepared = prepare_segments(
             _segment(record, grid.end(window), columns)[np.newaxis],
             fs_hz=record.fs_hz,
-            gain=np.array([[record.gain[column] for column in columns]]),
-            baseline=np.array([[record.baseline[column] for column in columns]]),
+            gain=[record.gain[column] for column in columns],
+            baseline=[record.baseline[column] for column in columns],
             settings=self._preprocessing,
         )
         judged = int(prepared.judged[0])

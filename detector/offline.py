@@ -1,15 +1,16 @@
 """The detector without a bus: a record judged by the very code of the stream."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from bus.messages import Urgent, Verdict
 from bus.samples import Chunk
-from detector.due import Due
+from detector.due import Due, StreamId
 from detector.patient import PatientContext, judge
 from detector.results import results_of
 from detector.scorer import Scorer
 from detector.stream import PatientStream
 from ecg.records import Record, exact_rate
+from ecg.second_filter import FilteredSignal
 from ecg.windows import Grid
 
 CHUNK_S = 1.0
@@ -46,10 +47,13 @@ def judge_record(
     context = PatientContext()
     published: list[Verdict | Urgent] = []
     batch: list[Due] = []
+    signals: Mapping[StreamId, FilteredSignal] = {}
 
     def judge_batch() -> None:
-        nonlocal context
-        for due, result in zip(batch, results_of(batch, scorer).results, strict=True):
+        nonlocal context, signals
+        found = results_of(batch, scorer, signals)
+        signals = found.signals
+        for due, result in zip(batch, found.results, strict=True):
             context, messages = judge(context, due, result, manifest=scorer.manifest)
             published.extend(messages)
         batch.clear()

@@ -2,7 +2,7 @@
 
 import heapq
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -13,11 +13,12 @@ from bus.progress_store import ProgressRecord
 from bus.quarantine import Quarantine
 from bus.samples import Chunk
 from detector import progress
-from detector.due import StreamId
+from detector.due import Due, StreamId
 from detector.patient import PatientContext
 from detector.patient_streams import Accepted, PatientStreams
 from detector.progress import Dormant
 from detector.stream import PatientStream
+from ecg.second_filter import FilteredSignal
 from ecg.windows import HOP_S
 
 # Not a patient id: "/" may not stand in one.
@@ -35,12 +36,14 @@ class _Live:
     Attributes
     ----------
     streams : its signal
-    contexts : of each stream of which something was judged; of one that has ended, until the record is written
+    contexts, signals : of each stream of which something was judged, what it has shown and its filtered signal; of one
+        that has ended, until the record is written
     heard_s : when something new came, monotonic seconds
     """
 
     streams: PatientStreams
     contexts: dict[StreamId, PatientContext] = field(default_factory=dict)
+    signals: dict[StreamId, FilteredSignal] = field(default_factory=dict)
     heard_s: float
 
 
@@ -182,6 +185,17 @@ class PartitionState:
         """Return what a stream has shown of its patient so far."""
         return self._live[stream.patient].contexts.get(stream, PatientContext())
 
+    def signals(self, due: Sequence[Due]) -> dict[StreamId, FilteredSignal]:
+        """Return the filtered signals, as they were kept last, of the streams that something is due of."""
+        streams = {each.stream for each in due}
+        known = ((stream, self._live[stream.patient].signals.get(stream)) for stream in streams)
+        return {stream: signal for stream, signal in known if signal is not None}
+
+    def filtered(self, signals: Mapping[StreamId, FilteredSignal]) -> None:
+        """Keep filtered signals of this partition's streams. They are not written: the samples give them again."""
+        for stream, signal in signals.items():
+            self._live[stream.patient].signals[stream] = signal
+
     def judged(self, stream: StreamId, context: PatientContext, *, published: bool) -> None:
         """Keep the context after a window or a rapid check.
 
@@ -203,6 +217,7 @@ class PartitionState:
             live = self._live[patient]
             streams = {stream.id for stream in live.streams.streams}
             live.contexts = {stream: context for stream, context in live.contexts.items() if stream in streams}
+            live.signals = {stream: signal for stream, signal in live.signals.items() if stream in streams}
             yield patient, progress.dump(live.streams, live.contexts)
 
     def park_silent(self, *, now_s: float, now_ns: int, silent_s: float) -> Iterator[tuple[str, bytes]]:

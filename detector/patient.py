@@ -129,10 +129,10 @@ def _judge_check(
     usual_qrs: Float32Array | None = None
     # Which point of a QRS is its peak, and which QRS is usual, is not sure in a stand-in for a lead with holes: whether
     # its beats are strange is left to the windows.
-    if measured.judged is not None and (measured.judged == 0 or measured.off[0]):
+    if len(measured.peaks) and measured.judged is not None and (measured.judged == 0 or measured.off[0]):
         usual_qrs = context.baseline.usual_qrs(check.lead(measured.judged))
     usual_swing, sign = judge_check(measured, context.usual_swing, usual_qrs)
-    context = replace(context, usual_swing=usual_swing)
+    context = PatientContext(baseline=context.baseline, rhythm=context.rhythm, usual_swing=usual_swing)
     if sign is None or measured.judged is None:
         return context, ()
-    return context, (make_urgent(check, measured.judged, sign),)
+    return context, (make_urgent(check, measured, measured.judged, sign),)

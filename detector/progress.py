@@ -8,6 +8,7 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,15 @@ from detector.patient_streams import PatientStreams
 from detector.rereading import Rereading, Target
 from detector.stream import PatientStream, WindowNotes
 from ecg.errors import EcgStreamError
+from ecg.leads import choose_leads
 from ecg.lethal import UsualSwing
-from ecg.records import Int16Array
+from ecg.records import MISSING, Int16Array, exact_rate
 from ecg.rhythm import RhythmState
+from ecg.segments import CONTEXT_S, SEGMENT_S
 from ecg.windows import HOP_S
 
-VERSION = 5
-READ_VERSIONS = (4, 5)
+VERSION = 6
+READ_VERSIONS = (5, 6)
 
 
 class BadProgressError(EcgStreamError):
@@ -153,7 +156,7 @@ def _dump_stream(stream: PatientStream, context: PatientContext) -> dict[str, An
     snapshot = stream.snapshot()
     if snapshot is not None:
         samples, record["runs"] = snapshot
-        record["samples"] = base64.b64encode(zlib.compress(samples.tobytes(), level=1)).decode()
+        record["samples"] = _packed(samples.tobytes())
         record["notes"] = {
             n: (w.duplicate_samples, w.clock_jump_ns, w.clock_jumps_abs_ns) for n, w in stream.restored_notes().items()
         }
@@ -225,21 +228,23 @@ def _parse(record: bytes) -> dict[str, Any]:
             f"progress record of version {version}, this program reads {READ_VERSIONS[0]} and {READ_VERSIONS[-1]}: "
             "drain with the release that wrote it, then delete the progress topic"
         )
-    return _of_version_4(fields) if version == READ_VERSIONS[0] else fields
+    return _of_version_5(fields) if version == READ_VERSIONS[0] else fields
 
 
-def _of_version_4(fields: dict[str, Any]) -> dict[str, Any]:
-    """A record of the release before, which knew one stream of a patient, as one of this release."""
-    of_patient = ("version", "resume_offset", "seen", "parked_ns", "given_out")
-    stream = {name: value for name, value in fields.items() if name not in of_patient}
-    # Which windows were lacking is not known; what lies before is taken for judged.
-    stream |= {"first_window": 0, "lacking": [], "taken": fields["seen"] - 1, "heard_ms": 0}
-    if "notes" in stream:
-        stream["notes"] = {window: (*noted, abs(noted[1])) for window, noted in stream["notes"].items()}
-    start = stream["stream_start_ns"]
-    return {
-        **{name: fields[name] for name in of_patient},
-        "given_out": [each for each in fields["given_out"] if each[0] != start],
-        "strayed": -1,
-        "streams": [stream],
-    }
+def _of_version_5(fields: dict[str, Any]) -> dict[str, Any]:
+    """A record of the release before, whose rings began with the segment's context, as one of this release.
+
+    What the filter wants to know before that is missing, until the ring has moved on.
+    """
+    for stream in fields["streams"]:
+        if "samples" in stream:
+            rate = exact_rate(stream["source"][1])
+            columns = len(choose_leads(tuple(stream["source"][2])))
+            lacking = ceil(SEGMENT_S * rate) - int(CONTEXT_S * rate)
+            before = np.full((lacking, columns), MISSING, np.int16).tobytes()
+            stream["samples"] = _packed(before + zlib.decompress(base64.b64decode(stream["samples"])))
+    return fields
+
+
+def _packed(samples: bytes) -> str:
+    return base64.b64encode(zlib.compress(samples, level=1)).decode()

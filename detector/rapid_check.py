@@ -7,34 +7,34 @@ import numpy as np
 from bus.messages import Quality, Urgent
 from detector.batches import in_batches
 from detector.due import RapidCheck
-from ecg.filters import resample
-from ecg.holes import fill
-from ecg.lethal import Measured, Sign, measure
+from ecg.lethal import CHECK_SAMPLES, Measured, Sign, measure
 from ecg.quality import lead_quality
-from ecg.records import MISSING
+from ecg.second_filter import FilteredSignal, levelled
 from ecg.segments import MODEL_FS_HZ
 
 MAX_BATCH = 64  # more at once are no faster each, and a hundred patients' checks need not fill the cache
 
 
-def measure_checks(checks: Sequence[RapidCheck]) -> list[Measured]:
-    """Measure checks of any patients and sampling rates, in their order."""
+def measure_checks(checks: Sequence[RapidCheck], signals: Sequence[FilteredSignal]) -> list[Measured]:
+    """Measure checks of any patients and sampling rates, in their order; ``signals`` holds that of each."""
     return in_batches(
-        checks, _measure_alike, alike=lambda check: (check.source.fs_hz, len(check.columns)), most=MAX_BATCH
+        list(zip(checks, signals, strict=True)),
+        _measure_alike,
+        alike=lambda pair: (pair[0].source.fs_hz, len(pair[0].samples), len(pair[0].columns)),
+        most=MAX_BATCH,
     )
 
 
-def _measure_alike(checks: list[RapidCheck]) -> list[Measured]:
-    sources = [(check.source, check.columns) for check in checks]
+def _measure_alike(pairs: list[tuple[RapidCheck, FilteredSignal]]) -> list[Measured]:
     return measure(
-        np.stack([check.samples for check in checks]),
-        fs_hz=checks[0].source.fs_hz,
-        gain=np.array([[source.gain[column] for column in columns] for source, columns in sources]),
-        baseline=np.array([[source.baseline[column] for column in columns] for source, columns in sources]),
+        np.stack([check.samples for check, _ in pairs]),
+        np.stack([signal.resampled[:, -CHECK_SAMPLES:] for _, signal in pairs]),
+        np.stack([signal.newest for _, signal in pairs]),
+        fs_hz=pairs[0][0].source.fs_hz,
     )
 
 
-def make_urgent(check: RapidCheck, judged: int, sign: Sign) -> Urgent:
+def make_urgent(check: RapidCheck, measured: Measured, judged: int, sign: Sign) -> Urgent:
     """The message on a check in which a sign was found in one of its columns."""
     return Urgent(
         id=check.id,
@@ -49,20 +49,16 @@ def make_urgent(check: RapidCheck, judged: int, sign: Sign) -> Urgent:
         value=sign.value,
         limit=sign.limit,
         unit=sign.unit,
-        quality=_quality(check, judged),
+        quality=_quality(check, measured, judged),
         reasons=(sign.reason,),
     )
 
 
-def _quality(check: RapidCheck, judged: int) -> Quality:
-    source, column = check.source, check.columns[judged]
-    raw = check.samples[None, :, judged]
-    millivolts = ((raw.astype(np.float32) - source.baseline[column]) / source.gain[column]).astype(np.float32)
-    fill(millivolts[0], raw[0] == MISSING)
-    measured = lead_quality(
-        raw,
-        source.fs_hz,
-        resampled=resample(millivolts, source.fs_hz, to_hz=MODEL_FS_HZ),
+def _quality(check: RapidCheck, measured: Measured, judged: int) -> Quality:
+    quality = lead_quality(
+        check.samples[None, :, judged],
+        check.source.fs_hz,
+        resampled=levelled(measured.resampled[None]),
         resampled_hz=MODEL_FS_HZ,
     )
-    return Quality.of(measured.fractions(0), measured.flags(0))
+    return Quality.of(quality.fractions(0), quality.flags(0))

@@ -4,13 +4,15 @@ Stream, files and benches come by their results here and nowhere else.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from detector.due import Due, DueWindow, RapidCheck
+from detector.due import Due, DueWindow, RapidCheck, StreamId
+from detector.filtering import filter_due
 from detector.rapid_check import measure_checks
 from detector.score import Result
 from detector.scorer import Scorer
+from ecg.second_filter import FilteredSignal
 
 
 class Results(NamedTuple):
@@ -20,22 +22,31 @@ class Results(NamedTuple):
     ----------
     results : of a window a ``Score``, of a rapid check what was ``Measured``, in the order of the batch
     windows, checks : number of each
-    scoring_s : time that the models took, s
+    scoring_s : time that filter, models and measures took, s
+    signals : of each stream in the batch, its filtered signal after it
     """
 
     results: list[Result]
     windows: int
     checks: int
     scoring_s: float
+    signals: dict[StreamId, FilteredSignal]
 
 
-def results_of(due: Sequence[Due], scorer: Scorer) -> Results:
-    """Score all windows in one call, and measure all rapid checks."""
-    windows = [each for each in due if isinstance(each, DueWindow)]
-    checks = [each for each in due if isinstance(each, RapidCheck)]
-    measured = iter(measure_checks(checks))
+def results_of(due: Sequence[Due], scorer: Scorer, before: Mapping[StreamId, FilteredSignal]) -> Results:
+    """Filter what is new, score all windows in one call, and measure all rapid checks.
+
+    Parameters
+    ----------
+    due : windows and rapid checks, those of one stream in their order
+    scorer : the models
+    before : each stream's filtered signal, as the batch before gave it
+    """
     began_s = time.perf_counter()
-    scores = iter(scorer.score(windows))
-    scoring_s = time.perf_counter() - began_s
+    signals, after = filter_due(due, before, scorer.preprocessing)
+    windows = [(each, signal) for each, signal in zip(due, signals, strict=True) if isinstance(each, DueWindow)]
+    checks = [(each, signal) for each, signal in zip(due, signals, strict=True) if isinstance(each, RapidCheck)]
+    scores = iter(scorer.score([window for window, _ in windows], [signal for _, signal in windows]))
+    measured = iter(measure_checks([check for check, _ in checks], [signal for _, signal in checks]))
     results = [next(scores) if isinstance(each, DueWindow) else next(measured) for each in due]
-    return Results(results, len(windows), len(checks), scoring_s)
+    return Results(results, len(windows), len(checks), time.perf_counter() - began_s, after)

@@ -15,7 +15,7 @@ class Ring:
     Parameters
     ----------
     floor : the oldest index that is kept
-    segment : samples in a segment; the ring holds a third more, for chunks that come before a window is due
+    segment : samples in a segment; the ring holds a quarter more, for chunks that come before a window is due
     columns : leads
     """
 
@@ -24,7 +24,7 @@ class Ring:
     def __init__(self, *, floor: int, segment: int, columns: int) -> None:
         self.floor = floor
         self._segment = segment
-        self._buffer: Int16Array = np.full((segment + segment // 3, columns), MISSING, np.int16)
+        self._buffer: Int16Array = np.full((segment + segment // 4, columns), MISSING, np.int16)
         self._runs: list[Run] = []
 
     @property
@@ -89,8 +89,16 @@ class Ring:
         return next((max(a, index) for a, b in self._runs if b > index), None)
 
     def segment_to(self, end: int) -> Int16Array:
-        """A copy of the segment that ends before index ``end``: (segment, columns) int16."""
-        return self.samples(end - self._segment, end)
+        """A copy of the segment that ends before index ``end``: (segment, columns) int16.
+
+        What lies below the floor is ``MISSING``.
+        """
+        lacking = self.floor - (end - self._segment)
+        if lacking <= 0:
+            return self.samples(end - self._segment, end)
+        segment = np.full((self._segment, self._buffer.shape[1]), MISSING, np.int16)
+        segment[lacking:] = self._buffer[: end - self.floor]
+        return segment
 
     def samples(self, start: int, end: int) -> Int16Array:
         """A copy of the samples of [start, end), ``MISSING`` where none was received."""

@@ -19,9 +19,10 @@ from detector.manifest import Manifest, ModelError, ModelFile, load_manifest
 from detector.score import Score
 from detector.settings import DetectorSettings
 from detector.window_parts import part_evidence
-from ecg.beats import find_beats, heart_rate_bpm
+from ecg.beats import find_beats_in, heart_rate_bpm
 from ecg.fibrillation import NO_WAVE, wave_leakage
 from ecg.records import Float32Array
+from ecg.second_filter import FilteredSignal
 from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES, WINDOW_SAMPLES, Holes, Prepared, Preprocessing, prepare
 from ecg.windows import HOP_S
 
@@ -51,7 +52,7 @@ class Scorer:
     ) -> None:
         self.hop_s = hop_s
         self.manifest: Manifest = load_manifest(directory)
-        self._preprocessing = preprocessing or Preprocessing()
+        self.preprocessing = preprocessing or Preprocessing()
         self._cnn = open_session(directory, self.manifest.cnn, threads)
         self._autoencoder = open_session(directory, self.manifest.autoencoder, threads)
 
@@ -60,19 +61,27 @@ class Scorer:
         """The models' versions, as verdicts carry them."""
         return {"cnn": self.manifest.cnn.version, "autoencoder": self.manifest.autoencoder.version}
 
-    def score(self, windows: Sequence[DueWindow]) -> list[Score]:
-        """Judge windows of any patients and sampling rates, in their order."""
+    def score(self, windows: Sequence[DueWindow], signals: Sequence[FilteredSignal]) -> list[Score]:
+        """Judge windows of any patients and sampling rates, in their order.
+
+        Parameters
+        ----------
+        windows : what is due
+        signals : of each, filtered up to its end by ``self.preprocessing``
+        """
         return in_batches(
-            windows, self._score_alike, alike=lambda window: (window.source.fs_hz, len(window.columns)), most=MAX_BATCH
+            list(zip(windows, signals, strict=True)),
+            self._score_alike,
+            alike=lambda pair: (pair[0].source.fs_hz, len(pair[0].columns)),
+            most=MAX_BATCH,
         )
 
-    def _score_alike(self, windows: list[DueWindow]) -> list[Score]:
+    def _score_alike(self, pairs: list[tuple[DueWindow, FilteredSignal]]) -> list[Score]:
+        windows = [window for window, _ in pairs]
         prepared = prepare(
             np.stack([window.segment for window in windows]),
+            [signal for _, signal in pairs],
             fs_hz=windows[0].source.fs_hz,
-            gain=np.array([[w.source.gain[c] for c in w.columns] for w in windows]),
-            baseline=np.array([[w.source.baseline[c] for c in w.columns] for w in windows]),
-            settings=self._preprocessing,
         )
         logits, beat_maps = self._run(self._cnn, self.manifest.cnn, prepared.inputs, ("window_logit", "beat_map"))
         errors, reconstructions = self._run(
@@ -83,6 +92,7 @@ class Scorer:
         log_errors = log_of(errors)
         leakage = wave_leakage(prepared.inputs[:, 0, -WINDOW_SAMPLES:], MODEL_FS_HZ)
         reader = BeatMapReader(beat_maps, self.manifest.beat_map)
+        candidates = find_beats_in(prepared.inputs[:, 0], MODEL_FS_HZ, known_from=prepared.valid_from.tolist())
         return [
             self._read(
                 window,
@@ -93,6 +103,7 @@ class Scorer:
                 parts=parts[row],
                 leakage=float(leakage[row]),
                 reader=reader,
+                candidates=candidates[row],
             )
             for row, window in enumerate(windows)
         ]
@@ -108,6 +119,7 @@ class Scorer:
         parts: Float32Array,
         leakage: float,
         reader: BeatMapReader,
+        candidates: npt.NDArray[np.int64],
     ) -> Score:
         judged = int(prepared.judged[row])
         quality = prepared.quality[max(judged, 0)]
@@ -124,8 +136,6 @@ class Scorer:
                 lacking=bool(prepared.lacking[row]),
             )
         signal, holes = prepared.inputs[row, 0], prepared.holes[row]
-        start = int(prepared.valid_from[row])
-        candidates = find_beats(signal[start:], MODEL_FS_HZ) + start
         if holes:
             candidates = np.array([at for at in candidates.tolist() if not _hidden(at, holes)], np.int64)
         beats = reader.beats(row, candidates, signal)

@@ -71,6 +71,7 @@ class PatientStream:
     _columns: tuple[int, ...] = ()
     _restored_notes: dict[int, WindowNotes] = field(default_factory=dict)
     _restored_runs: tuple[Run, ...] = ()
+    _filtered_to: int | None = None  # the second up to which what was given out has the signal filtered
     _due_at: int = 0  # nothing is due before the head has come there; 0 while that is not known
 
     @classmethod
@@ -250,6 +251,8 @@ class PatientStream:
 
     def _write(self, start: int, samples: Int16Array, offset: int) -> None:
         end = start + len(samples)
+        if self._filtered_to is not None and start < self.grid.second(self._filtered_to):
+            self._filtered_to = None  # a late chunk: what was filtered lacks it
         known = self.ring.write(start, samples)
         for duplicate_start, duplicate_end in known:
             for window, count in self._per_window(duplicate_start, duplicate_end):
@@ -298,6 +301,7 @@ class PatientStream:
             # Samples marked missing are among those that came: which leads can be judged is seen when it is measured.
             if lacking <= MAX_BITS * (end - start):
                 start_ns = self.clock_at(start) + self.grid.offset_ns(start)
+                goes_on = self._filtered_to == self.next_check - 1
                 yield RapidCheck(
                     stream=self.id,
                     source=self.source,
@@ -306,8 +310,11 @@ class PatientStream:
                     end_ns=start_ns + self.grid.offset_ns(end) - self.grid.offset_ns(start),
                     columns=self._columns,
                     samples=self.ring.samples(start, end),
+                    segment=None if goes_on else self.ring.segment_to(end),
+                    filtered_to=self._filtered_to if goes_on else None,
                     offset=offset,
                 )
+                self._filtered_to = self.next_check
             self.next_check += 1
 
     def _skip_to(self, index: int, offset: int) -> Iterator[DueWindow]:
@@ -325,6 +332,7 @@ class PatientStream:
         before = 0 if self.last_window is None else new_from - self.grid.end(self.last_window)
         start_ns = self.clock_at(start) + self.grid.offset_ns(start)
         segment = self.ring.segment_to(end)
+        second = self.grid.end_second(self.next_window)
         due = DueWindow(
             stream=self.id,
             source=self.source,
@@ -335,6 +343,8 @@ class PatientStream:
             hop_s=self.grid.hop_s,
             columns=self._columns,
             segment=segment,
+            second=second,
+            filtered_to=self._filtered_to,
             gap_before_s=round(before / self.source.fs_hz, 6),
             missing_samples=int((segment[new_from - end :] == MISSING).all(axis=1).sum()),
             duplicate_samples=notes.duplicate_samples,
@@ -343,6 +353,7 @@ class PatientStream:
             offset=offset,
         )
         self.last_window = self.next_window
+        self._filtered_to = second
         return due
 
     def _advance(self, window: int) -> None:

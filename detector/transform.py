@@ -14,13 +14,14 @@ from bus.interfaces import Outgoing, Received
 from bus.messages import Urgent, Verdict
 from bus.progress_store import ProgressRecord, ProgressStore
 from bus.samples import BadChunkError, Chunk, receive
-from detector.due import Due
+from detector.due import Due, StreamId
 from detector.metrics import DetectorMetrics
 from detector.partition_state import MAX_PATIENTS, PARTITION_KEY, PartitionState
 from detector.patient import judge
 from detector.results import results_of
 from detector.score import Result
 from detector.scorer import Scorer
+from ecg.second_filter import FilteredSignal
 from ops.clock import Clock
 
 # On every verdict and urgent message: when the last message that it needed was handed to the broker, ms UTC.
@@ -110,7 +111,7 @@ class DetectorTransform:
         self._count_chunks(decoded)
         await self._fetch_returning(decoded)
         due = [each for partition in decoded for each in self._take_in(partition, decoded[partition], outputs)]
-        for item, result in zip(due, await self._results([item.due for item in due]), strict=True):
+        for item, result in zip(due, await self._results(due), strict=True):
             state, stream = self._states[item.partition], item.due.stream
             context, published = judge(state.context(stream), item.due, result, manifest=self._scorer.manifest)
             state.judged(stream, context, published=bool(published))
@@ -215,10 +216,20 @@ class DetectorTransform:
         self._metrics.dead_letters.inc(len(letters))
         outputs.extend(letters)
 
-    async def _results(self, due: list[Due]) -> list[Result]:
-        if not due:
+    async def _results(self, items: Sequence[_Due]) -> list[Result]:
+        if not items:
             return []
-        found = await asyncio.get_running_loop().run_in_executor(self._executor, results_of, due, self._scorer)
+        by_partition: dict[int, list[Due]] = defaultdict(list)
+        for item in items:
+            by_partition[item.partition].append(item.due)
+        before: dict[StreamId, FilteredSignal] = {}
+        for partition, due in by_partition.items():
+            before |= self._states[partition].signals(due)
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._executor, results_of, [item.due for item in items], self._scorer, before
+        )
+        for partition, due in by_partition.items():
+            self._states[partition].filtered({each.stream: found.signals[each.stream] for each in due})
         self._metrics.looks.inc(found.checks)
         if found.windows:
             self._metrics.batch_windows.observe(found.windows)

@@ -36,6 +36,24 @@ def _anti_alias(up: int, down: int) -> npt.NDArray[np.float32]:
     return np.asarray(taps, np.float32)
 
 
+def anti_alias(offset_s: npt.NDArray[np.float64], fs_hz: float, *, to_hz: float) -> npt.NDArray[np.float64]:
+    """Weights of raw samples in a resampled one, by the time between them; their sum is not yet 1.
+
+    The kernel of ``resample`` (a sinc under a Kaiser window, ten samples of the lower rate far) in continuous time, so
+    that it holds at any place between two samples.
+
+    Parameters
+    ----------
+    offset_s : (...) time of the resampled sample less that of the raw one, s
+    fs_hz, to_hz : sampling rates, Hz
+    """
+    lower_hz = min(fs_hz, to_hz)
+    reach = offset_s * lower_hz / 10
+    inside = np.abs(reach) <= 1
+    window = np.i0(5.0 * np.sqrt(np.where(inside, 1 - np.square(reach), 0))) / np.i0(5.0)
+    return np.asarray(np.where(inside, np.sinc(offset_s * lower_hz) * window, 0), np.float64)
+
+
 def band_pass(samples: Float32Array, fs_hz: float, *, band_hz: tuple[float, float] = BAND_HZ) -> Float32Array:
     """Zero-phase band-pass (Butterworth, forward and backward) along the last axis.
 

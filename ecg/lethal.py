@@ -8,6 +8,7 @@ A sample that was never received is evidence of nothing. A lead that lacks more 
 not judged and teaches nothing; the other, when whole, is. What did come of the former can still speak for a beat.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +17,8 @@ import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d
 
 from ecg.fibrillation import wave_leakage
-from ecg.filters import band_pass, newest, resample
 from ecg.findings import LethalKind
-from ecg.holes import fill, harmless, spans_of
+from ecg.holes import harmless, spans_of
 from ecg.quality import MAX_FLAT, flat_share
 from ecg.records import MISSING, Float32Array, Int16Array
 from ecg.rhythm import FLUTTER_LEAKAGE, VT_BEATS, VT_BPM
@@ -66,38 +66,35 @@ class UsualSwing:
     swing_mv: tuple[float, ...] = ()
     checks: tuple[int, ...] = ()
 
-    def quiet_mv(self) -> npt.NDArray[np.float64]:
-        """By column, the swing below which no QRS is there; one for all while nothing is usual."""
-        if not self.checks:
-            return np.array(QUIET_UNKNOWN_MV)
+    def quiet_mv(self, column: int) -> float:
+        """The swing below which a column holds no QRS."""
+        if not self.checks or self.checks[column] < MIN_USUAL_CHECKS:
+            return QUIET_UNKNOWN_MV
         low, high = QUIET_MV
-        known = np.clip(QUIET_SHARE * np.array(self.swing_mv), low, high)
-        return np.where(np.array(self.checks) < MIN_USUAL_CHECKS, QUIET_UNKNOWN_MV, known)
+        return min(max(QUIET_SHARE * self.swing_mv[column], low), high)
 
-    def tall(self) -> npt.NDArray[np.bool_]:
-        """By column, whether its QRS usually stands out, so that it would be missed were it gone."""
-        if not self.checks:
-            return np.zeros(1, np.bool_)
-        known = np.array(self.checks) >= MIN_USUAL_CHECKS
-        return np.asarray(known & (np.array(self.swing_mv) >= QUIET_MV[0] / QUIET_SHARE), np.bool_)
+    def tall(self, column: int) -> bool:
+        """Return whether a column's QRS usually stands out, so that it would be missed were it gone."""
+        if not self.checks or self.checks[column] < MIN_USUAL_CHECKS:
+            return False
+        return self.swing_mv[column] >= QUIET_MV[0] / QUIET_SHARE
 
-    def with_check(
-        self, swing_mv: npt.NDArray[np.float32], received: npt.NDArray[np.bool_] | None = None
-    ) -> "UsualSwing":
+    def with_check(self, swing_mv: Sequence[float], received: Sequence[bool] | None = None) -> "UsualSwing":
         """After a check with a QRS in it.
 
         Parameters
         ----------
-        swing_mv : (columns,), mV
-        received : (columns,) which leads lack no sample, None where none does; the others teach nothing
+        swing_mv : by column, mV
+        received : by column, which leads lack no sample, None where none does; the others teach nothing
         """
         every = len(swing_mv)
-        before = zip(self.swing_mv or (0.0,) * every, self.checks or (0,) * every, strict=True)
+        before = self.swing_mv or (0.0,) * every
+        count = self.checks or (0,) * every
         learned = [
-            _moved(usual, checks, float(swing)) if whole else (usual, checks)
-            for (usual, checks), swing, whole in zip(
-                before, swing_mv, [True] * every if received is None else received, strict=True
-            )
+            _moved(before[column], count[column], swing_mv[column])
+            if received is None or received[column]
+            else (before[column], count[column])
+            for column in range(every)
         ]
         return UsualSwing(swing_mv=tuple(usual for usual, _ in learned), checks=tuple(checks for _, checks in learned))
 
@@ -130,23 +127,24 @@ class Measured:
     Attributes
     ----------
     judged : column of the lead that is judged, None where every lead is off
-    usable : (columns,) whether a lead is on and lacks no more than harmless bits; a line that does not move is a lead
+    usable : by column, whether a lead is on and lacks no more than harmless bits; a line that does not move is a lead
         that is off, and no asystole
-    received : (columns,) whether a lead lacks no sample
-    off : (columns,) whether a line does not move
-    swing_mv : (columns,) float32, the largest swing within 60 ms, both of whose ends were received
+    received : by column, whether a lead lacks no sample
+    off : by column, whether a line does not move
+    swing_mv : by column, the largest swing within 60 ms, both of whose ends were received
     leakage : of the VF filter over the judged lead; where it stands in for one that lacks a little, the higher of both
-    signal : (CHECK_SAMPLES,) float32, mV, the judged lead, band-passed
+    signal, resampled : (CHECK_SAMPLES,) float32, mV, the judged lead, band-passed and not
     peaks : its peaks, where some lie as close as the beats of a tachycardia; else empty
     """
 
     judged: int | None
-    usable: npt.NDArray[np.bool_]
-    received: npt.NDArray[np.bool_]
-    off: npt.NDArray[np.bool_]
-    swing_mv: Float32Array
+    usable: tuple[bool, ...]
+    received: tuple[bool, ...]
+    off: tuple[bool, ...]
+    swing_mv: tuple[float, ...]
     leakage: float
     signal: Float32Array
+    resampled: Float32Array
     peaks: npt.NDArray[np.int64]
 
 
@@ -170,56 +168,65 @@ class Sign:
     reason: str
 
 
-def measure(
-    raw: Int16Array, *, fs_hz: float, gain: npt.NDArray[np.float64], baseline: npt.NDArray[np.int64]
-) -> list[Measured]:
+def measure(raw: Int16Array, resampled: Float32Array, filtered: Float32Array, *, fs_hz: float) -> list[Measured]:
     """Measure checks of one sampling rate, all at once; each one's result depends on it alone.
 
     Parameters
     ----------
     raw : (N, n, columns) int16, ADC units, ``MISSING`` where nothing came; the lead to judge in column 0; n samples
         are ``CHECK_S``
+    resampled, filtered : (N, columns, CHECK_SAMPLES) float32, mV, the same at the models' rate, before and after the
+        band-pass; the former NaN where nothing is known
     fs_hz : sampling rate, Hz
-    gain, baseline : (N, columns), ADC units per mV, and the ADC value of 0 mV
     """
     count, length, columns = raw.shape
     rows = np.ascontiguousarray(raw.transpose(0, 2, 1)).reshape(count * columns, length)
-    millivolts = rows.astype(np.float32)
-    millivolts -= baseline.reshape(-1, 1).astype(np.float32)
-    millivolts /= gain.reshape(-1, 1).astype(np.float32)
     missing = rows == MISSING
     received = ~missing.any(axis=1)
+    flat_rows = resampled.reshape(count * columns, CHECK_SAMPLES)
+    swings = np.abs(flat_rows[:, SWING_STEP:] - flat_rows[:, :-SWING_STEP])
+    whole = received.copy()
     for number in np.flatnonzero(~received):
-        fill(millivolts[number], missing[number])
-    resampled = newest(resample(millivolts, fs_hz, to_hz=MODEL_FS_HZ), CHECK_SAMPLES)
-    swings = np.abs(resampled[:, SWING_STEP:] - resampled[:, :-SWING_STEP])
-    whole = harmless(rows, fs_hz)
-    for number in np.flatnonzero(~whole):
-        known = _known(missing[number], fs_hz)
-        swings[number] *= known[SWING_STEP:] & known[:-SWING_STEP]
-    swing = swings.max(axis=1).reshape(count, columns)
+        (whole[number],) = harmless(rows[None, number], fs_hz)
+        if not whole[number]:
+            known = _known(missing[number], fs_hz)
+            swings[number] *= known[SWING_STEP:] & known[:-SWING_STEP]
+    # Where nothing is known there is no number, and no swing.
+    swing = np.nan_to_num(np.fmax.reduce(swings, axis=1)).reshape(count, columns)
     off = np.asarray(flat_share(rows, fs_hz) > MAX_FLAT, np.bool_).reshape(count, columns)
     usable = whole.reshape(count, columns) & ~off
     judged = usable.argmax(axis=1)
-    signal = band_pass(resampled.reshape(count, columns, CHECK_SAMPLES)[np.arange(count), judged], MODEL_FS_HZ)
+    signal = filtered[np.arange(count), judged]
     leakage = wave_leakage(signal, MODEL_FS_HZ)
-    first_share = 1 - missing.reshape(count, columns, length)[:, 0].mean(axis=1)
-    for number in np.flatnonzero((judged > 0) & ~off[:, 0] & (first_share >= WITNESS) & (leakage < FLUTTER_LEAKAGE)):
-        first = band_pass(resampled[None, number * columns], MODEL_FS_HZ)
-        leakage[number] = max(leakage[number], *wave_leakage(first, MODEL_FS_HZ))
-    peaks = _close_peaks(signal)
+    for number in np.flatnonzero((judged > 0) & ~off[:, 0] & (leakage < FLUTTER_LEAKAGE)):
+        if 1 - missing[number * columns].mean() >= WITNESS:
+            leakage[number] = max(leakage[number], *wave_leakage(filtered[number, :1], MODEL_FS_HZ))
+    chosen = resampled[np.arange(count), judged]
+    columns_of = zip(
+        judged.tolist(),
+        usable.tolist(),
+        received.reshape(count, columns).tolist(),
+        off.tolist(),
+        swing.tolist(),
+        leakage.tolist(),
+        signal,
+        chosen,
+        _close_peaks(signal),
+        strict=True,
+    )
     return [
         Measured(
-            judged=int(judged[row]) if usable[row].any() else None,
-            usable=usable[row],
-            received=received.reshape(count, columns)[row],
-            off=off[row],
-            swing_mv=swing[row],
-            leakage=float(leakage[row]),
-            signal=signal[row],
-            peaks=peaks[row],
+            judged=column if any(may_be) else None,
+            usable=tuple(may_be),
+            received=tuple(came),
+            off=tuple(still),
+            swing_mv=tuple(swings_mv),
+            leakage=leak,
+            signal=one,
+            resampled=other,
+            peaks=peaks,
         )
-        for row in range(count)
+        for column, may_be, came, still, swings_mv, leak, one, other, peaks in columns_of
     ]
 
 
@@ -243,12 +250,12 @@ def judge_check(check: Measured, usual: UsualSwing, usual_qrs: Float32Array | No
     """
     if check.judged is None:
         return usual, None
-    quiet = np.asarray(check.swing_mv < usual.quiet_mv())
+    on = [column for column, off in enumerate(check.off) if not off]
     # A beat in what was received of any lead, be it in bits, is a beat; only a line that does not move tells nothing.
-    if bool(quiet[~check.off].all()):
+    if all(check.swing_mv[column] < usual.quiet_mv(column) for column in on):
         # What one with holes may have shown, another must have been seen to show: in V1 a QRS may be below 0.1 mV.
-        lacking = ~check.usable & ~check.off
-        if bool(lacking.any()) and not bool((usual.tall() & check.usable).any()):
+        lacking = not all(check.usable[column] for column in on)
+        if lacking and not any(check.usable[column] and usual.tall(column) for column in on):
             return usual, None
         return usual, Sign(
             kind="asystole",
@@ -258,7 +265,7 @@ def judge_check(check: Measured, usual: UsualSwing, usual_qrs: Float32Array | No
             unit="s",
             reason=f"no QRS in {CHECK_S} s",
         )
-    if not check.off.any():
+    if len(on) == len(check.off):
         usual = usual.with_check(check.swing_mv, check.received)
     if check.leakage < FLUTTER_LEAKAGE:
         return usual, Sign(
@@ -274,6 +281,8 @@ def judge_check(check: Measured, usual: UsualSwing, usual_qrs: Float32Array | No
 
 def _tachycardia(check: Measured, usual_qrs: Float32Array) -> Sign | None:
     """The newest run of strange beats that are alike, steady and fast, if there is one."""
+    if len(check.peaks) < VT_BEATS:
+        return None
     whole = check.peaks[(check.peaks >= BEAT_BEFORE + ALIGN) & (check.peaks < CHECK_SAMPLES - BEAT_AFTER - ALIGN)]
     if len(whole) < VT_BEATS:
         return None

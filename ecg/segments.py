@@ -1,26 +1,39 @@
 """From raw samples to what the models see: one piece of code for training, the stream and files.
 
-A segment is the window to be judged (its newest 5 s) with the context before it. Every segment of one sampling rate
-has one shape; what was never received, or lies before the stream's start, is ``MISSING``.
+A segment is the window to be judged (its newest 5 s), the context before it, and before that what the filter needs.
+Every segment of one sampling rate has one shape; what was never received, or lies before the stream's start, is
+``MISSING``. The filter is ``ecg.second_filter``'s: whoever has filtered a signal second by second hands it over.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
 import numpy.typing as npt
 
-from ecg.filters import band_pass, newest, notch, resample
-from ecg.holes import fill, hiding, spans_of
+from ecg.holes import hiding, spans_of
 from ecg.leads import MODEL_LEADS
 from ecg.quality import MAX_MISSING, LeadQuality, lead_quality
-from ecg.records import MISSING, Float32Array, Int16Array, exact_rate, to_millivolts
-from ecg.windows import WINDOW_S
+from ecg.records import MISSING, Float32Array, Int16Array, exact_rate
+from ecg.second_filter import (
+    FILTERED_HZ,
+    FINALS,
+    MAX_HOLE_S,
+    STEP_S,
+    WARM_S,
+    FilteredSignal,
+    RawPart,
+    layout_of,
+    levelled,
+    take_steps,
+)
+from ecg.windows import WINDOW_S, Grid
 
-PREPROCESSING_VERSION = "1"  # goes up when the same samples would give the models another input
-MODEL_FS_HZ = 100.0  # 40 Hz fits below its Nyquist rate, and 1,500 points hold 15 s
-CONTEXT_S = 15  # the window and 10 s before it: some ten beats to tell what is usual
-MAX_HOLE_S = 0.5  # longer holes are not bridged: a beat may hide in them
+PREPROCESSING_VERSION = "2"  # goes up when the same samples would give the models another input
+MODEL_FS_HZ = float(FILTERED_HZ)
+CONTEXT_S = FINALS + STEP_S  # the window and 10 s before it: some ten beats to tell what is usual
+SEGMENT_S = CONTEXT_S + WARM_S
 MIN_SCALE_MV = 0.05  # a lead quieter than this is noise: it is not blown up to look like an ECG
 CLIP = 8.0  # standard deviations; a pacing spike or an artefact must not drown the rest
 
@@ -69,19 +82,51 @@ class Prepared:
 
 def segment_samples(fs_hz: float) -> int:
     """Return how many raw samples a segment holds at a sampling rate in Hz."""
-    rate = exact_rate(fs_hz)
-    return int(CONTEXT_S * rate)
+    return ceil(SEGMENT_S * exact_rate(fs_hz))
 
 
-def prepare(
+def filter_segments(
     raw: Int16Array,
     *,
     fs_hz: float,
     gain: npt.NDArray[np.float64],
     baseline: npt.NDArray[np.int64],
     settings: Preprocessing,
-) -> Prepared:
-    """Filter, resample and normalise segments of one sampling rate, all at once.
+    second: int = SEGMENT_S,
+) -> list[FilteredSignal]:
+    """Filter segments of one sampling rate from their beginning, all at once.
+
+    Parameters
+    ----------
+    raw : (N, n, columns) int16, ADC units, ``MISSING`` where nothing was received; n = ``segment_samples(fs_hz)``
+    fs_hz : sampling rate in Hz
+    gain : (N, columns), ADC units per mV
+    baseline : (N, columns), ADC value of 0 mV
+    settings : of the preprocessing
+    second : with which they end; tells where a second's first sample lies if the rate is no whole number
+    """
+    rate = exact_rate(fs_hz)
+    grid = Grid(rate)
+    columns = raw.transpose(0, 2, 1)
+    millivolts = columns.astype(np.float32, order="C")
+    millivolts -= baseline[:, :, None].astype(np.float32)
+    millivolts /= gain[:, :, None].astype(np.float32)
+    missing = columns == MISSING
+    parts = []
+    for step in range(second - SEGMENT_S + 3, second + 1):
+        layout = layout_of(rate, step % rate.denominator)
+        end = raw.shape[1] - (grid.second(second) - grid.second(step))
+        place = slice(end - layout.count, end)
+        parts.append(RawPart(millivolts=millivolts[:, :, place].copy(), missing=missing[:, :, place], layout=layout))
+    if not len(raw):
+        return []
+    nothing = FilteredSignal.before(raw.shape[2])
+    steps = take_steps([nothing] * len(raw), parts, rate=rate, mains_hz=settings.mains_hz)
+    return [after[-1].kept() for after in steps]
+
+
+def prepare(raw: Int16Array, signals: Sequence[FilteredSignal], *, fs_hz: float) -> Prepared:
+    """Normalise filtered segments of one sampling rate and judge their quality, all at once.
 
     Each row's result depends on that row alone, so any batch gives the same.
 
@@ -89,27 +134,26 @@ def prepare(
     ----------
     raw : (N, n, columns) int16, ADC units, ``MISSING`` where nothing was received; the lead to judge in column 0,
         its stand-in in column 1 where there is one; n = ``segment_samples(fs_hz)``
+    signals : of each, filtered up to its end
     fs_hz : sampling rate in Hz
-    gain : (N, columns), ADC units per mV
-    baseline : (N, columns), ADC value of 0 mV
     """
-    count, length, columns = raw.shape
-    rows = np.ascontiguousarray(raw.transpose(0, 2, 1)).reshape(count * columns, length)
-    millivolts = to_millivolts(rows[:, :, None], (1.0,), (0,))[:, :, 0]
-    millivolts -= baseline.reshape(-1, 1).astype(np.float32)
-    millivolts /= gain.reshape(-1, 1).astype(np.float32)
+    count, _, columns = raw.shape
+    length = int(CONTEXT_S * exact_rate(fs_hz))
+    by_lead = np.ascontiguousarray(raw[:, -length:].transpose(0, 2, 1))
+    rows = by_lead.reshape(count * columns, length)
     missing = rows == MISSING
-    known_from = _bridge(millivolts, missing, fs_hz)
-
-    if settings.mains_hz is not None and settings.mains_hz < fs_hz / 2:
-        millivolts = notch(millivolts, fs_hz, mains_hz=settings.mains_hz)
-    resampled = newest(resample(millivolts, fs_hz, to_hz=MODEL_FS_HZ), MODEL_SAMPLES)
+    known_from = np.zeros(len(rows), np.int64)
+    lacks = missing.any(axis=1)
+    for row in np.flatnonzero(lacks):
+        known_from[row] = _known_from(missing[row], fs_hz)
     valid_from = np.minimum(np.ceil(known_from * (MODEL_FS_HZ / fs_hz)).astype(np.int64), MODEL_SAMPLES)
-    normalised = _normalise(band_pass(resampled, MODEL_FS_HZ), valid_from).reshape(count, columns, MODEL_SAMPLES)
+    filtered = _stacked([signal.segment() for signal in signals], (count * columns, MODEL_SAMPLES))
+    normalised = _normalise(filtered, valid_from).reshape(count, columns, MODEL_SAMPLES)
 
     window = round(WINDOW_S * fs_hz)
-    by_lead = rows.reshape(count, columns, length)
-    window_mv = resampled.reshape(count, columns, MODEL_SAMPLES)[:, :, -WINDOW_SAMPLES:]
+    newest = [signal.resampled[:, -WINDOW_SAMPLES:] for signal in signals]
+    resampled = levelled(_stacked(newest, (count * columns, WINDOW_SAMPLES)))
+    window_mv = resampled.reshape(count, columns, WINDOW_SAMPLES)
     quality = tuple(
         lead_quality(by_lead[:, column, -window:], fs_hz, resampled=window_mv[:, column], resampled_hz=MODEL_FS_HZ)
         for column in range(columns)
@@ -134,34 +178,50 @@ def prepare(
         judged=judged,
         valid_from=valid_from[lead_row],
         quality=quality,
-        holes=tuple(_holes(missing[row], fs_hz) for row in lead_row),
-        whole=np.array([not missing[row, known_from[row] :].any() for row in lead_row], np.bool_),
+        holes=tuple(_holes(missing[row], fs_hz) if lacks[row] else () for row in lead_row),
+        whole=np.array([not (lacks[row] and missing[row, known_from[row] :].any()) for row in lead_row], np.bool_),
         lacking=np.where(judged < 0, too_little.any(axis=1), too_little[:, 0]),
     )
 
 
+def prepare_segments(
+    raw: Int16Array,
+    *,
+    fs_hz: float,
+    gain: Sequence[float] | npt.NDArray[np.float64],
+    baseline: Sequence[int] | npt.NDArray[np.int64],
+    settings: Preprocessing,
+) -> Prepared:
+    """Filter and prepare segments that are not part of a stream: see ``filter_segments`` and ``prepare``.
+
+    Parameters
+    ----------
+    raw : (N, n, columns) int16, as ``prepare`` takes it
+    fs_hz : sampling rate in Hz
+    gain : (columns,) or (N, columns), ADC units per mV
+    baseline : (columns,) or (N, columns), ADC value of 0 mV
+    settings : of the preprocessing
+    """
+    shape = (len(raw), raw.shape[2])
+    signals = filter_segments(
+        raw,
+        fs_hz=fs_hz,
+        gain=np.broadcast_to(np.asarray(gain, np.float64), shape),
+        baseline=np.broadcast_to(np.asarray(baseline, np.int64), shape),
+        settings=settings,
+    )
+    return prepare(raw, signals, fs_hz=fs_hz)
+
+
+def _stacked(each: Sequence[Float32Array], shape: tuple[int, int]) -> Float32Array:
+    return np.stack(each).reshape(shape) if each else np.empty(shape, np.float32)
+
+
 def _holes(missing: npt.NDArray[np.bool_], fs_hz: float) -> Holes:
     """Return where a beat may hide, at the models' rate; a missing beginning counts where it reaches the window."""
-    if not missing.any():
-        return ()
     scale = MODEL_FS_HZ / fs_hz
     spans = [(int(start * scale), ceil(end * scale)) for start, end in hiding(missing, fs_hz).tolist()]
     return tuple(span for span in spans if span[0] > 0 or span[1] > MODEL_SAMPLES - WINDOW_SAMPLES)
-
-
-def _bridge(rows: Float32Array, missing: npt.NDArray[np.bool_], fs_hz: float) -> npt.NDArray[np.int64]:
-    """Fill short holes by a straight line, hold the first known value before the last long one; in place.
-
-    Returns (rows,) where the known signal starts: the row's length where nothing is known.
-    """
-    known_from = np.zeros(len(rows), np.int64)
-    for number in np.flatnonzero(missing.any(axis=1)):
-        row, hole = rows[number], missing[number]
-        known_from[number] = cut = _known_from(hole, fs_hz)
-        fill(row, hole)
-        if cut < len(row):
-            row[:cut] = row[cut]
-    return known_from
 
 
 def _known_from(missing: npt.NDArray[np.bool_], fs_hz: float) -> int:

@@ -30,7 +30,11 @@ class Grid:
 
     def end(self, window: int) -> int:
         """The index after a window's last sample."""
-        return self.second(window * self.hop_s + WINDOW_S)
+        return self.second(self.end_second(window))
+
+    def end_second(self, window: int) -> int:
+        """The same in seconds from the stream's first sample."""
+        return window * self.hop_s + WINDOW_S
 
     def new_from(self, window: int) -> int:
         """The index of a window's first sample that no window before it holds."""

@@ -20,6 +20,7 @@ import numpy as np
 from bus.samples import Chunk, decode
 from bus.topics import SAMPLES, WINDOWS
 from detector.due import DueWindow, StreamId
+from detector.filtering import filter_due
 from detector.judgement import LIMIT
 from detector.score import Score
 from detector.scorer import Scorer
@@ -130,7 +131,8 @@ class Judge:
 
 def score_segments(scorer: Scorer, windows: Sequence[DueWindow]) -> list[Score]:
     """Judge windows as the product does: the one place that depends on how it prepares them."""
-    return scorer.score(windows)
+    signals, _ = filter_due(windows, {}, scorer.preprocessing)
+    return scorer.score(windows, signals)
 
 
 @lru_cache
@@ -160,6 +162,8 @@ def _due_window(chunks: Sequence[Chunk], chunk: Chunk, number: int) -> DueWindow
         hop_s=HOP_S,
         columns=columns,
         segment=segment,
+        second=grid.end_second(number),
+        filtered_to=None,
         gap_before_s=0.0,
         missing_samples=0,
         duplicate_samples=0,

@@ -20,16 +20,20 @@ import ecg.holes
 import ecg.labels
 import ecg.leads
 import ecg.quality
+import ecg.quantise
 import ecg.records
+import ecg.second_filter
 import ecg.segments
 import ecg.wfdb_files
+import ecg.wfdb_header
+import ecg.wfdb_signals
 import ecg.windows
 from ecg.annotations import Annotations, read_annotations
 from ecg.filters import band_pass, resample
 from ecg.labels import beat_labels, flutter_intervals, label_windows
 from ecg.leads import choose_leads
 from ecg.records import MISSING, Float32Array, Int16Array, Record, exact_rate, to_millivolts
-from ecg.segments import CONTEXT_S, MODEL_FS_HZ, PREPROCESSING_VERSION, Preprocessing, prepare, segment_samples
+from ecg.segments import CONTEXT_S, MODEL_FS_HZ, PREPROCESSING_VERSION, Preprocessing, prepare_segments, segment_samples
 from ecg.wfdb_files import read_wfdb
 from ecg.windows import HOP_S
 from training.records import TrainingRecords
@@ -48,9 +52,13 @@ _MADE_BY: tuple[ModuleType, ...] = (
     ecg.labels,
     ecg.leads,
     ecg.quality,
+    ecg.quantise,
     ecg.records,
+    ecg.second_filter,
     ecg.segments,
     ecg.wfdb_files,
+    ecg.wfdb_header,
+    ecg.wfdb_signals,
     ecg.windows,
 )
 _PACKAGES = ("numpy", "scipy", "wfdb")
@@ -161,11 +169,11 @@ def windows_of(record: Record, annotations: Annotations, *, phase_s: float = PHA
     columns = list(choose_leads(record.leads))
     inputs, usable = [], []
     for batch in np.array_split(ends, max(1, len(ends) // 256)):
-        prepared = prepare(
+        prepared = prepare_segments(
             segments_of(record, batch),
             fs_hz=record.fs_hz,
-            gain=np.tile(np.array(record.gain)[columns], (len(batch), 1)),
-            baseline=np.tile(np.array(record.baseline)[columns], (len(batch), 1)),
+            gain=[record.gain[column] for column in columns],
+            baseline=[record.baseline[column] for column in columns],
             settings=Preprocessing(),
         )
         inputs.append(prepared.inputs.astype(np.float16))

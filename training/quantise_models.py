@@ -20,7 +20,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from detector.manifest import MANIFEST, ModelFile, load_manifest
 from ecg.leads import choose_leads
 from ecg.records import Float32Array
-from ecg.segments import Preprocessing, prepare
+from ecg.segments import Preprocessing, prepare_segments
 from ecg.wfdb_files import read_wfdb
 from ecg.windows import WINDOW_S
 from training.data import segments_of
@@ -58,11 +58,11 @@ def calibration_segments(records: TrainingRecords, *, per_record: int = PER_RECO
         record = read_wfdb(records.directory / name)
         ends = np.sort(random.integers(round(WINDOW_S * record.fs_hz), len(record.samples), per_record))
         columns = list(choose_leads(record.leads))
-        prepared = prepare(
+        prepared = prepare_segments(
             segments_of(record, ends),
             fs_hz=record.fs_hz,
-            gain=np.tile(np.array(record.gain)[columns], (per_record, 1)),
-            baseline=np.tile(np.array(record.baseline)[columns], (per_record, 1)),
+            gain=[record.gain[column] for column in columns],
+            baseline=[record.baseline[column] for column in columns],
             settings=Preprocessing(),
         )
         chosen.append(prepared.inputs[prepared.judged >= 0])

@@ -9,7 +9,7 @@ import numpy as np
 
 from ecg.leads import choose_leads
 from ecg.records import MISSING, Record, exact_rate
-from ecg.segments import Prepared, Preprocessing, prepare
+from ecg.segments import Prepared, Preprocessing, prepare_segments
 from ecg.wfdb_files import read_wfdb
 from ecg.windows import Grid
 from training.data import segments_of
@@ -134,12 +134,11 @@ def _most(what: str, counts: Mapping[str, int]) -> str:
 
 
 def _prepared(record: Record, ends: np.ndarray[tuple[int], np.dtype[np.int64]], chosen: tuple[int, ...]) -> Prepared:
-    columns = list(chosen)
-    return prepare(
+    return prepare_segments(
         segments_of(record, ends),
         fs_hz=record.fs_hz,
-        gain=np.tile(np.array(record.gain)[columns], (len(ends), 1)),
-        baseline=np.tile(np.array(record.baseline)[columns], (len(ends), 1)),
+        gain=[record.gain[column] for column in chosen],
+        baseline=[record.baseline[column] for column in chosen],
         settings=Preprocessing(),
     )
 

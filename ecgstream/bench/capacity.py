@@ -17,10 +17,12 @@ from bus import topics
 from bus.clients import KafkaReader
 from bus.samples import decode
 from bus.settings import KafkaSettings
-from detector.due import DueWindow
+from detector.due import Due, DueWindow, StreamId
 from detector.partition_state import PartitionState
+from detector.results import results_of
 from detector.scorer import Scorer
 from ecg.errors import EcgStreamError
+from ecg.second_filter import FilteredSignal
 from ecg.windows import HOP_S, WINDOW_S
 from ecgstream.bench.bench_broker import bench_broker, following
 from ecgstream.bench.process_usage import ProcessUsage
@@ -165,27 +167,31 @@ async def _measure(kafka: KafkaSettings, producer: Command, detector: Command) -
 
 
 async def _bare(kafka: KafkaSettings, *, batch: int) -> _Kernel:
-    """Decode, step and score the samples on the topic in batches like the detector's, with no Kafka around it."""
+    """Decode, step, filter, score and check the samples on the topic in batches like the detector's, without Kafka."""
     scorer, states = Scorer(SHIPPED), defaultdict[int, PartitionState](PartitionState)
     due_ids: set[str] = set()
-    waiting: list[DueWindow] = []
+    waiting: list[Due] = []
+    signals: dict[StreamId, FilteredSignal] = {}
     step_s = score_s = 0.0
-    scored = 0
+    scored = ready = 0
     async with KafkaReader(kafka, [topics.SAMPLES], start="beginning") as reader:
         async for message in reader.to_end():
             began_s = time.process_time()
             chunk = decode(message.value, key=message.key)
-            found = states[message.partition].accept(chunk, message.offset, now_s=0.0).due
-            due = [each for each in found if isinstance(each, DueWindow)]
+            due = states[message.partition].accept(chunk, message.offset, now_s=0.0).due
             step_s += time.process_time() - began_s
-            due_ids.update(w.id for w in due)
-            waiting += due if scored < KERNEL_WINDOWS else []
-            if len(waiting) >= batch:
+            windows = [each.id for each in due if isinstance(each, DueWindow)]
+            due_ids.update(windows)
+            if scored < KERNEL_WINDOWS:
+                waiting += due
+                ready += len(windows)
+            if ready >= batch:
                 began_s = time.process_time()
-                scorer.score(waiting)
+                found = results_of(waiting, scorer, signals)
                 score_s += time.process_time() - began_s
-                scored += len(waiting)
-                waiting = []
+                signals |= found.signals
+                scored += found.windows
+                waiting, ready = [], 0
     return _Kernel(due=due_ids, cpu_ms=1000 * (step_s / max(1, len(due_ids)) + score_s / max(1, scored)))
 
 

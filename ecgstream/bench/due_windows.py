@@ -7,13 +7,16 @@ from bus import topics
 from bus.clients import KafkaReader
 from bus.samples import decode
 from bus.settings import KafkaSettings
-from detector.due import DueWindow
+from detector.due import Due, DueWindow, StreamId
 from detector.judgement import LIMIT
 from detector.partition_state import PartitionState
+from detector.results import results_of
+from detector.score import Score
 from detector.scorer import Scorer
+from ecg.second_filter import FilteredSignal
 from models import SHIPPED
 
-BATCH = 32  # windows scored in one call
+BATCH = 192  # windows, and the rapid checks between them, in one call
 
 
 async def windows_due(kafka: KafkaSettings, *, scored: bool) -> dict[str, float | None]:
@@ -27,26 +30,29 @@ async def windows_due(kafka: KafkaSettings, *, scored: bool) -> dict[str, float 
     """
     scorer = Scorer(SHIPPED)
     states, found = defaultdict[int, PartitionState](PartitionState), dict[str, float | None]()
-    waiting: list[DueWindow] = []
+    waiting: list[Due] = []
+    signals: dict[StreamId, FilteredSignal] = {}
     async with KafkaReader(kafka, [topics.SAMPLES], start="beginning") as reader:
         async for message in reader.to_end():
-            accepted = states[message.partition].accept(decode(message.value), message.offset, now_s=0.0)
-            due = [each for each in accepted.due if isinstance(each, DueWindow)]
-            found |= dict.fromkeys((window.id for window in due), None)
+            due = states[message.partition].accept(decode(message.value), message.offset, now_s=0.0).due
+            found |= dict.fromkeys((each.id for each in due if isinstance(each, DueWindow)), None)
             waiting += due if scored else ()
             if len(waiting) >= BATCH:
-                found |= _scores(scorer, waiting)
+                found |= _scores(scorer, waiting, signals)
                 waiting = []
-    return found | _scores(scorer, waiting)
+    return found | _scores(scorer, waiting, signals)
 
 
-def _scores(scorer: Scorer, windows: list[DueWindow]) -> dict[str, float | None]:
+def _scores(scorer: Scorer, due: list[Due], signals: dict[StreamId, FilteredSignal]) -> dict[str, float | None]:
+    """The CNN's scores of the windows that are due; ``signals`` is brought up to them."""
     calibration = scorer.manifest.calibration
-    odds = (
-        None if score.logit is None else calibration.cnn_slope * score.logit + calibration.cnn_bias
-        for score in (scorer.score(windows) if windows else ())
-    )
+    results = results_of(due, scorer, signals)
+    signals |= results.signals
+    odds = {
+        each.id: None if result.logit is None else calibration.cnn_slope * result.logit + calibration.cnn_bias
+        for each, result in zip(due, results.results, strict=True)
+        if isinstance(result, Score)
+    }
     return {
-        window.id: None if each is None else 1 / (1 + exp(-min(max(each, -LIMIT), LIMIT)))
-        for window, each in zip(windows, odds, strict=True)
+        name: None if each is None else 1 / (1 + exp(-min(max(each, -LIMIT), LIMIT))) for name, each in odds.items()
     }

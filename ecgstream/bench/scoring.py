@@ -80,7 +80,9 @@ def stream_verdicts(record: Record, scorer: Scorer) -> list[Verdict]:
     chunks = chunks_of(record, patient="file", device="file", start_ns=EPOCH_NS, chunk_s=CHUNK_S)
     for offset, chunk in enumerate(chunks):
         due = state.accept(chunk, offset, now_s=0.0).due
-        for each, result in zip(due, results_of(due, scorer).results, strict=True):
+        found = results_of(due, scorer, state.signals(due))
+        state.filtered(found.signals)
+        for each, result in zip(due, found.results, strict=True):
             context, messages = judge(state.context(each.stream), each, result, manifest=scorer.manifest)
             state.judged(each.stream, context, published=bool(messages))
             verdicts += verdicts_in(messages)

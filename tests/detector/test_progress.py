@@ -11,7 +11,6 @@ from tests.detector.progress_log import ProgressLog
 from tests.detector.streams import chunk, facts, signal
 
 RECORDS = Path(__file__).parent / "progress_records"
-OF_VERSION_4 = 48  # messages before the parked record
 
 
 def device() -> list[Chunk]:
@@ -34,17 +33,21 @@ def test_there_is_a_record_of_each_version_that_is_read() -> None:
 def test_a_patient_goes_on_from_a_record_as_if_nothing_were(path: Path) -> None:
     chunks = device()
     straight = PartitionState()
+    # Records of version 5 lack what the filter wants to know before the context.
+    newest = 1500 if path.stem.startswith("5-") else 0
     expected = [
-        (offset, facts(due)) for offset, part in enumerate(chunks) for due in straight.accept(part, offset, now_s=0).due
+        (offset, facts(due, newest=newest))
+        for offset, part in enumerate(chunks)
+        for due in straight.accept(part, offset, now_s=0).due
     ]
     streams, contexts = load("p", path.read_bytes())
-    partition = b'{"resume_offset": 20, "next_offset": 48}'
+    partition = f'{{"resume_offset": {streams.resume_offset}, "next_offset": 48}}'.encode()
     log = ProgressLog({b"p": path.read_bytes(), PARTITION_KEY: partition})
     state, resume = log.restored()
     found = [
-        (offset, facts(due))
+        (offset, facts(due, newest=newest))
         for offset in range(resume or 0, len(chunks))
         for due in log.accept(state, chunks[offset], offset, now_s=0).due
     ]
     assert found == [(offset, fact) for offset, fact in expected if offset >= streams.seen]
-    assert dump(streams, contexts).startswith(b'{"version":5,')
+    assert dump(streams, contexts).startswith(b'{"version":6,')

@@ -53,7 +53,7 @@ def finding(position: int, letter: AamiClass) -> BeatFinding:
 
 def score(due: DueWindow, *, logit: float = 9.0, leakage: float | None = None) -> Score:
     """Every spike of the first lead is a beat; its class follows from its place in the stream."""
-    lead = due.segment[:, 0]
+    lead = due.segment[-MODEL_SAMPLES:, 0]
     missing = float((lead[-WINDOW_SAMPLES:] == MISSING).mean())
     usable = missing <= 0.1
     first = (due.window + 1) * WINDOW_SAMPLES - MODEL_SAMPLES

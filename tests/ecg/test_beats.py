@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ecg.beats import find_beats, heart_rate_bpm
+from ecg.beats import find_beats, find_beats_in, heart_rate_bpm
 from ecg.filters import band_pass, resample
 from ecg.records import to_millivolts
 from ecg.wfdb_files import toy_record
@@ -16,6 +16,20 @@ def test_beats_of_the_real_excerpt() -> None:
     assert len(beats) == pytest.approx(509, rel=0.03)
     # 105 beats/min is the median of the annotated RR intervals there.
     assert heart_rate_bpm(beats / 100.0) == pytest.approx(105, rel=0.05)
+
+
+def test_beats_of_many_leads_are_those_of_each() -> None:
+    record = toy_record()
+    lead = to_millivolts(record.samples, record.gain, record.baseline)[:, 0]
+    filtered = band_pass(resample(lead, record.fs_hz, to_hz=100.0), 100.0)
+    leads = np.stack([filtered[first : first + 1500] for first in range(0, 24_000, 500)])
+    leads[3] = 0
+    leads[4, :200] = leads[4, 200]
+    known_from = [700 if number % 5 == 0 else 0 for number in range(len(leads))]
+    found = find_beats_in(leads, 100.0, known_from=known_from)
+    for beats, one, start in zip(found, leads, known_from, strict=True):
+        assert np.array_equal(beats, find_beats(one[start:], 100.0) + start)
+    assert [len(beats) for beats in found[3:5]] == [0, len(found[4])]
 
 
 @pytest.mark.parametrize("signal", [np.zeros(1000), np.ones(1000), np.random.default_rng(0).normal(size=50)])

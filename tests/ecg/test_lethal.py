@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ecg.lethal import CHECK_S, MIN_USUAL_CHECKS, Measured, Sign, UsualSwing, judge_check, measure
+from ecg.lethal import CHECK_S, MIN_USUAL_CHECKS, Measured, Sign, UsualSwing, judge_check
 from ecg.records import MISSING, Int16Array
+from tests.ecg.checks import measured
 
 GAIN = 200.0
 RNG = np.random.default_rng(5)
@@ -35,12 +36,7 @@ def ecg(
 
 
 def check(*leads: npt.NDArray[np.float64], fs_hz: float = 360.0) -> Measured:
-    return measure(
-        raw(*leads),
-        fs_hz=fs_hz,
-        gain=np.full((1, len(leads)), GAIN),
-        baseline=np.full((1, len(leads)), 100, np.int64),
-    )[0]
+    return measured(raw(*leads), fs_hz=fs_hz, gain=(GAIN,) * len(leads), baseline=(100,) * len(leads))[0]
 
 
 def raw(*leads: npt.NDArray[np.float64]) -> Int16Array:
@@ -71,7 +67,7 @@ def test_a_rhythm_shows_nothing_and_becomes_usual(fs_hz: float) -> None:
         assert sign is None
     assert usual.checks == (MIN_USUAL_CHECKS,) * 2
     assert usual.swing_mv == pytest.approx((0.95, 0.47), rel=0.15)
-    assert usual.quiet_mv() == pytest.approx((0.19, 0.095), rel=0.15)
+    assert [usual.quiet_mv(column) for column in range(2)] == pytest.approx([0.19, 0.095], rel=0.15)
     assert UsualSwing.load(usual.dump()) == usual
 
 
@@ -250,7 +246,7 @@ def test_an_artefact_moves_what_is_usual_only_a_little() -> None:
 def test_a_check_is_measured_alike_in_any_batch() -> None:
     leads = [ecg(SINUS), ecg(NONE), ecg(SINUS, height=2.0)]
     batch = np.concatenate([raw(lead) for lead in leads])
-    together = measure(batch, fs_hz=360.0, gain=np.full((3, 1), GAIN), baseline=np.full((3, 1), 100, np.int64))
+    together = measured(batch, fs_hz=360.0, gain=(GAIN,), baseline=(100,))
     for one, lead in zip(together, leads, strict=True):
         alone = check(lead)
         assert np.array_equal(one.signal, alone.signal)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from ecg.data import data_directory
-from ecg.lethal import CHECK_S, UsualSwing, judge_check, measure
-from ecg.records import Int16Array, Record
+from ecg.lethal import CHECK_S, UsualSwing, judge_check
+from ecg.records import MISSING, Int16Array, Record
+from ecg.segments import segment_samples
 from ecg.wfdb_files import read_wfdb
+from tests.ecg.checks import measured
 
 pytestmark = pytest.mark.data
 FS = 360
@@ -22,13 +24,14 @@ def record(name: str) -> Record:
 def seen(of: Record, samples: Int16Array) -> dict[int, str]:
     """By second, what a check that ends there shows; without what is usual of the QRS's shape."""
     count = len(samples) // FS - CHECK_S + 1
-    checks = np.stack([samples[second * FS : (second + CHECK_S) * FS] for second in range(count)])
-    measured = measure(
-        checks, fs_hz=of.fs_hz, gain=np.tile(of.gain, (count, 1)), baseline=np.tile(np.array(of.baseline), (count, 1))
-    )
+    before = segment_samples(of.fs_hz) - CHECK_S * FS
+    padded = np.concatenate([np.full((before, samples.shape[1]), MISSING, np.int16), samples])
+    length = before + CHECK_S * FS
+    segments = np.stack([padded[second * FS : second * FS + length] for second in range(count)])
+    checks = measured(segments, fs_hz=of.fs_hz, gain=of.gain, baseline=of.baseline)
     usual = UsualSwing()
     found: dict[int, str] = {}
-    for second, check in enumerate(measured, CHECK_S):
+    for second, check in enumerate(checks, CHECK_S):
         usual, sign = judge_check(check, usual, None)
         if sign is not None:
             found[second] = sign.kind

@@ -12,7 +12,8 @@ from detector.manifest import load_manifest
 from detector.score import Score
 from detector.scorer import Scorer
 from ecg.records import MISSING, Int16Array, Record
-from ecg.segments import MODEL_FS_HZ
+from ecg.second_filter import FilteredSignal
+from ecg.segments import MODEL_FS_HZ, Preprocessing
 from models import SHIPPED
 
 FS_HZ = 125.0
@@ -27,8 +28,9 @@ class CheapScorer(Scorer):
 
     def __init__(self) -> None:
         self.manifest = load_manifest(SHIPPED)
+        self.preprocessing = Preprocessing()
 
-    def score(self, windows: Sequence[DueWindow]) -> list[Score]:
+    def score(self, windows: Sequence[DueWindow], signals: Sequence[FilteredSignal]) -> list[Score]:  # noqa: ARG002
         """Judge windows, in their order."""
         return [_score(window) for window in windows]
 

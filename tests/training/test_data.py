@@ -12,7 +12,8 @@ import training.data
 from detector.due import DueWindow
 from detector.score import Score
 from ecg.annotations import read_annotations
-from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES
+from ecg.second_filter import FilteredSignal
+from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES, Preprocessing, prepare
 from ecg.wfdb_files import read_wfdb
 from ecg.windows import HOP_S
 from tests.support.verdicts import verdicts_of
@@ -74,20 +75,11 @@ def test_training_sees_what_the_detector_sees(folder: Path) -> None:
         """Stands where the scorer stands, and keeps what the stream hands it."""
 
         hop_s = HOP_S
+        preprocessing = Preprocessing()
 
-        def score(self, due: list[DueWindow]) -> list[Score]:
-            from ecg.segments import Preprocessing, prepare
-
-            for window in due:
-                columns = list(window.columns)
-                prepared = prepare(
-                    window.segment[None],
-                    fs_hz=window.source.fs_hz,
-                    gain=np.array(window.source.gain)[None, columns],
-                    baseline=np.array(window.source.baseline)[None, columns],
-                    settings=Preprocessing(),
-                )
-                seen.append(prepared.inputs[0])
+        def score(self, due: list[DueWindow], signals: list[FilteredSignal]) -> list[Score]:
+            for window, signal in zip(due, signals, strict=True):
+                seen.append(prepare(window.segment[None], [signal], fs_hz=window.source.fs_hz).inputs[0])
             return []
 
     record = read_wfdb(folder / "101")

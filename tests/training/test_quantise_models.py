@@ -6,7 +6,7 @@ import pytest
 from detector.manifest import load_manifest
 from detector.scorer import Scorer, open_session
 from ecg.records import Float32Array
-from ecg.segments import MODEL_SAMPLES, Preprocessing, prepare
+from ecg.segments import MODEL_SAMPLES, Preprocessing, prepare_segments
 from ecg.wfdb_files import toy_record
 from models import SHIPPED
 from tests.support.verdicts import verdicts_of
@@ -21,11 +21,11 @@ from training.records import TrainingRecords
 def segments() -> Float32Array:
     record = toy_record()
     ends = np.arange(5400, len(record.samples), 5400)
-    prepared = prepare(
+    prepared = prepare_segments(
         segments_of(record, ends),
         fs_hz=record.fs_hz,
-        gain=np.full((len(ends), 1), record.gain[0]),
-        baseline=np.zeros((len(ends), 1), np.int64),
+        gain=record.gain[:1],
+        baseline=[0],
         settings=Preprocessing(),
     )
     return prepared.inputs
