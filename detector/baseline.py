@@ -7,6 +7,7 @@ runs, from what is held to be normal, and is part of the detector's recovered st
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import log
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,35 @@ MIN_QRS_BEATS = 3
 USUAL_PREMATURITY = 0.25  # a beat further than that from the usual interval does not shape the usual QRS
 ERROR_PRIOR_WINDOWS, ERROR_WINDOWS = 12, 60  # one minute's worth of doubt, and five minutes of memory
 _STEP = 1e-4  # intervals and samples are kept in such steps: exact in JSON, so that a recovery changes nothing
+
+
+@dataclass(slots=True, kw_only=True)
+class Intervals:
+    """RR intervals of a patient, while beats are added: the fields as in ``PersonalBaseline``."""
+
+    last_beat_ns: int | None
+    after_ventricular: bool
+    rr: tuple[int, ...]
+    usual_rr: float | None
+
+    def prematurity(self, rr_s: float | None) -> float:
+        """Return how much shorter an RR interval is than usual, as a logarithm; 0 where that is not known."""
+        if rr_s is None or self.after_ventricular or self.usual_rr is None or not MIN_RR_S < rr_s < MAX_RR_S:
+            return 0.0
+        return min(max(self.usual_rr - log(rr_s), 0.0), 0.9)
+
+    def add(self, t_ns: int, rr_s: float | None, *, ventricular: bool, premature: bool) -> None:
+        """Take in a beat; ``rr_s`` is the interval before it, None where there is none."""
+        if rr_s is not None and MIN_RR_S < rr_s < MAX_RR_S and not ventricular and not self.after_ventricular:
+            step = round(log(rr_s) / _STEP)
+            self.rr = (*self.rr[-INTERVALS + 1 :], step)
+            if self.usual_rr is not None:
+                way = min(max(step * _STEP - self.usual_rr, -FOLLOW_LIMIT), FOLLOW_LIMIT)
+                follow = FOLLOW_PREMATURE if premature else FOLLOW_LONGER if way > 0 else FOLLOW_SHORTER
+                self.usual_rr += follow * way
+            elif len(self.rr) >= MIN_INTERVALS:
+                self.usual_rr = float(np.percentile(self.rr, FIRST_QUANTILE)) * _STEP
+        self.last_beat_ns, self.after_ventricular = t_ns, ventricular
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,16 +166,11 @@ class PersonalBaseline:
         if beats < MIN_QRS_BEATS:
             return np.full(len(qrs), 0.1), np.full(len(qrs), 0.3)
         usual = np.array(known) * _STEP
-        difference = np.sqrt(((qrs - usual) ** 2).mean(axis=1))
-        centred, about = qrs - qrs.mean(axis=1, keepdims=True), usual - usual.mean()
-        norm = np.sqrt((centred**2).sum(axis=1) * (about**2).sum())
+        apart = qrs - usual
+        difference = np.sqrt(np.einsum("ij,ij->i", apart, apart) / len(usual))
+        centred, about = qrs - qrs.sum(axis=1, keepdims=True) / len(usual), usual - usual.sum() / len(usual)
+        norm = np.sqrt(np.einsum("ij,ij->i", centred, centred) * (about @ about))
         return 1 - (centred @ about) / np.maximum(norm, 1e-6), difference
-
-    def prematurity(self, rr_s: float | None) -> float:
-        """Return how much shorter an RR interval is than usual, as a logarithm; 0 where that is not known."""
-        if rr_s is None or self.after_ventricular or self.usual_rr is None or not MIN_RR_S < rr_s < MAX_RR_S:
-            return 0.0
-        return float(min(max(self.usual_rr - float(np.log(rr_s)), 0.0), 0.9))
 
     def error_above_usual(self, log_error: float, *, prior: float, share: float) -> float:
         """The logarithm of an autoencoder error, less a share of what is usual for the patient beyond ``prior``."""
@@ -169,19 +194,24 @@ class PersonalBaseline:
             mean += (one / _STEP - mean) / beats
         return replace(self, qrs=tuple(np.rint(mean).astype(int).tolist()), qrs_beats=beats)
 
-    def with_beat(self, t_ns: int, rr_s: float | None, *, ventricular: bool, premature: bool) -> "PersonalBaseline":
-        """After a beat; ``rr_s`` is the interval before it, None where there is none."""
-        rr, usual = self.rr, self.usual_rr
-        if rr_s is not None and MIN_RR_S < rr_s < MAX_RR_S and not ventricular and not self.after_ventricular:
-            step = round(float(np.log(rr_s)) / _STEP)
-            rr = (*rr[-INTERVALS + 1 :], step)
-            if usual is not None:
-                way = min(max(step * _STEP - usual, -FOLLOW_LIMIT), FOLLOW_LIMIT)
-                follow = FOLLOW_PREMATURE if premature else FOLLOW_LONGER if way > 0 else FOLLOW_SHORTER
-                usual += follow * way
-            elif len(rr) >= MIN_INTERVALS:
-                usual = float(np.percentile(rr, FIRST_QUANTILE)) * _STEP
-        return replace(self, last_beat_ns=t_ns, after_ventricular=ventricular, rr=rr, usual_rr=usual)
+    def intervals(self) -> "Intervals":
+        """The part that beats change, to be changed beat by beat."""
+        return Intervals(
+            last_beat_ns=self.last_beat_ns,
+            after_ventricular=self.after_ventricular,
+            rr=self.rr,
+            usual_rr=self.usual_rr,
+        )
+
+    def with_intervals(self, intervals: "Intervals") -> "PersonalBaseline":
+        """After the beats that were added to what ``intervals`` gave."""
+        return replace(
+            self,
+            last_beat_ns=intervals.last_beat_ns,
+            after_ventricular=intervals.after_ventricular,
+            rr=intervals.rr,
+            usual_rr=intervals.usual_rr,
+        )
 
     def with_regularity(self) -> "PersonalBaseline":
         """After all beats of a window."""

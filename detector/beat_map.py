@@ -1,8 +1,7 @@
 """Reading the CNN's beat map: which QRS candidates are beats, what their class may be, and what was missed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +17,13 @@ MATCH_S = 0.04  # a candidate and its peak in the map: one frame, for the map ma
 PEAK_SEARCH_S = 0.1  # from the middle of a frame to the R peak: QRS of up to 200 ms
 APART = round(REFRACTORY_S * MODEL_FS_HZ)
 SEARCH = round(PEAK_SEARCH_S * MODEL_FS_HZ)
+_AROUND = np.arange(-QRS_BEFORE, QRS_AFTER)
 
 AamiClass = Literal["N", "S", "V", "F"]
 AAMI_CLASSES: tuple[AamiClass, ...] = ("N", "S", "V", "F")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BeatFinding:
+class BeatFinding(NamedTuple):
     """A beat in a segment.
 
     Attributes
@@ -61,7 +60,11 @@ class BeatMapReader:
         self._beat_near = _around(self._beat, width).max(axis=-1)
         self._class_near = _around(probability[:, 1:], width).sum(axis=-1)
         padded = np.pad(self._beat, ((0, 0), (1, 1)))
-        self._peaks = (self._beat >= settings.add_above) & (self._beat > padded[:, :-2]) & (self._beat >= padded[:, 2:])
+        peaks = (self._beat >= settings.add_above) & (self._beat > padded[:, :-2]) & (self._beat >= padded[:, 2:])
+        rows, frames = np.nonzero(peaks)
+        self._peaks: list[list[int]] = [[] for _ in range(len(maps))]
+        for row, frame in zip(rows.tolist(), frames.tolist(), strict=True):
+            self._peaks[row].append(round(self._start + (frame + 0.5) * self._frame))
 
     def beats(self, row: int, candidates: npt.NDArray[np.int64], signal: Float32Array) -> tuple[BeatFinding, ...]:
         """The beats of one segment, in the span of its map.
@@ -75,30 +78,32 @@ class BeatMapReader:
         candidates = candidates[candidates >= self._start]
         verified = self._beat_near[row, self._frames(candidates)] >= self._settings.reject_below
         positions: list[int] = candidates[verified].tolist()
-        for frame in np.flatnonzero(self._peaks[row]):
-            middle = round(self._start + (frame + 0.5) * self._frame)
+        for middle in self._peaks[row]:
+            if not all(abs(middle - known) >= APART for known in positions):
+                continue
             first = max(0, middle - SEARCH)
             peak = first + int(np.abs(signal[first : middle + SEARCH + 1]).argmax())
-            if all(abs(peak - known) >= APART and abs(middle - known) >= APART for known in positions):
+            if all(abs(peak - known) >= APART for known in positions):
                 positions.append(peak)
         return self._classed(row, sorted(positions), signal)
 
     def _classed(self, row: int, positions: Sequence[int], signal: Float32Array) -> tuple[BeatFinding, ...]:
         if not positions:
             return ()
-        shares = self._class_near[row][:, self._frames(np.array(positions))][self._order]
-        shares = (shares / shares.sum(axis=0)).T
-        around = np.array(positions)[:, None] + np.arange(-QRS_BEFORE, QRS_AFTER)
-        qrs = signal[np.clip(around, 0, len(signal) - 1)]
+        at = np.array(positions)
+        shares = self._class_near[row][:, self._frames(at)][self._order]
+        shares /= shares.sum(axis=0)
+        qrs = signal.take(at[:, None] + _AROUND, mode="clip")
         return tuple(
-            BeatFinding(position=position, shares=(float(n), float(s), float(v), float(f)), qrs=one)
-            for position, (n, s, v, f), one in zip(positions, shares, qrs, strict=True)
+            BeatFinding(position, (n, s, v, f), one)
+            for position, (n, s, v, f), one in zip(positions, shares.T.tolist(), qrs, strict=True)
         )
 
     def _frames(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The frames of the map that hold positions of the segment."""
         frames = ((positions - self._start) / self._frame).astype(np.int64)
-        return np.clip(frames, 0, self._beat.shape[1] - 1)
+        bounded: npt.NDArray[np.int64] = np.minimum(np.maximum(frames, 0), self._beat.shape[1] - 1)
+        return bounded
 
 
 def _softmax(logits: Float32Array) -> Float32Array:

@@ -8,9 +8,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
+from bus.samples import Source
 from detector.due import Due, DueWindow, StreamId
 from ecg.records import MISSING, Int16Array, exact_rate
 from ecg.second_filter import FilteredSignal, RawPart, layout_of, take_steps
@@ -108,8 +110,13 @@ def segment_of(item: Due) -> Int16Array:
 
 
 def _scale(item: Due) -> tuple[list[float], list[int]]:
-    source = item.source
-    return [source.gain[column] for column in item.columns], [source.baseline[column] for column in item.columns]
+    """Gain and baseline of an item's columns."""
+    return _scale_of(item.source, item.columns)
+
+
+@lru_cache(maxsize=4096)  # thousands of patients have few kinds of devices
+def _scale_of(source: Source, columns: tuple[int, ...]) -> tuple[list[float], list[int]]:
+    return [source.gain[column] for column in columns], [source.baseline[column] for column in columns]
 
 
 def _alike(runs: Sequence[_Run]) -> dict[tuple[float, int, int, int], list[_Run]]:

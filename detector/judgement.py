@@ -7,6 +7,7 @@ the classes of beats and the fused score are settled here, window after window, 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,11 +24,11 @@ REFRACTORY_NS = round(REFRACTORY_S * 1e9)
 LIMIT = 8.0  # of evidence as log odds: no one source may outvote all others
 CNN_LIMIT = 6.0  # of the CNN's log odds of a class
 SURELY_NORMAL = 0.7  # share of class N from which a beat shapes the usual QRS
+LEAST_SHARE = 1e-4  # nothing is quite impossible
 _NO_BEAT = -4.0  # evidence of a window without beats
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BeatFeatures:
+class BeatFeatures(NamedTuple):
     """Features that a beat is classed by.
 
     Attributes
@@ -48,8 +49,7 @@ class BeatFeatures:
     regularity: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedBeat:
+class JudgedBeat(NamedTuple):
     """A beat with its class.
 
     Attributes
@@ -105,8 +105,7 @@ class Judgement:
     fused: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Beat:
+class _Beat(NamedTuple):
     """A beat on its way to a class: what the networks and the usual QRS say of it."""
 
     t_ns: int
@@ -232,26 +231,28 @@ def _weigh(baseline: PersonalBaseline, score: Score, times_ns: Sequence[int], re
     """Return what networks and the usual QRS say of each beat."""
     if not score.beats:
         return []
-    log_n, log_s, log_v, log_f = np.log(np.maximum([finding.shares for finding in score.beats], 1e-4)).T
-    narrow = np.logaddexp(log_n, log_s)
     unlike, different = baseline.unlikeness(np.stack([finding.qrs for finding in score.beats]), score.lead)
-    odds = np.clip([log_v - narrow, np.logaddexp(log_v, log_f) - narrow], -CNN_LIMIT, CNN_LIMIT)
-    strange = reading.ventricular_per_unlikeness * unlike + reading.ventricular_per_difference * different
-    weighed = np.clip(reading.ventricular_per_odds * odds + strange + reading.ventricular_bias, -LIMIT, LIMIT)
-    columns = (odds[0].tolist(), unlike.tolist(), different.tolist(), *weighed.tolist())
-    return [
-        _Beat(
-            t_ns=t_ns,
-            shares=finding.shares,
-            ventricular_odds=v,
-            unlikeness=u,
-            difference=d,
-            whole=finding.whole,
-            ventricular=ventricular,
-            ectopic=ectopic,
+    beats = []
+    for t_ns, finding, u, d in zip(times_ns, score.beats, unlike.tolist(), different.tolist(), strict=True):
+        n, s, v, f = (max(share, LEAST_SHARE) for share in finding.shares)
+        narrow = log(n + s)
+        ventricular_odds = _limited(log(v) - narrow, CNN_LIMIT)
+        ectopic_odds = _limited(log(v + f) - narrow, CNN_LIMIT)
+        strange = reading.ventricular_per_unlikeness * u + reading.ventricular_per_difference * d
+        strange += reading.ventricular_bias
+        beats.append(
+            _Beat(
+                t_ns=t_ns,
+                shares=finding.shares,
+                ventricular_odds=ventricular_odds,
+                unlikeness=u,
+                difference=d,
+                whole=finding.whole,
+                ventricular=_limited(reading.ventricular_per_odds * ventricular_odds + strange, LIMIT),
+                ectopic=_limited(reading.ventricular_per_odds * ectopic_odds + strange, LIMIT),
+            )
         )
-        for t_ns, finding, v, u, d, ventricular, ectopic in zip(times_ns, score.beats, *columns, strict=True)
-    ]
+    return beats
 
 
 def _class_all(
@@ -261,18 +262,21 @@ def _class_all(
 
     Between two beats with a break between them, where a hole ended, there may have been others: that is no RR interval.
     """
+    if not beats:
+        return baseline, ()
     judged = []
+    rhythm = baseline.intervals()
     for beat in beats:
-        last_ns = baseline.last_beat_ns
+        last_ns = rhythm.last_beat_ns
         broken = last_ns is None or any(last_ns < break_ns <= beat.t_ns for break_ns in breaks_ns)
         rr_s = None if broken or last_ns is None else (beat.t_ns - last_ns) / 1e9
         n, s, _, _ = beat.shares
         features = BeatFeatures(
             ventricular_odds=beat.ventricular_odds,
-            supraventricular_odds=_limited(log(max(s, 1e-4) / max(n, 1e-4)), CNN_LIMIT),
+            supraventricular_odds=_limited(log(max(s, LEAST_SHARE) / max(n, LEAST_SHARE)), CNN_LIMIT),
             unlikeness=beat.unlikeness,
             difference=beat.difference,
-            prematurity=baseline.prematurity(rr_s),
+            prematurity=rhythm.prematurity(rr_s),
             regularity=baseline.regularity,
         )
         supraventricular = _supraventricular(features, reading)
@@ -289,8 +293,8 @@ def _class_all(
             )
         )
         # The interval behind a beat of which nobody knows what it was tells no more than one behind a ventricular one.
-        baseline = baseline.with_beat(beat.t_ns, rr_s, ventricular=wide or not beat.whole, premature=letter == "S")
-    return baseline, tuple(judged)
+        rhythm.add(beat.t_ns, rr_s, ventricular=wide or not beat.whole, premature=letter == "S")
+    return baseline.with_intervals(rhythm), tuple(judged)
 
 
 def _supraventricular(features: BeatFeatures, reading: PersonalReading) -> float:

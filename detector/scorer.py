@@ -4,7 +4,6 @@ The stream, files and the evaluation score a window by this code and no other.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -141,7 +140,7 @@ class Scorer:
         beats = reader.beats(row, candidates, signal)
         if holes:
             seen = (beat for beat in beats if not _hidden(beat.position, holes))
-            beats = tuple(replace(beat, whole=_whole(beat.position, holes)) for beat in seen)
+            beats = tuple(beat._replace(whole=_whole(beat.position, holes)) for beat in seen)
         verified_from = MODEL_SAMPLES - self.manifest.beat_map.seconds * MODEL_FS_HZ
         positions = [*candidates[candidates < verified_from], *(beat.position for beat in beats)]
         holed = any(end > MODEL_SAMPLES - WINDOW_SAMPLES for _, end in holes)

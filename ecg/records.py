@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Self, TypeVar
 
 import numpy as np
@@ -41,6 +42,7 @@ def check_fs(fs_hz: float) -> None:
         raise EcgStreamError(f"fs_hz={fs_hz:g} is {side} {limit:g} Hz: resample the record first")
 
 
+@lru_cache(maxsize=4096)
 def exact_rate(fs_hz: float) -> Fraction:
     """The sampling rate as a fraction, so that positions on long recordings stay exact.
 

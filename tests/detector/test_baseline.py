@@ -22,6 +22,14 @@ NARROW = (4 * np.exp(-((TIME / 2) ** 2))).astype(np.float32)
 WIDE = (-4 * np.exp(-((TIME / 6) ** 2))).astype(np.float32)
 
 
+def with_beat(
+    baseline: PersonalBaseline, t_ns: int, rr_s: float | None, *, ventricular: bool, premature: bool
+) -> PersonalBaseline:
+    intervals = baseline.intervals()
+    intervals.add(t_ns, rr_s, ventricular=ventricular, premature=premature)
+    return baseline.with_intervals(intervals)
+
+
 def after(
     intervals_s: list[float], baseline: PersonalBaseline | None = None, *, premature: bool = False
 ) -> PersonalBaseline:
@@ -29,38 +37,38 @@ def after(
     for rr_s in intervals_s:
         t_ns = (baseline.last_beat_ns or 0) + round(rr_s * S)
         rr = None if baseline.last_beat_ns is None else rr_s
-        baseline = baseline.with_beat(t_ns, rr, ventricular=False, premature=premature)
+        baseline = with_beat(baseline, t_ns, rr, ventricular=False, premature=premature)
     return baseline.with_regularity()
 
 
 def test_nothing_is_premature_before_anything_is_usual() -> None:
-    assert after([0.8] * 4).prematurity(0.3) == 0
+    assert after([0.8] * 4).intervals().prematurity(0.3) == 0
     assert after([0.8] * 4).regularity == UNKNOWN_REGULARITY
 
 
 def test_a_beat_is_premature_against_the_patients_own_interval() -> None:
     slow, fast = after([1.2] * 20), after([0.6] * 20)
-    assert slow.prematurity(0.6) == pytest.approx(np.log(2), abs=1e-3)
-    assert fast.prematurity(0.6) == pytest.approx(0, abs=1e-3)
-    assert slow.prematurity(1.5) == 0  # late is not early
-    assert slow.prematurity(None) == 0
-    assert slow.prematurity(5.0) == 0  # lost signal is no interval
+    assert slow.intervals().prematurity(0.6) == pytest.approx(np.log(2), abs=1e-3)
+    assert fast.intervals().prematurity(0.6) == pytest.approx(0, abs=1e-3)
+    assert slow.intervals().prematurity(1.5) == 0  # late is not early
+    assert slow.intervals().prematurity(None) == 0
+    assert slow.intervals().prematurity(5.0) == 0  # lost signal is no interval
 
 
 def test_the_interval_behind_a_ventricular_beat_tells_nothing() -> None:
     usual = after([0.8] * 20)
     assert usual.last_beat_ns is not None
-    behind = usual.with_beat(usual.last_beat_ns + S // 2, 0.5, ventricular=True, premature=False)
-    assert behind.prematurity(0.4) == 0
+    behind = with_beat(usual, usual.last_beat_ns + S // 2, 0.5, ventricular=True, premature=False)
+    assert behind.intervals().prematurity(0.4) == 0
     assert behind.rr == usual.rr
 
 
 def test_a_run_of_premature_beats_stays_premature_and_a_new_heart_rate_becomes_usual() -> None:
     usual = after([0.8] * 40)
     run = after([0.5] * 60, usual, premature=True)
-    assert run.prematurity(0.5) > 0.4
+    assert run.intervals().prematurity(0.5) > 0.4
     faster = after([0.65] * 120, usual)
-    assert faster.prematurity(0.65) < 0.05
+    assert faster.intervals().prematurity(0.65) < 0.05
 
 
 def test_regularity_tells_a_metronome_from_fibrillation_and_bears_extrasystoles() -> None:
@@ -124,7 +132,7 @@ def test_what_is_dumped_comes_back_exactly_and_stays_small(
     baseline = PersonalBaseline()
     for rr_s, ventricular, premature in beats:
         t_ns = (baseline.last_beat_ns or 0) + round(rr_s * S)
-        baseline = baseline.with_beat(t_ns, rr_s, ventricular=ventricular, premature=premature)
+        baseline = with_beat(baseline, t_ns, rr_s, ventricular=ventricular, premature=premature)
     for error in errors:
         baseline = baseline.with_error(error)
     for shape in shapes:

@@ -34,7 +34,7 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 ENOUGH = 10  # beats of the class, from which on a patient has a figure of its own
 _NEUTRAL = {"V": ("F", "Q"), "S": ("Q",)}  # EC57: called so, neither right nor wrong
-_COLUMNS = tuple(BeatFeatures.__dataclass_fields__)
+_COLUMNS = BeatFeatures._fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
