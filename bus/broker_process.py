@@ -33,13 +33,13 @@ class ChildProcess:
     Parameters
     ----------
     command : the program and its arguments
-    output : the file that its standard output and standard error go to
+    output : the file that its standard output and standard error go to; None leaves it this process's own
     directory : the working directory
     environment : its whole environment; None hands this process's on
     """
 
     def __init__(
-        self, command: list[str], *, output: Path, directory: Path, environment: Mapping[str, str] | None = None
+        self, command: list[str], *, output: Path | None, directory: Path, environment: Mapping[str, str] | None = None
     ) -> None:
         self._command = command
         self._environment = environment
@@ -69,12 +69,12 @@ class ChildProcess:
         if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "prctl"):
             command = [sys.executable, "-I", "-S", "-c", _TIED_EXEC, str(os.getpid()), *command]
         try:
-            with self._output.open("wb") as output:
+            with contextlib.nullcontext() if self._output is None else self._output.open("wb") as output:
                 process = subprocess.Popen(  # noqa: S603  # a command this package builds
                     command,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
-                    stderr=subprocess.STDOUT,
+                    stderr=None if output is None else subprocess.STDOUT,
                     cwd=self._directory,
                     env=self._environment,
                     start_new_session=True,  # Ctrl-C is for the parent, which then stops it in order

@@ -6,6 +6,7 @@ import platform
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,17 +39,17 @@ KERNEL_WINDOWS = 2000  # windows that the bare loop scores, at most
 
 @dataclass(slots=True)
 class _Watch:
-    """The detector, looked at every second.
+    """The detectors, looked at every second.
 
     Attributes
     ----------
     lag : messages waiting, at each look
-    metrics : the detector's metrics page at the last look
+    metrics : the detectors' metrics pages at the last look, one after the other
     judged_before : windows judged before the first look
     """
 
-    usage: ProcessUsage
-    detector: Command
+    usages: list[ProcessUsage]
+    detectors: list[Command]
     lag: list[float] = field(default_factory=list)
     metrics: str = ""
     judged_before: int = 0
@@ -59,11 +60,22 @@ class _Watch:
         calls = _value(self.metrics, "ecgstream_detector_batch_windows_count")
         return max(1, round(_value(self.metrics, "ecgstream_detector_batch_windows_sum") / max(1.0, calls)))
 
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds of all of them between the first and the last look."""
+        return sum(usage.cpu_s for usage in self.usages)
+
+    def memory(self) -> dict[str, float]:
+        """Return their resident memory together at the first look, the last one, and the most, MB."""
+        return {when: round(sum(usage.rss[when] for usage in self.usages), 1) for when in ("start", "end", "max")}
+
     async def follow(self) -> None:
         """Look, for ever."""
         while True:
-            self.metrics = await asyncio.to_thread(self.detector.page, "metrics")
-            self.usage.sample()
+            pages = [await asyncio.to_thread(detector.page, "metrics") for detector in self.detectors]
+            self.metrics = "\n".join(pages)
+            for usage in self.usages:
+                usage.sample()
             if not self.lag:
                 self.judged_before = int(_value(self.metrics, "ecgstream_detector_windows_total"))
             self.lag.append(_value(self.metrics, "ecgstream_detector_lag_messages"))
@@ -80,6 +92,7 @@ class CapacityPlan:
     speed : times real pace, or "max"
     records, data : names of the records that are dealt out, and their folder
     chunk_ms : length of a chunk, ms
+    detectors : processes that share the partitions
     """
 
     patients: int
@@ -88,6 +101,7 @@ class CapacityPlan:
     records: Sequence[str]
     data: Path
     chunk_ms: int = 250
+    detectors: int = 1
 
     def __post_init__(self) -> None:
         if self.duration_s < WINDOW_S:
@@ -122,7 +136,7 @@ class _Kernel:
 
 
 async def run_capacity(plan: CapacityPlan) -> dict[str, Any]:
-    """Replay patients beside one detector and measure.
+    """Replay patients beside the detector and measure.
 
     Returns
     -------
@@ -134,31 +148,40 @@ async def run_capacity(plan: CapacityPlan) -> dict[str, Any]:
     """
     async with bench_broker() as broker:
         kafka = await broker.kafka()
-        async with Command("detect", "detect", kafka=kafka, logs=broker.folder) as detector:
-            await detector.ready()
+        async with AsyncExitStack() as stack:
+            detectors = [
+                await stack.enter_async_context(Command(f"detect-{number}", "detect", kafka=kafka, logs=broker.folder))
+                for number in range(plan.detectors)
+            ]
+            for detector in detectors:
+                await detector.ready()
             producer = Command("replay", *plan.options, kafka=kafka, logs=broker.folder)
-            verdicts, watch, seconds = await _measure(kafka, producer, detector)
+            verdicts, watch, seconds = await _measure(kafka, producer, detectors)
         kernel = await _bare(kafka, batch=watch.mean_batch)
     return _report(plan, seconds=seconds, verdicts=verdicts, watch=watch, kernel=kernel)
 
 
-async def _measure(kafka: KafkaSettings, producer: Command, detector: Command) -> tuple[VerdictLog, _Watch, float]:
-    """Let the replay run to its end and the detector drain what is left."""
+async def _measure(
+    kafka: KafkaSettings, producer: Command, detectors: list[Command]
+) -> tuple[VerdictLog, _Watch, float]:
+    """Let the replay run to its end and the detectors drain what is left."""
     verdicts = VerdictLog()
-    watch = _Watch(usage=ProcessUsage(detector.pid), detector=detector)
+    watch = _Watch(usages=[ProcessUsage(detector.pid) for detector in detectors], detectors=detectors)
     async with following(kafka, verdicts) as group:
         async with producer:
             await verdicts.wait_for(1, patience_s=START_S, check=producer.check)
             watching = group.create_task(watch.follow())
             began = time.monotonic()
             while producer.running:
-                await detector.check()
+                for detector in detectors:
+                    await detector.check()
                 await asyncio.sleep(SAMPLE_EVERY_S / 5)
             await producer.check()
         seconds = time.monotonic() - began
         count, quiet_s = -1, time.monotonic()
         while time.monotonic() - quiet_s < QUIET_S:
-            await detector.check()
+            for detector in detectors:
+                await detector.check()
             if len(verdicts.verdicts) != count or watch.lag[-1:] != [0.0]:
                 count, quiet_s = len(verdicts.verdicts), time.monotonic()
             await asyncio.sleep(SAMPLE_EVERY_S / 5)
@@ -201,11 +224,13 @@ def _report(
     if not verdicts.latencies_ms:
         raise EcgStreamError(f"no verdict came in {START_S:g} s: see whether the detector judges with 'ecgstream demo'")
     latencies = np.array(verdicts.latencies_ms[plan.patients :] or verdicts.latencies_ms)  # the first hop starts cold
-    cpu_ms = watch.usage.cpu_s / max(1, len(verdicts.verdicts) - watch.judged_before) * 1000
+    cpu_ms = watch.cpu_s / max(1, len(verdicts.verdicts) - watch.judged_before) * 1000
     percentiles = {f"p{q}".replace(".", ""): round(float(np.percentile(latencies, q)), 1) for q in (50, 99, 99.9)}
     lost = len(kernel.due - verdicts.verdicts.keys())
     return {
         "patients": plan.patients,
+        "detectors": plan.detectors,
+        "chunk_ms": plan.chunk_ms,
         "speed": plan.speed,
         "hop_s": HOP_S,
         "duration_s": round(seconds, 1),
@@ -215,14 +240,14 @@ def _report(
         "lost": lost,
         "duplicated": verdicts.duplicated,
         "latency_ms": percentiles | {"max": round(float(latencies.max()), 1)},
-        "detector_cpu_s": round(watch.usage.cpu_s, 2),
+        "detector_cpu_s": round(watch.cpu_s, 2),
         "cpu_ms_per_window": round(cpu_ms, 3),
         "kernel_cpu_ms_per_window": round(kernel.cpu_ms, 3),
         "efficiency": round(kernel.cpu_ms / cpu_ms, 3) if cpu_ms else None,
         "mean_batch": watch.mean_batch,
         "lag_messages": {"median": float(np.median(watch.lag)), "max": max(watch.lag)},
         "loop_lag_ms": quantiles_ms(watch.metrics, "ecgstream_detector_loop_lag_seconds", {"p50": 0.5, "p999": 0.999}),
-        "rss_mb": watch.usage.rss,
+        "rss_mb": watch.memory(),
         "machine": machine(),
     }
 
@@ -252,12 +277,12 @@ def _value(page: str, name: str) -> float:
 
 def quantiles_ms(page: str, name: str, wanted: dict[str, float]) -> dict[str, float | None]:
     """Upper bounds of a histogram's quantiles, in ms: the edge of the bucket that holds each."""
-    buckets = [
-        (float(s.labels["le"]), s.value)
-        for f in text_string_to_metric_families(page)
-        for s in f.samples
-        if s.name == f"{name}_bucket"
-    ]
+    by_edge = defaultdict[float, float](float)
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            if sample.name == f"{name}_bucket":
+                by_edge[float(sample.labels["le"])] += sample.value
+    buckets = sorted(by_edge.items())
     total = buckets[-1][1] if buckets else 0.0
     found: dict[str, float | None] = {}
     for label, quantile in wanted.items():

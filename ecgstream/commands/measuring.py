@@ -26,15 +26,22 @@ def bench_capacity(
     patients: Annotated[int, typer.Option(min=1, metavar="N", help="Live patients.")] = 100,
     duration: Annotated[float, typer.Option(min=10, metavar="S", help="Seconds of record time of each.")] = 60.0,
     speed: Speed = None,
+    chunk_ms: Annotated[int, typer.Option(min=100, max=1000, metavar="MS", help="Length of a message.")] = 250,
+    detectors: Annotated[
+        int, typer.Option(min=1, max=16, metavar="N", help="Detector processes that share the partitions.")
+    ] = 1,
     record: Record = None,
     data: Data = None,
     json: Json = None,
 ) -> None:
-    """Replay live patients beside one detector, on a broker of its own, and measure."""
+    """Replay live patients beside the detector, on a broker of its own, and measure."""
+    from dataclasses import replace
+
     from ecgstream.bench.capacity import run_capacity
     from ecgstream.running import run
 
-    _report(run(run_capacity(_plan(patients, duration, record or [], data, speed=speed or "1"))), json)
+    plan = _plan(patients, duration, record or [], data, speed=speed or "1")
+    _report(run(run_capacity(replace(plan, chunk_ms=chunk_ms, detectors=detectors))), json)
 
 
 @bench.command("latency")
@@ -50,7 +57,9 @@ def bench_latency(
 
     For samples on their way to a browser see live.
     """
-    bench_capacity(patients=patients, duration=duration, speed="1", record=record, data=data, json=json)
+    bench_capacity(
+        patients=patients, duration=duration, speed="1", chunk_ms=250, detectors=1, record=record, data=data, json=json
+    )
 
 
 @bench.command("page")

@@ -133,22 +133,49 @@ def detect(
     models: Models = None,
     instance: Instance = None,
     health_port: HealthPort = None,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, metavar="N", help="Processes that share the partitions, one for each core.")
+    ] = 1,
 ) -> None:
     """Judge every window of every patient: ecg.samples in, ecg.windows and ecg.anomalies out."""
     from bus.settings import KafkaSettings
     from detector.service import run as detector
     from detector.settings import DetectorSettings
+    from ecg.errors import EcgStreamError
     from ecgstream.running import run
     from ecgstream.services import serve
     from ecgstream.settings import ProcessSettings, load
+    from ecgstream.workers import Workers, run_workers
+    from ops.logging import configure_logging
 
     kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
     settings = load(DetectorSettings, models=models, instance=instance)
+    process = load(ProcessSettings, health_port=health_port)
+    if workers > 1:
+        if workers > kafka.partitions:
+            raise EcgStreamError(
+                f"--workers {workers} is more than the {kafka.partitions} partitions (ECGSTREAM_PARTITIONS), and a "
+                "partition is one worker's: start fewer, or see 'ecgstream topics grow'"
+            )
+        configure_logging(service="detector", level=process.log_level, form=process.log_format)
+        options = {"--bootstrap-servers": kafka.bootstrap_servers, "--models": settings.models}
+        arguments = ["detect", *(str(word) for option in options.items() for word in option)]
+        run(
+            run_workers(
+                Workers(
+                    count=workers,
+                    arguments=arguments,
+                    instance=settings.instance,
+                    health_port=process.health_port,
+                )
+            )
+        )
+        return
 
     async def work(service: "Service") -> None:
         await detector(kafka, settings, service.stop, registry=service.registry, on_start=service.started)
 
-    run(serve("detector", kafka, load(ProcessSettings, health_port=health_port), work))
+    run(serve("detector", kafka, process, work))
 
 
 def alert(

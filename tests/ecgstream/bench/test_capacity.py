@@ -13,7 +13,7 @@ pytestmark = pytest.mark.broker
 
 
 def test_capacity_counts_every_window_once(tmp_path: Path) -> None:
-    plan = CapacityPlan(patients=8, duration_s=60, speed="10", records=[TOY_NAME], data=tmp_path)
+    plan = CapacityPlan(patients=8, duration_s=60, speed="10", records=[TOY_NAME], data=tmp_path, detectors=2)
     report = asyncio.run(run_capacity(plan))
     assert (report["expected_windows"], report["windows"]) == (96, 96)
     assert (report["lost"], report["duplicated"]) == (0, 0)
