@@ -1,6 +1,6 @@
 """The detector without a bus: a record judged by the very code of the stream."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from bus.messages import Urgent, Verdict
 from bus.samples import Chunk
@@ -9,13 +9,21 @@ from detector.patient import PatientContext, judge
 from detector.results import results_of
 from detector.scorer import Scorer
 from detector.stream import PatientStream
-from ecg.records import Record, exact_rate
+from ecg.records import Recording, exact_rate
 from ecg.second_filter import FilteredSignal
 from ecg.windows import Grid
 
 CHUNK_S = 1.0
+PIECE_S = 60.0  # that are read at once: what opening the file costs is spread over 60 chunks
 BATCH = 384  # windows and the rapid checks between them
 EPOCH_NS = 946_684_800_000_000_000  # 2000-01-01T00:00:00Z: a recording without a date starts here
+
+Progress = Callable[[int, int], None]  # is told how many samples are judged so far, and of how many
+
+
+def no_progress(done: int, of: int) -> None:
+    """Tell nobody."""
+    del done, of
 
 
 def verdicts_in(messages: Iterable[Verdict | Urgent]) -> list[Verdict]:
@@ -24,66 +32,73 @@ def verdicts_in(messages: Iterable[Verdict | Urgent]) -> list[Verdict]:
 
 
 def judge_record(
-    record: Record,
+    recording: Recording,
     scorer: Scorer,
     *,
     patient: str | None = None,
     device: str = "file",
     start_ns: int = EPOCH_NS,
     chunk_s: float = CHUNK_S,
+    piece_s: float = PIECE_S,
     hop_s: int | None = None,
-) -> list[Verdict | Urgent]:
-    """All that the detector would publish of a record, in order: verdicts, and urgent messages between them.
+    progress: Progress = no_progress,
+) -> Iterator[Verdict | Urgent]:
+    """Judge a recording piece by piece, and give what the detector would publish of it: verdicts, urgent messages.
+
+    What is held meanwhile does not grow with the recording.
 
     Parameters
     ----------
-    record : what was recorded
+    recording : what was recorded
     scorer : judges the windows
     patient, device, start_ns : stand in the messages; the patient is the record's name unless given
-    chunk_s : length of the chunks that the record is cut into, s; changes nothing
+    chunk_s : length of the chunks that the recording is cut into, s; changes nothing
+    piece_s : length of the pieces that it is read in, s; changes nothing
     hop_s : from one window to the next, s; None for the scorer's
+    progress : is told how many more samples are judged, and of how many in all
     """
-    patient = patient or record.name
     context = PatientContext()
-    published: list[Verdict | Urgent] = []
     batch: list[Due] = []
     signals: Mapping[StreamId, FilteredSignal] = {}
-
-    def judge_batch() -> None:
-        nonlocal context, signals
-        found = results_of(batch, scorer, signals)
-        signals = found.signals
-        for due, result in zip(batch, found.results, strict=True):
-            context, messages = judge(context, due, result, manifest=scorer.manifest)
-            published.extend(messages)
-        batch.clear()
-
     stream: PatientStream | None = None
-    for offset, chunk in enumerate(
-        chunks_of(record, patient=patient, device=device, start_ns=start_ns, chunk_s=chunk_s)
-    ):
+    read = 0
+    chunks = chunks_of(
+        recording, patient=patient or recording.name, device=device, start_ns=start_ns, chunk_s=chunk_s, piece_s=piece_s
+    )
+    for offset, chunk in enumerate(chunks):
         stream = stream or PatientStream.begin(chunk, hop_s=hop_s or scorer.hop_s)
         due, _ = stream.accept(chunk, offset)
         batch.extend(due)
-        if len(batch) >= BATCH:
-            judge_batch()
-    judge_batch()
-    return published
+        read += len(chunk.samples)
+        if len(batch) >= BATCH or read == recording.length:
+            found = results_of(batch, scorer, signals)
+            signals = found.signals
+            for one, result in zip(batch, found.results, strict=True):
+                context, messages = judge(context, one, result, manifest=scorer.manifest)
+                yield from messages
+            batch.clear()
+            progress(read, recording.length)
 
 
-def chunks_of(record: Record, *, patient: str, device: str, start_ns: int, chunk_s: float) -> Iterator[Chunk]:
-    """Cut a record into the chunks of one patient, as a device sends them."""
-    grid = Grid(exact_rate(record.fs_hz))
-    step = max(1, round(chunk_s * record.fs_hz))
-    for start in range(0, len(record.samples), step):
-        yield Chunk(
-            patient=patient,
-            device=device,
-            start_ns=start_ns + grid.offset_ns(start),
-            start_index=start,
-            fs_hz=record.fs_hz,
-            leads=record.leads,
-            gain=record.gain,
-            baseline=record.baseline,
-            samples=record.samples[start : start + step],
-        )
+def chunks_of(
+    recording: Recording, *, patient: str, device: str, start_ns: int, chunk_s: float, piece_s: float = PIECE_S
+) -> Iterator[Chunk]:
+    """Cut a recording into the chunks of one patient, as a device sends them; it is read a piece at a time."""
+    grid = Grid(exact_rate(recording.fs_hz))
+    step = max(1, round(chunk_s * recording.fs_hz))
+    start = 0
+    for piece in recording.pieces(max(1, round(piece_s * recording.fs_hz))):
+        for first in range(0, len(piece), step):
+            samples = piece[first : first + step]
+            yield Chunk(
+                patient=patient,
+                device=device,
+                start_ns=start_ns + grid.offset_ns(start),
+                start_index=start,
+                fs_hz=recording.fs_hz,
+                leads=recording.leads,
+                gain=recording.gain,
+                baseline=recording.baseline,
+                samples=samples,
+            )
+            start += len(samples)

@@ -138,7 +138,7 @@ def judged_here(record: Record) -> list[Verdict | Urgent]:
     """Return what the detector tells of a record, in a process that holds the models."""
     if _scorer is None:
         raise RuntimeError("the process has no scorer")
-    return judge_record(record, _scorer)
+    return list(judge_record(record, _scorer))
 
 
 def _judge(name: str, folder: Path) -> list[Verdict | Urgent]:

@@ -16,6 +16,7 @@ EVEN = 0.5  # what was decided is at least as likely as not
 LEAST_JUDGED = 0.5  # of the windows: "normal" of a whole rests on more than this share of it
 MAX_NAMED = 4  # kinds of findings in a reason: a glance
 WHOLE_FROM_S, MINUTES_FROM_S = 10.0, 120.0  # spans from which tenths are left out, and minutes are told
+_NO_BEATS: Mapping[BeatClass | None, int] = {}
 _BEATS: dict[BeatClass, str] = {"V": "ventricular", "S": "supraventricular", "F": "fusion"}
 
 # Of the recordings in which a kind was found, in how many annotators saw it; one right, one wrong added (Laplace).
@@ -55,8 +56,45 @@ class Aggregate:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowFigures:
+    """Figures of a window on which the one word of a recording rests; a day of them is small, a day of verdicts is not.
+
+    Attributes
+    ----------
+    start_s : s from the recording's start
+    hop_s : from one window to the next, s
+    decision, fused : of the verdict
+    flags : of its quality
+    reason : the first that it gives, None where it gives none
+    beats : how many of each class, in an abnormal window
+    """
+
+    start_s: float
+    hop_s: int
+    decision: Decision
+    fused: float | None
+    flags: tuple[str, ...]
+    reason: str | None
+    beats: Mapping[BeatClass | None, int]
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> "WindowFigures":
+        """Return the figures of a verdict."""
+        abnormal = verdict.decision == "abnormal"
+        return cls(
+            start_s=span_s(verdict)[0],
+            hop_s=verdict.hop_s,
+            decision=verdict.decision,
+            fused=verdict.fused,
+            flags=tuple(verdict.quality.flags),
+            reason=next(iter(verdict.reasons), None),
+            beats=Counter(beat.beat_class for beat in verdict.beats) if abnormal else _NO_BEATS,
+        )
+
+
 def aggregate_of(
-    verdicts: Sequence[Verdict], findings: Sequence[ReportFinding], rules: Mapping[Condition, Rule]
+    windows: Sequence[WindowFigures], findings: Sequence[ReportFinding], rules: Mapping[Condition, Rule]
 ) -> Aggregate:
     """The one word of a recording.
 
@@ -66,39 +104,39 @@ def aggregate_of(
 
     Parameters
     ----------
-    verdicts : on its windows, in order
+    windows : its windows, in order
     findings : rhythms and episodes in it
     rules : what makes an episode
     """
     rule = rules["abnormal_window"]
-    judged = [v for v in verdicts if v.fused is not None and not rule.gate & set(v.quality.flags)]
-    abnormal = [verdict for verdict in judged if verdict.decision == "abnormal"]
+    judged = [window for window in windows if window.fused is not None and not rule.gate & set(window.flags)]
+    abnormal = [window for window in judged if window.decision == "abnormal"]
     of_patient = [found for found in findings if kind_of(found.kind) == "physiological"]
     of_signal = [found for found in findings if kind_of(found.kind) == "technical"]
     deciding = [found for found in of_patient if found.priority in PROMPT or found.kind == "abnormal_window"]
-    hop_s = verdicts[0].hop_s if verdicts else HOP_S
-    likely = episode_probability([verdict.fused or 0.0 for verdict in judged], rule, hop_s)
+    hop_s = windows[0].hop_s if windows else HOP_S
+    likely = episode_probability([window.fused or 0.0 for window in judged], rule, hop_s)
     decision: Decision = "normal"
     confidence: float | None = None
     if deciding or _is_episode(judged, rule, hop_s):
         decision = "abnormal"
         confidence = _not_below_even(max([likely, *(PRECISION.get(found.kind, EVEN) for found in deciding)]))
-        reasons = [*_named(of_patient), *_abnormal_windows(abnormal, judged), *_not_judged(judged, verdicts)]
-    elif len(judged) <= LEAST_JUDGED * len(verdicts) or any(found.priority in PROMPT for found in of_signal):
+        reasons = [*_named(of_patient), *_abnormal_windows(abnormal, judged), *_not_judged(judged, windows)]
+    elif len(judged) <= LEAST_JUDGED * len(windows) or any(found.priority in PROMPT for found in of_signal):
         decision = "unusable"
-        reasons = [_too_little(judged, verdicts), *_named(of_signal)]
+        reasons = [_too_little(judged, windows), *_named(of_signal)]
     else:
         confidence = _not_below_even(1 - likely)
-        reasons = [_nothing(abnormal, judged), *_named(of_patient), *_not_judged(judged, verdicts)]
+        reasons = [_nothing(abnormal, judged), *_named(of_patient), *_not_judged(judged, windows)]
     return Aggregate(
         decision=decision,
         confidence=confidence,
-        abnormal_fraction=_abnormal_fraction(verdicts),
+        abnormal_fraction=_abnormal_fraction(windows),
         reason="; ".join(reasons),
     )
 
 
-def aggregate_of_rows(rows: Sequence[Aggregate], verdicts: Sequence[Verdict]) -> Aggregate:
+def aggregate_of_rows(rows: Sequence[Aggregate], windows: Sequence[WindowFigures]) -> Aggregate:
     """The one word of recordings that have nothing to do with each other.
 
     Abnormal when one is, as sure as the surest of those; normal as the least sure of them.
@@ -106,7 +144,7 @@ def aggregate_of_rows(rows: Sequence[Aggregate], verdicts: Sequence[Verdict]) ->
     Parameters
     ----------
     rows : the one word of each, in order
-    verdicts : on the windows of all
+    windows : those of all
     """
     of = {word: [row for row, each in enumerate(rows) if each.decision == word] for word in ("abnormal", "normal")}
     counted = f"{len(of['abnormal'])} of {len(rows)} rows abnormal"
@@ -125,7 +163,7 @@ def aggregate_of_rows(rows: Sequence[Aggregate], verdicts: Sequence[Verdict]) ->
     else:
         confidence = min(rows[row].confidence or EVEN for row in of["normal"])
     return Aggregate(
-        decision=decision, confidence=confidence, abnormal_fraction=_abnormal_fraction(verdicts), reason=reason
+        decision=decision, confidence=confidence, abnormal_fraction=_abnormal_fraction(windows), reason=reason
     )
 
 
@@ -149,13 +187,13 @@ def episode_probability(scores: Sequence[float], rule: Rule, hop_s: int) -> floa
     return max(sorted(stretch)[-start] for stretch in stretches)
 
 
-def _abnormal_fraction(verdicts: Sequence[Verdict]) -> float | None:
-    usable = [verdict for verdict in verdicts if verdict.fused is not None]
-    return round(sum(v.decision == "abnormal" for v in usable) / len(usable), 4) if usable else None
+def _abnormal_fraction(windows: Sequence[WindowFigures]) -> float | None:
+    usable = [window for window in windows if window.fused is not None]
+    return round(sum(window.decision == "abnormal" for window in usable) / len(usable), 4) if usable else None
 
 
-def _is_episode(judged: Sequence[Verdict], rule: Rule, hop_s: int) -> bool:
-    marks = [1.0 if verdict.decision == "abnormal" else 0.0 for verdict in judged]
+def _is_episode(judged: Sequence[WindowFigures], rule: Rule, hop_s: int) -> bool:
+    marks = [1.0 if window.decision == "abnormal" else 0.0 for window in judged]
     return episode_probability(marks, rule, hop_s) > 0
 
 
@@ -184,33 +222,33 @@ def _kind_text(kind: Condition, found: Sequence[ReportFinding]) -> str:
     return f"{label_of(kind)}{rate} from {place(first.start_s)}, {span(first.end_s - first.start_s)}"
 
 
-def _abnormal_windows(abnormal: Sequence[Verdict], judged: Sequence[Verdict]) -> list[str]:
+def _abnormal_windows(abnormal: Sequence[WindowFigures], judged: Sequence[WindowFigures]) -> list[str]:
     if not abnormal:
         return []
-    counts = Counter(beat.beat_class for verdict in abnormal for beat in verdict.beats)
+    counts: Counter[BeatClass | None] = Counter()
+    for window in abnormal:
+        counts.update(window.beats)
     beats = [f"{n} {name} beat{'s' if n > 1 else ''}" for letter, name in _BEATS.items() if (n := counts[letter])]
     with_beats = f", with {', '.join(beats)}" if beats else ""
     return [f"{len(abnormal)} of {len(judged)} windows abnormal{with_beats}"]
 
 
-def _nothing(abnormal: Sequence[Verdict], judged: Sequence[Verdict]) -> str:
+def _nothing(abnormal: Sequence[WindowFigures], judged: Sequence[WindowFigures]) -> str:
     if not abnormal:
         return f"nothing abnormal in {len(judged)} window{'s' if len(judged) > 1 else ''}"
-    return (
-        f"{len(abnormal)} of {len(judged)} windows abnormal by themselves, the first at {place(span_s(abnormal[0])[0])}"
-    )
+    return f"{len(abnormal)} of {len(judged)} windows abnormal by themselves, the first at {place(abnormal[0].start_s)}"
 
 
-def _not_judged(judged: Sequence[Verdict], verdicts: Sequence[Verdict]) -> list[str]:
-    rest = len(verdicts) - len(judged)
-    return [f"{rest} of {len(verdicts)} windows could not be judged"] if rest else []
+def _not_judged(judged: Sequence[WindowFigures], windows: Sequence[WindowFigures]) -> list[str]:
+    rest = len(windows) - len(judged)
+    return [f"{rest} of {len(windows)} windows could not be judged"] if rest else []
 
 
-def _too_little(judged: Sequence[Verdict], verdicts: Sequence[Verdict]) -> str:
-    believed = {verdict.id for verdict in judged}
-    why = Counter(reason for verdict in verdicts if verdict.id not in believed for reason in verdict.reasons[:1])
+def _too_little(judged: Sequence[WindowFigures], windows: Sequence[WindowFigures]) -> str:
+    believed = set(map(id, judged))
+    why = Counter(window.reason for window in windows if id(window) not in believed and window.reason is not None)
     because = f": {why.most_common(1)[0][0]}" if why else ""
-    return f"{len(judged) or 'none'} of {len(verdicts)} windows could be judged{because}"
+    return f"{len(judged) or 'none'} of {len(windows)} windows could be judged{because}"
 
 
 def place(t_s: float) -> str:

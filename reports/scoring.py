@@ -1,29 +1,24 @@
 """Scoring files without a broker: the detector's verdicts on a recording, told in seconds of the file."""
 
 import errno
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alerting.conditions import PER_MINUTE
-from alerting.policy import policy
-from alerting.rules import FINDINGS, AlarmRules
-from alerting.state import PatientState
-from bus.messages import Alert, Urgent, Verdict
-from detector.offline import EPOCH_NS, judge_record, verdicts_in
+from alerting.rules import AlarmRules
+from bus.messages import Urgent, Verdict
+from detector.offline import EPOCH_NS, Progress, judge_record, no_progress
 from detector.scorer import Scorer
 from ecg.errors import EcgStreamError
 from ecg.files import open_recording
-from ecg.findings import PRIORITIES, RhythmFinding, merged
 from ecg.npy_files import WindowSet
 from ecg.records import Recording, exact_rate
 from ecg.windows import HOP_S, WINDOW_S, Grid
-from reports.aggregate import Aggregate, aggregate_of, aggregate_of_rows
-from reports.episodes import ReportFinding
+from reports.aggregate import Aggregate, WindowFigures, aggregate_of_rows
+from reports.result import PATIENT, ResultBuilder, head_of, result_of, seconds
 
-_PATIENT = "file"
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -55,6 +50,7 @@ def score_file(
     fs_hz: float | None = None,
     leads: tuple[str, ...] | None = None,
     unit: str | None = None,
+    progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """The result of one file, as the JSON of ``ecgstream score`` has it.
 
@@ -62,6 +58,7 @@ def score_file(
     ----------
     path : a WFDB, EDF, CSV or ``.npy`` file
     fs_hz, leads, unit : see ``ecg.files.open_recording``
+    progress : is told how many samples are judged, and of how many
 
     Raises
     ------
@@ -69,7 +66,10 @@ def score_file(
     """
     with errors_naming(path.name):
         recording = open_recording(path, fs_hz=fs_hz, leads=leads, unit=unit)
-        return scored(recording, scorer, rules, file=str(path)).result
+        if isinstance(recording, WindowSet):
+            return scored(recording, scorer, rules, file=str(path)).result
+        judged = judge_record(recording, scorer, patient=PATIENT, progress=progress)
+        return _checked(recording, result_of(recording, judged, rules, file=str(path)))
 
 
 @contextmanager
@@ -108,6 +108,7 @@ def scored(
     rules: AlarmRules,
     *,
     file: str,
+    progress: Progress = no_progress,
 ) -> Scored:
     """Judge a recording as the stream would; windows of a set each on their own.
 
@@ -115,6 +116,7 @@ def scored(
     ----------
     recording : what a file holds
     file : its name, for the result
+    progress : is told how many samples are judged, and of how many
 
     Raises
     ------
@@ -122,38 +124,55 @@ def scored(
     """
     if isinstance(recording, WindowSet):
         return _scored_set(recording, scorer, rules, file=file)
-    judged = judge_record(recording.in_memory(), scorer, patient=_PATIENT)
-    verdicts = verdicts_in(judged)
-    if not verdicts:
+    verdicts: list[Verdict] = []
+
+    def noted() -> Iterator[Verdict | Urgent]:
+        for message in judge_record(recording, scorer, patient=PATIENT, progress=progress):
+            if isinstance(message, Verdict):
+                verdicts.append(message)
+            yield message
+
+    result = _checked(recording, result_of(recording, noted(), rules, file=file))
+    return Scored(recording=recording, verdicts=tuple(verdicts), result=result)
+
+
+def _checked(recording: Recording, result: dict[str, Any]) -> dict[str, Any]:
+    """A result that has a window in it."""
+    if not result["windows"]:
         raise NotScoredError(
-            f"{Path(file).name}: {recording.seconds:.3g} s is shorter than one window of {WINDOW_S} s: give a longer "
-            f"recording, or correct the sampling rate if {recording.fs_hz:g} Hz is not its own"
+            f"{Path(result['file']).name}: {recording.seconds:.3g} s is shorter than one window of {WINDOW_S} s: "
+            f"give a longer recording, or correct the sampling rate if {recording.fs_hz:g} Hz is not its own"
         )
-    return Scored(recording=recording, verdicts=tuple(verdicts), result=result_of(recording, judged, rules, file=file))
+    return result
 
 
 def _scored_set(windows: WindowSet, scorer: Scorer, rules: AlarmRules, *, file: str) -> Scored:
     """Each window as a recording of its own, told on the axis of all; ``row`` is its number in the file."""
-    whole = _head(windows.record, file) | {"windows": [], "beats": [], "findings": []}
+    whole = head_of(windows.record, file) | {"windows": [], "beats": [], "findings": []}
     grid = Grid(exact_rate(windows.record.fs_hz))
     verdicts: list[Verdict] = []
     rows: list[dict[str, Any]] = []
     aggregates: list[Aggregate] = []
+    figures: list[WindowFigures] = []
     for row, (start, record) in enumerate(windows.each()):
         start_ns = EPOCH_NS + grid.offset_ns(start)
-        judged = judge_record(record, scorer, patient=_PATIENT, start_ns=start_ns, hop_s=HOP_S)
-        found, aggregate = _found(judged, rules)
+        builder = ResultBuilder(rules)
+        for message in judge_record(record, scorer, patient=PATIENT, start_ns=start_ns, hop_s=HOP_S):
+            builder.take(message)
+            if isinstance(message, Verdict):
+                verdicts.append(_on_axis(message, row * windows.step_windows + message.window))
+        figures += builder.figures
+        found, aggregate = builder.result()
         for part, each in found.items():
             whole[part] += [{"row": row, **one} for one in each]
-        start_s = _seconds(start_ns)
+        start_s = seconds(start_ns)
         end_s = round(start_s + record.seconds, 3)
         rows.append({"row": row, "start_s": start_s, "end_s": end_s, **aggregate.as_json()})
         aggregates.append(aggregate)
-        verdicts += [_on_axis(verdict, row * windows.step_windows + verdict.window) for verdict in verdicts_in(judged)]
     return Scored(
         recording=windows.record,
         verdicts=tuple(verdicts),
-        result=whole | {"rows": rows, "aggregate": aggregate_of_rows(aggregates, verdicts).as_json()},
+        result=whole | {"rows": rows, "aggregate": aggregate_of_rows(aggregates, figures).as_json()},
     )
 
 
@@ -161,108 +180,3 @@ def _on_axis(verdict: Verdict, window: int) -> Verdict:
     """A verdict of a window of a set, as one of the whole axis."""
     moved = {"id": f"{verdict.patient}/{EPOCH_NS}/{window}", "stream_start_ns": EPOCH_NS, "window": window}
     return verdict.model_copy(update=moved)
-
-
-def result_of(
-    recording: Recording, judged: Sequence[Verdict | Urgent], rules: AlarmRules, *, file: str
-) -> dict[str, Any]:
-    """Return the detector's findings on a recording as one result; times are seconds from its start."""
-    found, aggregate = _found(judged, rules)
-    return _head(recording, file) | found | {"aggregate": aggregate.as_json()}
-
-
-def _head(recording: Recording, file: str) -> dict[str, Any]:
-    return {
-        "file": file,
-        "fs_hz": recording.fs_hz,
-        "leads": list(recording.leads),
-        "seconds": round(recording.seconds, 3),
-    }
-
-
-def _found(judged: Sequence[Verdict | Urgent], rules: AlarmRules) -> tuple[dict[str, list[dict[str, Any]]], Aggregate]:
-    """Windows, beats and findings as JSON, and the one word of all."""
-    verdicts = verdicts_in(judged)
-    findings = sorted([*_episodes(judged, rules), *_rhythm(verdicts)], key=lambda found: (found.start_s, found.kind))
-    beats = [
-        {"t_s": _seconds(beat.t_ns), "class": beat.beat_class, "confidence": beat.confidence}
-        for verdict in verdicts
-        for beat in verdict.beats
-    ]
-    found = {
-        "windows": [_window(verdict) for verdict in verdicts],
-        "beats": beats,
-        "findings": [asdict(finding) for finding in findings],
-    }
-    return found, aggregate_of(verdicts, findings, rules.of(_PATIENT))
-
-
-def _seconds(t_ns: int) -> float:
-    return round((t_ns - EPOCH_NS) / 1e9, 3)
-
-
-def _window(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "start_s": _seconds(verdict.start_ns),
-        "end_s": _seconds(verdict.end_ns),
-        "lead": verdict.lead,
-        "decision": verdict.decision,
-        "cnn": verdict.cnn,
-        "autoencoder": verdict.autoencoder,
-        "fused": verdict.fused,
-        "heart_rate_bpm": verdict.heart_rate_bpm,
-        "quality": verdict.quality.model_dump(mode="json"),
-        "reasons": list(verdict.reasons),
-    }
-
-
-def _rhythm(verdicts: Sequence[Verdict]) -> list[ReportFinding]:
-    """The rhythm findings, each once, with the lead on which it was last seen."""
-    rhythms: list[RhythmFinding] = []
-    leads: dict[tuple[str, int], str] = {}
-    for verdict in verdicts:
-        for each in verdict.findings:
-            found = RhythmFinding(kind=each.kind, start_ns=each.start_ns, end_ns=each.end_ns, beats=each.beats)
-            rhythms.append(found)
-            if verdict.lead is not None:
-                leads[found.family, found.start_ns] = verdict.lead
-    return [
-        ReportFinding(
-            start_s=_seconds(found.start_ns),
-            end_s=_seconds(found.end_ns),
-            kind=found.kind,
-            priority=PRIORITIES[found.kind],
-            lead=leads.get((found.family, found.start_ns)),
-            rate_bpm=found.rate_bpm,
-        )
-        for found in merged(rhythms)
-    ]
-
-
-def _episodes(judged: Sequence[Verdict | Urgent], rules: AlarmRules) -> list[ReportFinding]:
-    """The alarms that the stream would raise, by the same rules, but for those about a rhythm that windows show.
-
-    Such a rhythm stands among the findings already; one that only looks between the windows have shown does not. None
-    is escalated: nobody was called.
-    """
-    last: dict[str, Alert] = {}
-    state: PatientState | None = None
-    for each in judged:
-        state, actions = policy(state, each, rules)
-        last.update((action.id, action) for action in actions if isinstance(action, Alert))
-    # An alarm still open at the end of the file has grown since it was last told.
-    open_ = state.alarms.values() if state else ()
-    grown = {alarm.id: alarm.sight.last_ns for alarm in open_}
-    windows = {alert.id: alert.windows for alert in last.values()} | {alarm.id: alarm.windows for alarm in open_}
-    return [
-        ReportFinding(
-            start_s=_seconds(alert.onset_ns),
-            end_s=_seconds(grown.get(alert.id, alert.last_ns)),
-            kind=alert.condition,
-            priority=rules.of(_PATIENT)[alert.condition].priority,
-            lead=alert.lead,
-            rate_bpm=alert.value if alert.unit == PER_MINUTE else None,
-        )
-        for alert in last.values()
-        if alert.condition not in FINDINGS or not windows[alert.id]
-    ]

@@ -1,11 +1,16 @@
 """The commands around the models: scoring, training, exporting."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ecgstream.commands.options import Data, FileUnit, Json, Leads, Models, SamplingRate, judging_settings, lead_names
+
+if TYPE_CHECKING:
+    from detector.offline import Progress
 
 
 def score(
@@ -34,7 +39,16 @@ def score(
     with reader_may_leave():
         for path in files:
             try:
-                found = score_file(path, scorer, rules, fs_hz=fs, leads=names, unit=unit.value if unit else None)
+                with _progress(path.name) as progress:
+                    found = score_file(
+                        path,
+                        scorer,
+                        rules,
+                        fs_hz=fs,
+                        leads=names,
+                        unit=unit.value if unit else None,
+                        progress=progress,
+                    )
             except EcgStreamError as error:
                 results.append({"file": str(path), "error": one_line(error)})
                 if failed is not None:
@@ -47,6 +61,30 @@ def score(
         write_json({"results": results}, json)
     if failed is not None:
         raise failed  # the last; those before it are told already
+
+
+@contextmanager
+def _progress(name: str) -> "Iterator[Progress]":
+    """Show on a terminal how far a file is scored; a short one is done before there is anything to show."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    bars = Bars(console=console, transient=True, disable=not console.is_terminal)
+
+    def show(done: int, of: int) -> None:
+        if not bars.task_ids:
+            if done == of:
+                return
+            bars.start()
+            bars.add_task(f"scoring {escape(name)}", total=of)
+        bars.update(bars.task_ids[0], completed=done)
+
+    try:
+        yield show
+    finally:
+        bars.stop()
 
 
 def train(

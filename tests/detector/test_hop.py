@@ -1,6 +1,6 @@
 """Windows that overlap: each second of signal is told of once, whatever the hop, and alarms count seconds."""
 
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -139,7 +139,7 @@ def alarms(messages: list[Verdict | Urgent]) -> dict[str, list[tuple[float, floa
 
 @pytest.mark.parametrize("name", ["119-excerpt", "207-excerpt", "209-excerpt"])
 def test_alarms_come_no_later_where_windows_overlap(name: str) -> None:
-    apart, overlapping = (alarms(judge_record(recording(name), at(hop_s))) for hop_s in (5, 2))
+    apart, overlapping = (alarms(list(judge_record(recording(name), at(hop_s)))) for hop_s in (5, 2))
     for condition, times in apart.items():
         if condition == "abnormal_window":
             continue  # the networks see other windows
@@ -163,7 +163,7 @@ def test_the_evaluation_counts_hours_windows_and_each_beat_once() -> None:
 def test_the_page_pages_by_the_hop_of_the_patient() -> None:
     patients = PatientRegistry()
     assert patients.hop_s("19090-excerpt") == 5, "of whom nothing was judged yet"
-    for number, each in enumerate(judge_record(recording("19090-excerpt"), at(2))[:40]):
+    for number, each in enumerate(islice(judge_record(recording("19090-excerpt"), at(2)), 40)):
         if isinstance(each, Verdict):
             head = VerdictHead.model_validate_json(each.to_bytes())
             patients.take_verdict(head, each.to_bytes(), offset=number, sent_ms=1)

@@ -86,7 +86,7 @@ def test_the_stream_tells_of_missing_samples_what_the_file_does(
     instance = Instance(scorer())
     instance.commit(instance.process(messages(holed)))
     windows = [Verdict.model_validate_json(m.value or b"") for m in instance.committed if m.topic == topics.WINDOWS]
-    every = judge_record(holed, scorer(), patient="p", device="ecgstream-replay")
+    every = list(judge_record(holed, scorer(), patient="p", device="ecgstream-replay"))
     assert instance.urgent() == [each for each in every if isinstance(each, Urgent)]
     assert windows == [each for each in every if isinstance(each, Verdict)]
     assert made_up(high_in([*instance.urgent(), *windows]), truly(kind)) == []
@@ -118,7 +118,7 @@ def test_an_asystole_with_a_few_lost_packets_is_found() -> None:
     samples = heart.samples.copy()
     for second in (14.0, 19.5, 27.0):
         samples[round(second * 360) : round((second + 0.25) * 360)] = MISSING
-    every = judge_record(replace(heart, samples=samples), scorer())
+    every = list(judge_record(replace(heart, samples=samples), scorer()))
     at_once = [each.second for each in every if isinstance(each, Urgent) and each.kind == "asystole"]
     assert at_once == [19, 24, 25, 26, 27, *range(32, 41)]
     assert any(

@@ -146,4 +146,4 @@ def test_crashes_lose_and_double_nothing(scorer: Scorer, chunk_ms: int, batches:
 @pytest.mark.parametrize("chunk_s", [0.1, 0.33, 1.0, 7.0])
 def test_any_cut_tells_the_same(scorer: Scorer, chunk_s: float) -> None:
     record = stopped(CUT_S, 18)
-    assert judge_record(record, scorer, chunk_s=chunk_s) == judge_record(record, scorer)
+    assert list(judge_record(record, scorer, chunk_s=chunk_s)) == list(judge_record(record, scorer))

@@ -1,13 +1,15 @@
 """The command that scores files."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ecg.wfdb_files import toy_record
-from tests.ecgstream.commands import status_of
+from tests.ecgstream.commands import clean_environment, status_of
 
 
 def test_a_real_ecg_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,3 +129,44 @@ def test_a_name_that_is_no_utf8_is_scored_too(tmp_path: Path, capsys: pytest.Cap
     (tmp_path / "ex.npy").rename(tmp_path / "a\udcff\n.npy")
     assert status_of(["score", "a\udcff\n.npy", "--fs", "360"]) == 0
     assert capsys.readouterr().out.startswith(r"a\udcff\n.npy: ")
+
+
+def test_a_long_file_shows_on_a_terminal_how_far_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("detector.offline.BATCH", 20)
+    np.save(tmp_path / "long.npy", toy_record().samples[: 360 * 60] / 200)
+    np.save(tmp_path / "short.npy", toy_record().samples[: 360 * 10] / 200)
+    arguments = ["score", "long.npy", "short.npy", "--fs", "360", "--json", "-"]
+    assert status_of(arguments) == 0
+    quiet = capsys.readouterr()
+    assert quiet.err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, for what draws
+    assert status_of(arguments) == 0
+    shown = capsys.readouterr()
+    assert "scoring long.npy" in shown.err
+    assert "short.npy" not in shown.err
+    assert shown.out == quiet.out
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.npy", "a.hea"])
+def test_scoring_a_file_loads_nothing_that_it_does_not_need(tmp_path: Path, name: str) -> None:
+    samples = toy_record().samples[: 360 * 10]
+    samples.astype("<i2").tofile(tmp_path / "a.dat")
+    (tmp_path / "a.hea").write_text("a 1 360 3600\na.dat 16 200(0)/mV 16 0 0 0 0 MLII\n")
+    np.save(tmp_path / "a.npy", samples / 200)
+    np.savetxt(tmp_path / "a.csv", samples / 200)
+    heavy = "{'pandas', 'matplotlib', 'wfdb', 'edfio', 'sqlalchemy', 'structlog', 'starlette'}"
+    arguments = ["score", name] if name == "a.hea" else ["score", name, "--fs", "360"]
+    code = (
+        "import sys\n"
+        "from ecgstream.__main__ import main\n"
+        f"try:\n    main({arguments})\n"
+        "except SystemExit as ended:\n    assert not ended.code\n"
+        f"sys.exit(', '.join({heavy} & sys.modules.keys()) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{name}: ")

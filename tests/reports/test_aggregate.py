@@ -9,10 +9,18 @@ from hypothesis import strategies as st
 
 from alerting.conditions import kind_of
 from alerting.rules import load_rules
-from bus.messages import Condition, Decision, Verdict
+from bus.messages import Condition, Decision
 from ecg.urgency import AlarmPriority
 from ecg.windows import HOP_S
-from reports.aggregate import Aggregate, aggregate_of, aggregate_of_rows, episode_probability, place, span
+from reports.aggregate import (
+    Aggregate,
+    WindowFigures,
+    aggregate_of,
+    aggregate_of_rows,
+    episode_probability,
+    place,
+    span,
+)
 from reports.episodes import ReportFinding
 from tests.alerting.verdicts import verdict
 
@@ -22,14 +30,14 @@ KINDS: tuple[Condition, ...] = tuple(RULES)
 Scores = Sequence[float | None]
 
 
-def windows(*scores: float | None, flags: tuple[str, ...] = (), reasons: tuple[str, ...] = ()) -> list[Verdict]:
+def windows(*scores: float | None, flags: tuple[str, ...] = (), reasons: tuple[str, ...] = ()) -> list[WindowFigures]:
     """One window for each fused score; None for one that could not be judged."""
 
     def decision(score: float | None) -> Decision:
         return "unusable" if score is None else "abnormal" if score >= 0.5 else "normal"
 
     return [
-        verdict(number, decision(score), fused=score, flags=flags, reasons=reasons)
+        WindowFigures.of(verdict(number, decision(score), fused=score, flags=flags, reasons=reasons))
         for number, score in enumerate(scores)
     ]
 
@@ -61,11 +69,8 @@ FLAGS = st.sampled_from([(), (), (), ("noisy",), ("gap",)])
 def test_whatever_was_found_the_word_does_not_contradict_it(
     judged: list[tuple[float | None, tuple[str, ...]]], findings: list[ReportFinding]
 ) -> None:
-    verdicts = [
-        windows(score, flags=flags)[0].model_copy(update={"id": f"w{number}", "window": number})
-        for number, (score, flags) in enumerate(judged)
-    ]
-    outcome = aggregate_of(verdicts, findings, RULES)
+    figures = [windows(score, flags=flags)[0] for score, flags in judged]
+    outcome = aggregate_of(figures, findings, RULES)
     serious = [each for each in findings if each.priority in {"high", "medium"}]
     if serious:
         assert outcome.decision != "normal"
@@ -76,10 +81,10 @@ def test_whatever_was_found_the_word_does_not_contradict_it(
     else:
         assert outcome.confidence is not None
         assert 0.5 <= outcome.confidence <= 1
-    believed = [verdict for verdict in verdicts if verdict.fused is not None and "noisy" not in verdict.quality.flags]
+    believed = [window for window in figures if window.fused is not None and "noisy" not in window.flags]
     if outcome.decision == "normal":
-        assert 2 * len(believed) > len(verdicts)
-        marks = [verdict.decision == "abnormal" for verdict in believed]
+        assert 2 * len(believed) > len(figures)
+        marks = [window.decision == "abnormal" for window in believed]
         assert all(sum(marks[first : first + 3]) < 2 for first in range(len(marks)))
         assert not any(marks) or len(marks) >= 3
         for each in findings:

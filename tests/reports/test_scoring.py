@@ -20,7 +20,8 @@ from ecg.npy_files import WindowSet
 from ecg.records import MISSING, Record
 from ecg.wfdb_files import load_record, toy_record
 from models import SHIPPED
-from reports.scoring import NotScoredError, errors_naming, result_of, score_file, scored
+from reports.result import result_of
+from reports.scoring import NotScoredError, errors_naming, score_file, scored
 from tests.alerting.verdicts import verdict
 
 RULES = load_rules()

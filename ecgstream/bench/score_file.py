@@ -1,0 +1,111 @@
+"""Time and memory that `ecgstream score` takes for one file, from the start of its process to its end."""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from ecg.errors import EcgStreamError
+from ecg.records import Record
+from ecg.wfdb_files import load_record
+from ecgstream.bench.capacity import machine
+
+SHORT_S = 600.0  # a file of at most so many seconds is scored several times: what else runs strikes single ones
+ROUNDS = 5
+_MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024  # unit of the most memory that a process had
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One run of the command: s of wall clock, s of CPU, and the most resident memory, MB."""
+
+    wall_s: float
+    cpu_s: float
+    rss_mb: float
+
+
+def bench_score_file(name: str, folder: Path, *, length_s: float, models: Path) -> dict[str, Any]:
+    """Make a file of a given length by repeating a record, and score it in a process of its own.
+
+    Parameters
+    ----------
+    name : the record's
+    folder : where records lie
+    length_s : length of the file, s
+    models : folder of the models
+
+    Raises
+    ------
+    EcgStreamError : when the record cannot be read, or the command fails
+    """
+    record = load_record(name, folder)
+    with TemporaryDirectory() as made:
+        header = write_repeated(record, Path(made), length_s=length_s)
+        arguments = ["score", str(header), "--models", str(models), "--json", str(Path(made) / "result.json")]
+        log = Path(made) / "errors.txt"
+        runs = [_run(arguments, log) for _ in range(1 + ROUNDS if length_s <= SHORT_S else 1)]
+        file_mb = round(header.with_suffix(".dat").stat().st_size / 1e6, 1)
+    counted = runs[1:] or runs  # of several, the first one fills the caches
+    return {
+        "record": name,
+        "leads": len(record.leads),
+        "fs_hz": record.fs_hz,
+        "seconds": length_s,
+        "file_mb": file_mb,
+        "rounds": len(counted),
+        "score_s": round(median(run.wall_s for run in counted), 2),
+        "score_cpu_s": round(median(run.cpu_s for run in counted), 2),
+        "rss_mb": round(max(run.rss_mb for run in counted), 1),
+        "machine": machine(),
+    }
+
+
+def write_repeated(record: Record, folder: Path, *, length_s: float) -> Path:
+    """Write a record again and again as one WFDB record of a given length; its header.
+
+    Parameters
+    ----------
+    record : what is repeated
+    folder : where the files go
+    length_s : how long the new record is, s
+    """
+    header, left = folder / "repeated.hea", round(length_s * record.fs_hz)
+    lines = [f"repeated {len(record.leads)} {record.fs_hz!r} {left}"]
+    for lead, gain, baseline in zip(record.leads, record.gain, record.baseline, strict=True):
+        lines.append(f"repeated.dat 16 {gain!r}({baseline})/mV 16 0 0 0 0 {lead}")
+    header.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with header.with_suffix(".dat").open("wb") as file:
+        while left > 0:
+            piece = record.samples[:left]
+            file.write(np.ascontiguousarray(piece, "<i2").tobytes())
+            left -= len(piece)
+    return header
+
+
+def _run(arguments: list[str], log: Path) -> _Run:
+    began_s = time.perf_counter()
+    with log.open("w", encoding="utf-8") as errors:
+        process = subprocess.Popen(  # noqa: S603 # this program itself
+            [sys.executable, "-m", "ecgstream", *arguments], stdout=subprocess.DEVNULL, stderr=errors
+        )
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise EcgStreamError(f"`ecgstream score` failed: {log.read_text(encoding='utf-8').strip()[-500:]}")
+    return _Run(
+        wall_s=time.perf_counter() - began_s,
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        rss_mb=usage.ru_maxrss * _MAXRSS_BYTES / 1e6,
+    )
