@@ -14,7 +14,7 @@ class AlertingSettings(BaseSettings):
     rules : TOML file with what differs from the shipped rules (``alerting/default_rules.toml``)
     instance : unique, stable name of this instance (``ECGSTREAM_INSTANCE``); a restarted instance of that name
         takes its partitions up again at once. Two that run under one name evict each other
-    commit_every_s : the least time between two transactions of a partition, s
+    commit_every_s : the least time between two transactions of a partition when the process is busy, s
     clock_tolerance_s : by how much a device's clock may be ahead of the broker's before it is not believed, s
     max_patients : patients that are followed in a partition; the verdicts of more are refused
     ended_retention_s : how long an alarm that has ended stays on the topic; the alarm history keeps it, s

@@ -16,12 +16,12 @@ MIN_STEP_S = 0.001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathering:
-    """What a fetch asks the broker for.
+    """Terms of a fetch.
 
     Attributes
     ----------
-    min_bytes : an answer holds so much
-    max_wait_ms : or comes after so long, ms
+    min_bytes : the broker answers when it has so much
+    max_wait_ms : or after so long, ms
     """
 
     min_bytes: int
@@ -44,7 +44,7 @@ class Pace:
 
     @property
     def share(self) -> float:
-        """How much of what may gather does, 0 to 1."""
+        """Return how much of what may gather does, 0 to 1."""
         return min(max((self.load - IDLE_LOAD) / (BUSY_LOAD - IDLE_LOAD), 0.0), 1.0)
 
     @property
