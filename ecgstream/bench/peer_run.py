@@ -6,8 +6,6 @@ as a read_committed subscriber sees them.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,22 +59,26 @@ class Run:
         return lost(self.expected, self.log) == 0 and kept_up(self.log.latencies_ms)
 
 
-@asynccontextmanager
-async def _started(name: str, peer: Peer | None, kafka: KafkaSettings, folder: Path) -> AsyncIterator[Program]:
-    """Run a peer, or the product's detector, while in ``async with``."""
+async def _program(name: str, peer: Peer | None, kafka: KafkaSettings, folder: Path) -> Program:
+    """A peer, or the product's detector."""
     if peer is None:
-        program: Program = Command("detect", "detect", kafka=kafka, logs=folder)
-    else:
-        program = await program_of(name, peer, kafka=kafka, folder=folder)
-    async with program:
-        yield program
+        return Command("detect", "detect", kafka=kafka, logs=folder)
+    return await program_of(name, peer, kafka=kafka, folder=folder)
 
 
 async def run_beside(plan: CapacityPlan, name: str, peer: Peer | None, *, kill_after_s: float | None = None) -> Run:
-    """Replay patients beside a program that is warm, and wait for what is left."""
+    """Replay patients beside a program that is warm, and wait for what is left.
+
+    Parameters
+    ----------
+    plan : what is replayed
+    name, peer : the program; None is the product's detector
+    kill_after_s : seconds from the start of the replay to a SIGKILL, after which it is started anew; None for none
+    """
     async with bench_broker() as broker:
         kafka, log = await broker.kafka(), ScoreLog()
-        async with following(kafka, log) as group, _started(name, peer, kafka, broker.folder) as program:
+        program = await _program(name, peer, kafka, broker.folder)
+        async with following(kafka, log) as group, program:
             await _warm_up(plan, kafka)
             await all_come(lambda: log.warm > 0, lambda: log.warm, patience_s=START_S, check=program.check)
             if not log.warm:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bus.settings import KafkaSettings
-from ecg.errors import EcgStreamError
 from ecgstream.bench.capacity import CapacityPlan, machine
 from ecgstream.bench.peer_log import different, latency_ms, lost, silence_s
 from ecgstream.bench.peer_programs import Peer, PeerUnavailableError
 from ecgstream.bench.peer_run import run_beside
+from ecgstream.failures import one_line
 
 PRODUCT = "ecgstream"
 BISECTIONS = 2  # after the doubling: within a quarter of the most patients
@@ -52,7 +52,11 @@ async def run_peers(
 
     Returns
     -------
-    the JSON object of ``ecgstream bench peers --json``
+    the JSON object of ``ecgstream bench peers --json``; a peer that cannot be measured has its reason there
+
+    Raises
+    ------
+    EcgStreamError : when the product fails
     """
     found: dict[str, Any] = {}
     for name, peer in {PRODUCT: None, **peers}.items():
@@ -62,11 +66,11 @@ async def run_peers(
         except PeerUnavailableError as error:
             found[name] = {"unavailable": str(error)}
             report_line(f"{name} is left out: {error}")
-        except EcgStreamError as error:
+        except Exception as error:  # whatever a peer does, the others are measured
             if peer is None:
                 raise
-            found[name] = {"failed": str(error)}
-            report_line(f"{name} failed: {error}")
+            found[name] = {"failed": one_line(error)}
+            report_line(f"{name} failed: {one_line(error)}")
     return {
         "patients": plan.replay.patients,
         "duration_s": plan.replay.duration_s,

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,11 +11,11 @@ from bus.interfaces import Received
 from detector.transform import INGEST_HEADER
 from ecg.errors import EcgStreamError
 from ecg.wfdb_files import TOY_NAME
-from ecgstream.bench import peer_programs
+from ecgstream.bench import peer_programs, peers
 from ecgstream.bench.capacity import CapacityPlan
 from ecgstream.bench.peer_log import WARM_UP, ScoreLog, different, kept_up, latency_ms, lost, silence_s
 from ecgstream.bench.peer_programs import FOLDER, PEERS, Peer, PeerUnavailableError, environment_of, peers_named
-from ecgstream.bench.peers import PeersPlan, as_table, measure, most_patients
+from ecgstream.bench.peers import PeersPlan, as_table, measure, most_patients, run_peers
 
 
 def _received(number: int, *, cnn: float | None = 0.5, patient: str = "p", header: bytes | None = None) -> Received:
@@ -122,6 +123,31 @@ def test_an_environment_that_cannot_be_made_is_said(monkeypatch: pytest.MonkeyPa
     (tmp_path / "requirements" / "none.lock").write_text("nothing-of-the-kind==1.0\n")  # without a hash
     with pytest.raises(PeerUnavailableError, match="its environment cannot be made: "):
         environment_of(Peer(arguments=(), lock="none.lock", guarantee=""))
+
+
+async def test_what_a_peer_lacks_or_does_keeps_no_other_from_being_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def measured(_plan: PeersPlan, name: str, _peer: Peer | None, **_: object) -> dict[str, Any]:
+        if name == "lacking":
+            raise PeerUnavailableError("its environment cannot be made: no network")
+        if name == "failing":
+            raise ExceptionGroup(
+                "of a task group", [EcgStreamError("'peer failing' ended with status 1: no such topic")]
+            )
+        return {"kept_up": True}
+
+    monkeypatch.setattr(peers, "measure", measured)
+    plan = PeersPlan(replay=CapacityPlan(patients=2, duration_s=40, records=[TOY_NAME], data=Path()))
+    lines: list[str] = []
+    report = await run_peers(
+        plan, dict.fromkeys(["lacking", "failing", "good"], PEERS["bytewax"]), report_line=lines.append
+    )
+    assert report["peers"] == {
+        "ecgstream": {"kept_up": True},
+        "lacking": {"unavailable": "its environment cannot be made: no network"},
+        "failing": {"failed": "'peer failing' ended with status 1: no such topic"},
+        "good": {"kept_up": True},
+    }
+    assert "lacking is left out: its environment cannot be made: no network" in lines
 
 
 @pytest.mark.broker
