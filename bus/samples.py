@@ -200,6 +200,8 @@ class _Known(NamedTuple):
 
     key: bytes
     described: bytes  # from the sampling rate to the baseline
+    counted: bytes  # the same, and what the last message that was read whole says of its samples' number
+    length: int  # that number
     patient: str
     device: str
     fs_hz: float
@@ -227,10 +229,14 @@ class _KnownSenders:
                 return None
             start_ns, at = _long(value, head_end)
             start_index, at = _long(value, at)
-            if not value.startswith(known.described, at):
+            if value.startswith(known.counted, at):
+                count, at = known.length, at + len(known.counted)
+                size = 2 * count * len(known.leads)
+            elif value.startswith(known.described, at):
+                count, at = _long(value, at + len(known.described))
+                size, at = _long(value, at)
+            else:
                 return None
-            count, at = _long(value, at + len(known.described))
-            size, at = _long(value, at)
         except (IndexError, _TooLongError):
             return None
         leads = len(known.leads)
@@ -239,7 +245,7 @@ class _KnownSenders:
         if not (0 <= start_index <= INT64_MAX // 2 and 0 <= start_ns <= INT64_MAX // 2):
             return None
         samples = np.frombuffer(value, "<i2", count * leads, at).reshape(count, leads)
-        _, _, patient, device, fs_hz, names, gain, baseline, _ = known
+        _, _, _, _, patient, device, fs_hz, names, gain, baseline, _ = known
         return Chunk(
             patient=patient,
             device=device,
@@ -268,6 +274,8 @@ class _KnownSenders:
         self._known[head] = _Known(
             key=chunk.patient.encode(),
             described=value[at:end],
+            counted=value[at : len(value) - rest],
+            length=len(chunk.samples),
             patient=chunk.patient,
             device=chunk.device,
             fs_hz=chunk.fs_hz,

@@ -69,6 +69,7 @@ class PatientStream:
     _held: deque[tuple[int, int]] = field(default_factory=deque)  # (offset, end index) of chunks the ring needs
     _held_from: int | None = None
     _columns: tuple[int, ...] = ()
+    _in_order: bool = False  # the ring's columns are the source's
     _restored_notes: dict[int, WindowNotes] = field(default_factory=dict)
     _restored_runs: tuple[Run, ...] = ()
     _filtered_to: int | None = None  # the second up to which what was given out has the signal filtered
@@ -128,6 +129,7 @@ class PatientStream:
             grid=grid,
             anchors=anchors,
             _columns=columns,
+            _in_order=columns == tuple(range(len(source.leads))),
         )
 
     @property
@@ -199,7 +201,7 @@ class PatientStream:
         error_ns = chunk.start_ns - self.clock_at(start) - self.grid.offset_ns(start)
         if not -CLOCK_TOLERANCE_NS <= error_ns <= CLOCK_TOLERANCE_NS or self._held[-1][0] >= offset:
             return None
-        ring.append(samples.take(self._columns, axis=1))
+        ring.append(samples if self._in_order else samples.take(self._columns, axis=1))
         self._held.append((offset, end))
         if end < self._due_at:
             return []

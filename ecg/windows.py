@@ -1,6 +1,6 @@
 """The grid of windows: where each lies in a patient's stream, in exact arithmetic."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 WINDOW_S = 5  # what is judged at a time
@@ -23,6 +23,13 @@ class Grid:
 
     rate: Fraction
     hop_s: int = HOP_S
+    # Both terms of the rate as plain numbers: a fraction computes them at each call.
+    _over: int = field(init=False, repr=False, compare=False)
+    _under: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_over", self.rate.numerator)
+        object.__setattr__(self, "_under", self.rate.denominator)
 
     def start(self, window: int) -> int:
         """The index of a window's first sample."""
@@ -46,14 +53,13 @@ class Grid:
 
     def window_of(self, index: int) -> int:
         """The first window that holds a sample."""
-        hop, rate = self.hop_s * self.rate.numerator, self.rate
-        return max(0, (index * rate.denominator - WINDOW_S * rate.numerator) // hop + 1)
+        hop = self.hop_s * self._over
+        return max(0, (index * self._under - WINDOW_S * self._over) // hop + 1)
 
     def second(self, number: int) -> int:
         """The index of the first sample at or after so many seconds from the stream's first."""
-        return -(-number * self.rate.numerator // self.rate.denominator)
+        return -(-number * self._over // self._under)
 
     def offset_ns(self, index: int) -> int:
         """The time from the stream's first sample to sample ``index``, ns, rounded to the nearest."""
-        scaled = index * 1_000_000_000 * self.rate.denominator
-        return (2 * scaled + self.rate.numerator) // (2 * self.rate.numerator)
+        return (2_000_000_000 * index * self._under + self._over) // (2 * self._over)

@@ -14,6 +14,7 @@ from bus.settings import KafkaSettings
 from bus.topics import used_by
 from ecgstream.running import unless
 from ecgstream.settings import ProcessSettings
+from ops.garbage import search_less_often
 from ops.health import HealthServer
 from ops.logging import configure_logging
 from ops.signals import stop_on_signals
@@ -74,6 +75,7 @@ async def serve(
     if kafka.schemas_dir is not None:
         WRITER_SCHEMAS.add_all(kafka.schemas_dir)
     registry = own_registry()
+    search_less_often()
     with stop_on_signals() as stop:
         service = Service(stop, registry)
         async with HealthServer(
