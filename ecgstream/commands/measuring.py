@@ -189,15 +189,24 @@ def bench_score(
     record: Annotated[
         str | None, typer.Option(metavar="R", help="A record's name.  [default: 208, else the excerpt of it]")
     ] = None,
+    length: Annotated[
+        float | None,
+        typer.Option(min=5, metavar="S", help="Instead: the command's time and memory for a file of so many seconds."),
+    ] = None,
     models: Models = None,
     data: Data = None,
     json: Json = None,
 ) -> None:
     """Time the scoring of a record's file, and hold its verdicts against those of a live stream."""
+    from ecgstream.bench.score_file import bench_score_file
     from ecgstream.bench.scoring import bench_score as measured
 
     folder, (name,) = _recordings(data, [record] if record else [])
-    _report(measured(name, folder, *judging_settings(models)), json)
+    settings, rules = judging_settings(models)
+    if length is not None:
+        _report(bench_score_file(name, folder, length_s=length, models=settings.models), json)
+        return
+    _report(measured(name, folder, settings, rules), json)
 
 
 def chaos(

@@ -47,7 +47,7 @@ CALLED = {
     "bench lethal": [],
     "bench page": [],
     "bench peers": ["--patients", "--duration", "--peers", "--kill", "--seed", "--search", "--json"],
-    "bench score": [],
+    "bench score": ["--record", "--length", "--json"],
     "bench starts": [],
     "bench live": ["--patients", "--clients", "--duration", "--json"],
     "bench models": ["--records", "--keep", "--json"],
