@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Awaitable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from rich.console import Console, RenderableType
 from rich.text import Text
@@ -16,6 +17,7 @@ from ecg.errors import EcgStreamError
 
 ResultT = TypeVar("ResultT")
 STDOUT = Path("-")
+_WORDS = 10_000  # of JSON that are written at once
 TABLE_WIDTH = 180  # cut to 80 columns a table would hide figures in a log
 
 
@@ -87,12 +89,20 @@ def write_json(result: object, target: Path | None) -> None:
     """
     if target is None:
         return
-    text = json.dumps(result, indent=2, allow_nan=False) + "\n"
     if target == STDOUT:
-        sys.stdout.write(text)
+        _write_parts(result, sys.stdout)
         sys.stdout.flush()
         return
     try:
-        target.write_text(text)
+        with target.open("w", encoding="utf-8") as file:
+            _write_parts(result, file)
     except OSError as error:
         raise EcgStreamError(f"--json {target} cannot be written: {error.strerror}: name another file") from error
+
+
+def _write_parts(result: object, file: TextIO) -> None:
+    """Write a result part by part: the text of a day's scores, and what it is put together from, would take 130 MB."""
+    words = json.JSONEncoder(indent=2, allow_nan=False).iterencode(result)
+    while part := "".join(islice(words, _WORDS)):
+        file.write(part)
+    file.write("\n")
