@@ -79,17 +79,21 @@ def read_npy(
         raise EcgStreamError(f"{path.name} has {values.shape[-1]} columns, {len(names)} lead names: give one name each")
     if values.ndim == 3:
         _check_windows(path, values.shape, fs_hz)
-    wide = values.reshape(-1, len(names)).astype(np.float64)
-    if values.dtype == np.int16:
-        wide[values.reshape(wide.shape) == MISSING] = np.nan
-    record = record_of(wide, name=path.stem, fs_hz=fs_hz, leads=names, units=[unit] * len(names))
+    record = record_of(
+        values.reshape(-1, len(names)),
+        name=path.stem,
+        fs_hz=fs_hz,
+        leads=names,
+        units=[unit] * len(names),
+        missing=MISSING if values.dtype == np.int16 else None,
+    )
     if values.ndim == 2:
         return record
     return _laid_out(record, count=values.shape[0], length=values.shape[1])
 
 
 def read_array(path: Path) -> npt.NDArray[np.generic]:
-    """The numbers of a ``.npy`` file; never unpickled, and no longer than the file is.
+    """The numbers of a ``.npy`` file, read from the disk where they are looked at; never unpickled.
 
     Raises
     ------
@@ -115,8 +119,9 @@ def read_array(path: Path) -> npt.NDArray[np.generic]:
                 f"{path.name} is no plain numpy array (its shape {str(shape)[:80]} takes {claimed} bytes, it holds "
                 f"{held}): save it anew with numpy.save"
             )
-        values = np.fromfile(file, dtype, prod(shape))
-    return values.reshape(shape, order="F" if by_columns else "C")
+        if claimed == 0:
+            return np.zeros(shape, dtype)
+        return np.memmap(file, dtype, "r", file.tell(), shape, "F" if by_columns else "C")
 
 
 def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:

@@ -16,16 +16,24 @@ MAX_OFFSET_MV = 1e6  # a kilovolt: what no amplifier survives is another quantit
 _FINEST_GAIN = 1000.0  # 1 uV a step: below the noise of every recorder
 _COARSEST_GAIN = 32.0  # int16 then spans 2 V; what lies beyond is no ECG and is clipped
 _INT16_ROOM = 32000
+_BLOCK = 1_000_000  # samples that are converted at once: on the way they take ten times their size
 
 
 def record_of(
-    values: npt.NDArray[np.floating], *, name: str, fs_hz: float, leads: Sequence[str], units: Sequence[str | None]
+    values: npt.NDArray[np.generic],
+    *,
+    name: str,
+    fs_hz: float,
+    leads: Sequence[str],
+    units: Sequence[str | None],
+    missing: int | None = None,
 ) -> Record:
-    """A record from floating-point values.
+    """A record from physical values; beside them it takes what two leads take as floating-point numbers.
 
     Parameters
     ----------
-    values : (n, leads); NaN or infinite where no sample was taken
+    values : (n, leads) numbers; NaN or infinite where no sample was taken
+    missing : another value of a sample that was not taken
     name : the record's name
     fs_hz : sampling rate in Hz
     leads : lead names
@@ -39,15 +47,19 @@ def record_of(
     samples = np.empty(values.shape, np.int16)
     gains, baselines = [], []
     for column, (lead, unit) in enumerate(zip(leads, units, strict=True)):
-        one = np.asarray(values[:, column], np.float64)
+        one = np.array(values[:, column], np.float64)
+        if missing is not None:
+            one[one == missing] = np.nan
         finite = one[np.isfinite(one)]
-        middle = float(np.median(finite)) if finite.size else 0.0
+        middle = float(np.median(finite, overwrite_input=True)) if finite.size else 0.0
+        farthest = max(float(finite.max()) - middle, middle - float(finite.min())) if finite.size else 0.0
         if (unit or "").lower() == ADC_UNIT:
             # The ADC value of 0 mV is not known: the median is nearest to it in an ECG.
-            one, scale, gain, zero = one - round(middle), 1 / ADC_GAIN, ADC_GAIN, 0
-            if finite.size and np.abs(finite - middle).max() > _INT16_ROOM:
+            one -= round(middle)
+            scale, gain, zero = 1 / ADC_GAIN, ADC_GAIN, 0
+            if farthest > _INT16_ROOM:
                 raise EcgStreamError(
-                    f"lead {lead}: ADC units up to {np.abs(finite - middle).max():g} from their median, at most "
+                    f"lead {lead}: ADC units up to {farthest:g} from their median, at most "
                     f"{_INT16_ROOM} fit {ADC_GAIN:g} to the mV: convert them to mV"
                 )
         else:
@@ -58,10 +70,12 @@ def record_of(
                     f"lead {lead}: the values lie around {middle:g}, above {limit:g}: no electrode gives "
                     "that: give their unit (mV, uV, V or adc), or leave the column out (leads)"
                 )
-            widest = float(np.abs(finite - middle).max()) * scale if finite.size else 0.0
+            widest = farthest * scale
             gain = float(np.clip(_INT16_ROOM / widest, _COARSEST_GAIN, _FINEST_GAIN)) if widest else _FINEST_GAIN
             zero = round(middle * scale * gain)
-        samples[:, column] = from_millivolts(one * scale - zero / gain, gain)
+        for start in range(0, len(one), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            samples[block, column] = from_millivolts(one[block] * scale - zero / gain, gain)
         gains.append(gain)
         baselines.append(-zero)
     return Record(
@@ -74,7 +88,7 @@ def _millivolts_per_unit(unit: str | None, finite: npt.NDArray[np.float64], lead
         if unit.lower() not in UNITS_MV:
             raise EcgStreamError(f"lead {lead}: unit={unit!r} is not known: give mV, uV, V or adc")
         return UNITS_MV[unit.lower()]
-    span = float(np.subtract(*np.percentile(finite, (99, 1)))) if finite.size else 0.0
+    span = float(np.subtract(*np.percentile(finite, (99, 1), overwrite_input=True))) if finite.size else 0.0
     if span > MAX_SPAN_MV:
         raise EcgStreamError(
             f"lead {lead}: the values span {span:g}, above {MAX_SPAN_MV:g} mV, so they are not in mV: "
