@@ -83,11 +83,15 @@ def judge_record(
 def chunks_of(
     recording: Recording, *, patient: str, device: str, start_ns: int, chunk_s: float, piece_s: float = PIECE_S
 ) -> Iterator[Chunk]:
-    """Cut a recording into the chunks of one patient, as a device sends them; it is read a piece at a time."""
+    """Cut a recording into the chunks of one patient, as a device sends them.
+
+    It is read some whole chunks at a time: so the chunks, and by them the batches in which the networks round, are the
+    same for any length of the pieces.
+    """
     grid = Grid(exact_rate(recording.fs_hz))
     step = max(1, round(chunk_s * recording.fs_hz))
     start = 0
-    for piece in recording.pieces(max(1, round(piece_s * recording.fs_hz))):
+    for piece in recording.pieces(max(1, round(piece_s / chunk_s)) * step):
         for first in range(0, len(piece), step):
             samples = piece[first : first + step]
             yield Chunk(

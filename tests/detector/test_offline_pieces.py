@@ -1,6 +1,7 @@
 """Recordings judged without a bus: what they are read from, and in what pieces, changes nothing."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus.messages import Urgent, Verdict
-from detector.offline import judge_record
+from detector.offline import chunks_of, judge_record
 from ecg.records import MISSING, Record, RecordOnDisk
 from ecg.wfdb_files import open_wfdb
 from ecgstream.bench.score_file import write_repeated
@@ -48,6 +49,15 @@ def test_any_pieces_from_the_disk_give_the_same_messages(
         found = list(judge_record(on_disk, CheapScorer(), patient="p", piece_s=piece_s, chunk_s=chunk_s))
     assert found == at_once
     assert any(isinstance(each, Urgent) for each in at_once)
+
+
+@given(piece_s=st.floats(0.01, 2 * SECONDS))
+def test_any_pieces_are_cut_into_the_same_chunks(on_disk: RecordOnDisk, beating: Record, piece_s: float) -> None:
+    of: dict[str, Any] = {"patient": "p", "device": "d", "start_ns": 0, "chunk_s": 1.0}
+    here, there = chunks_of(on_disk, piece_s=piece_s, **of), chunks_of(beating, piece_s=SECONDS, **of)
+    for one, other in zip(here, there, strict=True):
+        np.testing.assert_array_equal(one.samples, other.samples)
+        assert (one.start_index, one.start_ns, one.source) == (other.start_index, other.start_ns, other.source)
 
 
 def test_messages_come_while_the_file_is_read(on_disk: RecordOnDisk) -> None:
