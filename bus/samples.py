@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import fastavro
@@ -32,6 +33,11 @@ _read: Callable[..., Any] = fastavro.schemaless_reader
 
 class BadChunkError(BadMessageError):
     """A samples message that cannot be used."""
+
+
+@lru_cache(maxsize=4096)  # one for each sampling rate
+def _grid(fs_hz: float) -> Grid:
+    return Grid(exact_rate(fs_hz))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +74,22 @@ class Chunk:
     @property
     def base_ns(self) -> int:
         """Time of the stream's sample 0 by the clock of this chunk, ns UTC."""
-        return self.start_ns - Grid(exact_rate(self.fs_hz)).offset_ns(self.start_index)
+        return self.start_ns - _grid(self.fs_hz).offset_ns(self.start_index)
 
     @property
     def end_ns(self) -> int:
         """Time of the sample after the last one by the clock of this chunk, ns UTC."""
-        return self.base_ns + Grid(exact_rate(self.fs_hz)).offset_ns(self.end_index)
+        return self.base_ns + _grid(self.fs_hz).offset_ns(self.end_index)
+
+    def is_of_source(self, source: "Source | Chunk") -> bool:
+        """Return whether it has all in common that a source's chunks have; no other source is made for it."""
+        return (
+            self.device == source.device
+            and self.fs_hz == source.fs_hz
+            and self.leads == source.leads
+            and self.gain == source.gain
+            and self.baseline == source.baseline
+        )
 
     @property
     def source(self) -> "Source":
@@ -92,14 +108,8 @@ class Source:
     baseline: tuple[int, ...]
 
     def sends(self, chunk: Chunk) -> bool:
-        """Return whether a chunk is of this source; asked for every chunk, so no other source is made for it."""
-        return (
-            chunk.device == self.device
-            and chunk.fs_hz == self.fs_hz
-            and chunk.leads == self.leads
-            and chunk.gain == self.gain
-            and chunk.baseline == self.baseline
-        )
+        """Return whether a chunk is of this source."""
+        return chunk.is_of_source(self)
 
     def dump(self) -> list[Any]:
         """Return the source as JSON."""

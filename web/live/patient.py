@@ -166,7 +166,7 @@ def _begins_anew(before: Chunk, chunk: Chunk) -> bool:
     """Return whether samples do not go on from those shown before: another source, clock or place."""
     step = chunk.start_index - before.end_index
     return (
-        not before.source.sends(chunk)
+        not chunk.is_of_source(before)
         or abs(before.base_ns - chunk.base_ns) > CLOCK_TOLERANCE_NS
         or not -BACK_S * chunk.fs_hz <= step <= AHEAD_S * chunk.fs_hz
     )
