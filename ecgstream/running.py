@@ -17,7 +17,7 @@ from ecg.errors import EcgStreamError
 
 ResultT = TypeVar("ResultT")
 STDOUT = Path("-")
-_WORDS = 10_000  # of JSON that are written at once
+_TOKENS = 10_000  # of JSON that are written at once
 TABLE_WIDTH = 180  # cut to 80 columns a table would hide figures in a log
 
 
@@ -102,7 +102,7 @@ def write_json(result: object, target: Path | None) -> None:
 
 def _write_parts(result: object, file: TextIO) -> None:
     """Write a result part by part: the text of a day's scores, and what it is put together from, would take 130 MB."""
-    words = json.JSONEncoder(indent=2, allow_nan=False).iterencode(result)
-    while part := "".join(islice(words, _WORDS)):
+    tokens = json.JSONEncoder(indent=2, allow_nan=False).iterencode(result)
+    while part := "".join(islice(tokens, _TOKENS)):
         file.write(part)
     file.write("\n")
