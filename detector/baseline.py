@@ -6,9 +6,9 @@ runs, from what is held to be normal, and is part of the detector's recovered st
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import log
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -62,9 +62,8 @@ class Intervals:
         self.last_beat_ns, self.after_ventricular = t_ns, ventricular
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonalBaseline:
-    """All that is usual for a patient, as far as it is known.
+class PersonalBaseline(NamedTuple):
+    """All that is usual for a patient, as far as it is known; a tuple, since each window makes several of it.
 
     Attributes
     ----------
@@ -133,7 +132,7 @@ class PersonalBaseline:
 
     def shifted(self, jump_ns: int) -> "PersonalBaseline":
         """The same after the device's clock has jumped: a beat is where it was."""
-        return self if self.last_beat_ns is None else replace(self, last_beat_ns=self.last_beat_ns + jump_ns)
+        return self if self.last_beat_ns is None else self._replace(last_beat_ns=self.last_beat_ns + jump_ns)
 
     def usual_qrs(self, lead: str | None) -> Float32Array | None:
         """The usual QRS of a lead in normalised units, (QRS samples,); None while it is not known."""
@@ -180,19 +179,19 @@ class PersonalBaseline:
     def with_error(self, log_error: float) -> "PersonalBaseline":
         """After a window held to be normal."""
         windows = min(self.error_windows + 1, ERROR_WINDOWS)
-        return replace(self, log_error=self.log_error + (log_error - self.log_error) / windows, error_windows=windows)
+        return self._replace(log_error=self.log_error + (log_error - self.log_error) / windows, error_windows=windows)
 
     def with_qrs(self, qrs: Float32Array, lead: str | None) -> "PersonalBaseline":
         """After normal beats (n, QRS samples) of a lead."""
         if lead != self.lead:
             known, beats = self._of(lead)
             before = self.lead, self.qrs, self.qrs_beats
-            return replace(self, lead=lead, qrs=known, qrs_beats=beats, other=before).with_qrs(qrs, lead)
+            return self._replace(lead=lead, qrs=known, qrs_beats=beats, other=before).with_qrs(qrs, lead)
         mean, beats = np.array(self.qrs or (0,) * qrs.shape[1], np.float64), self.qrs_beats
         for one in qrs:
             beats = min(beats + 1, QRS_BEATS)
             mean += (one / _STEP - mean) / beats
-        return replace(self, qrs=tuple(np.rint(mean).astype(int).tolist()), qrs_beats=beats)
+        return self._replace(qrs=tuple(np.rint(mean).astype(int).tolist()), qrs_beats=beats)
 
     def intervals(self) -> "Intervals":
         """The part that beats change, to be changed beat by beat."""
@@ -205,8 +204,7 @@ class PersonalBaseline:
 
     def with_intervals(self, intervals: "Intervals") -> "PersonalBaseline":
         """After the beats that were added to what ``intervals`` gave."""
-        return replace(
-            self,
+        return self._replace(
             last_beat_ns=intervals.last_beat_ns,
             after_ventricular=intervals.after_ventricular,
             rr=intervals.rr,
@@ -215,7 +213,7 @@ class PersonalBaseline:
 
     def with_regularity(self) -> "PersonalBaseline":
         """After all beats of a window."""
-        return replace(self, regularity=_regularity(self.rr))
+        return self._replace(regularity=_regularity(self.rr))
 
 
 def _regularity(rr: Sequence[int]) -> float:

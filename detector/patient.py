@@ -4,7 +4,7 @@ A stream's windows and rapid checks are to be judged in the order in which they 
 one before gave.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from bus.messages import Urgent, Verdict
 from bus.samples import CLOCK_TOLERANCE_NS
@@ -74,7 +74,8 @@ def _judge_window(
     )
     rhythm, findings = _rhythm(context.rhythm, due, score, judgement)
     verdict = make_verdict(due, score, judgement, findings, manifest=manifest)
-    return replace(context, baseline=baseline, rhythm=rhythm), (verdict,)
+    after = PatientContext(baseline=baseline, rhythm=rhythm, usual_swing=context.usual_swing)
+    return after, (verdict,)
 
 
 def _by_the_clock_of(due: DueWindow, context: PatientContext) -> PersonalBaseline:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -81,9 +83,8 @@ def heart_rate_bpm(
     -------
     beats per minute, or None with fewer than two intervals
     """
-    times = np.asarray(beat_times_s, np.float64)
-    intervals = np.diff(times)
-    for start, _ in holes_s:
-        intervals[(times[:-1] <= start) & (start < times[1:])] = np.nan
-    known = intervals[~np.isnan(intervals)]
-    return None if len(known) < 2 else round(60.0 / float(np.median(known)), 1)
+    times = [float(time_s) for time_s in beat_times_s]
+    known = [
+        after - before for before, after in pairwise(times) if not any(before <= start < after for start, _ in holes_s)
+    ]
+    return None if len(known) < 2 else round(60.0 / median(known), 1)
