@@ -1,9 +1,7 @@
 """Time and memory that `ecgstream score` takes for one file, from the start of its process to its end."""
 
-import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -20,6 +18,16 @@ from ecgstream.bench.capacity import machine
 SHORT_S = 600.0  # a file of at most so many seconds is scored several times: what else runs strikes single ones
 ROUNDS = 5
 _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024  # unit of the most memory that a process had
+
+# Run by a process that has nothing else in its memory: Linux counts what the parent had as the child's.
+_MEASURED = """
+import os, subprocess, sys, time
+began_s = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(time.perf_counter() - began_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,22 +98,10 @@ def write_repeated(record: Record, folder: Path, *, length_s: float) -> Path:
 
 
 def _run(arguments: list[str], log: Path) -> _Run:
-    began_s = time.perf_counter()
+    command = [sys.executable, "-c", _MEASURED, sys.executable, "-m", "ecgstream", *arguments]
     with log.open("w", encoding="utf-8") as errors:
-        process = subprocess.Popen(  # noqa: S603 # this program itself
-            [sys.executable, "-m", "ecgstream", *arguments], stdout=subprocess.DEVNULL, stderr=errors
-        )
-        try:
-            _, status, usage = os.wait4(process.pid, 0)
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, text=True, check=False)  # noqa: S603 # this program itself
+    if done.returncode:
         raise EcgStreamError(f"`ecgstream score` failed: {log.read_text(encoding='utf-8').strip()[-500:]}")
-    return _Run(
-        wall_s=time.perf_counter() - began_s,
-        cpu_s=usage.ru_utime + usage.ru_stime,
-        rss_mb=usage.ru_maxrss * _MAXRSS_BYTES / 1e6,
-    )
+    wall_s, cpu_s, most = map(float, done.stdout.split())
+    return _Run(wall_s=wall_s, cpu_s=cpu_s, rss_mb=most * _MAXRSS_BYTES / 1e6)
