@@ -27,6 +27,7 @@ from ops.clock import Clock
 # On every verdict and urgent message: when the last message that it needed was handed to the broker, ms UTC.
 INGEST_HEADER = "ecgstream-ingest-ms"
 PARK_EVERY_S = 1.0
+LOOP_TURN = 32  # windows and rapid checks that are judged between two turns of the event loop: some 5 ms
 
 log = structlog.get_logger(__name__)
 
@@ -111,7 +112,9 @@ class DetectorTransform:
         self._count_chunks(decoded)
         await self._fetch_returning(decoded)
         due = [each for partition in decoded for each in self._take_in(partition, decoded[partition], outputs)]
-        for item, result in zip(due, await self._results(due), strict=True):
+        for number, (item, result) in enumerate(zip(due, await self._results(due), strict=True), 1):
+            if number % LOOP_TURN == 0:
+                await asyncio.sleep(0)  # hundreds at once must not keep the event loop from its heartbeats
             state, stream = self._states[item.partition], item.due.stream
             context, published = judge(state.context(stream), item.due, result, manifest=self._scorer.manifest)
             state.judged(stream, context, published=bool(published))
