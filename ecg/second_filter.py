@@ -6,6 +6,7 @@ the one that three have followed is final, the newer three are as the filter giv
 Any chunks, any batch and any restart give the same numbers.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -86,7 +87,7 @@ class RawPart:
 
     Attributes
     ----------
-    millivolts : (N, columns, ``Layout.count``) float32: the newest 3 s; filled in place where samples are missing
+    millivolts : (N, columns, ``Layout.count``) float32: the newest 3 s, any number where samples are missing
     missing : the same shape, which samples were never received
     layout : where they lie
     """
@@ -129,8 +130,12 @@ def take_steps(
     count, steps = len(before), len(parts)
     columns = len(before[0].newest)
     new = np.empty((count, steps, columns, _OUT), np.float32)
+    alike: dict[Layout, list[int]] = defaultdict(list)
     for number, part in enumerate(parts):
-        new[:, number] = _resampled(part, rate, mains_hz)
+        alike[part.layout].append(number)
+    for layout, numbers in alike.items():
+        out = _resampled([parts[number] for number in numbers], layout, rate, mains_hz)
+        new[:, numbers] = out.reshape(len(numbers), count, columns, _OUT).swapaxes(0, 1)
     # The newest second of before was provisional: the first step makes it final.
     known = np.concatenate(
         [
@@ -156,19 +161,18 @@ def take_steps(
     return found
 
 
-def _resampled(part: RawPart, rate: Fraction, mains_hz: float | None) -> Float32Array:
-    """(N, columns, 2 s) at 100 Hz: the last second but one, now final, and the newest."""
-    count, columns, length = part.millivolts.shape
-    rows = part.millivolts.reshape(count * columns, length)
-    missing = part.missing.reshape(count * columns, length)
+def _resampled(parts: Sequence[RawPart], layout: Layout, rate: Fraction, mains_hz: float | None) -> Float32Array:
+    """Of each row of each part, 2 s at 100 Hz: the last second but one, now final, and the newest."""
+    rows = np.concatenate([part.millivolts.reshape(-1, layout.count) for part in parts])
+    missing = np.concatenate([part.missing.reshape(-1, layout.count) for part in parts])
     lacking = np.flatnonzero(missing.any(axis=1))
     for row in lacking:
         fill(rows[row], missing[row])
-    start, matrix = _resampling(rate, part.layout, mains_hz)
+    start, matrix = _resampling(rate, layout, mains_hz)
     out = product(rows[:, start:], matrix)
     for row in lacking:
         _forget_holes(out[row], missing[row], rate)
-    return out.reshape(count, columns, _OUT)
+    return out
 
 
 @lru_cache(maxsize=4096)
@@ -217,8 +221,10 @@ def product(rows: Float32Array, matrix: Float32Array) -> Float32Array:
     """(n, k) x (k, m) with the same rounding of a row in any company, on one thread."""
     count = len(rows)
     blocks = -(-count // BLOCK)
-    padded = np.zeros((blocks * BLOCK, rows.shape[1]), np.float32)
-    padded[:count] = rows
+    padded = rows
+    if count != blocks * BLOCK or not rows.flags.c_contiguous:
+        padded = np.zeros((blocks * BLOCK, rows.shape[1]), np.float32)
+        padded[:count] = rows
     # On several, the threads of the BLAS would wait for each other in a loop, at ten times the cost.
     with _blas().limit(limits=1, user_api="blas"):
         found: Float32Array = padded.reshape(blocks, BLOCK, -1) @ matrix

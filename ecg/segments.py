@@ -117,7 +117,7 @@ def filter_segments(
         layout = layout_of(rate, step % rate.denominator)
         end = raw.shape[1] - (grid.second(second) - grid.second(step))
         place = slice(end - layout.count, end)
-        parts.append(RawPart(millivolts=millivolts[:, :, place].copy(), missing=missing[:, :, place], layout=layout))
+        parts.append(RawPart(millivolts=millivolts[:, :, place], missing=missing[:, :, place], layout=layout))
     if not len(raw):
         return []
     nothing = FilteredSignal.before(raw.shape[2])
