@@ -209,6 +209,49 @@ def bench_score(
     _report(measured(name, folder, settings, rules), json)
 
 
+@bench.command("scale")
+def bench_scale(
+    *,
+    patients: Annotated[int, typer.Option(min=1, metavar="N", help="Live patients.")] = 10_000,
+    core_patients: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Patients that a core of a detector carries: see bench capacity.")
+    ] = 500,
+    cell_patients: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Patients of one cell: brokers and services of its own.")
+    ] = 50_000,
+    chunk_ms: Annotated[int, typer.Option(min=100, max=1000, metavar="MS", help="Length of a message.")] = 250,
+    replication: Annotated[int, typer.Option(min=1, max=5, help="Replicas of each partition.")] = 3,
+    broker_mb_s: Annotated[float, typer.Option(min=1, help="MB/s that a broker takes in, and passes on.")] = 100.0,
+    core_month: Annotated[float, typer.Option(min=0, help="Price of a core, a month.")] = 15.0,
+    disk_month: Annotated[float, typer.Option(min=0, help="Price of a GB of disk, a month.")] = 0.1,
+    record: Record = None,
+    data: Data = None,
+    json: Json = None,
+) -> None:
+    """Plan an installation: partitions, cores, brokers, network, disk and price, and what the end of one core moves."""
+    from dataclasses import replace
+
+    from detector.scorer import Scorer
+    from ecg.wfdb_files import load_record
+    from ecgstream.bench.scale import ScalePlan, plan_scale, sizes_of
+    from models import SHIPPED
+
+    plan = ScalePlan(
+        patients=patients,
+        cell_patients=max(cell_patients, core_patients),
+        core_patients=core_patients,
+        chunk_ms=chunk_ms,
+        replication=replication,
+        broker_mb_s=broker_mb_s,
+        core_month=core_month,
+        disk_month=disk_month,
+    )
+    folder, (name, *_) = _recordings(data, record or [])
+    whole = load_record(name, folder)
+    beginning = replace(whole, samples=whole.part(0, round(120 * whole.fs_hz)))
+    _report(plan_scale(plan, sizes_of(beginning, chunk_ms=chunk_ms, scorer=Scorer(SHIPPED))), json)
+
+
 def chaos(
     *,
     service: Annotated[
