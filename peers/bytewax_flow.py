@@ -1,6 +1,6 @@
 """Bytewax, after its pages "Kafka connectors", "Stateful operators" and "Recovery".
 
-A patient's newest 15 s are the state of a keyed operator; all windows that are due in a batch are scored in one call.
+A patient's newest signal is the state of a keyed operator; all windows that are due in a batch are scored in one call.
 State and the place in every input partition are snapshotted together into a recovery store (SQLite) each second, and
 Bytewax goes on from the last snapshot after a crash: at least once for what is sent, by its documentation of the sink.
 """

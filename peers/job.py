@@ -1,14 +1,14 @@
 """The part of the job that all peers share: what a window is, and how the product's models judge it.
 
 No peer has more of the product than this: chunks are decoded by its contract, and windows are judged by its models in
-its preprocessing. Where messages come from, where the newest 15 s of a patient are kept, what is batched, committed and
+its preprocessing. Where messages come from, where the newest signal of a patient is kept, what is batched, committed and
 recovered is each peer's own. Left out, of what the product does: rapid checks of every second, the personal baseline,
 rhythm, reasons, dead letters, out-of-order chunks, several streams of a patient.
 """
 
 import json
 import os
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,14 +20,14 @@ import numpy as np
 from bus.samples import Chunk, decode
 from bus.topics import SAMPLES, WINDOWS
 from detector.due import DueWindow, StreamId
-from detector.filtering import filter_due
 from detector.judgement import LIMIT
 from detector.score import Score
 from detector.scorer import Scorer
 from ecg.leads import choose_leads
 from ecg.records import MISSING, exact_rate
-from ecg.segments import segment_samples
-from ecg.windows import HOP_S, Grid
+from ecg.second_filter import FilteredSignal, RawPart, layout_of, take_steps
+from ecg.segments import SEGMENT_S, segment_samples
+from ecg.windows import HOP_S, WINDOW_S, Grid
 from models import SHIPPED
 
 BOOTSTRAP_SERVERS = os.environ.get("PEER_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
@@ -53,7 +53,7 @@ class Due:
 
 @dataclass(slots=True)
 class Recent:
-    """The newest 15 s of one patient, as the chunks that hold them."""
+    """The newest signal of one patient that a window needs (``SEGMENT_S``), as the chunks that hold it."""
 
     chunks: deque[Chunk] = field(default_factory=deque)
 
@@ -72,7 +72,7 @@ def due_with(chunk: Chunk, chunks: Iterable[Chunk], ingest_ms: int) -> list[Due]
     Parameters
     ----------
     chunk : the newest one
-    chunks : those of the last 15 s, the newest one among them; asked for only where a window is complete
+    chunks : those that a window needs, the newest one among them; asked for only where a window is complete
     ingest_ms : timestamp of the message that the newest one came in, ms UTC
     """
     completed = list(windows_completed(chunk))
@@ -96,6 +96,7 @@ class Judge:
 
     def __init__(self) -> None:
         self._scorer = Scorer(SHIPPED)
+        self._filter = _Filter(self._scorer.preprocessing.mains_hz)
 
     def verdicts(self, due: Sequence[Due]) -> list[bytes]:
         """Judge windows in one call, and return the message on each."""
@@ -103,8 +104,12 @@ class Judge:
 
     def fields(self, due: Sequence[Due]) -> list[dict[str, object]]:
         """Judge windows in one call, and return the fields of the message on each."""
-        scores = score_segments(self._scorer, [each.window for each in due])
+        scores = self.score_segments([each.window for each in due])
         return [self._fields(each, score) for each, score in zip(due, scores, strict=True)]
+
+    def score_segments(self, windows: Sequence[DueWindow]) -> list[Score]:
+        """Judge windows as the product does: the one place that depends on how it prepares them."""
+        return self._scorer.score(windows, self._filter.signals(windows))
 
     def _fields(self, due: Due, score: Score) -> dict[str, object]:
         window, manifest = due.window, self._scorer.manifest
@@ -129,10 +134,57 @@ class Judge:
         }
 
 
-def score_segments(scorer: Scorer, windows: Sequence[DueWindow]) -> list[Score]:
-    """Judge windows as the product does: the one place that depends on how it prepares them."""
-    signals, _ = filter_due(windows, {}, scorer.preprocessing)
-    return scorer.score(windows, signals)
+class _Filter:
+    """The product's filter: each second of a patient once while memory holds what was, else the segment from its start.
+
+    Both give the same numbers, so nothing is lost with it.
+    """
+
+    def __init__(self, mains_hz: float | None) -> None:
+        self._mains_hz = mains_hz
+        self._before: dict[str, tuple[int, FilteredSignal]] = {}  # of a patient: up to which second, and the signal
+
+    def signals(self, windows: Sequence[DueWindow]) -> list[FilteredSignal]:
+        """Return the signal of each window; those of one patient come in their order."""
+        found: dict[int, FilteredSignal] = {}
+        waiting = list(enumerate(windows))
+        while waiting:
+            first = {window.stream.patient: number for number, window in reversed(waiting)}
+            groups: dict[tuple[float, int, int, int], list[int]] = defaultdict(list)
+            for number in first.values():
+                window = windows[number]
+                goes_on = self._before.get(window.stream.patient, (None,))[0] == window.second - WINDOW_S
+                phase = window.second % exact_rate(window.source.fs_hz).denominator
+                steps = WINDOW_S if goes_on else SEGMENT_S - 2
+                groups[window.source.fs_hz, len(window.columns), steps, phase].append(number)
+            for (_, _, steps, _), numbers in groups.items():
+                found |= zip(numbers, self._stepped([windows[number] for number in numbers], steps), strict=True)
+            taken = set(first.values())
+            waiting = [each for each in waiting if each[0] not in taken]
+        return [found[number] for number in range(len(windows))]
+
+    def _stepped(self, windows: Sequence[DueWindow], steps: int) -> list[FilteredSignal]:
+        """Filter the newest seconds of windows of one kind, all at once."""
+        second, rate = windows[0].second, exact_rate(windows[0].source.fs_hz)
+        grid = Grid(rate)
+        raw = np.stack([window.segment for window in windows]).transpose(0, 2, 1)
+        scales = [[(w.source.gain[c], w.source.baseline[c]) for c in w.columns] for w in windows]
+        gain, baseline = np.moveaxis(np.array(scales, np.float32), 2, 0)
+        millivolts = (raw.astype(np.float32, order="C") - baseline[:, :, None]) / gain[:, :, None]
+        parts = []
+        for step in range(second - steps + 1, second + 1):
+            layout = layout_of(rate, step % rate.denominator)
+            end = raw.shape[2] - (grid.second(second) - grid.second(step))
+            place = slice(end - layout.count, end)
+            missing = raw[:, :, place] == MISSING
+            parts.append(RawPart(millivolts=millivolts[:, :, place].copy(), missing=missing, layout=layout))
+        nothing = second, FilteredSignal.before(raw.shape[1])
+        known = self._before if steps == WINDOW_S else {}
+        before = [known.get(window.stream.patient, nothing)[1] for window in windows]
+        after = [each[-1].kept() for each in take_steps(before, parts, rate=rate, mains_hz=self._mains_hz)]
+        for window, signal in zip(windows, after, strict=True):
+            self._before[window.stream.patient] = window.second, signal
+        return after
 
 
 @lru_cache
@@ -141,7 +193,7 @@ def _grid(fs_hz: float) -> Grid:
 
 
 def _due_window(chunks: Sequence[Chunk], chunk: Chunk, number: int) -> DueWindow:
-    """Cut a window with the 10 s before it out of chunks; what they do not hold is ``MISSING``."""
+    """Cut a window with the signal before it out of chunks; what they do not hold is ``MISSING``."""
     grid, columns = _grid(chunk.fs_hz), choose_leads(chunk.leads)
     length = segment_samples(chunk.fs_hz)
     first = grid.end(number) - length

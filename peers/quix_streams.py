@@ -1,7 +1,7 @@
 """Quix Streams, after its pages "Stateful Applications", "Checkpointing" and "Configuration".
 
 A patient's chunks lie in the state store (RocksDB, backed by a changelog topic), each under a key of its own, so that a
-message writes a chunk and not the whole of 15 s. A checkpoint writes state, offsets and output together; after a crash
+message writes a chunk and not all that is kept. A checkpoint writes state, offsets and output together; after a crash
 it goes on from the last one: at least once, or exactly once with ``PEER_GUARANTEE=exactly-once``, where what was
 written becomes visible with the checkpoint. Checkpoints come more often than every 5 s, its default: each second, and
 four times a second where a verdict waits for one. A static member of the group, and a transactional id that lasts, so
@@ -16,12 +16,12 @@ import numpy as np
 from quixstreams import Application, State
 
 from bus.samples import Chunk
-from ecg.segments import segment_samples
+from ecg.segments import SEGMENT_S, segment_samples
 from peers.job import BOOTSTRAP_SERVERS, FOLDER, INPUT_TOPIC, OUTPUT_TOPIC, Judge, decode, due_with
 
 GUARANTEE = os.environ.get("PEER_GUARANTEE", "at-least-once")
 COMMIT_EVERY_S = {"at-least-once": 1.0, "exactly-once": 0.25}[GUARANTEE]
-SLOTS = 152  # chunks that are kept of a patient: 15 s of the shortest ones, 100 ms, and the one that ends the window
+SLOTS = 10 * SEGMENT_S + 2  # chunks that are kept of a patient: what a window needs of the shortest ones, 100 ms
 
 judge = Judge()
 
