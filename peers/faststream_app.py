@@ -1,9 +1,10 @@
-"""FastStream, after its pages "Batch Subscriber", "Batch Publishing" and "Acknowledgement Policy".
+"""FastStream, after its pages "Batch Subscriber", "Publishing" and "Acknowledgement Policy".
 
-A batch of chunks in, a batch of verdicts out, each under its patient's key. ``AckPolicy.ACK`` commits a batch after its
-verdicts were sent: at least once for what is sent. Windows are scored in a thread, so that the event loop answers the
-broker meanwhile. Bodies are bytes already: the custom decoder leaves FastStream's own
-(JSON first) out, and no serializer its validation. uvloop, and a static member of the group, so that a restart waits
+A batch of chunks in, its verdicts out side by side, each under its patient's key (``publish_batch`` would put all into
+one partition, and refuses more than fit into one batch of the client). ``NACK_ON_ERROR`` commits a batch after its
+verdicts were sent, and reads it again if that failed: at least once for what is sent. Windows are scored in a thread,
+so that the event loop answers the broker meanwhile. Bodies are bytes already: the custom decoder leaves FastStream's
+own (JSON first) out, and no serializer its validation. uvloop, and a static member of the group, so that a restart waits
 for nobody. What memory held is gone after a crash.
 """
 
@@ -11,7 +12,7 @@ import asyncio
 from collections import defaultdict
 
 from faststream import AckPolicy, FastStream
-from faststream.kafka import KafkaBroker, KafkaMessage, KafkaPublishMessage
+from faststream.kafka import KafkaBroker, KafkaMessage
 
 from peers.job import BOOTSTRAP_SERVERS, INPUT_TOPIC, OUTPUT_TOPIC, Due, Judge, Recent, decode
 
@@ -32,7 +33,7 @@ async def bodies_as_they_are(message: KafkaMessage) -> list[bytes]:
     group_id="faststream",
     group_instance_id="faststream-1",
     auto_offset_reset="earliest",
-    ack_policy=AckPolicy.ACK,
+    ack_policy=AckPolicy.NACK_ON_ERROR,
     decoder=bodies_as_they_are,
 )
 async def judge_batch(values: list[bytes], message: KafkaMessage) -> None:
@@ -43,8 +44,8 @@ async def judge_batch(values: list[bytes], message: KafkaMessage) -> None:
         due += patients[chunk.patient].add(chunk, record.timestamp)
     if due:
         verdicts = await asyncio.to_thread(judge.verdicts, due)
-        messages = [
-            KafkaPublishMessage(verdict, key=each.window.stream.patient.encode())
+        sending = (
+            broker.publish(verdict, OUTPUT_TOPIC, key=each.window.stream.patient.encode())
             for each, verdict in zip(due, verdicts, strict=True)
-        ]
-        await broker.publish_batch(*messages, topic=OUTPUT_TOPIC)
+        )
+        await asyncio.gather(*sending)

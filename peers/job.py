@@ -1,9 +1,9 @@
 """The part of the job that all peers share: what a window is, and how the product's models judge it.
 
 No peer has more of the product than this: chunks are decoded by its contract, and windows are judged by its models in
-its preprocessing. Where messages come from, where the newest signal of a patient is kept, what is batched, committed and
-recovered is each peer's own. Left out, of what the product does: rapid checks of every second, the personal baseline,
-rhythm, reasons, dead letters, out-of-order chunks, several streams of a patient.
+its preprocessing. Where messages come from, where the newest signal of a patient is kept, what is batched, committed
+and recovered is each peer's own. Left out, of what the product does: rapid checks of every second, the personal
+baseline, rhythm, reasons, dead letters, out-of-order chunks, several streams of a patient.
 """
 
 import json
