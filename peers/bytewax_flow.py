@@ -1,7 +1,7 @@
 """Bytewax, after its pages "Kafka connectors", "Stateful operators" and "Recovery".
 
 A patient's newest signal is the state of a keyed operator; all windows that are due in a batch are scored in one call.
-State and the place in every input partition are snapshotted together into a recovery store (SQLite) each second, and
+State and the place in every input partition are snapshotted together into a recovery store (SQLite) every 5 s, and
 Bytewax goes on from the last snapshot after a crash: at least once for what is sent, by its documentation of the sink.
 """
 

@@ -4,8 +4,8 @@ A batch of chunks in, its verdicts out side by side, each under its patient's ke
 one partition, and refuses more than fit into one batch of the client). ``NACK_ON_ERROR`` commits a batch after its
 verdicts were sent, and reads it again if that failed: at least once for what is sent. Windows are scored in a thread,
 so that the event loop answers the broker meanwhile. Bodies are bytes already: the custom decoder leaves FastStream's
-own (JSON first) out, and no serializer its validation. uvloop, and a static member of the group, so that a restart waits
-for nobody. What memory held is gone after a crash.
+own (JSON first) out, and no serializer its validation. uvloop, and a static member of the group, so that a restart
+waits for nobody. What memory held is gone after a crash.
 """
 
 import asyncio

@@ -8,9 +8,9 @@ baseline, rhythm, reasons, dead letters, out-of-order chunks, several streams of
 
 import json
 import os
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import exp
 from pathlib import Path
@@ -24,7 +24,7 @@ from detector.judgement import LIMIT
 from detector.score import Score
 from detector.scorer import Scorer
 from ecg.leads import choose_leads
-from ecg.records import MISSING, exact_rate
+from ecg.records import MISSING, Int16Array, exact_rate
 from ecg.second_filter import FilteredSignal, RawPart, layout_of, take_steps
 from ecg.segments import SEGMENT_S, segment_samples
 from ecg.windows import HOP_S, WINDOW_S, Grid
@@ -34,7 +34,7 @@ BOOTSTRAP_SERVERS = os.environ.get("PEER_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
 FOLDER = Path(os.environ.get("PEER_FOLDER", "."))  # of its own on a disk that a crash leaves alone
 INPUT_TOPIC, OUTPUT_TOPIC = SAMPLES, WINDOWS
 
-__all__ = ["BOOTSTRAP_SERVERS", "FOLDER", "INPUT_TOPIC", "OUTPUT_TOPIC", "Due", "Judge", "Recent", "decode"]
+__all__ = ["BOOTSTRAP_SERVERS", "FOLDER", "INPUT_TOPIC", "OUTPUT_TOPIC", "Chunk", "Due", "Judge", "Recent", "decode"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +53,33 @@ class Due:
 
 @dataclass(slots=True)
 class Recent:
-    """The newest signal of one patient that a window needs (``SEGMENT_S``), as the chunks that hold it."""
+    """The newest signal of one patient that a window needs (``SEGMENT_S``), as one array.
 
-    chunks: deque[Chunk] = field(default_factory=deque)
+    Attributes
+    ----------
+    first : index of its first sample in the patient's stream
+    samples : (n, leads) int16, ``MISSING`` where nothing was received
+    """
+
+    first: int = 0
+    samples: Int16Array = field(default_factory=lambda: np.empty((0, 0), np.int16))
 
     def add(self, chunk: Chunk, ingest_ms: int) -> list[Due]:
         """Take a patient's next chunk, and return the windows that it completes."""
-        self.chunks.append(chunk)
-        oldest = chunk.end_index - segment_samples(chunk.fs_hz) - len(chunk.samples)
-        while self.chunks[0].end_index <= oldest:
-            self.chunks.popleft()
-        return due_with(chunk, self.chunks, ingest_ms)
+        first = needed_from(chunk)
+        samples = np.full((chunk.end_index - first, len(chunk.leads)), MISSING, np.int16)
+        known = self.samples[max(0, first - self.first) :]
+        place = max(0, self.first - first)
+        if samples.shape[1] == known.shape[1]:
+            samples[place : place + len(known)] = known[: len(samples) - place]
+        samples[chunk.start_index - first :] = chunk.samples
+        self.first, self.samples = first, samples
+        return due_with(chunk, (replace(chunk, start_index=first, samples=samples),), ingest_ms)
+
+
+def needed_from(chunk: Chunk) -> int:
+    """Index of the oldest sample that a window may need that ends in a chunk or behind it."""
+    return chunk.start_index - segment_samples(chunk.fs_hz)
 
 
 def due_with(chunk: Chunk, chunks: Iterable[Chunk], ingest_ms: int) -> list[Due]:

@@ -15,9 +15,8 @@ from dataclasses import replace
 import numpy as np
 from quixstreams import Application, State
 
-from bus.samples import Chunk
-from ecg.segments import SEGMENT_S, segment_samples
-from peers.job import BOOTSTRAP_SERVERS, FOLDER, INPUT_TOPIC, OUTPUT_TOPIC, Judge, decode, due_with
+from ecg.segments import SEGMENT_S
+from peers.job import BOOTSTRAP_SERVERS, FOLDER, INPUT_TOPIC, OUTPUT_TOPIC, Chunk, Judge, decode, due_with, needed_from
 
 GUARANTEE = os.environ.get("PEER_GUARANTEE", "at-least-once")
 COMMIT_EVERY_S = {"at-least-once": 1.0, "exactly-once": 0.25}[GUARANTEE]
@@ -59,12 +58,11 @@ def judge_chunk(
 
 def kept(state: State, newest: Chunk, count: int) -> Iterator[Chunk]:
     """Chunks of a patient in the state store, the newest first, as far back as a window needs them."""
-    needed_from = newest.start_index - segment_samples(newest.fs_hz)
     for number in range(count, max(-1, count - SLOTS), -1):
         value = state.get_bytes(str(number % SLOTS))
         samples = np.frombuffer(value, "<i2", offset=8).reshape(-1, len(newest.leads))
         chunk = replace(newest, start_index=int.from_bytes(value[:8]), samples=samples)
-        if chunk.end_index <= needed_from:
+        if chunk.end_index <= needed_from(newest):
             return
         yield chunk
 

@@ -61,7 +61,7 @@ PEERS: Mapping[str, Peer] = {
         guarantee="at least once, without state",
     ),
     "bytewax": Peer(
-        arguments=("-m", "bytewax.run", "peers.bytewax_flow", "-r", "{folder}", "-s", "1", "-b", "0"),
+        arguments=("-m", "bytewax.run", "peers.bytewax_flow", "-r", "{folder}", "-s", "5", "-b", "0"),
         prepare=("-m", "bytewax.recovery", "{folder}", "4"),
         lock="bytewax.lock",
         guarantee="at least once",

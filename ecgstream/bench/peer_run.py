@@ -30,6 +30,7 @@ WARM_UP_S = 10  # seconds of record time of the warm-up's patient: two windows
 START_S = 90.0  # no verdict so long after the start: something is wrong
 RECOVER_S = 90.0  # no verdict so long after a kill: it does not come back
 QUIET_S = 8.0  # no verdict has come for so long: what is missing is lost
+QUIET_AFTER_KILL_S = 20.0  # the same where state is still being brought back
 LATE_DOUBLES_S = 2.0  # what is doubled may come after what was missing
 SAMPLE_EVERY_S = 1.0
 
@@ -113,8 +114,9 @@ async def _drain(log: ScoreLog, program: Program, *, expected: int, killed_s: fl
         await all_come(
             lambda: silence_s(killed_s, log) is not None, lambda: 0, patience_s=RECOVER_S, check=program.check
         )
+    patience_s = QUIET_S if killed_s is None else QUIET_AFTER_KILL_S
     await all_come(
-        lambda: len(log.scores) >= expected, lambda: len(log.scores), patience_s=QUIET_S, check=program.check
+        lambda: len(log.scores) >= expected, lambda: len(log.scores), patience_s=patience_s, check=program.check
     )
     if killed_s is not None:
         await asyncio.sleep(LATE_DOUBLES_S)

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from detector.offline import chunks_of, judge_record, verdicts_in
 from detector.scorer import Scorer
+from ecg.records import MISSING
 from ecg.segments import SEGMENT_S
 from ecg.wfdb_files import toy_record
 from models import SHIPPED
@@ -46,7 +47,19 @@ def test_every_window_is_completed_by_one_chunk() -> None:
 
 
 def test_no_more_is_kept_than_a_window_needs() -> None:
-    recent = Recent()
-    for chunk in chunks_of(toy_record(), patient="p", device="d", start_ns=START_NS, chunk_s=0.25):
+    record, recent = toy_record(), Recent()
+    for chunk in chunks_of(record, patient="p", device="d", start_ns=START_NS, chunk_s=0.25):
         recent.add(chunk, INGEST_MS)
-    assert SEGMENT_S / 0.25 <= len(recent.chunks) <= SEGMENT_S / 0.25 + 2
+    assert len(recent.samples) <= (SEGMENT_S + 0.25) * record.fs_hz + 1
+    assert (recent.samples == record.samples[-len(recent.samples) :]).all()
+
+
+def test_what_was_not_received_is_missing_and_what_comes_twice_changes_nothing() -> None:
+    record, recent = toy_record(), Recent()
+    first, second, third, fourth = list(chunks_of(record, patient="p", device="d", start_ns=START_NS, chunk_s=1.0))[:4]
+    for chunk in (first, second, second, fourth):
+        recent.add(chunk, INGEST_MS)
+    held = recent.samples[-recent.first :]  # from the stream's first sample on
+    assert (held[: second.end_index] == record.samples[: second.end_index]).all()
+    assert (held[third.start_index : third.end_index] == MISSING).all()
+    assert (held[fourth.start_index :] == fourth.samples).all()
