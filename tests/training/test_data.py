@@ -83,7 +83,7 @@ def test_training_sees_what_the_detector_sees(folder: Path) -> None:
             return []
 
     record = read_wfdb(folder / "101")
-    with pytest.raises(StopIteration):
+    with pytest.raises(RuntimeError, match="StopIteration"):
         verdicts_of(record, Watching())  # type: ignore[arg-type] # no verdicts are made
     windows = windows_of(record, read_annotations(folder / "101"))
     on_grid = windows.inputs[windows.on_grid]
