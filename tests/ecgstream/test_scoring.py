@@ -142,6 +142,7 @@ def test_a_long_file_shows_on_a_terminal_how_far_it_is(
     quiet = capsys.readouterr()
     assert quiet.err == ""
     monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, for what draws
+    monkeypatch.setenv("TERM", "xterm-256color")
     assert status_of(arguments) == 0
     shown = capsys.readouterr()
     assert "scoring long.npy" in shown.err

@@ -2,15 +2,16 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -53,14 +54,19 @@ def test_workers_share_the_partitions_and_one_that_is_killed_comes_back(
         "ECGSTREAM_INSTANCE": tmp_path.name,
     }
     with start("detect", "--workers", "2", directory=tmp_path, environment=environment) as process:
-        _until_shared(port)
-        (killed, *_) = [each.pid for each in psutil.Process(process.pid).children() if each.name() != "java"]
-        os.kill(killed, signal.SIGKILL)
-        _until_shared(port, without=killed)
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=PATIENCE_S)
+        try:
+            killed = _started(process)
+            _until_shared(port)
+            os.kill(killed, signal.SIGKILL)
+            assert process.stderr is not None
+            ended = next(line for line in process.stderr if "worker_ended" in line)
+            _until_shared(port)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()  # of no effect on one that has ended
     assert process.returncode == 0, err
-    assert '"status": -9' in out + err
+    assert '"status": -9' in ended
 
 
 def _two_free_ports() -> int:
@@ -71,13 +77,18 @@ def _two_free_ports() -> int:
             return port
 
 
-def _until_shared(port: int, *, without: int | None = None) -> None:
-    """Wait until two workers process two partitions each, and a process is gone."""
+def _started(process: subprocess.Popen[str]) -> int:
+    """The process id of the first worker that was started, as the log says it."""
+    assert process.stderr is not None
+    return int(json.loads(next(line for line in process.stderr if "worker_started" in line))["pid"])
+
+
+def _until_shared(port: int) -> None:
+    """Wait until two workers process two partitions each."""
     until_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < until_s:
         with contextlib.suppress(URLError, OSError, StopIteration):
-            gone = without is None or not psutil.pid_exists(without)
-            if gone and [_partitions(port), _partitions(port + 1)] == [2.0, 2.0]:
+            if [_partitions(port), _partitions(port + 1)] == [2.0, 2.0]:
                 return
         time.sleep(0.2)
     raise AssertionError(f"the workers did not share the partitions within {PATIENCE_S} s")
