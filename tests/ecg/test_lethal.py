@@ -249,6 +249,8 @@ def test_a_check_is_measured_alike_in_any_batch() -> None:
     together = measured(batch, fs_hz=360.0, gain=(GAIN,), baseline=(100,))
     for one, lead in zip(together, leads, strict=True):
         alone = check(lead)
-        assert np.array_equal(one.signal, alone.signal)
-        assert np.array_equal(one.swing_mv, alone.swing_mv)
-        assert (one.leakage, one.peaks.tolist()) == (alone.leakage, alone.peaks.tolist())
+        # A BLAS may round the last bit by a row's place.
+        np.testing.assert_allclose(one.signal, alone.signal, atol=1e-5)
+        assert one.swing_mv == pytest.approx(alone.swing_mv, abs=1e-5)
+        assert one.leakage == pytest.approx(alone.leakage, abs=1e-5)
+        assert one.peaks.tolist() == alone.peaks.tolist()

