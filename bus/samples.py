@@ -107,10 +107,6 @@ class Source:
     gain: tuple[float, ...]
     baseline: tuple[int, ...]
 
-    def sends(self, chunk: Chunk) -> bool:
-        """Return whether a chunk is of this source."""
-        return chunk.is_of_source(self)
-
     def dump(self) -> list[Any]:
         """Return the source as JSON."""
         return [self.device, self.fs_hz, self.leads, self.gain, self.baseline]

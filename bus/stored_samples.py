@@ -43,7 +43,7 @@ class StoredSamples:
 
 def same_stream(one: Chunk, other: Chunk) -> bool:
     """Return whether two chunks are of one stream under one setting of its clock."""
-    return one.source.sends(other) and abs(one.base_ns - other.base_ns) <= CLOCK_TOLERANCE_NS
+    return other.is_of_source(one) and abs(one.base_ns - other.base_ns) <= CLOCK_TOLERANCE_NS
 
 
 def put_together(chunks: Sequence[Chunk], from_ns: int, to_ns: int) -> StoredSamples:
@@ -65,7 +65,7 @@ def put_together(chunks: Sequence[Chunk], from_ns: int, to_ns: int) -> StoredSam
     placed: list[tuple[Chunk, int]] = []
     others: list[Chunk] = []
     for chunk in chunks:
-        if not newest.source.sends(chunk):
+        if not chunk.is_of_source(newest):
             others.append(chunk)
             continue
         known = next((base for base in bases if abs(base - chunk.base_ns) <= CLOCK_TOLERANCE_NS), None)

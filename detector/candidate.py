@@ -122,7 +122,7 @@ class Candidate:
         """Return whether a chunk goes on where this candidate stands, or lies among its chunks."""
         return (
             self.start <= chunk.start_index <= self.end + NEXT_WITHIN_S * self.source.fs_hz
-            and self.source.sends(chunk)
+            and chunk.is_of_source(self.source)
             and abs(chunk.base_ns - self.base_ns) <= CLOCK_TOLERANCE_NS
         )
 

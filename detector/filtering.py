@@ -91,7 +91,7 @@ def _filtered_anew(items: Sequence[Due], preprocessing: Preprocessing) -> list[F
         for first in range(0, len(numbers), MAX_STREAMS):
             some = numbers[first : first + MAX_STREAMS]
             signals = filter_segments(
-                np.stack([segment_of(items[number]) for number in some]),
+                np.stack([_segment_of(items[number]) for number in some]),
                 fs_hz=fs_hz,
                 gain=np.array([_scale(items[number])[0] for number in some]),
                 baseline=np.array([_scale(items[number])[1] for number in some]),
@@ -102,7 +102,7 @@ def _filtered_anew(items: Sequence[Due], preprocessing: Preprocessing) -> list[F
     return [found[number] for number in range(len(items))]
 
 
-def segment_of(item: Due) -> Int16Array:
+def _segment_of(item: Due) -> Int16Array:
     """The raw segment of an item that is filtered anew."""
     if item.segment is None:
         raise RuntimeError(f"{item.id} goes on from a signal that is not known, and has no segment")

@@ -207,7 +207,7 @@ class PatientStreams:
                 oldest = min(self.candidates, key=lambda c: c.grown_ms)
                 self.candidates.remove(oldest)
                 self._refuse(oldest, out)
-            beside = next((stream.ring.high for stream in self.streams if stream.source.sends(held.chunk)), None)
+            beside = next((stream.ring.high for stream in self.streams if held.chunk.is_of_source(stream.source)), None)
             candidate = Candidate.begin(held, signal_ns=self.signal_ns, beside=beside)
             self.candidates.append(candidate)
         elif not candidate.take(held, signal_ns=self.signal_ns):

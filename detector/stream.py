@@ -170,7 +170,7 @@ class PatientStream:
         return (
             ring.floor < chunk.end_index
             and chunk.start_index <= ring.high
-            and self.source.sends(chunk)
+            and chunk.is_of_source(self.source)
             and self.clock_fits(chunk.start_index, chunk.start_ns - self.grid.offset_ns(chunk.start_index))
         )
 
@@ -196,7 +196,7 @@ class PatientStream:
         """
         start, samples = chunk.start_index, chunk.samples
         ring, end = self.ring, start + len(samples)
-        if start != ring.high or end > ring.limit or not self._held or not self.source.sends(chunk):
+        if start != ring.high or end > ring.limit or not self._held or not chunk.is_of_source(self.source):
             return None
         error_ns = chunk.start_ns - self.clock_at(start) - self.grid.offset_ns(start)
         if not -CLOCK_TOLERANCE_NS <= error_ns <= CLOCK_TOLERANCE_NS or self._held[-1][0] >= offset:

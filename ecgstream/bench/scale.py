@@ -8,24 +8,22 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from math import ceil
+from statistics import fmean
 from typing import Any
 
 from bus import topics
 from bus.assignment import Assignment, assign
 from bus.exactly_once import SESSION_TIMEOUT_MS
-from bus.messages import Verdict
 from bus.partitioning import partition_of
 from bus.samples import encode
-from detector.offline import EPOCH_NS, chunks_of
-from detector.partition_state import PartitionState
-from detector.patient import judge
-from detector.results import results_of
+from detector.offline import verdicts_in
 from detector.scorer import Scorer
 from ecg.errors import EcgStreamError
 from ecg.records import Record
 from ecg.segments import SEGMENT_S
 from ecg.windows import HOP_S
 from ecgstream.bench.capacity import machine
+from ecgstream.bench.scoring import judged_live
 
 RECORD_OVERHEAD = 70  # bytes of a Kafka record beside key and value, in batches of a few
 RETENTION_S = {topic.name: topic.retention_ms / 1000 for topic in topics.TOPICS if topic.retention_ms}
@@ -86,28 +84,12 @@ def sizes_of(record: Record, *, chunk_ms: int, scorer: Scorer) -> Sizes:
     chunk_ms : length of a message, ms
     scorer : judges the windows
     """
-    state = PartitionState()
-    samples: list[int] = []
-    verdicts: list[int] = []
-    progress: list[int] = []
-    for offset, chunk in enumerate(
-        chunks_of(record, patient=record.name, device="scale", start_ns=EPOCH_NS, chunk_s=chunk_ms / 1000)
-    ):
-        samples.append(len(encode(chunk)))
-        due = state.accept(chunk, offset, now_s=0.0).due
-        found = results_of(due, scorer, state.signals(due))
-        state.filtered(found.signals)
-        for each, result in zip(due, found.results, strict=True):
-            context, messages = judge(state.context(each.stream), each, result, manifest=scorer.manifest)
-            state.judged(each.stream, context, published=bool(messages))
-            verdicts += [len(message.to_bytes()) for message in messages if isinstance(message, Verdict)]
-        progress += [len(written) for _, written in state.changed()]
+    turns = list(judged_live(record, scorer, chunk_s=chunk_ms / 1000))
+    samples = [len(encode(turn.chunk)) for turn in turns]
+    verdicts = [len(verdict.to_bytes()) for turn in turns for verdict in verdicts_in(turn.published)]
+    progress = [len(written) for turn in turns for written in turn.progress]
     beside = RECORD_OVERHEAD + len(record.name)
-    return Sizes(
-        sample=beside + sum(samples) / len(samples),
-        verdict=beside + sum(verdicts) / len(verdicts),
-        progress=beside + sum(progress) / len(progress),
-    )
+    return Sizes(sample=beside + fmean(samples), verdict=beside + fmean(verdicts), progress=beside + fmean(progress))
 
 
 def plan_scale(plan: ScalePlan, sizes: Sizes) -> dict[str, Any]:

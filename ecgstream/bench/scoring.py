@@ -1,12 +1,14 @@
 """Time that scoring a recording takes, and whether it says the same as the stream."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from alerting.rules import AlarmRules
-from bus.messages import Verdict
+from bus.messages import Urgent, Verdict
+from bus.samples import Chunk
 from detector.offline import EPOCH_NS, chunks_of, verdicts_in
 from detector.partition_state import PartitionState
 from detector.patient import judge
@@ -75,15 +77,43 @@ def stream_verdicts(record: Record, scorer: Scorer) -> list[Verdict]:
     record : what a device sends
     scorer : judges the windows
     """
+    turns = judged_live(record, scorer, chunk_s=CHUNK_S)
+    return [verdict for turn in turns for verdict in verdicts_in(turn.published)]
+
+
+class Turn(NamedTuple):
+    """One chunk through the detector.
+
+    Attributes
+    ----------
+    chunk : what came
+    published : what was published of it
+    progress : the records that were written with that
+    """
+
+    chunk: Chunk
+    published: list[Verdict | Urgent]
+    progress: list[bytes]
+
+
+def judged_live(record: Record, scorer: Scorer, *, chunk_s: float) -> Iterator[Turn]:
+    """A recording through the detector, chunk by chunk, without Kafka.
+
+    Parameters
+    ----------
+    record : what a device sends
+    scorer : judges the windows
+    chunk_s : length of a chunk, s
+    """
     state = PartitionState()
-    verdicts: list[Verdict] = []
-    chunks = chunks_of(record, patient="file", device="file", start_ns=EPOCH_NS, chunk_s=CHUNK_S)
+    chunks = chunks_of(record, patient="file", device="file", start_ns=EPOCH_NS, chunk_s=chunk_s)
     for offset, chunk in enumerate(chunks):
+        published: list[Verdict | Urgent] = []
         due = state.accept(chunk, offset, now_s=0.0).due
         found = results_of(due, scorer, state.signals(due))
         state.filtered(found.signals)
         for each, result in zip(due, found.results, strict=True):
             context, messages = judge(state.context(each.stream), each, result, manifest=scorer.manifest)
             state.judged(each.stream, context, published=bool(messages))
-            verdicts += verdicts_in(messages)
-    return verdicts
+            published += messages
+        yield Turn(chunk, published, [written for _, written in state.changed()])

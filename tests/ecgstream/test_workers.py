@@ -7,9 +7,7 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
@@ -20,8 +18,7 @@ from ecg.errors import EcgStreamError
 from ecgstream.workers import Workers, run_workers
 from ops.ports import free_ports
 from tests.ecgstream.commands import start, status_of
-
-PATIENCE_S = 120
+from tests.support.waiting import until
 
 
 def test_a_worker_that_ends_at_once_ends_all_of_them_with_its_status() -> None:
@@ -43,7 +40,7 @@ def test_more_workers_than_partitions_are_refused(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.broker
-def test_workers_share_the_partitions_and_one_that_is_killed_comes_back(
+async def test_workers_share_the_partitions_and_one_that_is_killed_comes_back(
     settings: KafkaSettings, tmp_path: Path
 ) -> None:
     port = _two_free_ports()
@@ -53,20 +50,27 @@ def test_workers_share_the_partitions_and_one_that_is_killed_comes_back(
         "ECGSTREAM_HEALTH_PORT": str(port),
         "ECGSTREAM_INSTANCE": tmp_path.name,
     }
+    said: list[dict[str, object]] = []
     with start("detect", "--workers", "2", directory=tmp_path, environment=environment) as process:
+        reading = asyncio.create_task(asyncio.to_thread(_read, process, said))
         try:
-            killed = _started(process)
-            _until_shared(port)
-            os.kill(killed, signal.SIGKILL)
-            assert process.stderr is not None
-            ended = next(line for line in process.stderr if "worker_ended" in line)
-            _until_shared(port)
+            await until(lambda: _share(port))
+            killed = next(each["pid"] for each in said if each["event"] == "worker_started")
+            os.kill(int(str(killed)), signal.SIGKILL)
+            await until(lambda: any(each["event"] == "worker_ended" and each["status"] == -9 for each in said))
+            await until(lambda: _share(port))
             process.send_signal(signal.SIGTERM)
-            _, err = process.communicate(timeout=PATIENCE_S)
+            await until(lambda: process.poll() is not None)
         finally:
             process.kill()  # of no effect on one that has ended
-    assert process.returncode == 0, err
-    assert '"status": -9' in ended
+            await reading
+    assert process.returncode == 0, said
+
+
+def _read(process: subprocess.Popen[str], said: list[dict[str, object]]) -> None:
+    """Gather the lines of a command's log until it ends."""
+    assert process.stderr is not None
+    said.extend(json.loads(line) for line in process.stderr)
 
 
 def _two_free_ports() -> int:
@@ -77,21 +81,12 @@ def _two_free_ports() -> int:
             return port
 
 
-def _started(process: subprocess.Popen[str]) -> int:
-    """The process id of the first worker that was started, as the log says it."""
-    assert process.stderr is not None
-    return int(json.loads(next(line for line in process.stderr if "worker_started" in line))["pid"])
-
-
-def _until_shared(port: int) -> None:
-    """Wait until two workers process two partitions each."""
-    until_s = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until_s:
-        with contextlib.suppress(URLError, OSError, StopIteration):
-            if [_partitions(port), _partitions(port + 1)] == [2.0, 2.0]:
-                return
-        time.sleep(0.2)
-    raise AssertionError(f"the workers did not share the partitions within {PATIENCE_S} s")
+def _share(port: int) -> bool:
+    """Return whether two workers process two partitions each."""
+    try:
+        return [_partitions(port), _partitions(port + 1)] == [2.0, 2.0]
+    except (OSError, StopIteration):  # it does not listen yet, or has not counted yet
+        return False
 
 
 def _partitions(port: int) -> float:

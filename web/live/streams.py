@@ -60,7 +60,7 @@ class Stream:
 
     def goes_on_with(self, chunk: Chunk) -> bool:
         """Return whether a message is of this stream: new, or sent again."""
-        if not self.source.sends(chunk):
+        if not chunk.is_of_source(self.source):
             return False
         step = chunk.start_index - self.end_index
         if not -BACK_S * self.fs_hz <= step <= AHEAD_S * self.fs_hz:
