@@ -25,6 +25,7 @@ CLOCK_TOLERANCE_NS = 100_000_000  # a device clock that strays further from its 
 MAX_CHUNK_S = 10.0  # a chunk is 0.1 to 1 s; ten times that is a mistake and would stall its window
 INT64_MAX = 2**63 - 1
 REMEMBERED = 16_384  # senders whose messages are compared with the last one's; 1 kB each
+MOST_DESCRIBED = 512  # bytes that say what all messages of a sender have in common; longer ones are read each time
 
 _PREFIX = MARKER + FINGERPRINT
 _write: Callable[..., None] = fastavro.schemaless_writer
@@ -274,6 +275,8 @@ class _KnownSenders:
             return  # ids longer than 63 bytes are read each time
         rest = chunk.samples.nbytes
         end = len(value) - rest - _long_bytes(rest) - _long_bytes(len(chunk.samples))
+        if end - at > MOST_DESCRIBED:
+            return
         if len(self._known) >= REMEMBERED:
             del self._known[next(iter(self._known))]
         head = value[HEADER_BYTES:head_end]

@@ -114,17 +114,3 @@ def resample(samples: Float32Array, fs_hz: float, *, to_hz: float) -> Float32Arr
         samples, up, down, axis=-1, window=_anti_alias(up, down), padtype="line"
     )
     return np.asarray(resampled, np.float32)
-
-
-def newest(resampled: Float32Array, length: int) -> Float32Array:
-    """The newest samples of rows, exactly so many: resampling rates like 250.5 Hz gives one more or one less.
-
-    Parameters
-    ----------
-    resampled : (rows, n) float32
-    length : samples wanted; where one is lacking, the oldest is held
-    """
-    surplus = resampled.shape[1] - length
-    if surplus >= 0:
-        return np.ascontiguousarray(resampled[:, surplus:])
-    return np.pad(resampled, ((0, 0), (-surplus, 0)), mode="edge")
