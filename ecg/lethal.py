@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import maximum_filter1d
 
 from ecg.fibrillation import wave_leakage
 from ecg.findings import LethalKind
@@ -319,10 +318,21 @@ def _alike(signal: Float32Array, run: npt.NDArray[np.int64]) -> bool:
     return bool((_likeness(signal, run, mean) >= ALIKE).all())
 
 
+def _highest_around(rows: Float32Array, width: int) -> Float32Array:
+    """Of each sample of each row, the highest of the ``width`` around it; ``width`` is odd."""
+    edge = np.full((len(rows), width // 2), -np.inf, np.float32)
+    highest, seen = np.concatenate([edge, rows, edge], axis=1), 1
+    while seen < width:
+        step = min(seen, width - seen)
+        highest = np.maximum(highest[:, :-step], highest[:, step:])
+        seen += step
+    return highest
+
+
 def _close_peaks(signal: Float32Array) -> list[npt.NDArray[np.int64]]:
     """The peaks of each row in which ``VT_BEATS`` of them lie close enough for a tachycardia."""
     magnitude = np.abs(signal)
-    highest = maximum_filter1d(magnitude, PEAK_APART, axis=1)
+    highest = _highest_around(magnitude, PEAK_APART)
     at_peak = (magnitude == highest) & (magnitude > PEAK_SHARE * magnitude.max(axis=1, keepdims=True))
     span = (VT_BEATS - 1) * 60 / VT_BPM * MODEL_FS_HZ
     none = np.empty(0, np.int64)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sleepecg.heartbeats import detect_heartbeats
 
 from ecg.beats import find_beats, find_beats_in, heart_rate_bpm
 from ecg.filters import band_pass, resample
@@ -30,6 +31,16 @@ def test_beats_of_many_leads_are_those_of_each() -> None:
     for beats, one, start in zip(found, leads, known_from, strict=True):
         assert np.array_equal(beats, find_beats(one[start:], 100.0) + start)
     assert [len(beats) for beats in found[3:5]] == [0, len(found[4])]
+
+
+@pytest.mark.parametrize("flat", [0, 1, 250])
+@pytest.mark.parametrize("fs_hz", [100.0, 360.0])
+def test_beats_are_those_of_the_whole_package(fs_hz: float, flat: int) -> None:
+    record = toy_record()
+    lead = to_millivolts(record.samples, record.gain, record.baseline)[:, 0]
+    filtered = band_pass(resample(lead, record.fs_hz, to_hz=fs_hz), fs_hz)[: round(60 * fs_hz)]
+    filtered[: flat + 1] = filtered[flat]
+    assert find_beats(filtered, fs_hz).tolist() == detect_heartbeats(filtered, fs_hz).tolist()
 
 
 @pytest.mark.parametrize("signal", [np.zeros(1000), np.ones(1000), np.random.default_rng(0).normal(size=50)])

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import signal
 
 from ecg import filters
 from ecg.errors import EcgStreamError
-from ecg.filters import band_pass, notch, resample
+from ecg.filters import band_pass, low_pass, notch, resample
 from ecg.records import Float32Array
 
 
@@ -18,6 +19,37 @@ def middle(samples: Float32Array) -> Float32Array:
     """Without the ends, where a filter has only one side to look at."""
     n = samples.shape[-1]
     return samples[..., n // 4 : -n // 4]
+
+
+RATES_HZ = [100.0, 128.0, 250.0, 257.5, 360.0, 1000.0, 2000.0]
+
+
+def wander(fs_hz: float, samples: int) -> Float32Array:
+    """Three signals that begin and end anywhere."""
+    steps = np.random.default_rng(samples).normal(size=(3, samples))
+    return np.asarray(5 + steps.cumsum(axis=1) / np.sqrt(fs_hz), np.float32)
+
+
+@pytest.mark.parametrize("seconds", [0.7, 7.0, 60.0])
+@pytest.mark.parametrize("fs_hz", RATES_HZ)
+def test_filters_are_those_of_scipy(fs_hz: float, seconds: float) -> None:
+    samples = wander(fs_hz, int(seconds * fs_hz))
+    pad = min(int(fs_hz), samples.shape[-1] - 1)
+    band = signal.butter(2, filters.BAND_HZ, btype="bandpass", fs=fs_hz, output="sos")
+    expected = signal.sosfiltfilt(band, samples, padlen=pad)
+    assert np.abs(band_pass(samples, fs_hz) - expected).max() < 1e-6 * np.abs(expected).max()
+    for mains_hz in (50.0, 60.0):
+        if mains_hz < fs_hz / 2:
+            sos = signal.tf2sos(*signal.iirnotch(mains_hz, filters.NOTCH_QUALITY, fs=fs_hz))
+            expected = signal.sosfiltfilt(sos, samples, padlen=pad)
+            assert np.abs(notch(samples, fs_hz, mains_hz=mains_hz) - expected).max() < 1e-6 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("reach", [6, 200])
+def test_low_pass_is_that_of_scipy(reach: int) -> None:
+    window = signal.get_window(("kaiser", 5.0), 2 * reach + 1, fftbins=False)
+    expected = signal.firwin(2 * reach + 1, 0.3, window=("kaiser", 5.0))
+    assert np.abs(low_pass(reach, 0.3, window) - expected).max() < 1e-7
 
 
 @pytest.mark.parametrize(("hz", "kept"), [(0.05, 0.0), (5.0, 1.0), (15.0, 1.0)])

@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import signal
 
 from bus.samples import Chunk
+from ecg.filters import low_pass
 from ecg.leads import choose_leads
 from ecg.records import MISSING, Int16Array
 from web.live.frames import ANEW, HOLE, Frame, encode
@@ -90,8 +90,8 @@ class Thinning:
 
 @lru_cache(maxsize=MAX_THINNING)
 def _low_pass(factor: int) -> npt.NDArray[np.float32]:
-    taps = signal.firwin(2 * _REACH * factor + 1, 0.9 / factor)
-    return np.asarray(taps, np.float32)
+    reach = _REACH * factor
+    return low_pass(reach, 0.9 / factor, np.hamming(2 * reach + 1))
 
 
 class Trace:

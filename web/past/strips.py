@@ -11,8 +11,6 @@ from bus.sample_history import StoredSamples
 from ecg.findings import RhythmFinding, describe_finding, family_of
 from ecg.leads import choose_leads
 from ecg.records import MISSING, Int16Array, to_millivolts
-from reports.formats import to_pdf, to_png, to_svg
-from reports.paper import draw_strip
 from reports.strip import Strip, StripBeat, StripFinding, StripWindow
 
 DAY_NS = 86_400_000_000_000
@@ -102,6 +100,10 @@ def drawn(found: Sampled, verdicts: Sequence[Verdict], form: Form) -> bytes:
     verdicts : those that touch it
     form : "png", "pdf" or "svg"
     """
+    # matplotlib takes a second to load, and a page need not draw.
+    from reports.formats import to_pdf, to_png, to_svg  # noqa: PLC0415
+    from reports.paper import draw_strip  # noqa: PLC0415
+
     midnight_ns = found.start_ns // DAY_NS * DAY_NS
 
     def clock_s(t_ns: int) -> float:

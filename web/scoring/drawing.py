@@ -1,49 +1,25 @@
-"""Reports and strips of recordings that are kept."""
+"""Reports and strips of recordings that are kept.
+
+What draws loads matplotlib, for a second: only the process that draws does.
+"""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import Literal
 
-import numpy as np
-
-from ecg.labels import BeatLabels
 from ecg.leads import choose_leads
-from ecg.records import Record
-from reports.formats import to_pdf, to_png, to_svg
-from reports.paper import draw_strip
-from reports.record import make_report
-from reports.record_html import to_html
-from reports.record_pdf import to_pdf_report
-from reports.record_strips import Findings, strip_of
-from reports.recording import findings_in
 from web.past.strips import rows_of
 from web.scoring.answers import RecordingStrip
 from web.scoring.jobs import Desk
 from web.scoring.kept import (
-    RESULT,
-    SAMPLES,
-    STORED_VERDICTS,
-    VERDICTS,
     map_samples,
     read_header,
-    read_questionnaire,
 )
-from web.scoring.questionnaire import Questionnaire
 
 ReportForm = Literal["html", "pdf"]
 DrawnForm = Literal["png", "pdf", "svg"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """A recording read back."""
-
-    record: Record
-    found: Findings
-    questionnaire: Questionnaire | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +31,11 @@ class MakeReport:
 
     def do(self, desk: Desk) -> Path:
         """The report's file."""
+        from reports.record import make_report  # noqa: PLC0415 # see the module
+        from reports.record_html import to_html  # noqa: PLC0415
+        from reports.record_pdf import to_pdf_report  # noqa: PLC0415
+        from web.scoring.read_back import read_kept  # noqa: PLC0415
+
         kept = read_kept(self.folder)
         answers = () if kept.questionnaire is None else kept.questionnaire.rows()
         # Its name changes with what is told, so that no report shows what was taken back.
@@ -85,6 +66,11 @@ class DrawStrip:
 
     def do(self, desk: Desk) -> bytes:
         """The drawing."""
+        from reports.formats import to_pdf, to_png, to_svg  # noqa: PLC0415 # see the module
+        from reports.paper import draw_strip  # noqa: PLC0415
+        from reports.record_strips import strip_of  # noqa: PLC0415
+        from web.scoring.read_back import read_kept  # noqa: PLC0415
+
         del desk
         kept = read_kept(self.folder)
         figure = draw_strip(strip_of(kept.record, kept.found, self.at_s, self.seconds))
@@ -113,25 +99,3 @@ def strip_samples(folder: Path, *, at_s: float, seconds: float) -> RecordingStri
         baseline=[header.baseline[column] for column in columns],
         samples=rows_of(piece),
     )
-
-
-def read_kept(folder: Path) -> Kept:
-    """All of it."""
-    header = read_header(folder)
-    record = Record(
-        name=header.name,
-        fs_hz=header.fs_hz,
-        leads=header.leads,
-        samples=np.load(folder / SAMPLES, allow_pickle=False),
-        gain=header.gain,
-        baseline=header.baseline,
-    )
-    reference = None
-    if header.annotated is not None:
-        reference = BeatLabels(
-            sample=np.array([at for at, _ in header.annotated], np.int64),
-            aami=np.array([letter for _, letter in header.annotated], np.str_),
-        )
-    verdicts = tuple(STORED_VERDICTS.validate_json((folder / VERDICTS).read_bytes()))
-    found = findings_in(json.loads((folder / RESULT).read_bytes()), verdicts, reference)
-    return Kept(record=record, found=found, questionnaire=read_questionnaire(folder))
