@@ -1,12 +1,14 @@
 """The detector without a bus: a record judged by the very code of the stream."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from bus.messages import Urgent, Verdict
 from bus.samples import Chunk
 from detector.due import Due, StreamId
 from detector.patient import PatientContext, judge
 from detector.results import results_of
+from detector.score import Result
 from detector.scorer import Scorer
 from detector.stream import PatientStream
 from ecg.records import Recording, exact_rate
@@ -18,6 +20,7 @@ PIECE_S = 60.0  # that are read at once: what opening the file costs is spread o
 BATCH = 384  # windows and the rapid checks between them
 EPOCH_NS = 946_684_800_000_000_000  # 2000-01-01T00:00:00Z: a recording without a date starts here
 
+Score = Callable[[Sequence[Due]], Callable[[], list[Result]]]  # begins to score a batch, gives what waits for it
 Progress = Callable[[int, int], None]  # is told how many samples are judged so far, and of how many
 
 
@@ -42,6 +45,7 @@ def judge_record(
     piece_s: float = PIECE_S,
     hop_s: int | None = None,
     progress: Progress = no_progress,
+    score: Score | None = None,
 ) -> Iterator[Verdict | Urgent]:
     """Judge a recording piece by piece, and give what the detector would publish of it: verdicts, urgent messages.
 
@@ -56,10 +60,12 @@ def judge_record(
     piece_s : length of the pieces that it is read in, s; changes nothing
     hop_s : from one window to the next, s; None for the scorer's
     progress : is told how many more samples are judged, and of how many in all
+    score : begins to score a batch, in a process beside; None to score it here
     """
+    score = score or _scoring_here(scorer)
     context = PatientContext()
     batch: list[Due] = []
-    signals: Mapping[StreamId, FilteredSignal] = {}
+    begun: deque[tuple[list[Due], Callable[[], list[Result]], int]] = deque()
     stream: PatientStream | None = None
     read = 0
     chunks = chunks_of(
@@ -67,17 +73,31 @@ def judge_record(
     )
     for offset, chunk in enumerate(chunks):
         stream = stream or PatientStream.begin(chunk, hop_s=hop_s or scorer.hop_s)
-        due, _ = stream.accept(chunk, offset)
-        batch.extend(due)
+        due = stream.go_on(chunk, offset)
+        batch.extend(stream.accept(chunk, offset)[0] if due is None else due)
         read += len(chunk.samples)
         if len(batch) >= BATCH or read == recording.length:
-            found = results_of(batch, scorer, signals)
-            signals = found.signals
-            for one, result in zip(batch, found.results, strict=True):
+            begun.append((batch, score(batch), read))
+            batch = []
+        # One batch is scored while the one before is judged.
+        while len(begun) > 1 or (begun and read == recording.length):
+            items, results, reached = begun.popleft()
+            for one, result in zip(items, results(), strict=True):
                 context, messages = judge(context, one, result, manifest=scorer.manifest)
                 yield from messages
-            batch.clear()
-            progress(read, recording.length)
+            progress(reached, recording.length)
+
+
+def _scoring_here(scorer: Scorer) -> Score:
+    signals: Mapping[StreamId, FilteredSignal] = {}
+
+    def score(batch: Sequence[Due]) -> Callable[[], list[Result]]:
+        nonlocal signals
+        found = results_of(batch, scorer, signals)
+        signals = found.signals
+        return lambda: found.results
+
+    return score
 
 
 def chunks_of(

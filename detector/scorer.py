@@ -3,7 +3,8 @@
 The stream, files and the evaluation score a window by this code and no other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,10 @@ class Scorer:
         self, directory: Path, *, preprocessing: Preprocessing | None = None, threads: int = 1, hop_s: int = HOP_S
     ) -> None:
         self.hop_s = hop_s
+        # In another process: a scorer does not go there itself.
+        self.again: Callable[[], Scorer] = partial(
+            Scorer, directory, preprocessing=preprocessing, threads=threads, hop_s=hop_s
+        )
         self.manifest: Manifest = load_manifest(directory)
         self.preprocessing = preprocessing or Preprocessing()
         self._cnn = open_session(directory, self.manifest.cnn, threads)

@@ -10,6 +10,7 @@ not judged and teaches nothing; the other, when whole, is. What did come of the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -280,20 +281,21 @@ def judge_check(check: Measured, usual: UsualSwing, usual_qrs: Float32Array | No
 
 def _tachycardia(check: Measured, usual_qrs: Float32Array) -> Sign | None:
     """The newest run of strange beats that are alike, steady and fast, if there is one."""
-    if len(check.peaks) < VT_BEATS:
+    # Plain numbers first: few checks hold five peaks that are fast and steady enough to be looked at.
+    first, end = BEAT_BEFORE + ALIGN, CHECK_SAMPLES - BEAT_AFTER - ALIGN
+    whole = [peak for peak in check.peaks.tolist() if first <= peak < end]
+    runs = [last for last in range(len(whole), VT_BEATS - 1, -1) if _fast_and_steady(whole[last - VT_BEATS : last])]
+    if not runs:
         return None
-    whole = check.peaks[(check.peaks >= BEAT_BEFORE + ALIGN) & (check.peaks < CHECK_SAMPLES - BEAT_AFTER - ALIGN)]
-    if len(whole) < VT_BEATS:
-        return None
-    strange = 1 - _likeness(check.signal, whole, usual_qrs) >= UNLIKE
-    for last in range(len(whole), VT_BEATS - 1, -1):
-        run = whole[last - VT_BEATS : last]
-        rate_bpm = (VT_BEATS - 1) * 60 * MODEL_FS_HZ / float(run[-1] - run[0])
-        steady = np.diff(run).max() <= STEADY * np.diff(run).min()
-        if rate_bpm >= VT_BPM and steady and strange[last - VT_BEATS : last].all() and _alike(check.signal, run):
+    peaks = np.array(whole)
+    strange = 1 - _likeness(check.signal, peaks, usual_qrs) >= UNLIKE
+    for last in runs:
+        run = slice(last - VT_BEATS, last)
+        if strange[run].all() and _alike(check.signal, peaks[run]):
+            rate_bpm = _rate_bpm(whole[run])
             return Sign(
                 kind="ventricular_tachycardia",
-                from_s=float(run[0]) / MODEL_FS_HZ,
+                from_s=whole[run][0] / MODEL_FS_HZ,
                 value=round(rate_bpm, 1),
                 limit=VT_BPM,
                 unit="/min",
@@ -302,12 +304,22 @@ def _tachycardia(check: Measured, usual_qrs: Float32Array) -> Sign | None:
     return None
 
 
+def _rate_bpm(run: Sequence[int]) -> float:
+    return (len(run) - 1) * 60 * MODEL_FS_HZ / (run[-1] - run[0])
+
+
+def _fast_and_steady(run: Sequence[int]) -> bool:
+    intervals = [after - before for before, after in pairwise(run)]
+    return _rate_bpm(run) >= VT_BPM and max(intervals) <= STEADY * min(intervals)
+
+
+_AROUND = np.arange(-ALIGN, ALIGN + 1)[:, None] + np.arange(-BEAT_BEFORE, BEAT_AFTER)
+
+
 def _likeness(signal: Float32Array, peaks: npt.NDArray[np.int64], shape: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """The correlation of the beats at ``peaks`` with a shape, each at its best alignment."""
-    reach = np.arange(-BEAT_BEFORE, BEAT_AFTER)
-    shifts = np.arange(-ALIGN, ALIGN + 1)
-    beats = signal[peaks[:, None, None] + shifts[:, None] + reach].astype(np.float64)
-    beats -= beats.mean(axis=2, keepdims=True)
+    beats = signal.take(peaks[:, None, None] + _AROUND).astype(np.float64)
+    beats -= beats.sum(axis=2, keepdims=True) / beats.shape[2]
     about = shape - shape.mean()
     norm = np.sqrt((beats**2).sum(axis=2) * (about**2).sum())
     return np.asarray(((beats @ about) / np.maximum(norm, 1e-9)).max(axis=1), np.float64)

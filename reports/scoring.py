@@ -1,8 +1,9 @@
 """Scoring files without a broker: the detector's verdicts on a recording, told in seconds of the file."""
 
 import errno
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from alerting.rules import AlarmRules
 from bus.messages import Urgent, Verdict
 from detector.offline import EPOCH_NS, Progress, judge_record, no_progress
 from detector.scorer import Scorer
+from detector.scoring_process import ScoringProcess
 from ecg.errors import EcgStreamError
 from ecg.files import open_recording
 from ecg.npy_files import WindowSet
@@ -19,6 +21,7 @@ from ecg.windows import HOP_S, WINDOW_S, Grid
 from reports.aggregate import Aggregate, WindowFigures, aggregate_of_rows
 from reports.result import PATIENT, ResultBuilder, head_of, result_of, seconds
 
+LONG_S = 1800.0  # from which a second process, which takes a second to start, is worth it
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -68,8 +71,12 @@ def score_file(
         recording = open_recording(path, fs_hz=fs_hz, leads=leads, unit=unit)
         if isinstance(recording, WindowSet):
             return scored(recording, scorer, rules, file=str(path)).result
-        judged = judge_record(recording, scorer, patient=PATIENT, progress=progress)
-        return _checked(recording, result_of(recording, judged, rules, file=str(path)))
+        with ExitStack() as stack:
+            beside = None
+            if recording.length >= LONG_S * recording.fs_hz and (os.cpu_count() or 1) > 1:
+                beside = stack.enter_context(ScoringProcess(scorer)).score
+            judged = judge_record(recording, scorer, patient=PATIENT, progress=progress, score=beside)
+            return _checked(recording, result_of(recording, judged, rules, file=str(path)))
 
 
 @contextmanager
