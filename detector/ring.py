@@ -15,7 +15,7 @@ class Ring:
     Parameters
     ----------
     floor : the oldest index that is kept
-    segment : samples in a segment; the ring holds a quarter more, for chunks that come before a window is due
+    segment : samples in a segment; the ring holds an eighth more, for chunks that come before a window is due
     columns : leads
     """
 
@@ -24,7 +24,7 @@ class Ring:
     def __init__(self, *, floor: int, segment: int, columns: int) -> None:
         self.floor = floor
         self._segment = segment
-        self._buffer: Int16Array = np.full((segment + segment // 4, columns), MISSING, np.int16)
+        self._buffer: Int16Array = np.full((segment + segment // 8, columns), MISSING, np.int16)
         self._runs: list[Run] = []
 
     @property

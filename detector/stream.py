@@ -3,7 +3,7 @@
 What a window holds depends on the samples and their order alone, never on how they were cut into chunks.
 """
 
-from collections import deque
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +20,10 @@ from ecg.windows import HOP_S, Grid
 LATE_S = 1.0  # a window with a hole waits that much newer signal for late chunks to fill it
 MAX_HELD = 2048  # messages to reread; a sender of one chunk over and over must not fill the memory
 MAX_LACKING = 16  # stretches of windows that are remembered as never received
+
+
+def _no_numbers() -> "array[int]":
+    return array("q")
 
 
 @dataclass(slots=True)
@@ -66,7 +70,9 @@ class PatientStream:
     taken: int = -1
     heard_ms: int = 0
     _notes: dict[int, WindowNotes] = field(default_factory=dict)
-    _held: deque[tuple[int, int]] = field(default_factory=deque)  # (offset, end index) of chunks the ring needs
+    # Of each chunk that the ring needs, its offset and its end: a tuple for each would take a sixth of all memory.
+    _held: "array[int]" = field(default_factory=_no_numbers)
+    _held_ends: "array[int]" = field(default_factory=_no_numbers)
     _held_from: int | None = None
     _columns: tuple[int, ...] = ()
     _in_order: bool = False  # the ring's columns are the source's
@@ -144,7 +150,7 @@ class PatientStream:
 
     def held(self) -> list[int]:
         """The messages to reread, in the order in which they were taken in."""
-        return [offset for offset, _ in self._held]
+        return self._held.tolist()
 
     @property
     def is_new(self) -> bool:
@@ -199,10 +205,11 @@ class PatientStream:
         if start != ring.high or end > ring.limit or not self._held or not chunk.is_of_source(self.source):
             return None
         error_ns = chunk.start_ns - self.clock_at(start) - self.grid.offset_ns(start)
-        if not -CLOCK_TOLERANCE_NS <= error_ns <= CLOCK_TOLERANCE_NS or self._held[-1][0] >= offset:
+        if not -CLOCK_TOLERANCE_NS <= error_ns <= CLOCK_TOLERANCE_NS or self._held[-1] >= offset:
             return None
         ring.append(samples if self._in_order else samples.take(self._columns, axis=1))
-        self._held.append((offset, end))
+        self._held.append(offset)
+        self._held_ends.append(end)
         if end < self._due_at:
             return []
         due = list(self._due(offset))
@@ -261,9 +268,11 @@ class PatientStream:
                 self._notes.setdefault(window, WindowNotes()).duplicate_samples += count
         if len(self._held) >= MAX_HELD and known == [(start, end)]:
             return  # after a crash, its duplicates are not counted again
-        if self._held and self._held[-1][0] == offset:
+        if self._held and self._held[-1] == offset:
             self._held.pop()
-        self._held.append((offset, end))
+            self._held_ends.pop()
+        self._held.append(offset)
+        self._held_ends.append(end)
         if self._held_from is None or offset < self._held_from:
             self._held_from = offset
 
@@ -367,9 +376,11 @@ class PatientStream:
         self._notes = {number: notes for number, notes in self._notes.items() if number >= window}
         floor = _floor(self.grid, self.source.fs_hz, window)
         self.ring.move_floor(floor)
-        if any(end <= floor for _, end in self._held):
-            self._held = deque(entry for entry in self._held if entry[1] > floor)
-            self._held_from = min((offset for offset, _ in self._held), default=None)
+        if self._held and min(self._held_ends) <= floor:
+            kept = [place for place, end in enumerate(self._held_ends) if end > floor]
+            self._held = array("q", [self._held[place] for place in kept])
+            self._held_ends = array("q", [self._held_ends[place] for place in kept])
+            self._held_from = min(self._held, default=None)
         while len(self.anchors) > 1 and self.anchors[1][0] <= floor:
             del self.anchors[0]
 
@@ -403,7 +414,7 @@ class PatientStream:
         self.restored_end = self.ring.high
         self._restored_runs = self.ring.runs
         self._restored_notes = {number: replace(note) for number, note in self._notes.items()}
-        self._held.clear()
+        self._held, self._held_ends = _no_numbers(), _no_numbers()
         self._held_from = None
 
     def snapshot(self) -> tuple[Int16Array, list[Run]] | None:

@@ -45,12 +45,12 @@ class FilteredSignal:
     ----------
     resampled : (columns, 7 s) float32, not filtered, NaN where nothing is known; the newest second is provisional
     newest : (columns, 4 s) float32, filtered: one second that is final and three that are not
-    finals : the filtered seconds before those, ``FINALS`` at most, each (columns, 100) float32
+    finals : (columns, n) float32, the filtered seconds before those, ``FINALS`` at most
     """
 
     resampled: Float32Array
     newest: Float32Array
-    finals: tuple[Float32Array, ...] = ()
+    finals: Float32Array
 
     @classmethod
     def before(cls, columns: int) -> "FilteredSignal":
@@ -58,27 +58,22 @@ class FilteredSignal:
         return cls(
             resampled=np.full((columns, _BAND), np.nan, np.float32),
             newest=np.zeros((columns, STEP_S * _SECOND), np.float32),
+            finals=np.zeros((columns, 0), np.float32),
         )
 
     def stepped(self, resampled: Float32Array, newest: Float32Array) -> "FilteredSignal":
         """The signal one second later."""
-        return FilteredSignal(
-            resampled=resampled, newest=newest, finals=(*self.finals, self.newest[:, :_SECOND])[-FINALS:]
-        )
+        finals = np.concatenate([self.finals, self.newest[:, :_SECOND]], axis=1)
+        return FilteredSignal(resampled=resampled, newest=newest, finals=finals[:, -FINALS * _SECOND :])
 
     def kept(self) -> "FilteredSignal":
         """The same in memory of its own: an array of a whole batch is not kept for one stream's part of it."""
-        return FilteredSignal(
-            resampled=self.resampled.copy(),
-            newest=self.newest.copy(),
-            finals=tuple(one if one.base is None else one.copy() for one in self.finals),
-        )
+        return FilteredSignal(resampled=self.resampled.copy(), newest=self.newest.copy(), finals=self.finals.copy())
 
     def segment(self) -> Float32Array:
         """The newest 15 s, filtered: (columns, 1500) float32; what lies before the first second known is 0."""
-        before = FINALS - len(self.finals)
-        lacking = [np.zeros((len(self.newest), before * _SECOND), np.float32)] if before else []
-        return np.concatenate([*lacking, *self.finals, self.newest], axis=1)
+        lacking = np.zeros((len(self.newest), FINALS * _SECOND - self.finals.shape[1]), np.float32)
+        return np.concatenate([lacking, self.finals, self.newest], axis=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

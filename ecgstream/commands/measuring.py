@@ -62,6 +62,38 @@ def bench_latency(
     )
 
 
+@bench.command("core")
+def bench_core(
+    *,
+    patients: Annotated[int, typer.Option(min=1, metavar="N", help="Live patients.")] = 200,
+    duration: Annotated[float, typer.Option(min=30, metavar="S", help="Seconds of signal of each.")] = 40.0,
+    chunk_ms: Annotated[int, typer.Option(min=100, max=1000, metavar="MS", help="Length of a message.")] = 250,
+    gather_ms: Annotated[
+        int, typer.Option(min=10, max=5000, metavar="MS", help="What comes in so long is worked on at once.")
+    ] = 100,
+    record: Record = None,
+    data: Data = None,
+    models: Models = None,
+    json: Json = None,
+) -> None:
+    """Tell where the detector's time and memory go, step by step, without Kafka."""
+    from ecgstream.bench.core import CorePlan, run_core
+    from ecgstream.recordings import load_records, names_of, records_folder
+    from ecgstream.settings import ProcessSettings, load
+
+    settings, _ = judging_settings(models)
+    folder = records_folder(data, load(ProcessSettings))
+    plan = CorePlan(
+        records=load_records(names_of(record or [], folder), folder),
+        models=settings.models,
+        patients=patients,
+        seconds=duration,
+        chunk_s=chunk_ms / 1000,
+        gather_s=gather_ms / 1000,
+    )
+    _report(run_core(plan), json)
+
+
 @bench.command("page")
 def bench_page(
     *,

@@ -42,6 +42,7 @@ CALLED = {
     "evaluate": ["--data", "--records", "--annotator", "--path", "--disturb", "--html", "--json"],
     "bench capacity": ["--patients", "--duration", "--json"],
     "bench latency": ["--patients", "--duration", "--json"],
+    "bench core": ["--patients", "--chunk-ms", "--gather-ms", "--json"],
     "bench alarms": [],
     "bench flood": [],
     "bench lethal": [],
