@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import onnxruntime as ort
 
 from bus.interfaces import Received
+from bus.messages import Urgent, Verdict
 from bus.samples import encode, receive
 from bus.topics import SAMPLES
 from detector.due import Due, DueWindow, RapidCheck
@@ -150,7 +151,7 @@ def _work(messages: Sequence[Received], state: PartitionState, scorer: Scorer, w
     watch.end("scores")
     measured = iter(measure_checks([check for check, _ in checks], [signal for _, signal in checks]))
     watch.end("rapid checks")
-    published = []
+    published: list[Verdict | Urgent] = []
     for each in due:
         result = next(scores) if isinstance(each, DueWindow) else next(measured)
         context, messages_out = judge(state.context(each.stream), each, result, manifest=scorer.manifest)
