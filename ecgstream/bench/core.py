@@ -8,8 +8,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import onnxruntime as ort
-
 from bus.interfaces import Received
 from bus.messages import Urgent, Verdict
 from bus.samples import encode, receive
@@ -68,7 +66,7 @@ class _TimedScorer(Scorer):
     networks_s = 0.0
 
     def _run(  # type: ignore[override] # a static method there: nothing else is kept
-        self, session: ort.InferenceSession, model: ModelFile, inputs: Float32Array, outputs: tuple[str, ...]
+        self, session: Any, model: ModelFile, inputs: Float32Array, outputs: tuple[str, ...]
     ) -> list[Float32Array]:
         began_s = time.process_time()
         found = super()._run(session, model, inputs, outputs)
