@@ -86,7 +86,7 @@ class _Watch:
         self._at_s = time.process_time()
 
     def end(self, step: str) -> None:
-        """What came since then was this step."""
+        """Count what came since then as this step."""
         now_s = time.process_time()
         self.steps_s[step] = self.steps_s.get(step, 0.0) + now_s - self._at_s
         self._at_s = now_s
