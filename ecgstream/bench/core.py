@@ -1,4 +1,4 @@
-"""Where the detector's time and memory go, without Kafka: messages come as they come live, and every step is timed."""
+"""Time and memory of the detector by step, without Kafka: messages come as they come live, and every step is timed."""
 
 import time
 import tracemalloc
