@@ -19,7 +19,8 @@ SUMS = "SHA256SUMS.txt"
 _ECG5000_URL = "https://www.timeseriesclassification.com/aeon-toolkit/ECG5000.zip"
 _ECG5000_ROWS = {"ECG5000_TRAIN": 500, "ECG5000_TEST": 4500}
 _ECG5000_COLUMNS = 141  # the class, then 140 samples
-_WANTED = (".hea", ".dat", ".atr")  # of a PhysioNet folder; the rest is documentation
+_WANTED = (".hea", ".dat", ".mat", ".atr")  # of a PhysioNet folder; the rest is documentation
+_LISTS = ("RECORDS", "ALARMS", "REFERENCE")  # and lists that begin so, without suffix or as .csv
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,18 +33,41 @@ class Database:
     version : the version on PhysioNet; None where it is published elsewhere
     records : how many records it has; 0 where it has none but tables
     title : what it is
+    published_as : its name on PhysioNet, where that is another
+    within : the folder of it that holds the records; folders in that are laid flat
     """
 
     name: str
     version: str | None
     records: int
     title: str
+    published_as: str | None = None
+    within: str = ""
 
 
 DATABASES = {
     database.name: database
     for database in (
         Database(name="mitdb", version="1.0.0", records=48, title="MIT-BIH Arrhythmia Database"),
+        Database(name="svdb", version="1.0.0", records=78, title="MIT-BIH Supraventricular Arrhythmia Database"),
+        Database(name="vfdb", version="1.0.0", records=22, title="MIT-BIH Malignant Ventricular Ectopy Database"),
+        Database(name="nsrdb", version="1.0.0", records=18, title="MIT-BIH Normal Sinus Rhythm Database"),
+        Database(
+            name="challenge2015",
+            version="1.0.0",
+            records=750,
+            title="PhysioNet/CinC Challenge 2015: alarms of bedside monitors",
+            published_as="challenge-2015",
+            within="training/",
+        ),
+        Database(
+            name="challenge2017",
+            version="1.0.0",
+            records=8528,
+            title="PhysioNet/CinC Challenge 2017: strips of a hand-held device",
+            published_as="challenge-2017",
+            within="training/",
+        ),
         Database(name="nstdb", version="1.0.0", records=15, title="MIT-BIH Noise Stress Test Database"),
         Database(name="ecg5000", version=None, records=0, title="UCR ECG5000 (all rows from one patient)"),
     )
@@ -131,21 +155,25 @@ def fetch(
             if database.version is None:
                 _fetch_ecg5000(session, folder, ecg5000_url, progress)
             else:
-                _fetch_physionet(session, folder, f"{base_url.rstrip('/')}/{name}/{database.version}", progress)
+                published_as = database.published_as or name
+                url = f"{base_url.rstrip('/')}/{published_as}/{database.version}"
+                _fetch_physionet(session, folder, url, database.within, progress)
 
 
-def _fetch_physionet(session: requests.Session, folder: Path, url: str, progress: Callable[[Progress], None]) -> None:
+def _fetch_physionet(
+    session: requests.Session, folder: Path, url: str, within: str, progress: Callable[[Progress], None]
+) -> None:
     # The list is fetched anew each time and kept: ``check`` reads it.
     (folder / f"{SUMS}.part").unlink(missing_ok=True)
     download(session, f"{url}/{SUMS}", folder / SUMS, expected_sha256=None)
-    sums = _published(folder)
+    sums = _published(folder, within)
     if not sums:
         raise EcgStreamError(f"{url}/{SUMS} names no recording: check the address")
-    for done, (file, published) in enumerate(sums.items()):
+    for done, (file, (path, published)) in enumerate(sums.items()):
         target = folder / file
         state = Progress(database=folder.name, file=file, file_bytes=0, done=done, total=len(sums))
         if not (target.is_file() and sha256(target) == published):
-            download(session, f"{url}/{file}", target, expected_sha256=published, progress=_reporter(progress, state))
+            download(session, f"{url}/{path}", target, expected_sha256=published, progress=_reporter(progress, state))
         progress(
             Progress(database=folder.name, file=file, file_bytes=target.stat().st_size, done=done + 1, total=len(sums))
         )
@@ -162,18 +190,28 @@ def _reporter(progress: Callable[[Progress], None], state: Progress) -> Callable
     return report
 
 
-def _published(folder: Path) -> dict[str, str]:
-    """The recordings that the folder's list of hashes names, with their SHA-256."""
-    sums: dict[str, str] = {}
-    path = folder / SUMS
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
+def _published(folder: Path, within: str) -> dict[str, tuple[str, str]]:
+    """The recordings that the folder's list of hashes names: where each is published, and its SHA-256."""
+    sums: dict[str, tuple[str, str]] = {}
+    listed = folder / SUMS
+    if listed.is_file():
+        for line in listed.read_text(encoding="utf-8").splitlines():
             digest, _, file = line.strip().partition(" ")
-            file = file.strip().lstrip("*").removeprefix("./")
-            wanted = file == "RECORDS" or Path(file).suffix in _WANTED
-            if wanted and "/" not in file and "\\" not in file:  # never outside the folder
-                sums[file] = digest.lower()
+            path = file.strip().lstrip("*").removeprefix("./")
+            if _is_wanted(path, within):
+                sums[path.rpartition("/")[2]] = path, digest.lower()
     return sums
+
+
+def _is_wanted(path: str, within: str) -> bool:
+    """Return whether a published file is a recording or a list of them; never one that would lie outside the folder."""
+    folder, _, name = path.rpartition("/")
+    if "\\" in path or ".." in folder.split("/"):
+        return False
+    if name.startswith(_LISTS) and Path(name).suffix in {"", ".csv"}:
+        return not folder or bool(within and path.startswith(within))
+    inside = path.startswith(within) if within else not folder
+    return inside and Path(name).suffix in _WANTED
 
 
 def _fetch_ecg5000(session: requests.Session, folder: Path, url: str, progress: Callable[[Progress], None]) -> None:
@@ -224,9 +262,9 @@ def _state(database: Database, folder: Path) -> DatabaseState:
             name=database.name, title=database.title, records=len(whole), expected=len(tables), damaged=damaged
         )
     headers = sorted(folder.glob("*.hea"))
-    records = [header for header in headers if header.with_suffix(".dat").is_file()]
+    records = [header for header in headers if any(header.with_suffix(end).is_file() for end in (".dat", ".mat"))]
     wrong = {header.name for header in headers if header not in records}
-    for file, published in _published(folder).items():
+    for file, (_, published) in _published(folder, database.within).items():
         path = folder / file
         if path.is_file() and sha256(path) != published:
             wrong.add(file)

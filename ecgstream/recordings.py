@@ -10,6 +10,7 @@ from ecg.labels import records_named
 from ecg.records import Record
 from ecg.wfdb_files import TOY_NAME, load_record
 from ecgstream.settings import ProcessSettings, load
+from training.databases import DATABASES, records_of
 from training.records import TrainingRecords
 
 DATABASE = "mitdb"
@@ -18,9 +19,9 @@ NOISE_DATABASE = "nstdb"
 WARD_SELECTION = "ward"
 
 
-def records_folder(data: Path | None, process: ProcessSettings) -> Path:
-    """The folder of WFDB records: the option, else ``mitdb`` in the data directory."""
-    return data.expanduser() if data else data_directory(process.data_dir) / DATABASE
+def records_folder(data: Path | None, process: ProcessSettings, database: str = DATABASE) -> Path:
+    """The folder of WFDB records: the option, else that of a database in the data directory."""
+    return data.expanduser() if data else data_directory(process.data_dir) / database
 
 
 def names_of(selections: Sequence[str], folder: Path) -> tuple[str, ...]:
@@ -79,19 +80,34 @@ class TrainingData:
 
 
 def training_data(
-    run_directory: Path, *, data: Path | None, records: str, noise: Path | None, cache: Path | None
+    run_directory: Path,
+    *,
+    data: Path | None,
+    records: str,
+    noise: Path | None,
+    cache: Path | None,
+    databases: str | None = None,
 ) -> TrainingData:
     """Return what the options of a training command mean.
+
+    Parameters
+    ----------
+    databases : selections of databases, separated by commas, that take the place of ``records``
 
     Raises
     ------
     EcgStreamError : when a record is not there
-    SplitError : when one is of the test set
+    SplitError : when one is held back
     """
     process = load(ProcessSettings)
     folder = records_folder(data, process)
+    directory = data_directory(process.data_dir)
     return TrainingData(
-        records=TrainingRecords(directory=folder, names=names_of([records], folder)),
+        records=TrainingRecords(
+            directory=folder,
+            names=names_of([records], folder) if databases is None else records_of(databases),
+            folders={name: directory / name for name in DATABASES if name != DATABASE},
+        ),
         cache=cache or run_directory / "windows",
         noise=noise or data_directory(process.data_dir) / NOISE_DATABASE,
     )

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 import ecg.annotations
+import ecg.beats
 import ecg.filters
 import ecg.holes
 import ecg.labels
@@ -28,7 +29,8 @@ import ecg.wfdb_files
 import ecg.wfdb_header
 import ecg.wfdb_signals
 import ecg.windows
-from ecg.annotations import Annotations, read_annotations
+import training.databases.svdb
+from ecg.annotations import Annotations
 from ecg.filters import band_pass, resample
 from ecg.labels import beat_labels, flutter_intervals, label_windows
 from ecg.leads import choose_leads
@@ -47,6 +49,7 @@ PHASE_S = 1.25  # training windows start four times as often as the detector's, 
 # Whatever changes in these files, or in a new version of these packages, may change a window.
 _MADE_BY: tuple[ModuleType, ...] = (
     ecg.annotations,
+    ecg.beats,
     ecg.filters,
     ecg.holes,
     ecg.labels,
@@ -60,6 +63,7 @@ _MADE_BY: tuple[ModuleType, ...] = (
     ecg.wfdb_header,
     ecg.wfdb_signals,
     ecg.windows,
+    training.databases.svdb,
 )
 _PACKAGES = ("numpy", "scipy", "wfdb")
 _KEY_DIGITS = 16
@@ -225,13 +229,13 @@ def load_windows(
 
 
 def _load_one(records: TrainingRecords, name: str, cache: Path) -> RecordWindows:
-    file = cache / f"{name}-{cache_key(records, name)}.npz"
+    stem = name.replace("/", "-")
+    file = cache / f"{stem}-{cache_key(records, name)}.npz"
     if (kept := _read(file, name)) is not None:
         return kept
-    path = records.directory / name
-    windows = windows_of(read_wfdb(path), read_annotations(path))
+    windows = replace(windows_of(records.read(name), records.annotations(name)), name=name)
     # Only this record's: "208-*" would also be "208-excerpt-...". A file of this key may be another process's, new.
-    for old in cache.glob(f"{glob.escape(name)}-{'[0-9a-f]' * _KEY_DIGITS}.*"):
+    for old in cache.glob(f"{glob.escape(stem)}-{'[0-9a-f]' * _KEY_DIGITS}.*"):
         if old.stem != file.stem:
             old.unlink(missing_ok=True)
     partial = file.with_suffix(f".{os.getpid()}")  # several processes may prepare the same record

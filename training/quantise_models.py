@@ -21,7 +21,6 @@ from detector.manifest import MANIFEST, ModelFile, load_manifest
 from ecg.leads import choose_leads
 from ecg.records import Float32Array
 from ecg.segments import Preprocessing, prepare_segments
-from ecg.wfdb_files import read_wfdb
 from ecg.windows import WINDOW_S
 from training.data import segments_of
 from training.records import TrainingRecords
@@ -55,7 +54,7 @@ def calibration_segments(records: TrainingRecords, *, per_record: int = PER_RECO
     random = np.random.default_rng(seed)
     chosen = []
     for name in records.names:
-        record = read_wfdb(records.directory / name)
+        record = records.read(name)
         ends = np.sort(random.integers(round(WINDOW_S * record.fs_hz), len(record.samples), per_record))
         columns = list(choose_leads(record.leads))
         prepared = prepare_segments(

@@ -1,20 +1,24 @@
-"""Recordings that may be trained on: never one of the test patients.
+"""Recordings that may be trained on: never one that is held back.
 
 201 (DS1) and 202 (DS2) are two recordings of one person, one on each side of the published split. Training keeps 201,
 as all published figures on this split do; the model card says so beside the figures.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ecg.annotations import Annotations
 from ecg.errors import EcgStreamError
 from ecg.labels import DS1, DS2
-from ecg.wfdb_files import find_record
+from ecg.records import Record
+from ecg.wfdb_files import find_record, read_wfdb
+from training.databases import DATABASES, database_of
 
 
 class SplitError(EcgStreamError):
-    """A test recording was about to be read for training."""
+    """A recording that is held back was about to be read for training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,37 +27,64 @@ class TrainingRecords:
 
     Attributes
     ----------
-    directory : the folder that holds the WFDB records
-    names : record names, none of them of DS2
+    directory : the folder that holds the WFDB records of mitdb
+    names : record names, none of them held back; those of other databases as "svdb/800"
+    folders : of the other databases, where their records lie
 
     Raises
     ------
-    SplitError : when a record is of the test set DS2, by its name or by what its header says
+    SplitError : when a record is held back (of the test set DS2, or of the unseen part of another database), by its
+        name or by what its header says
     """
 
     directory: Path
     names: tuple[str, ...] = DS1
+    folders: Mapping[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.names:
             raise EcgStreamError("no record to train on: name some, or leave the names out for DS1")
         for name in self.names:
-            _refuse(name, name)
+            _, plain = database_of(name)
+            _refuse(name, plain)
             # A copy under another name is still a test patient: the header names its record and its signal files.
-            header = find_record(name, self.directory).read_text(encoding="utf-8", errors="replace")
+            header = find_record(plain, self.path(name).parent).read_text(encoding="utf-8", errors="replace")
             for line in header.splitlines():
                 if line and not line.startswith("#"):
                     _refuse(name, Path(line.split()[0].split("/")[0]).stem)
 
+    def path(self, name: str) -> Path:
+        """Return where a record lies, without suffix.
+
+        Raises
+        ------
+        EcgStreamError : when nobody said where its database lies
+        """
+        database, plain = database_of(name)
+        if plain == name:
+            return self.directory / name
+        if database.name not in self.folders:
+            raise EcgStreamError(f"record {name}: the folder of {database.name} is not given")
+        return self.folders[database.name] / plain
+
+    def read(self, name: str) -> Record:
+        """The recording."""
+        return read_wfdb(self.path(name))
+
+    def annotations(self, name: str) -> Annotations:
+        """Its annotations, where the QRS peaks are."""
+        return database_of(name)[0].annotations(self.path(name))
+
     def content_hash(self, name: str) -> str:
         """SHA-256 over a record's header, the signal files that it names, and the annotations, hex."""
         digest = hashlib.sha256()
-        header = self.directory / f"{name}.hea"
+        path = self.path(name)
+        header = path.with_name(f"{path.name}.hea")
         lines = [line.split() for line in header.read_text(encoding="utf-8", errors="replace").splitlines()]
         signals = [fields[0] for fields in lines if fields and not fields[0].startswith("#")][1:]
         for file in (
             header,
-            *(self.directory / signal for signal in dict.fromkeys(signals)),
+            *(path.parent / signal for signal in dict.fromkeys(signals)),
             header.with_suffix(".atr"),
         ):
             if file.is_file():
@@ -68,3 +99,9 @@ def _refuse(name: str, found: str) -> None:
             f"record {name} is {found} of the test set DS2{twin}: it must never reach training, tuning or "
             f"calibration; train on DS1 ({DS1[0]} ... {DS1[-1]})"
         )
+    for database in DATABASES.values():
+        if database.holds_back(found):
+            raise SplitError(
+                f"record {name} is {found} of the part of {database.name} that stays unseen: it must never reach "
+                f"training, tuning or calibration; train on the other records ({database.learned[0]} ...)"
+            )

@@ -10,7 +10,6 @@ import numpy as np
 from ecg.leads import choose_leads
 from ecg.records import MISSING, Record, exact_rate
 from ecg.segments import Prepared, Preprocessing, prepare_segments
-from ecg.wfdb_files import read_wfdb
 from ecg.windows import Grid
 from training.data import segments_of
 from training.records import TrainingRecords
@@ -110,7 +109,7 @@ def signal_faults(record: Record) -> SignalFaults:
 
 def faults_of(records: TrainingRecords) -> dict[str, SignalFaults]:
     """The faults of every training record, by its name."""
-    return {name: signal_faults(read_wfdb(records.directory / name)) for name in records.names}
+    return {name: signal_faults(records.read(name)) for name in records.names}
 
 
 def describe_faults(faults: Mapping[str, SignalFaults]) -> str:

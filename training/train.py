@@ -1,9 +1,10 @@
 """Training: cross-validation over patients for calibration and thresholds, then the networks that ship."""
 
+import math
 import platform
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,9 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from ecg.annotations import read_annotations
 from ecg.errors import EcgStreamError
+from ecg.labels import DS1
 from ecg.segments import PREPROCESSING_VERSION
-from ecg.wfdb_files import read_wfdb
 from training.augment import Augmentation
 from training.calibrate import calibrate
 from training.data import CLASSES, RecordWindows, data_hash, load_windows
@@ -26,6 +26,7 @@ from training.run import RUN, Run
 from training.side_by_side import run_side_by_side
 from training.signal_faults import describe_faults, faults_of
 
+CNN_STEPS = 1200  # for the 22 patients of DS1
 # No noise: a denoiser would also hide what is odd.
 _AUTOENCODER_AUGMENTATION = Augmentation(noise=0.0, drop_second=0.0)
 
@@ -43,11 +44,19 @@ class TrainingSettings:
     """
 
     folds: int = 5
-    cnn: Fit = field(default_factory=lambda: Fit(steps=1200, averaging=0.995))
+    cnn: Fit = field(default_factory=lambda: Fit(steps=CNN_STEPS, averaging=0.995))
     autoencoder: Fit = field(default_factory=lambda: Fit(steps=1000, batch=64, weight_decay=1e-3, averaging=0.99))
     cnn_network: dict[str, float] = field(default_factory=dict)
     autoencoder_network: dict[str, float] = field(default_factory=dict)
     workers: int = 2
+
+    @classmethod
+    def for_records(cls, records: int, *, workers: int = 2) -> "TrainingSettings":
+        """Settings for that many records: twice the steps for four times the patients."""
+        settings = cls(workers=workers)
+        return replace(
+            settings, cnn=replace(settings.cnn, steps=round(CNN_STEPS * max(1.0, math.sqrt(records / len(DS1)))))
+        )
 
 
 def fold_names(windows: Sequence[RecordWindows], folds: int) -> tuple[tuple[str, ...], ...]:
@@ -136,8 +145,8 @@ def train(
     run_side_by_side([job for job in jobs if not job.weights.is_file()], run_job, settings.workers, console)
     with console.status("calibrating on patients that the networks have not seen"):
         judged = out_of_fold(windows, [job for job in jobs if job.fold is not None])
-        annotations = {name: read_annotations(records.directory / name) for name in records.names}
-        rates_hz = {name: read_wfdb(records.directory / name).fs_hz for name in records.names}
+        annotations = {name: records.annotations(name) for name in records.names}
+        rates_hz = {name: records.read(name).fs_hz for name in records.names}
         calibrated = calibrate(judged, annotations, rates_hz)
     for job in jobs:
         if job.fold is None:

@@ -37,6 +37,14 @@ def evaluate(
             metavar="R,...", help="ds2, ds1, all, or names such as 100,103.  [default: ds2; ds1 with --disturb]"
         ),
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="D",
+            help="All records of a database in the data directory: svdb and nsrdb like mitdb, vfdb by its episodes, "
+            "challenge2015 by its alarms, challenge2017 by its strips.",
+        ),
+    ] = None,
     annotator: Annotated[str, typer.Option(metavar="EXT", help="Extension of the annotation files.")] = "atr",
     path: Annotated[EvaluationPath, typer.Option(help="By the pure core, or through a real Kafka.")] = (
         EvaluationPath.OFFLINE
@@ -67,31 +75,38 @@ def evaluate(
     from bus.settings import KafkaSettings
     from detector.manifest import load_manifest
     from ecg.data import data_directory
+    from ecgstream.database_evaluation import FORMS
     from ecgstream.disturbed import chosen
     from ecgstream.evaluation import Judging, annotated_records
-    from ecgstream.recordings import NOISE_DATABASE, records_folder
+    from ecgstream.recordings import DATABASE, NOISE_DATABASE, records_folder
     from ecgstream.running import STDOUT, TABLE_WIDTH, write_json
     from ecgstream.settings import ProcessSettings, load
     from ops.logging import configure_logging
+    from training.databases import known_database
     from training.evaluate import evaluate_tallies
     from training.evaluation_table import disturbance_table, tables
     from training.tally import tally_records
 
     process = load(ProcessSettings)
     configure_logging(service="evaluate", level="warning", form=process.log_format)
-    kafka = load(KafkaSettings)
     settings, rules = judging_settings(models)
-    judging = Judging(folder=records_folder(data, process), settings=settings, rules=rules)
+    folder = records_folder(data, process, database or DATABASE)
+    judging = Judging(folder=folder, settings=settings, rules=rules)
+    if database and known_database(database) in FORMS:
+        write_json(_by_its_form(database, judging, quiet=json == STDOUT), json)
+        return
     thresholds = load_manifest(judging.settings.models).thresholds
     noise = noise or data_directory(process.data_dir) / NOISE_DATABASE
     disturbances = chosen(disturb, noise) if disturb else ()
     # While weaknesses are looked for, the test set stays closed unless it is asked for.
     annotations, left_out = annotated_records(
-        records or ("ds1" if disturb else "ds2"), judging.folder, annotator=annotator
+        records or ("all" if database else "ds1" if disturb else "ds2"), judging.folder, annotator=annotator
     )
     names = tuple(annotations)
     offline = path is EvaluationPath.OFFLINE
-    judged = _judged_offline(names, judging) if offline else _judged_on_kafka(names, judging, kafka, chunk_ms)
+    judged = (
+        _judged_offline(names, judging) if offline else _judged_on_kafka(names, judging, load(KafkaSettings), chunk_ms)
+    )
     tallies = tally_records(judged.verdicts, annotations, alerts=judged.alerts)
     evaluation = evaluate_tallies(tallies, thresholds=thresholds, path=path.value)
     result = evaluation.model_dump(mode="json") | {"left_out": left_out}
@@ -107,19 +122,37 @@ def evaluate(
         disturbed = _disturbed(disturbances, annotations, judging, thresholds, noise)
         under = {one.name: one.evaluation for one in disturbed}
         console.print(disturbance_table(evaluation, under))
-        result["disturbed"] = {
-            one.name: {
-                "figures": one.evaluation and one.evaluation.model_dump(mode="json", exclude={"per_record"}),
-                "left_out": one.left_out,
-            }
-            for one in disturbed
-        }
+        result["disturbed"] = _as_json(disturbed)
     if html:
         from training.evaluation_report import write_report
 
         write_report(html, tallies, evaluation, disturbed=under)
         console.print(f"the report is in {html}")
     write_json(result, json)
+
+
+def _as_json(disturbed: "list[DisturbedEvaluation]") -> dict[str, Any]:
+    return {
+        one.name: {
+            "figures": one.evaluation and one.evaluation.model_dump(mode="json", exclude={"per_record"}),
+            "left_out": one.left_out,
+        }
+        for one in disturbed
+    }
+
+
+def _by_its_form(database: str, judging: "Judging", *, quiet: bool) -> dict[str, Any]:
+    """The figures of a database without beats, also printed."""
+    from rich.console import Console
+
+    from ecg.wfdb_files import list_records
+    from ecgstream.database_evaluation import evaluate_database
+
+    with _progress() as progress:
+        task = progress.add_task("judging records", total=len(list_records(judging.folder)))
+        result = evaluate_database(database, judging, done=lambda count: progress.advance(task, count))
+    Console(quiet=quiet).print({name: value for name, value in result.items() if name != "per_record"})
+    return result
 
 
 def _progress() -> "Progress":

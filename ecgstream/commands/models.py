@@ -92,6 +92,10 @@ def train(
     *,
     data: Data = None,
     records: Annotated[str, typer.Option(metavar="R,...", help="What to learn from; no test record is taken.")] = "ds1",
+    databases: Annotated[
+        str | None,
+        typer.Option(metavar="D,...", help="Databases to learn from, instead of records: mitdb-ds1, svdb, nsrdb."),
+    ] = None,
     noise: Annotated[Path | None, typer.Option(help="Folder of the noise records; by default nstdb.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for prepared windows; by default in RUN.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Fits that run side by side.")] = 2,
@@ -105,14 +109,14 @@ def train(
     from training.train import TrainingSettings
     from training.train import train as train_networks
 
-    given = training_data(run_directory, data=data, records=records, noise=noise, cache=cache)
+    given = training_data(run_directory, data=data, records=records, noise=noise, cache=cache, databases=databases)
     run_directory.mkdir(parents=True, exist_ok=True)
     train_networks(
         given.records,
         run_directory,
         cache=given.cache,
         noise=given.noise,
-        settings=TrainingSettings(workers=workers),
+        settings=TrainingSettings.for_records(len(given.records.names), workers=workers),
         console=Console(stderr=True),
     )
     typer.echo(f"trained: export it with 'ecgstream export {run_directory} DIR'")

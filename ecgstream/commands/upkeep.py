@@ -63,7 +63,7 @@ def data_check() -> None:
     typer.echo(f"{directory}:")
     for state in states:
         word = "whole" if state.complete else "damaged" if state.damaged else "not whole" if state.records else "absent"
-        typer.echo(f"  {state.name:<8} {state.records:3d} of {state.expected:3d}  {word:<9}  {state.title}")
+        typer.echo(f"  {state.name:<13} {state.records:4d} of {state.expected:4d}  {word:<9}  {state.title}")
         for file in state.damaged:
             typer.echo(f"           damaged: {file}")
     typer.echo("  always there, five minutes each:")

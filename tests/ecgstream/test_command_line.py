@@ -39,7 +39,7 @@ CALLED = {
     "score": ["--json"],
     "train": ["--data"],
     "export": [],
-    "evaluate": ["--data", "--records", "--annotator", "--path", "--disturb", "--html", "--json"],
+    "evaluate": ["--data", "--records", "--database", "--annotator", "--path", "--disturb", "--html", "--json"],
     "bench capacity": ["--patients", "--duration", "--json"],
     "bench latency": ["--patients", "--duration", "--json"],
     "bench core": ["--patients", "--chunk-ms", "--gather-ms", "--json"],

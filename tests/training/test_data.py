@@ -214,6 +214,7 @@ def test_every_source_that_windows_are_made_by_is_in_the_key() -> None:
     assert {name for name in imported if name.startswith(("ecg.", "training."))} - made_by == {
         "ecg.errors",
         "ecg.excerpts",
+        "training.databases.database",
         "training.records",
     }
 

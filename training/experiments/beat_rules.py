@@ -19,8 +19,6 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from detector.judgement import BeatFeatures
-from ecg.annotations import read_annotations
-from ecg.wfdb_files import read_wfdb
 from training.data import load_windows
 from training.following import candidates_of, follow, scores_of
 from training.metrics import best_f1_threshold, ratio
@@ -182,8 +180,8 @@ def _beats(
     in_folds = [job for job in jobs if job.fold is not None]
     fold_of = {name: job.fold for job in in_folds for name in job.held_out}
     reference = Reference(
-        annotations={name: read_annotations(records.directory / name) for name in records.names},
-        rates_hz={name: read_wfdb(records.directory / name).fs_hz for name in records.names},
+        annotations={name: records.annotations(name) for name in records.names},
+        rates_hz={name: records.read(name).fs_hz for name in records.names},
     )
     features, classes, names = [], [], []
     with console.status("following"):

@@ -15,9 +15,7 @@ from rich.progress import track
 from rich.table import Table
 
 from detector.judgement import fused
-from ecg.annotations import read_annotations
 from ecg.errors import EcgStreamError
-from ecg.wfdb_files import read_wfdb
 from training.beat_comparison import Pair, class_rates, qrs_rates
 from training.data import load_windows
 from training.following import candidates_of, follow, scores_of
@@ -95,8 +93,8 @@ def compare_groups(
     jobs = [_without(job, held_out) for held_out in groups.values() for job in of_run if job.fold is None]
     run_side_by_side([job for job in jobs if not job.weights.is_file()], run_job, settings.workers, console)
     reference = Reference(
-        annotations={name: read_annotations(records.directory / name) for name in records.names},
-        rates_hz={name: read_wfdb(records.directory / name).fs_hz for name in records.names},
+        annotations={name: records.annotations(name) for name in records.names},
+        rates_hz={name: records.read(name).fs_hz for name in records.names},
     )
     with console.status("judging"):
         by_group = out_of_fold(windows, jobs)

@@ -1,0 +1,100 @@
+"""Databases without annotated beats, each by its own form, through the command."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wfdb
+
+from ecg.records import Record
+from tests.ecgstream.commands import status_of
+from tests.support.recordings import annotated, recording
+
+
+def write(record: Record, folder: Path, name: str, comments: tuple[str, ...] = ()) -> None:
+    """Write a record as WFDB, with comments in its header."""
+    folder.mkdir(exist_ok=True)
+    wfdb.wrsamp(
+        name,
+        fs=record.fs_hz,
+        units=["mV"] * len(record.leads),
+        sig_name=list(record.leads),
+        d_signal=record.samples.astype(np.int64),
+        fmt=["16"] * len(record.leads),
+        adc_gain=list(record.gain),
+        baseline=list(record.baseline),
+        comments=list(comments),
+        write_dir=str(folder),
+    )
+
+
+def part(name: str, first_s: float, seconds: float) -> Record:
+    record = recording(name)
+    first = round(first_s * record.fs_hz)
+    return replace(record, samples=record.samples[first : first + round(seconds * record.fs_hz)])
+
+
+def flat_from(record: Record, seconds: float) -> Record:
+    """The same with no heart beat behind a time, but for a little noise."""
+    samples = record.samples.copy()
+    first = round(seconds * record.fs_hz)
+    noise = np.random.default_rng(0).integers(-2, 3, size=samples[first:].shape)
+    samples[first:] = (np.array(record.baseline) + noise).astype(np.int16)
+    return replace(record, samples=samples)
+
+
+def evaluated(database: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    assert status_of(["evaluate", "--database", database, "--data", str(folder), "--json", "-"]) == 0
+    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_episodes_of_a_database_of_rhythms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "vfdb"
+    write(recording("207-excerpt"), folder, "418")
+    shutil.copyfile(annotated("207-excerpt").with_suffix(".atr"), folder / "418.atr")
+    found = evaluated("vfdb", folder, capsys)
+    episodes = found["episodes"]
+    assert isinstance(episodes, dict)
+    assert episodes["vf"]["n"] >= 1
+    assert episodes["vf"]["found"] == episodes["vf"]["n"]
+    assert set(episodes) == {"vf", "vt", "asystole"}
+    assert set(dict(found["false_lethal_per_hour"])) == {  # type: ignore[call-overload] # a dictionary by its form
+        "asystole",
+        "ventricular_flutter",
+        "ventricular_tachycardia",
+    }
+    assert found["hours"] == pytest.approx(300 / 3600, abs=1e-3)
+
+
+def test_alarms_of_monitors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "challenge2015"
+    heart = part("19090-excerpt", 0, 60)
+    write(flat_from(heart, 53), folder, "a103l", ("Asystole", "True alarm"))
+    write(heart, folder, "a105l", ("Asystole", "False alarm"))
+    found = evaluated("challenge2015", folder, capsys)
+    assert found["records"] == 2
+    assert dict(found["all"])["score"] == 1.0  # type: ignore[call-overload]
+
+
+def test_strips_of_one_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "challenge2017"
+    write(part("19090-excerpt", 0, 30), folder, "A00001")
+    write(flat_from(part("19090-excerpt", 0, 30), 0), folder, "A00002")
+    (folder / "REFERENCE.csv").write_text("A00001,N\nA00002,~\n")
+    found = evaluated("challenge2017", folder, capsys)
+    assert found["records"] == 2
+    assert dict(found["confusion"])["N"]["N"] == 1  # type: ignore[call-overload]
+
+
+def test_a_database_that_is_not_there_is_told_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ECGSTREAM_DATA_DIR", str(tmp_path))
+    assert status_of(["evaluate", "--database", "vfdb"]) == 1
+    assert "ecgstream data fetch" in capsys.readouterr().err
+    assert status_of(["evaluate", "--database", "afdb"]) == 1
+    assert "choose of mitdb, svdb, vfdb" in capsys.readouterr().err

@@ -1,0 +1,14 @@
+"""MIT-BIH Arrhythmia Database: DS1 trains, DS2 tests; the paced records, which are in neither, may train."""
+
+import re
+
+from ecg.labels import DS1, PACED
+from training.databases.database import Database
+
+DATABASE = Database(
+    name="mitdb",
+    title="MIT-BIH Arrhythmia Database 1.0.0",
+    citation="Moody GB, Mark RG. IEEE Eng Med Biol 20 (2001) 45, doi:10.1109/51.932724",
+    records=re.compile(r"1[0-2]\d|2[0-3]\d"),
+    learned=(*DS1, *PACED),
+)
