@@ -5,7 +5,15 @@ from dataclasses import dataclass, replace
 from alerting.rules import TECHNICAL, Rule
 from bus.messages import AlarmKind, Condition, Finding, MdcCode, Urgent, Verdict
 from ecg.findings import RhythmFinding, describe_finding
-from ecg.rhythm import ASYSTOLE_NS, BRADYCARDIA_BPM, PAUSE_NS, TACHYCARDIA_BPM, VT_BPM
+from ecg.rhythm import (
+    ASYSTOLE_NS,
+    BRADYCARDIA_BPM,
+    EXTREME_BRADYCARDIA_BPM,
+    EXTREME_TACHYCARDIA_BPM,
+    PAUSE_NS,
+    TACHYCARDIA_BPM,
+    VT_BPM,
+)
 
 PER_MINUTE = "/min"
 SECONDS = "s"
@@ -34,6 +42,8 @@ _FINDING_LIMITS: dict[Condition, tuple[float, str]] = {
     "pause": (PAUSE_NS / 1e9, SECONDS),
     "bradycardia": (BRADYCARDIA_BPM, PER_MINUTE),
     "tachycardia": (TACHYCARDIA_BPM, PER_MINUTE),
+    "extreme_bradycardia": (EXTREME_BRADYCARDIA_BPM, PER_MINUTE),
+    "extreme_tachycardia": (EXTREME_TACHYCARDIA_BPM, PER_MINUTE),
     "ventricular_tachycardia": (VT_BPM, PER_MINUTE),
 }
 

@@ -13,6 +13,8 @@ FindingKind = Literal[
     "trigeminy",
     "bradycardia",
     "tachycardia",
+    "extreme_bradycardia",
+    "extreme_tachycardia",
     "pause",
     "asystole",
     "atrial_fibrillation",
@@ -29,6 +31,8 @@ PRIORITIES: dict[FindingKind, Priority] = {
     "ventricular_run": "medium",  # the forerunner of the former
     "bradycardia": "medium",  # reversible injury, promptly: too little blood flows
     "tachycardia": "medium",  # the same
+    "extreme_bradycardia": "medium",  # the same: bedside monitors call both red; whom they strike in sleep or on stairs
+    "extreme_tachycardia": "medium",  # is not dying, and what may kill has names of its own
     "pause": "medium",  # the same: a faint
     "atrial_fibrillation": "medium",  # irreversible injury, delayed: a stroke
     "couplet": "low",
@@ -42,6 +46,8 @@ _DESCRIPTIONS: dict[FindingKind, str] = {
     "ventricular_run": "run of {beats} ventricular beats at {rate:.0f}/min",
     "bradycardia": "bradycardia, {rate:.0f}/min",
     "tachycardia": "tachycardia, {rate:.0f}/min",
+    "extreme_bradycardia": "extreme bradycardia, {beats} beats at {rate:.0f}/min",
+    "extreme_tachycardia": "extreme tachycardia, {beats} beats at {rate:.0f}/min",
     "pause": "pause of {seconds:.1f} s",
     "atrial_fibrillation": "irregular as in atrial fibrillation",
     "couplet": "ventricular couplet",

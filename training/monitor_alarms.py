@@ -17,8 +17,8 @@ from training.metrics import ratio
 # 100/min or faster.
 CONFIRMED_BY: dict[str, frozenset[str]] = {
     "Asystole": frozenset({"asystole"}),
-    "Bradycardia": frozenset({"bradycardia", "asystole"}),
-    "Tachycardia": frozenset({"tachycardia", "ventricular_tachycardia", "ventricular_flutter"}),
+    "Bradycardia": frozenset({"extreme_bradycardia", "asystole"}),
+    "Tachycardia": frozenset({"extreme_tachycardia", "ventricular_tachycardia", "ventricular_flutter"}),
     "Ventricular_Flutter_Fib": frozenset({"ventricular_flutter"}),
     "Ventricular_Tachycardia": frozenset({"ventricular_tachycardia", "ventricular_flutter"}),
 }

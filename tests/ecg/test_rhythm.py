@@ -99,6 +99,24 @@ def test_two_missed_beats_are_no_bradycardia_and_three_ectopic_beats_no_tachycar
     assert kinds(beats_of("N" * 8 + "SSS" + "N" * 10, [0.8] * 7 + [0.4] * 3 + [0.8] * 10)) == []
 
 
+@pytest.mark.parametrize(
+    ("rr_s", "expected"),
+    [
+        ([1.6] * 4, ["extreme_bradycardia"]),
+        ([1.6] * 3, []),
+        ([1.49] * 4, []),
+        ([0.9, 0.9, 3.9, 0.9], ["pause"]),  # slow in the mean, but for one pause
+        ([0.42] * 16, ["extreme_tachycardia"]),
+        ([0.42] * 15, []),
+        ([0.43] * 16, []),
+        ([0.4] * 8 + [0.6] + [0.4] * 7, []),
+    ],
+)
+def test_five_very_slow_and_seventeen_very_fast_beats(rr_s: list[float], expected: list[str]) -> None:
+    found = kinds(beats_of("N" * (len(rr_s) + 1), rr_s))
+    assert [kind for kind in found if kind not in {"tachycardia", "bradycardia"}] == expected
+
+
 def test_a_rate_that_wavers_at_its_limit_is_one_finding() -> None:
     (finding,) = found_in(beats_of("N" * 61, [0.45] * 20 + [60 / 116] * 20 + [0.45] * 20))
     assert (finding.kind, finding.beats) == ("tachycardia", 61)
@@ -216,6 +234,12 @@ def test_flat_or_missing_signal_is_not_silence() -> None:
 def with_holes(beats: list[Beat], *holes_s: tuple[float, float]) -> list[str]:
     steps = follow(beats, grid(beats[-1][0] / S), holes=[(round(start * S), round(end * S)) for start, end in holes_s])
     return [finding.kind for finding in merged(f for found in steps for f in found) if finding.start_ns < beats[-1][0]]
+
+
+def test_no_extreme_reaches_across_a_hole() -> None:
+    slow = beats_of("N" * 5, [1.6] * 4)
+    assert "extreme_bradycardia" in with_holes(slow)
+    assert "extreme_bradycardia" not in with_holes(slow, (3.9, 4.0))
 
 
 def test_no_silence_reaches_across_a_hole() -> None:
