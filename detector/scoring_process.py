@@ -3,8 +3,8 @@
 import multiprocessing
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Self
 
@@ -18,26 +18,18 @@ from ecg.second_filter import FilteredSignal
 _ENDED = "the process that scores was ended, perhaps for want of memory: free some, and score the file again"
 
 
-class _Beside:
-    """The state of the process: a scorer of its own, and each stream's filtered signal."""
+@dataclass(slots=True)
+class _Batch:
+    """A batch that was handed over, with its results once they have come."""
 
-    scorer: Scorer
-    signals: Mapping[StreamId, FilteredSignal]
-
-
-def _begin(make_scorer: Callable[[], Scorer]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
-    _Beside.scorer, _Beside.signals = make_scorer(), {}
-
-
-def _score(batch: Sequence[Due]) -> list[Result]:
-    found = results_of(batch, _Beside.scorer, _Beside.signals)
-    _Beside.signals = found.signals
-    return found.results
+    found: list[Result] | Exception | None = None
 
 
 class ScoringProcess:
     """A process that scores the batches of one recording, in their order. A context manager.
+
+    The standard library's pool of processes is no help: in Python 3.11.2, as Debian has it, it waits for ever when its
+    process is ended while a batch is on its way there.
 
     Parameters
     ----------
@@ -46,9 +38,12 @@ class ScoringProcess:
 
     def __init__(self, scorer: Scorer) -> None:
         # Spawned: the threads of the libraries that this process has loaded do not survive a fork.
-        self._pool = ProcessPoolExecutor(
-            1, mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(scorer.again,)
-        )
+        context = multiprocessing.get_context("spawn")
+        self._connection, there = context.Pipe()
+        self._process = context.Process(target=_serve, args=(there, scorer.again), daemon=True)
+        self._process.start()
+        there.close()  # so that the end of the process ends the connection
+        self._pending: _Batch | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -56,7 +51,9 @@ class ScoringProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        self._connection.close()
+        self._process.terminate()
+        self._process.join()
 
     def score(self, batch: Sequence[Due]) -> Callable[[], list[Result]]:
         """Begin to score a batch; return what waits for its results.
@@ -65,15 +62,48 @@ class ScoringProcess:
         ------
         EcgStreamError : when the process was ended, now or at the wait
         """
+        # Its results first: were both sides to write, neither would read.
+        self._receive()
+        try:
+            self._connection.send(batch)
+        except OSError as error:
+            raise EcgStreamError(_ENDED) from error
+        begun = self._pending = _Batch()
 
         def results() -> list[Result]:
-            try:
-                return begun.result()
-            except BrokenProcessPool as error:
-                raise EcgStreamError(_ENDED) from error
+            if begun is self._pending:
+                self._receive()
+            if isinstance(begun.found, Exception):
+                raise begun.found
+            return begun.found or []
 
-        try:
-            begun = self._pool.submit(_score, batch)
-        except BrokenProcessPool as error:
-            raise EcgStreamError(_ENDED) from error
         return results
+
+    def _receive(self) -> None:
+        """Wait for the results of the batch that is on its way."""
+        if self._pending is None:
+            return
+        pending, self._pending = self._pending, None
+        try:
+            pending.found = self._connection.recv()
+        except (EOFError, OSError) as error:
+            pending.found = EcgStreamError(_ENDED)
+            raise pending.found from error
+
+
+def _serve(connection: Connection, make_scorer: Callable[[], Scorer]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
+    scorer = make_scorer()
+    signals: Mapping[StreamId, FilteredSignal] = {}
+    while True:
+        try:
+            batch = connection.recv()
+        except EOFError:
+            return
+        try:
+            found = results_of(batch, scorer, signals)
+        except Exception as error:  # noqa: BLE001 # raised where it is waited for
+            connection.send(error)
+        else:
+            signals = found.signals
+            connection.send(found.results)
