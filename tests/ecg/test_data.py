@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import stamina
 
-from ecg.data import SUMS, Progress, check, data_directory, fetch
+from ecg.data import DATABASES, SUMS, Progress, check, data_directory, fetch
 from ecg.errors import EcgStreamError
 
 
@@ -170,7 +170,7 @@ def test_a_server_that_is_not_there(tmp_path: Path, site: Site) -> None:
 
 
 def test_names_and_folders_that_cannot_be(tmp_path: Path) -> None:
-    with pytest.raises(EcgStreamError, match="database 'mit' is not known: choose of mitdb, nstdb, ecg5000"):
+    with pytest.raises(EcgStreamError, match="database 'mit' is not known: choose of mitdb, svdb, vfdb"):
         fetch(["mit"], tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(EcgStreamError, match="cannot be made"):
@@ -202,7 +202,7 @@ def test_an_archive_that_is_not_ecg5000_is_refused(site: Site, tmp_path: Path, b
 
 
 def test_check_says_what_is_there_and_what_is_damaged(site: Site, tmp_path: Path) -> None:
-    assert [(state.records, state.complete) for state in check(tmp_path)] == [(0, False)] * 3
+    assert [(state.records, state.complete) for state in check(tmp_path)] == [(0, False)] * len(DATABASES)
     site.publish(RECORD)
     fetch(["mitdb"], tmp_path, base_url=site.url)
     (tmp_path / "mitdb" / "101.hea").write_text("101 1 360 9\n")
