@@ -13,6 +13,7 @@ border between the two, both are deadly, and a short one must not hide because t
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 from typing import Any, Literal
 
 from ecg.fibrillation import NO_WAVE
@@ -38,11 +39,10 @@ CYCLES = 3  # of bigeminy or trigeminy: fewer are chance in anyone with frequent
 # the AHA practice standards ask for limits that fit the patient, doi:10.1161/CIR.0000000000000527.
 BRADYCARDIA_BPM = 50.0
 TACHYCARDIA_BPM = 120.0
-# Five beats slower than 40/min, 17 faster than 140/min: the definitions of the Challenge 2015, as above. No interval
-# may lie far on the wrong side: one long pause is no bradycardia, and beats counted twice are no tachycardia.
+# Five beats slower than 40/min, 17 faster than 140/min: the definitions of the Challenge 2015, as above. By the median
+# of their intervals: one long pause is no bradycardia, and a few beats that were missed do not end a tachycardia.
 EXTREME_BRADYCARDIA_BPM, EXTREME_BRADYCARDIA_BEATS = 40.0, 5
 EXTREME_TACHYCARDIA_BPM, EXTREME_TACHYCARDIA_BEATS = 140.0, 17
-EXTREME_RANGE = 1.25  # how far from the limit a single interval may lie on the wrong side
 RATE_BAND_BPM = 5.0  # how far beyond its limit the rate must come back to end a finding: one that wavers is one finding
 RATE_INTERVALS = 8  # the median of so many bears three ectopic beats or two missed ones
 # Atrial fibrillation. Intervals beside a ventricular beat are left out: they tell nothing about the atria. Tuned on the
@@ -338,13 +338,14 @@ class _Follower:
             return
         newest_ns = self._beats[-1][0] - self._beats[-2][0]
         slow_ns, fast_ns = 60e9 / EXTREME_BRADYCARDIA_BPM, 60e9 / EXTREME_TACHYCARDIA_BPM
-        if newest_ns > slow_ns / EXTREME_RANGE:
+        # The newest interval is to be one of those: what it ends has gone.
+        if newest_ns > slow_ns:
             slow = self._in_a_row(EXTREME_BRADYCARDIA_BEATS)
-            if slow and sum(slow) > slow_ns * len(slow) and min(slow) > slow_ns / EXTREME_RANGE:
+            if slow and median(slow) > slow_ns:
                 self._hold("extreme_bradycardia", self._beats[-EXTREME_BRADYCARDIA_BEATS][0])
-        elif newest_ns < fast_ns * EXTREME_RANGE:
+        elif newest_ns < fast_ns:
             fast = self._in_a_row(EXTREME_TACHYCARDIA_BEATS)
-            if fast and sum(fast) < fast_ns * len(fast) and max(fast) < fast_ns * EXTREME_RANGE:
+            if fast and median(fast) < fast_ns:
                 self._hold("extreme_tachycardia", self._beats[-EXTREME_TACHYCARDIA_BEATS][0])
 
     def _in_a_row(self, count: int) -> list[int]:

@@ -109,7 +109,8 @@ def test_two_missed_beats_are_no_bradycardia_and_three_ectopic_beats_no_tachycar
         ([0.42] * 16, ["extreme_tachycardia"]),
         ([0.42] * 15, []),
         ([0.43] * 16, []),
-        ([0.4] * 8 + [0.6] + [0.4] * 7, []),
+        ([0.4] * 5 + [0.8] + [0.4] * 10, ["extreme_tachycardia"]),  # a beat was missed
+        ([0.4, 0.6] * 8, []),
     ],
 )
 def test_five_very_slow_and_seventeen_very_fast_beats(rr_s: list[float], expected: list[str]) -> None:
