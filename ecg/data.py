@@ -131,7 +131,7 @@ def fetch(
 
     Parameters
     ----------
-    names : databases, of ``DATABASES``; none means all
+    names : databases, of ``DATABASES``; none means all but the challenges, which are thousands of files
     directory : the data directory
     base_url : PhysioNet's files, or a mirror of them
     ecg5000_url : the archive of ECG5000
@@ -145,7 +145,7 @@ def fetch(
         if name not in DATABASES:
             raise EcgStreamError(f"database {name!r} is not known: choose of {', '.join(DATABASES)}")
     with requests.Session() as session:
-        for name in names or tuple(DATABASES):
+        for name in names or tuple(name for name, database in DATABASES.items() if not database.within):
             database = DATABASES[name]
             folder = directory / name
             try:

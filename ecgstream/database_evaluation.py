@@ -1,6 +1,7 @@
 """Evaluation on databases that have no annotated beats: rhythm marks, alarms, strips of one class."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from ecg.annotations import read_annotations
 from ecg.wfdb_files import list_records, load_record
 from ecgstream.evaluation import Judging, Progress, alerts_of, judged_each, judged_here
 from training.databases import challenge2015, challenge2017, vfdb
-from training.databases.challenge2015 import MonitorAlarm, read_alarms
+from training.databases.challenge2015 import ALARM_AT_S, MonitorAlarm, read_alarms
 from training.databases.challenge2017 import StripClass, read_classes
 from training.monitor_alarms import alarm_figures, confirms
 from training.rhythm_episodes import EpisodeTally, episode_figures, raised_alarms, tally_episodes
@@ -19,21 +20,30 @@ from training.strips import class_of, strip_figures
 Judged = tuple[list[Verdict | Urgent], float, float]  # what was told of a record, its length in s, its rate in Hz
 
 
-def _judge(name: str, folder: Path) -> Judged:
+def _judge(name: str, folder: Path, until_s: float | None) -> Judged:
     record = load_record(name, folder)
+    if until_s is not None:
+        record = replace(record, samples=record.samples[: round(until_s * record.fs_hz)])
     return judged_here(record), record.seconds, record.fs_hz
+
+
+def _judged(
+    names: Sequence[str], judging: Judging, done: Progress, *, until_s: float | None = None
+) -> Iterator[tuple[str, Judged]]:
+    """Records as they are judged; nothing behind ``until_s`` is looked at."""
+    found = judged_each(judging.settings, _judge, names, [judging.folder] * len(names), [until_s] * len(names))
+    for name, judged in zip(names, found, strict=True):
+        yield name, judged
+        done(1)
 
 
 def evaluate_episodes(judging: Judging, *, done: Progress) -> dict[str, Any]:
     """Lethal episodes of a database of rhythm marks, and false lethal alarms."""
     tallies: dict[str, EpisodeTally] = {}
-    names = list_records(judging.folder)
-    found = judged_each(judging.settings, _judge, names, [judging.folder] * len(names))
-    for name, (published, seconds, fs_hz) in zip(names, found, strict=True):
+    for name, (published, seconds, fs_hz) in _judged(list_records(judging.folder), judging, done):
         raised = raised_alarms(alerts_of(published, judging.rules), EPOCH_NS)
         annotations = read_annotations(judging.folder / name)
         tallies[name] = tally_episodes(raised, annotations, fs_hz, seconds=seconds)
-        done(1)
     return episode_figures(tallies)
 
 
@@ -42,10 +52,8 @@ def evaluate_alarms(judging: Judging, *, done: Progress) -> dict[str, Any]:
     alarms = {alarm.record: alarm for alarm in read_alarms(judging.folder)}
     names = [name for name in list_records(judging.folder) if name in alarms]
     confirmed: dict[MonitorAlarm, bool] = {}
-    found = judged_each(judging.settings, _judge, names, [judging.folder] * len(names))
-    for name, (published, seconds, _) in zip(names, found, strict=True):
+    for name, (published, seconds, _) in _judged(names, judging, done, until_s=ALARM_AT_S):
         confirmed[alarms[name]] = confirms(published, alarms[name], end_ns=EPOCH_NS + round(seconds * 1e9))
-        done(1)
     return alarm_figures(confirmed)
 
 
@@ -54,10 +62,8 @@ def evaluate_strips(judging: Judging, *, done: Progress) -> dict[str, Any]:
     classes = read_classes(judging.folder)
     names = [name for name in list_records(judging.folder) if name in classes]
     called: dict[str, StripClass] = {}
-    found = judged_each(judging.settings, _judge, names, [judging.folder] * len(names))
-    for name, (published, _, _) in zip(names, found, strict=True):
+    for name, (published, _, _) in _judged(names, judging, done):
         called[name] = class_of(published)
-        done(1)
     return strip_figures(classes, called)
 
 

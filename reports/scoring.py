@@ -54,6 +54,7 @@ def score_file(
     leads: tuple[str, ...] | None = None,
     unit: str | None = None,
     progress: Progress = no_progress,
+    side_by_side: bool = False,
 ) -> dict[str, Any]:
     """The result of one file, as the JSON of ``ecgstream score`` has it.
 
@@ -62,6 +63,7 @@ def score_file(
     path : a WFDB, EDF, CSV or ``.npy`` file
     fs_hz, leads, unit : see ``ecg.files.open_recording``
     progress : is told how many samples are judged, and of how many
+    side_by_side : whether a long recording may be scored in a process beside, which imports the program's main module
 
     Raises
     ------
@@ -73,7 +75,8 @@ def score_file(
             return scored(recording, scorer, rules, file=str(path)).result
         with ExitStack() as stack:
             beside = None
-            if recording.length >= LONG_S * recording.fs_hz and (os.cpu_count() or 1) > 1:
+            long = recording.length >= LONG_S * recording.fs_hz
+            if side_by_side and long and (os.cpu_count() or 1) > 1:
                 beside = stack.enter_context(ScoringProcess(scorer)).score
             judged = judge_record(recording, scorer, patient=PATIENT, progress=progress, score=beside)
             return _checked(recording, result_of(recording, judged, rules, file=str(path)))

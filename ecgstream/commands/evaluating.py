@@ -90,10 +90,10 @@ def evaluate(
     process = load(ProcessSettings)
     configure_logging(service="evaluate", level="warning", form=process.log_format)
     settings, rules = judging_settings(models)
-    folder = records_folder(data, process, database or DATABASE)
-    judging = Judging(folder=folder, settings=settings, rules=rules)
+    judging = Judging(folder=records_folder(data, process, database or DATABASE), settings=settings, rules=rules)
     if database and known_database(database) in FORMS:
-        write_json(_by_its_form(database, judging, quiet=json == STDOUT), json)
+        plain = not (records or disturb or html or compare) and (annotator, path) == ("atr", EvaluationPath.OFFLINE)
+        write_json(_by_its_form(database, judging, plain=plain, quiet=json == STDOUT), json)
         return
     thresholds = load_manifest(judging.settings.models).thresholds
     noise = noise or data_directory(process.data_dir) / NOISE_DATABASE
@@ -141,13 +141,19 @@ def _as_json(disturbed: "list[DisturbedEvaluation]") -> dict[str, Any]:
     }
 
 
-def _by_its_form(database: str, judging: "Judging", *, quiet: bool) -> dict[str, Any]:
+def _by_its_form(database: str, judging: "Judging", *, plain: bool, quiet: bool) -> dict[str, Any]:
     """The figures of a database without beats, also printed."""
     from rich.console import Console
 
+    from ecg.errors import EcgStreamError
     from ecg.wfdb_files import list_records
     from ecgstream.database_evaluation import evaluate_database
 
+    if not plain:
+        raise EcgStreamError(
+            f"{database} is evaluated whole, by its own form and offline: leave out --records, --annotator, --path, "
+            "--compare, --disturb and --html"
+        )
     with _progress() as progress:
         task = progress.add_task("judging records", total=len(list_records(judging.folder)))
         result = evaluate_database(database, judging, done=lambda count: progress.advance(task, count))

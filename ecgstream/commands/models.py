@@ -48,6 +48,7 @@ def score(
                         leads=names,
                         unit=unit.value if unit else None,
                         progress=progress,
+                        side_by_side=True,
                     )
             except EcgStreamError as error:
                 results.append({"file": str(path), "error": one_line(error)})

@@ -11,7 +11,13 @@ data = typer.Typer(help="The recordings in the data directory.", no_args_is_help
 
 @data.command("fetch")
 def data_fetch(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="mitdb, nstdb, ecg5000.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="mitdb, svdb, vfdb, nsrdb, nstdb, ecg5000: all when none is named; or challenge2015, challenge2017.",
+        ),
+    ] = None,
     *,
     mirror: Annotated[
         str | None, typer.Option(metavar="URL", help="Where PhysioNet's files are mirrored; PhysioNet by default.")

@@ -75,8 +75,12 @@ def test_alarms_of_monitors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     heart = part("19090-excerpt", 0, 60)
     write(flat_from(heart, 53), folder, "a103l", ("Asystole", "True alarm"))
     write(heart, folder, "a105l", ("Asystole", "False alarm"))
+    # What comes after the alarm is not looked at.
+    whole = replace(recording("19090-excerpt"), samples=np.tile(recording("19090-excerpt").samples, (2, 1)))
+    late = replace(flat_from(whole, 305), samples=flat_from(whole, 305).samples[: round(330 * whole.fs_hz)])
+    write(late, folder, "a107l", ("Asystole", "False alarm"))
     found = evaluated("challenge2015", folder, capsys)
-    assert found["records"] == 2
+    assert found["records"] == 3
     assert dict(found["all"])["score"] == 1.0  # type: ignore[call-overload]
 
 
@@ -88,6 +92,11 @@ def test_strips_of_one_class(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     found = evaluated("challenge2017", folder, capsys)
     assert found["records"] == 2
     assert dict(found["confusion"])["N"]["N"] == 1  # type: ignore[call-overload]
+
+
+def test_what_a_form_does_not_take_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["evaluate", "--database", "vfdb", "--records", "418", "--data", str(tmp_path)]) == 1
+    assert "leave out --records" in capsys.readouterr().err
 
 
 def test_a_database_that_is_not_there_is_told_with_the_remedy(

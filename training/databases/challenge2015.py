@@ -10,6 +10,7 @@ from training.databases.database import Database
 from training.databases.names import names_in
 
 AlarmName = Literal["Asystole", "Bradycardia", "Tachycardia", "Ventricular_Flutter_Fib", "Ventricular_Tachycardia"]
+ALARM_AT_S = 300.0  # of a record; half of those that are published go on for 30 s more
 _VERDICTS = {"True alarm": True, "False alarm": False}
 
 DATABASE = Database(
