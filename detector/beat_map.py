@@ -30,7 +30,7 @@ class BeatFinding(NamedTuple):
     ----------
     position : sample in the segment at the models' rate
     shares : probabilities of the classes N, S, V, F by the beat map, their sum 1
-    qrs : (QRS samples,) float32, the judged lead around it, normalised
+    qrs : (2, QRS samples) float32, the judged lead around it and the other one, normalised; zeros where there is none
     whole : whether all of its QRS was received; if not, its shape is no evidence of its class
     """
 
@@ -66,15 +66,16 @@ class BeatMapReader:
         for row, frame in zip(rows.tolist(), frames.tolist(), strict=True):
             self._peaks[row].append(round(self._start + (frame + 0.5) * self._frame))
 
-    def beats(self, row: int, candidates: npt.NDArray[np.int64], signal: Float32Array) -> tuple[BeatFinding, ...]:
+    def beats(self, row: int, candidates: npt.NDArray[np.int64], signals: Float32Array) -> tuple[BeatFinding, ...]:
         """The beats of one segment, in the span of its map.
 
         Parameters
         ----------
         row : which segment
         candidates : (n,) int64, QRS positions in the segment, ascending
-        signal : (MODEL_SAMPLES,) float32, the judged lead, filtered
+        signals : (2, MODEL_SAMPLES) float32, the judged lead and the other one, normalised
         """
+        signal = signals[0]
         candidates = candidates[candidates >= self._start]
         verified = self._beat_near[row, self._frames(candidates)] >= self._settings.reject_below
         positions: list[int] = candidates[verified].tolist()
@@ -85,15 +86,15 @@ class BeatMapReader:
             peak = first + int(np.abs(signal[first : middle + SEARCH + 1]).argmax())
             if all(abs(peak - known) >= APART for known in positions):
                 positions.append(peak)
-        return self._classed(row, sorted(positions), signal)
+        return self._classed(row, sorted(positions), signals)
 
-    def _classed(self, row: int, positions: Sequence[int], signal: Float32Array) -> tuple[BeatFinding, ...]:
+    def _classed(self, row: int, positions: Sequence[int], signals: Float32Array) -> tuple[BeatFinding, ...]:
         if not positions:
             return ()
         at = np.array(positions)
         shares = self._class_near[row][:, self._frames(at)][self._order]
         shares /= shares.sum(axis=0)
-        qrs = signal.take(at[:, None] + _AROUND, mode="clip")
+        qrs = signals.take(at[:, None] + _AROUND, axis=1, mode="clip").swapaxes(0, 1)
         return tuple(
             BeatFinding(position, (n, s, v, f), one)
             for position, (n, s, v, f), one in zip(positions, shares.T.tolist(), qrs, strict=True)

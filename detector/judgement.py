@@ -1,19 +1,22 @@
-"""From what the networks say of a window to its scores and beats, against what is usual for the patient. Pure.
+"""From what the networks say of windows to their scores and beats, against what is usual for the patient. Pure.
 
 The networks see 15 s. Whether a beat is early, a QRS strange or a rhythm irregular is told by the minutes before, so
-the classes of beats and the fused score are settled here, window after window, in the order of the patient's stream.
+the classes of beats and the fused score are settled here, in two steps: ``weigh_window`` describes the beats of one
+window after the other, in the order of the patient's stream, and learns what is usual; once all beats of all patients
+have been classed in one call, ``judge_window`` gives each window its scores.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, log, nan
 from typing import NamedTuple
 
 import numpy as np
 
-from detector.baseline import USUAL_PREMATURITY, PersonalBaseline
-from detector.beat_map import AamiClass
-from detector.manifest import Calibration, PersonalReading
+from detector.baseline import QRS_AFTER, QRS_BEFORE, PersonalBaseline
+from detector.beat_features import QRS_POINTS, SeenBeat, features_of, likeness_to_previous, shape_of, size_of
+from detector.beat_map import AAMI_CLASSES, AamiClass, BeatFinding
+from detector.manifest import BeatReading, Calibration
 from detector.score import Score
 from ecg.beats import REFRACTORY_S
 from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES
@@ -23,30 +26,12 @@ OVERLAP_NS = 300_000_000  # a beat that the window before placed just behind its
 REFRACTORY_NS = round(REFRACTORY_S * 1e9)
 LIMIT = 8.0  # of evidence as log odds: no one source may outvote all others
 CNN_LIMIT = 6.0  # of the CNN's log odds of a class
-SURELY_NORMAL = 0.7  # share of class N from which a beat shapes the usual QRS
+SURELY_NORMAL = 0.7  # share of class N in the beat map from which a beat shapes the usual QRS
+USUALLY_EARLY = -0.25  # logarithm of its interval over the mean of ``MEANS[1]``; one that comes earlier shapes none
 LEAST_SHARE = 1e-4  # nothing is quite impossible
 _NO_BEAT = -4.0  # evidence of a window without beats
-
-
-class BeatFeatures(NamedTuple):
-    """Features that a beat is classed by.
-
-    Attributes
-    ----------
-    ventricular_odds : ln(V / (N + S)) of its shares
-    supraventricular_odds : ln(S / N) of its shares
-    unlikeness : one minus its QRS's correlation with the usual one
-    difference : root mean square difference between the two
-    prematurity : ln(usual RR / its RR), 0 where it is not early or that is not known
-    regularity : of the rhythm before it
-    """
-
-    ventricular_odds: float
-    supraventricular_odds: float
-    unlikeness: float
-    difference: float
-    prematurity: float
-    regularity: float
+_MEAN = 1  # place in a beat's features of its interval over that mean
+_UNKNOWN_QRS = np.full(QRS_BEFORE + QRS_AFTER, nan)
 
 
 class JudgedBeat(NamedTuple):
@@ -57,14 +42,24 @@ class JudgedBeat(NamedTuple):
     t_ns : its time, ns UTC
     beat_class : AAMI class; None where part of its QRS was not received, which is no evidence of any
     confidence : probability of that class
-    features : what it was classed by
-    ectopic, supraventricular : log odds of being ventricular or fusion, and of being supraventricular
     """
 
     t_ns: int
     beat_class: AamiClass | None
     confidence: float | None
-    features: BeatFeatures
+
+
+class BeatEvidence(NamedTuple):
+    """Evidence of one beat for an abnormal window.
+
+    Attributes
+    ----------
+    t_ns : its time, ns UTC
+    ectopic : log odds of being ventricular or fusion
+    supraventricular : log odds of being supraventricular, not normal
+    """
+
+    t_ns: int
     ectopic: float
     supraventricular: float
 
@@ -105,17 +100,26 @@ class Judgement:
     fused: float | None = None
 
 
-class _Beat(NamedTuple):
-    """A beat on its way to a class: what the networks and the usual QRS say of it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeighedWindow:
+    """A window whose beats are described, but not yet classed.
 
-    t_ns: int
-    shares: tuple[float, float, float, float]
-    ventricular_odds: float
-    unlikeness: float
-    difference: float
-    whole: bool  # all of it was received
-    ventricular: float  # log odds
-    ectopic: float  # log odds of being ventricular or fusion
+    Attributes
+    ----------
+    times_ns, whole : of its beats, those to be reported first: their times, and whether all of their QRS was received
+    features : of each, what it is to be classed by
+    reported : how many are to be reported; the rest has not settled, and counts for this window's score alone
+    cnn, autoencoder : calibrated log odds of an abnormal window
+    irregularity : one minus the regularity of the rhythm, this window's beats included
+    """
+
+    times_ns: tuple[int, ...]
+    whole: tuple[bool, ...]
+    features: tuple[Sequence[float], ...]
+    reported: int
+    cnn: float
+    autoencoder: float
+    irregularity: float
 
 
 def settled(times_ns: Sequence[int], *, new_from_ns: int, end_ns: int, last_ns: int | None) -> list[int]:
@@ -143,76 +147,111 @@ def time_of(position: int, end_ns: int) -> int:
     return end_ns - round((MODEL_SAMPLES - position) / MODEL_FS_HZ * 1e9)
 
 
-def judge_window(
-    baseline: PersonalBaseline,
-    score: Score,
-    *,
-    start_ns: int,
-    new_from_ns: int,
-    end_ns: int,
-    reading: PersonalReading,
-    calibration: Calibration,
-) -> tuple[PersonalBaseline, Judgement]:
-    """Judge a window; the windows of a patient are to come in their order.
+def weigh_window(
+    baseline: PersonalBaseline, score: Score, *, new_from_ns: int, end_ns: int, calibration: Calibration
+) -> tuple[PersonalBaseline, WeighedWindow | None]:
+    """Describe a window's beats against what is usual; the windows of a patient are to come in their order.
 
     Parameters
     ----------
     baseline : what was usual before the window
     score : what the networks say of it
-    start_ns, new_from_ns, end_ns : the window, and from where on no window before it held it
-    reading, calibration : of the models' manifest
+    new_from_ns, end_ns : the part of the window that no window before it held
+    calibration : of the models' manifest
 
     Returns
     -------
-    what is usual after it, and the judgement
+    what is usual after it, and the window; None where no lead could be judged
     """
     if score.logit is None or score.log_error is None:
-        return baseline, Judgement()
+        return baseline, None
     times = [time_of(finding.position, end_ns) for finding in score.beats]
-    breaks_ns = [time_of(end, end_ns) for _, end in score.holes]
-    beats = _weigh(baseline, score, times, reading)
     new = settled(times, new_from_ns=new_from_ns, end_ns=end_ns, last_ns=baseline.last_beat_ns)
-    after, judged = _class_all(baseline, [beats[index] for index in new], breaks_ns, reading)
     # What has not settled counts for the window, but nothing is learned from it yet.
-    _, unsettled = _class_all(after, [beat for beat in beats if beat.t_ns >= end_ns - SETTLE_NS], breaks_ns, reading)
-    ordinary = [
-        score.beats[index].qrs
-        for index, beat in zip(new, judged, strict=True)
-        if beats[index].whole
-        and beats[index].shares[0] >= SURELY_NORMAL
-        and beat.features.prematurity <= USUAL_PREMATURITY
-    ]
-    if ordinary:
-        after = after.with_qrs(np.stack(ordinary), score.lead)
-    after = after.with_regularity()
-    # Reported with a window before, and still in this one where windows overlap: how early they came was told then.
-    earlier = [
-        beat for beat in beats if start_ns <= beat.t_ns <= (baseline.last_beat_ns or 0) and beat.t_ns < new_from_ns
-    ]
-    _, before = _class_all(baseline, earlier, breaks_ns, reading)
-    every = (*before, *judged, *unsettled)
-    inside = [beat for beat in every if beat.t_ns >= start_ns and beat.beat_class is not None]
-
+    chosen = [*new, *(index for index, t_ns in enumerate(times) if t_ns >= end_ns - SETTLE_NS)]
+    breaks_ns = [time_of(end, end_ns) for _, end in score.holes]
+    seen = _seen(baseline, score, times)
+    histories, features = features_of(baseline.history, [seen[index] for index in chosen], breaks_ns)
+    after = baseline if not new else baseline._replace(history=histories[len(new) - 1])
+    after = _learned(
+        after,
+        score,
+        [
+            score.beats[index]
+            for index, row in zip(new, features, strict=False)
+            if score.beats[index].whole
+            and score.beats[index].shares[0] >= SURELY_NORMAL
+            and not row[_MEAN] < USUALLY_EARLY  # nor where it is not known
+        ],
+    )
     cnn = calibration.cnn_slope * score.logit + calibration.cnn_bias
     log_error = baseline.error_above_usual(
         score.log_error, prior=calibration.usual_log_error, share=calibration.usual_share
     )
     if cnn < 0 and score.whole:
         after = after.with_error(score.log_error)
-    evidence = Evidence(
+    return after, WeighedWindow(
+        times_ns=tuple(times[index] for index in chosen),
+        whole=tuple(score.beats[index].whole for index in chosen),
+        features=tuple(features),
+        reported=len(new),
         cnn=_limited(cnn, LIMIT),
         autoencoder=_limited(calibration.autoencoder_slope * log_error + calibration.autoencoder_bias, LIMIT),
+        irregularity=1 - after.history.regularity,
+    )
+
+
+def judge_window(
+    window: WeighedWindow | None,
+    probabilities: Sequence[Sequence[float]],
+    before: Sequence[BeatEvidence],
+    *,
+    start_ns: int,
+    next_start_ns: int,
+    reading: BeatReading,
+    calibration: Calibration,
+) -> tuple[Judgement, tuple[BeatEvidence, ...]]:
+    """Give a window its scores, now that its beats are classed.
+
+    Parameters
+    ----------
+    window : as ``weigh_window`` gave it
+    probabilities : of each of its beats, of the classes N, S, V, F
+    before : evidence of beats that were reported with the windows before, and may lie in this one where windows overlap
+    start_ns, next_start_ns : beginning of the window and of the next one
+    reading, calibration : of the models' manifest
+
+    Returns
+    -------
+    the judgement, and the evidence of reported beats that the next window holds, too
+    """
+    if window is None:
+        return Judgement(), ()
+    beats: list[JudgedBeat] = []
+    reported, unsettled = list(before), []
+    for t_ns, whole, shares in zip(window.times_ns, window.whole, probabilities, strict=True):
+        letter, confidence, ectopic, supraventricular = _class_of(shares, reading)
+        weighed = [BeatEvidence(t_ns, ectopic, supraventricular)] if whole else []
+        if len(beats) < window.reported:
+            beats.append(JudgedBeat(t_ns, letter if whole else None, confidence if whole else None))
+            reported += weighed
+        else:
+            unsettled += weighed
+    inside = [beat for beat in (*reported, *unsettled) if beat.t_ns >= start_ns]
+    evidence = Evidence(
+        cnn=window.cnn,
+        autoencoder=window.autoencoder,
         ventricular=max((beat.ectopic for beat in inside), default=_NO_BEAT),
         supraventricular=max((beat.supraventricular for beat in inside), default=_NO_BEAT),
-        irregularity=1 - after.regularity,
+        irregularity=window.irregularity,
     )
-    return after, Judgement(
-        beats=judged,
+    return Judgement(
+        beats=tuple(beats),
         evidence=evidence,
         cnn=_logistic(evidence.cnn),
         autoencoder=_logistic(evidence.autoencoder),
         fused=_logistic(fused(evidence, calibration)),
-    )
+    ), tuple(beat for beat in reported if beat.t_ns >= next_start_ns)
 
 
 def fused(evidence: Evidence, calibration: Calibration) -> float:
@@ -227,98 +266,50 @@ def fused(evidence: Evidence, calibration: Calibration) -> float:
     )
 
 
-def _weigh(baseline: PersonalBaseline, score: Score, times_ns: Sequence[int], reading: PersonalReading) -> list[_Beat]:
-    """Return what networks and the usual QRS say of each beat."""
+def _seen(baseline: PersonalBaseline, score: Score, times_ns: Sequence[int]) -> list[SeenBeat]:
+    """The beats of a window as the networks see them, beside the usual QRS."""
     if not score.beats:
         return []
-    unlike, different = baseline.unlikeness(np.stack([finding.qrs for finding in score.beats]), score.lead)
-    beats = []
-    for t_ns, finding, u, d in zip(times_ns, score.beats, unlike.tolist(), different.tolist(), strict=True):
-        n, s, v, f = (max(share, LEAST_SHARE) for share in finding.shares)
-        narrow = log(n + s)
-        ventricular_odds = _limited(log(v) - narrow, CNN_LIMIT)
-        ectopic_odds = _limited(log(v + f) - narrow, CNN_LIMIT)
-        strange = reading.ventricular_per_unlikeness * u + reading.ventricular_per_difference * d
-        strange += reading.ventricular_bias
-        beats.append(
-            _Beat(
-                t_ns=t_ns,
-                shares=finding.shares,
-                ventricular_odds=ventricular_odds,
-                unlikeness=u,
-                difference=d,
-                whole=finding.whole,
-                ventricular=_limited(reading.ventricular_per_odds * ventricular_odds + strange, LIMIT),
-                ectopic=_limited(reading.ventricular_per_odds * ectopic_odds + strange, LIMIT),
-            )
-        )
-    return beats
+    qrs = np.stack([finding.qrs for finding in score.beats], axis=1).astype(np.float64)
+    judged, usual = qrs[0], baseline.usual_qrs(score.lead)
+    second = None if score.second is None else baseline.usual_qrs(score.second)
+    both = np.stack([_UNKNOWN_QRS if each is None else each for each in (usual, second)])
+    of_judged, of_second = shape_of(qrs, both)
+    shapes, seconds = of_judged.tolist(), of_second[:, :3].tolist()
+    like = likeness_to_previous(judged).tolist()
+    points = (judged[:, QRS_POINTS] / size_of(judged if usual is None else usual)).tolist()
+    return [
+        SeenBeat(t_ns, _odds(finding.shares), *described)
+        for t_ns, finding, *described in zip(times_ns, score.beats, shapes, seconds, like, points, strict=True)
+    ]
 
 
-def _class_all(
-    baseline: PersonalBaseline, beats: Sequence[_Beat], breaks_ns: Sequence[int], reading: PersonalReading
-) -> tuple[PersonalBaseline, tuple[JudgedBeat, ...]]:
-    """Class beats one after the other, each against what was usual before it.
-
-    Between two beats with a break between them, where a hole ended, there may have been others: that is no RR interval.
-    """
-    if not beats:
-        return baseline, ()
-    judged = []
-    rhythm = baseline.intervals()
-    for beat in beats:
-        last_ns = rhythm.last_beat_ns
-        broken = last_ns is None or any(last_ns < break_ns <= beat.t_ns for break_ns in breaks_ns)
-        rr_s = None if broken or last_ns is None else (beat.t_ns - last_ns) / 1e9
-        n, s, _, _ = beat.shares
-        features = BeatFeatures(
-            ventricular_odds=beat.ventricular_odds,
-            supraventricular_odds=_limited(log(max(s, LEAST_SHARE) / max(n, LEAST_SHARE)), CNN_LIMIT),
-            unlikeness=beat.unlikeness,
-            difference=beat.difference,
-            prematurity=rhythm.prematurity(rr_s),
-            regularity=baseline.regularity,
-        )
-        supraventricular = _supraventricular(features, reading)
-        letter, confidence = _class_of(beat, supraventricular)
-        wide = letter in {"V", "F"}
-        judged.append(
-            JudgedBeat(
-                t_ns=beat.t_ns,
-                beat_class=letter if beat.whole else None,
-                confidence=round(confidence, 4) if beat.whole else None,
-                features=features,
-                ectopic=beat.ectopic,
-                supraventricular=-LIMIT if wide else supraventricular,
-            )
-        )
-        # The interval behind a beat of which nobody knows what it was tells no more than one behind a ventricular one.
-        rhythm.add(beat.t_ns, rr_s, ventricular=wide or not beat.whole, premature=letter == "S")
-    return baseline.with_intervals(rhythm), tuple(judged)
+def _learned(baseline: PersonalBaseline, score: Score, ordinary: Sequence[BeatFinding]) -> PersonalBaseline:
+    """What is usual after beats that are held to be normal."""
+    if not ordinary:
+        return baseline
+    if score.second is not None:
+        baseline = baseline.with_qrs(score.second, [finding.qrs[1] for finding in ordinary])
+    return baseline if score.lead is None else baseline.with_qrs(score.lead, [finding.qrs[0] for finding in ordinary])
 
 
-def _supraventricular(features: BeatFeatures, reading: PersonalReading) -> float:
-    """The log odds of a supraventricular beat, if it is not ventricular."""
-    if features.regularity < reading.regular_from:
-        return -LIMIT
-    return _limited(
-        reading.supraventricular_per_prematurity * features.prematurity
-        + reading.supraventricular_per_odds * features.supraventricular_odds
-        + reading.supraventricular_bias,
-        LIMIT,
-    )
+def _odds(shares: tuple[float, float, float, float]) -> tuple[float, float, float]:
+    """ln(V / (N + S)), ln(S / N), ln(F / the others) of the beat map's shares."""
+    n, s, v, f = (max(share, LEAST_SHARE) for share in shares)
+    odds = (log(v / (n + s)), log(s / n), log(f / (n + s + v)))
+    ventricular, supraventricular, fusion = (_limited(value, CNN_LIMIT) for value in odds)
+    return ventricular, supraventricular, fusion
 
 
-def _class_of(beat: _Beat, supraventricular: float) -> tuple[AamiClass, float]:
-    """The class, and its probability."""
-    n, s, v, fusion = beat.shares
-    if fusion > max(n, s, v):
-        return "F", fusion
-    if beat.ventricular >= 0:
-        return "V", _logistic(beat.ventricular)
-    if supraventricular >= 0:
-        return "S", _logistic(supraventricular)
-    return "N", _logistic(-beat.ventricular) * _logistic(-supraventricular)
+def _class_of(shares: Sequence[float], reading: BeatReading) -> tuple[AamiClass, float, float, float]:
+    """A beat's class and its probability; log odds of being ectopic, and of being supraventricular."""
+    weighed = [max(share, 1e-9) * exp(bias) for share, bias in zip(shares, reading.biases, strict=True)]
+    whole = sum(weighed)
+    n, s, v, f = (share / whole for share in weighed)
+    highest = max(range(len(AAMI_CLASSES)), key=weighed.__getitem__)
+    letter = AAMI_CLASSES[highest]
+    supraventricular = -LIMIT if letter in {"V", "F"} else _limited(log(s / n), LIMIT)
+    return letter, round(weighed[highest] / whole, 4), _limited(log((v + f) / (n + s)), LIMIT), supraventricular
 
 
 def _limited(odds: float, limit: float) -> float:

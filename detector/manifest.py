@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from detector.beat_features import NAMES
 from ecg.errors import EcgStreamError
 from ecg.leads import MODEL_LEADS
 from ecg.segments import CONTEXT_S, MODEL_FS_HZ, MODEL_SAMPLES, PREPROCESSING_VERSION
@@ -51,23 +52,13 @@ class BeatMap(_Part):
     add_above: Probability
 
 
-class PersonalReading(_Part):
-    """Weights by which a beat is classed against what is usual for the patient; all in log odds.
+class BeatReading(_Part):
+    """Reading of the trees' probabilities of a beat's class: the class of the highest ln(probability) + bias.
 
-    ventricular = per_odds * ln(V / (N + S)) + per_unlikeness * (1 - correlation with the usual QRS)
-    + per_difference * (root mean square difference to it) + bias. Supraventricular = per_prematurity
-    * ln(usual RR / RR) + per_odds * ln(S / N) + bias, where the rhythm's regularity is ``regular_from`` or more;
-    elsewhere an early beat tells nothing.
+    ``biases`` are of the classes N, S, V, F.
     """
 
-    ventricular_per_odds: float
-    ventricular_per_unlikeness: float
-    ventricular_per_difference: float
-    ventricular_bias: float
-    supraventricular_per_prematurity: float
-    supraventricular_per_odds: float
-    supraventricular_bias: float
-    regular_from: Probability
+    biases: tuple[float, float, float, float]
 
 
 class Calibration(_Part):
@@ -104,7 +95,7 @@ class Thresholds(_Part):
 class Manifest(_Part):
     """``models/manifest.json``."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     preprocessing_version: str
     fs_hz: float
     context_s: int
@@ -113,13 +104,19 @@ class Manifest(_Part):
     leads: int
     cnn: ModelFile
     autoencoder: ModelFile
+    beats: ModelFile
     beat_map: BeatMap
-    personal: PersonalReading
+    beat_reading: BeatReading
     calibration: Calibration
     thresholds: Thresholds
     data: dict[str, Any]
     seed: int
     figures: dict[str, Any]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The models' versions, as verdicts carry them."""
+        return {"cnn": self.cnn.version, "autoencoder": self.autoencoder.version, "beats": self.beats.version}
 
 
 def load_manifest(directory: Path) -> Manifest:
@@ -135,7 +132,7 @@ def load_manifest(directory: Path) -> Manifest:
     except FileNotFoundError as error:
         raise ModelError(f"{path} is not there: name a directory that `ecgstream export` filled") from error
     except (ValidationError, json.JSONDecodeError) as error:
-        raise ModelError(f"{path} is no manifest of version 2: {error}") from error
+        raise ModelError(f"{path} is no manifest of version 3: {error}") from error
     expected = (PREPROCESSING_VERSION, MODEL_FS_HZ, CONTEXT_S, WINDOW_S, HOP_S, MODEL_LEADS)
     found = (
         manifest.preprocessing_version,
@@ -152,6 +149,7 @@ def load_manifest(directory: Path) -> Manifest:
         )
     for model in (manifest.cnn, manifest.autoencoder):
         check_file(directory / model.file, model, (MODEL_LEADS, MODEL_SAMPLES))
+    check_file(directory / manifest.beats.file, manifest.beats, (len(NAMES),))
     return manifest
 
 

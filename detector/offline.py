@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from bus.messages import Urgent, Verdict
 from bus.samples import Chunk
 from detector.due import Due, StreamId
-from detector.patient import PatientContext, judge
+from detector.patient import PatientContext, judge_all
 from detector.results import results_of
 from detector.score import Result
 from detector.scorer import Scorer
@@ -82,9 +82,16 @@ def judge_record(
         # One batch is scored while the one before is judged.
         while len(begun) > 1 or (begun and read == recording.length):
             items, results, reached = begun.popleft()
-            for one, result in zip(items, results(), strict=True):
-                context, messages = judge(context, one, result, manifest=scorer.manifest)
-                yield from messages
+            judged = judge_all(
+                {items[0].stream: context} if items else {},
+                items,
+                results(),
+                class_beats=scorer.class_beats,
+                manifest=scorer.manifest,
+            )
+            for each in judged:
+                context = each.context
+                yield from each.published
             progress(reached, recording.length)
 
 

@@ -4,14 +4,28 @@ A stream's windows and rapid checks are to be judged in the order in which they 
 one before gave.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
 
 from bus.messages import Urgent, Verdict
 from bus.samples import CLOCK_TOLERANCE_NS
 from detector.baseline import PersonalBaseline
-from detector.due import Due, DueWindow, RapidCheck
-from detector.judgement import OVERLAP_NS, SETTLE_NS, Judgement, judge_window, time_of
-from detector.manifest import Manifest
+from detector.due import Due, DueWindow, RapidCheck, StreamId
+from detector.judgement import (
+    OVERLAP_NS,
+    SETTLE_NS,
+    BeatEvidence,
+    Judgement,
+    WeighedWindow,
+    judge_window,
+    time_of,
+    weigh_window,
+)
+from detector.manifest import Calibration, Manifest
 from detector.rapid_check import make_urgent
 from detector.score import Result, Score
 from detector.verdicts import make_verdict
@@ -21,6 +35,9 @@ from ecg.lethal import Measured, UsualSwing, judge_check
 from ecg.records import Float32Array
 from ecg.rhythm import RhythmState, Span, step
 
+# Features of beats to the probabilities of their classes: ``detector.scorer.Scorer.class_beats``.
+ClassBeats = Callable[[Sequence[Sequence[float]]], Sequence[Sequence[float]]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientContext:
@@ -29,61 +46,142 @@ class PatientContext:
     Attributes
     ----------
     baseline : what is usual for the patient, by the windows judged
+    evidence : of beats reported that lie in the next window, too; none where windows do not overlap
     rhythm : what the findings of the next verdict need of the beats reported
     usual_swing : what the next rapid check needs of those before
     """
 
     baseline: PersonalBaseline = field(default_factory=PersonalBaseline)
+    evidence: tuple[BeatEvidence, ...] = ()
     rhythm: RhythmState = field(default_factory=RhythmState)
     usual_swing: UsualSwing = field(default_factory=UsualSwing)
 
 
-def judge(
-    context: PatientContext, due: Due, result: Result, *, manifest: Manifest
-) -> tuple[PatientContext, tuple[Verdict | Urgent, ...]]:
-    """Judge what a window or a rapid check has shown.
+class Judged(NamedTuple):
+    """What a window or a rapid check led to.
+
+    Attributes
+    ----------
+    context : of its stream, after it
+    published : a verdict on each window, an urgent message on few checks
+    """
+
+    context: PatientContext
+    published: tuple[Verdict | Urgent, ...]
+
+
+class _Weighed(NamedTuple):
+    """A window that was due, weighed against what was usual before it."""
+
+    due: DueWindow
+    score: Score
+    baseline: PersonalBaseline  # after it
+    window: WeighedWindow | None
+    jump_ns: int  # of the device's clock since the window before
+
+
+class _Checked(NamedTuple):
+    """A rapid check that was due."""
+
+    due: RapidCheck
+    measured: Measured
+
+
+def judge_all(
+    contexts: Mapping[StreamId, PatientContext],
+    due: Sequence[Due],
+    results: Sequence[Result],
+    *,
+    class_beats: ClassBeats,
+    manifest: Manifest,
+) -> list[Judged]:
+    """Judge all that is due of any streams, those of one stream in their order; their beats are classed in one call.
 
     Parameters
     ----------
-    context : before it
-    due, result : the window with its score, or the rapid check with what was measured
-    manifest : of the models that scored
+    contexts : of each stream, before it; one of which nothing was judged yet may be missing
+    due, results : windows with their scores, rapid checks with what was measured
+    class_beats, manifest : of the models that have scored them
 
     Returns
     -------
-    the context after it, and what is to be published: a verdict on each window, an urgent message on few checks
+    what each led to, in the order of ``due``
     """
-    if isinstance(due, DueWindow) and isinstance(result, Score):
-        return _judge_window(context, due, result, manifest)
-    if isinstance(due, RapidCheck) and isinstance(result, Measured):
-        return _judge_check(context, due, result)
-    raise TypeError(f"a {type(due).__name__} cannot be judged by a {type(result).__name__}")
+    weighed = _weigh_all(contexts, due, results, manifest.calibration)
+    windows = [each.window for each in weighed if isinstance(each, _Weighed) and each.window is not None]
+    classed = iter(class_beats([features for window in windows for features in window.features]))
+    now = dict(contexts)
+    judged = []
+    for each in weighed:
+        context = now.get(each.due.stream) or PatientContext()
+        if isinstance(each, _Checked):
+            found = _judge_check(context, each.due, each.measured)
+        else:
+            count = 0 if each.window is None else len(each.window.features)
+            found = _judge_window(context, each, list(islice(classed, count)), manifest)
+        now[each.due.stream] = found.context
+        judged.append(found)
+    return judged
+
+
+def _weigh_all(
+    contexts: Mapping[StreamId, PatientContext], due: Sequence[Due], results: Sequence[Result], calibration: Calibration
+) -> list[_Weighed | _Checked]:
+    """Describe the beats of all windows, each against what the one before it left."""
+    baselines = {stream: context.baseline for stream, context in contexts.items()}
+    ends_ns = {stream: context.rhythm.end_ns for stream, context in contexts.items()}
+    weighed: list[_Weighed | _Checked] = []
+    for each, result in zip(due, results, strict=True):
+        if isinstance(each, RapidCheck) and isinstance(result, Measured):
+            weighed.append(_Checked(each, result))
+        elif isinstance(each, DueWindow) and isinstance(result, Score):
+            before = baselines.get(each.stream, _NOTHING_USUAL)
+            jump_ns = _jump_ns(each, before, ends_ns.get(each.stream))
+            after, window = weigh_window(
+                before.shifted(jump_ns) if jump_ns else before,
+                result,
+                new_from_ns=each.new_from_ns,
+                end_ns=each.end_ns,
+                calibration=calibration,
+            )
+            baselines[each.stream], ends_ns[each.stream] = after, each.end_ns
+            weighed.append(_Weighed(each, result, after, window, jump_ns))
+        else:
+            raise TypeError(f"a {type(each).__name__} cannot be judged by a {type(result).__name__}")
+    return weighed
+
+
+_NOTHING_USUAL = PersonalBaseline()
+
+
+def _jump_ns(due: DueWindow, baseline: PersonalBaseline, before_ns: int | None) -> int:
+    """How far the device's clock jumped before a window: turned back, it must not hide the beats to come."""
+    if baseline.last_beat_ns is None or before_ns is None:
+        return 0
+    jump_ns = due.new_from_ns - before_ns - round(due.gap_before_s * 1e9)
+    return jump_ns if abs(jump_ns) > CLOCK_TOLERANCE_NS else 0
 
 
 def _judge_window(
-    context: PatientContext, due: DueWindow, score: Score, manifest: Manifest
-) -> tuple[PatientContext, tuple[Verdict, ...]]:
-    baseline, judgement = judge_window(
-        _by_the_clock_of(due, context),
-        score,
-        new_from_ns=due.new_from_ns,
+    context: PatientContext, weighed: _Weighed, probabilities: Sequence[Sequence[float]], manifest: Manifest
+) -> Judged:
+    due, score = weighed.due, weighed.score
+    before = context.evidence
+    if weighed.jump_ns:
+        before = tuple(beat._replace(t_ns=beat.t_ns + weighed.jump_ns) for beat in before)
+    judgement, evidence = judge_window(
+        weighed.window,
+        probabilities,
+        before,
         start_ns=due.start_ns,
-        end_ns=due.end_ns,
-        reading=manifest.personal,
+        next_start_ns=due.start_ns + due.hop_s * 1_000_000_000,
+        reading=manifest.beat_reading,
         calibration=manifest.calibration,
     )
     rhythm, findings = _rhythm(context.rhythm, due, score, judgement)
     verdict = make_verdict(due, score, judgement, findings, manifest=manifest)
-    after = PatientContext(baseline=baseline, rhythm=rhythm, usual_swing=context.usual_swing)
-    return after, (verdict,)
-
-
-def _by_the_clock_of(due: DueWindow, context: PatientContext) -> PersonalBaseline:
-    """The baseline by the clock of a window: turned back, the device's clock must not hide the beats to come."""
-    if context.baseline.last_beat_ns is None or context.rhythm.end_ns is None:
-        return context.baseline
-    jump_ns = due.new_from_ns - context.rhythm.end_ns - round(due.gap_before_s * 1e9)
-    return context.baseline.shifted(jump_ns) if abs(jump_ns) > CLOCK_TOLERANCE_NS else context.baseline
+    after = PatientContext(baseline=weighed.baseline, evidence=evidence, rhythm=rhythm, usual_swing=context.usual_swing)
+    return Judged(after, (verdict,))
 
 
 def _rhythm(
@@ -124,16 +222,15 @@ def _still_there(before: RhythmState, found: tuple[RhythmFinding, ...], due: Due
     )
 
 
-def _judge_check(
-    context: PatientContext, check: RapidCheck, measured: Measured
-) -> tuple[PatientContext, tuple[Urgent, ...]]:
+def _judge_check(context: PatientContext, check: RapidCheck, measured: Measured) -> Judged:
     usual_qrs: Float32Array | None = None
     # Which point of a QRS is its peak, and which QRS is usual, is not sure in a stand-in for a lead with holes: whether
     # its beats are strange is left to the windows.
     if len(measured.peaks) and measured.judged is not None and (measured.judged == 0 or measured.off[0]):
-        usual_qrs = context.baseline.usual_qrs(check.lead(measured.judged))
+        usual = context.baseline.usual_qrs(check.lead(measured.judged))
+        usual_qrs = None if usual is None else usual.astype(np.float32)
     usual_swing, sign = judge_check(measured, context.usual_swing, usual_qrs)
-    context = PatientContext(baseline=context.baseline, rhythm=context.rhythm, usual_swing=usual_swing)
+    context = replace(context, usual_swing=usual_swing)
     if sign is None or measured.judged is None:
-        return context, ()
-    return context, (make_urgent(check, measured, measured.judged, sign),)
+        return Judged(context, ())
+    return Judged(context, (make_urgent(check, measured, measured.judged, sign),))

@@ -8,29 +8,28 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 import numpy as np
 
 from bus.samples import Source
 from detector.baseline import PersonalBaseline
+from detector.beat_features import BeatHistory
 from detector.candidate import Candidate
 from detector.due import StreamId
+from detector.judgement import BeatEvidence
 from detector.patient import PatientContext
 from detector.patient_streams import PatientStreams
 from detector.rereading import Rereading, Target
 from detector.stream import PatientStream, WindowNotes
 from ecg.errors import EcgStreamError
-from ecg.leads import choose_leads
 from ecg.lethal import UsualSwing
-from ecg.records import MISSING, Int16Array, exact_rate
+from ecg.records import Int16Array
 from ecg.rhythm import RhythmState
-from ecg.segments import CONTEXT_S, SEGMENT_S
 from ecg.windows import HOP_S
 
-VERSION = 6
-READ_VERSIONS = (5, 6)
+VERSION = 7
+READ_VERSIONS = (6, 7)
 
 
 class BadProgressError(EcgStreamError):
@@ -148,6 +147,7 @@ def _dump_stream(stream: PatientStream, context: PatientContext) -> dict[str, An
         # Later anchors are found again when their chunks are reread.
         "anchors": [a for n, a in enumerate(stream.anchors) if n == 0 or a[0] < stream.restored_end],
         "baseline": context.baseline.dump(),
+        "evidence": context.evidence,
         "rhythm": context.rhythm.dump(),
         "usual_swing": context.usual_swing.dump(),
         "taken": stream.taken,
@@ -196,6 +196,7 @@ def _hop_s(stream: dict[str, Any]) -> int:
 def _load_context(fields: dict[str, Any]) -> PatientContext:
     return PatientContext(
         baseline=PersonalBaseline.load(fields["baseline"]),
+        evidence=tuple(BeatEvidence(*beat) for beat in fields["evidence"]),
         rhythm=RhythmState.load(fields["rhythm"]),
         usual_swing=UsualSwing.load(fields["usual_swing"]),
     )
@@ -228,21 +229,20 @@ def _parse(record: bytes) -> dict[str, Any]:
             f"progress record of version {version}, this program reads {READ_VERSIONS[0]} and {READ_VERSIONS[-1]}: "
             "drain with the release that wrote it, then delete the progress topic"
         )
-    return _of_version_5(fields) if version == READ_VERSIONS[0] else fields
+    return _of_version_6(fields) if version == READ_VERSIONS[0] else fields
 
 
-def _of_version_5(fields: dict[str, Any]) -> dict[str, Any]:
-    """A record of the release before, whose rings began with the segment's context, as one of this release.
+def _of_version_6(fields: dict[str, Any]) -> dict[str, Any]:
+    """A record of the release before, which learned otherwise how early a beat is, as one of this release.
 
-    What the filter wants to know before that is missing, until the ring has moved on.
+    The usual QRS and the usual error stay; the intervals are learned anew, within a minute.
     """
     for stream in fields["streams"]:
-        if "samples" in stream:
-            rate = exact_rate(stream["source"][1])
-            columns = len(choose_leads(tuple(stream["source"][2])))
-            lacking = ceil(SEGMENT_S * rate) - int(CONTEXT_S * rate)
-            before = np.full((lacking, columns), MISSING, np.int16).tobytes()
-            stream["samples"] = _packed(before + zlib.decompress(base64.b64decode(stream["samples"])))
+        last_ns, _, _, _, _, lead, qrs, beats, log_error, windows, *other = stream["baseline"]
+        usual = [[name, shape, count] for name, shape, count in [(lead, qrs, beats), *other] if name is not None]
+        history = BeatHistory(last_ns=last_ns).dump()
+        stream["baseline"] = [history, usual, log_error, windows]
+        stream["evidence"] = []
     return fields
 
 

@@ -25,6 +25,7 @@ class Score:
     holes : positions [start, end) in the segment, at the models' rate, where missing samples may hide a beat
     whole : whether the judged lead lacks no sample in its context and window
     lacking : whether too little was received of the lead to judge first, or of any where none could be judged
+    second : name of the other lead that the models saw, None where there is none
     """
 
     lead: str | None
@@ -39,6 +40,7 @@ class Score:
     holes: Holes = ()
     whole: bool = True
     lacking: bool = False
+    second: str | None = None
 
 
 Result = Score | Measured  # of a window, of a rapid check

@@ -1,4 +1,4 @@
-"""The models over windows: preprocessing, one ONNX Runtime call for all, and what their outputs mean.
+"""The models: the networks over windows and the trees over beats, one ONNX Runtime call for all, and their outputs.
 
 The stream, files and the evaluation score a window by this code and no other.
 """
@@ -6,6 +6,7 @@ The stream, files and the evaluation score a window by this code and no other.
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,7 @@ MAX_BATCH = 32  # the networks are a fifth slower a window in batches that outgr
 
 
 class Scorer:
-    """The two models, loaded and checked.
+    """The models, loaded and checked.
 
     Parameters
     ----------
@@ -59,11 +60,25 @@ class Scorer:
         self.preprocessing = preprocessing or Preprocessing()
         self._cnn = open_session(directory, self.manifest.cnn, threads)
         self._autoencoder = open_session(directory, self.manifest.autoencoder, threads)
+        self._beats = BeatClassifier(directory, self.manifest.beats, threads=threads)
 
     @property
     def versions(self) -> dict[str, str]:
         """The models' versions, as verdicts carry them."""
-        return {"cnn": self.manifest.cnn.version, "autoencoder": self.manifest.autoencoder.version}
+        return self.manifest.versions
+
+    def class_beats(self, features: Sequence[Sequence[float]]) -> list[list[float]]:
+        """Class beats of any patients, in their order.
+
+        Parameters
+        ----------
+        features : of each beat, in the order of ``detector.beat_features.NAMES``
+
+        Returns
+        -------
+        of each beat, the probabilities of ``AAMI_CLASSES``
+        """
+        return self._beats(features)
 
     def score(self, windows: Sequence[DueWindow], signals: Sequence[FilteredSignal]) -> list[Score]:
         """Judge windows of any patients and sampling rates, in their order.
@@ -139,10 +154,10 @@ class Scorer:
                 flags=quality.flags(row) or ("gap",),
                 lacking=bool(prepared.lacking[row]),
             )
-        signal, holes = prepared.inputs[row, 0], prepared.holes[row]
+        signals, holes = prepared.inputs[row], prepared.holes[row]
         if holes:
             candidates = np.array([at for at in candidates.tolist() if not _hidden(at, holes)], np.int64)
-        beats = reader.beats(row, candidates, signal)
+        beats = reader.beats(row, candidates, signals)
         if holes:
             seen = (beat for beat in beats if not _hidden(beat.position, holes))
             beats = tuple(beat._replace(whole=_whole(beat.position, holes)) for beat in seen)
@@ -166,6 +181,7 @@ class Scorer:
             holes=holes,
             whole=bool(prepared.whole[row]),
             lacking=bool(prepared.lacking[row]),
+            second=window.source.leads[window.columns[1 - judged]] if signals[1].any() else None,
         )
 
     @staticmethod
@@ -174,6 +190,31 @@ class Scorer:
     ) -> list[Float32Array]:
         found: list[Float32Array] = session.run(list(outputs), {model.input_name: inputs})
         return found
+
+
+class BeatClassifier:
+    """The trees that class beats, loaded.
+
+    Parameters
+    ----------
+    directory, model : where the file lies, and what it is
+    threads : threads of one inference
+
+    Raises
+    ------
+    ModelError : when the file does not fit
+    """
+
+    def __init__(self, directory: Path, model: ModelFile, *, threads: int = 1) -> None:
+        self._session = open_session(directory, model, threads)
+        self._input = model.input_name
+
+    def __call__(self, features: Sequence[Sequence[float]]) -> list[list[float]]:
+        """The probabilities of ``AAMI_CLASSES`` of each beat, by its features in the order of their names."""
+        if not features:
+            return []
+        (found,) = self._session.run(["probabilities"], {self._input: np.array(features, np.float32)})
+        return cast("list[list[float]]", found.tolist())
 
 
 def scorer_of(settings: DetectorSettings) -> Scorer:

@@ -17,9 +17,8 @@ from bus.samples import BadChunkError, Chunk, receive
 from detector.due import Due, StreamId
 from detector.metrics import DetectorMetrics
 from detector.partition_state import MAX_PATIENTS, PARTITION_KEY, PartitionState
-from detector.patient import judge
-from detector.results import results_of
-from detector.score import Result
+from detector.patient import Judged, PatientContext, judge_all
+from detector.results import Results, results_of
 from detector.scorer import Scorer
 from ecg.second_filter import FilteredSignal
 from ops.clock import Clock
@@ -27,7 +26,6 @@ from ops.clock import Clock
 # On every verdict and urgent message: when the last message that it needed was handed to the broker, ms UTC.
 INGEST_HEADER = "ecgstream-ingest-ms"
 PARK_EVERY_S = 1.0
-LOOP_TURN = 32  # windows and rapid checks that are judged between two turns of the event loop: some 5 ms
 
 log = structlog.get_logger(__name__)
 
@@ -112,13 +110,9 @@ class DetectorTransform:
         self._count_chunks(decoded)
         await self._fetch_returning(decoded)
         due = [each for partition in decoded for each in self._take_in(partition, decoded[partition], outputs)]
-        for number, (item, result) in enumerate(zip(due, await self._results(due), strict=True), 1):
-            if number % LOOP_TURN == 0:
-                await asyncio.sleep(0)  # hundreds at once must not keep the event loop from its heartbeats
-            state, stream = self._states[item.partition], item.due.stream
-            context, published = judge(state.context(stream), item.due, result, manifest=self._scorer.manifest)
-            state.judged(stream, context, published=bool(published))
-            for each in published:
+        for item, judged in zip(due, await self._judged(due), strict=True):
+            self._states[item.partition].judged(item.due.stream, judged.context, published=bool(judged.published))
+            for each in judged.published:
                 outputs[item.partition].extend(self._publish(each, item.ingest_ms))
         for partition in batch:
             for patient, record in self._states[partition].changed():
@@ -219,17 +213,21 @@ class DetectorTransform:
         self._metrics.dead_letters.inc(len(letters))
         outputs.extend(letters)
 
-    async def _results(self, items: Sequence[_Due]) -> list[Result]:
+    async def _judged(self, items: Sequence[_Due]) -> list[Judged]:
+        """Score and judge all that is due, in a thread of its own."""
         if not items:
             return []
         by_partition: dict[int, list[Due]] = defaultdict(list)
         for item in items:
             by_partition[item.partition].append(item.due)
-        before: dict[StreamId, FilteredSignal] = {}
+        signals: dict[StreamId, FilteredSignal] = {}
+        contexts: dict[StreamId, PatientContext] = {}
         for partition, due in by_partition.items():
-            before |= self._states[partition].signals(due)
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._executor, results_of, [item.due for item in items], self._scorer, before
+            state = self._states[partition]
+            signals |= state.signals(due)
+            contexts |= {each.stream: state.context(each.stream) for each in due}
+        found, judged = await asyncio.get_running_loop().run_in_executor(
+            self._executor, self._score_and_judge, [item.due for item in items], signals, contexts
         )
         for partition, due in by_partition.items():
             self._states[partition].filtered({each.stream: found.signals[each.stream] for each in due})
@@ -237,7 +235,14 @@ class DetectorTransform:
         if found.windows:
             self._metrics.batch_windows.observe(found.windows)
             self._metrics.scoring_seconds.observe(found.scoring_s)
-        return found.results
+        return judged
+
+    def _score_and_judge(
+        self, due: list[Due], signals: Mapping[StreamId, FilteredSignal], contexts: Mapping[StreamId, PatientContext]
+    ) -> tuple[Results, list[Judged]]:
+        scorer = self._scorer
+        found = results_of(due, scorer, signals)
+        return found, judge_all(contexts, due, found.results, class_beats=scorer.class_beats, manifest=scorer.manifest)
 
     def _publish(self, message: Verdict | Urgent, ingest_ms: int) -> list[Outgoing]:
         if isinstance(message, Urgent):

@@ -73,7 +73,7 @@ def make_verdict(
         ),
         reasons=_reasons(due, score, judgement, findings, manifest, abnormal=decision == "abnormal"),
         evidence=_evidence(score) if decision == "abnormal" else None,
-        models={"cnn": manifest.cnn.version, "autoencoder": manifest.autoencoder.version},
+        models=manifest.versions,
     )
 
 

@@ -93,6 +93,7 @@ GROUPS: dict[str, tuple[Callable[..., object] | tuple[str, typer.Typer], ...]] =
     "Alarms": (("alarms", alarms.alarms),),
     "Models": (
         model_commands.train,
+        model_commands.train_beats,
         model_commands.export,
         single_beats.train_ecg5000,
         ("compare", comparing.compare),

@@ -1,8 +1,7 @@
 """Outputs to classes of beats, probabilities and thresholds, on patients that the networks have not seen."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,17 +10,17 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from detector.judgement import Evidence, Judgement, fused
-from detector.manifest import BeatMap, Calibration, PersonalReading, Thresholds
-from detector.score import Score
+from detector.manifest import BeatMap, BeatReading, Calibration, Thresholds
 from detector.scorer import log_of
 from ecg.annotations import Annotations
 from ecg.errors import EcgStreamError
-from training.beat_comparison import Pair, class_accuracy, class_rates, qrs_rates
+from training.beat_figures import beat_figures
+from training.beat_reference import Reference
+from training.beat_trees import Trees, choose_biases, cross_fit, fit_trees, table_of
 from training.beat_tuning import tune_beat_map
-from training.following import candidates_of, follow, scores_of
+from training.following import candidates_of, judge, scores_of, weigh
 from training.metrics import Labels, Scores, auroc, best_f1_threshold
 from training.outoffold import OutOfFold
-from training.personal_tuning import Reference, tune_personal
 
 USUAL_SHARE = 0.6  # of a patient's usual error that is taken off: all of it would hide a rhythm that is always odd
 # What nobody annotated, annotations cannot teach to weigh: the autoencoder keeps a say, though on DS1 the beats and the
@@ -32,28 +31,40 @@ _EVIDENCE = ("cnn", "autoencoder", "ventricular", "supraventricular", "irregular
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibrated:
-    """All that is chosen on patients the networks have not seen, and how it does on them."""
+    """All that is chosen on patients the networks have not seen, and how it does on them.
+
+    Attributes
+    ----------
+    beat_map, reading, calibration, thresholds : as the manifest has them
+    trees : fitted on all records: those that ship
+    figures : by networks and trees that have not seen the records
+    """
 
     beat_map: BeatMap
-    personal: PersonalReading
+    trees: Trees
+    reading: BeatReading
     calibration: Calibration
     thresholds: Thresholds
     figures: dict[str, Any]
 
 
 def calibrate(
-    judged: Sequence[OutOfFold], annotations: Mapping[str, Annotations], rates_hz: Mapping[str, float]
+    judged: Sequence[OutOfFold],
+    folds: Sequence[Sequence[str]],
+    annotations: Mapping[str, Annotations],
+    rates_hz: Mapping[str, float],
 ) -> Calibrated:
-    """Fit the readings and the logistic calibrations, choose the thresholds of the highest F1, and measure all.
+    """Fit the trees and the logistic calibrations, choose the thresholds of the highest F1, and measure all.
 
     Parameters
     ----------
     judged : records by networks that have not seen them
+    folds : names of the records that were held out together; the trees are fitted by the same folds
     annotations, rates_hz : per record, the reference and its sampling rate in Hz
 
     Raises
     ------
-    EcgStreamError : when the records are all normal or all abnormal
+    EcgStreamError : when the records are all normal or all abnormal, or lack beats to learn from
     """
     labels = np.concatenate([record.windows.abnormal[record.known] for record in judged])
     if labels.all() or not labels.any():
@@ -63,9 +74,20 @@ def calibrate(
     scores = {name: scores_of(r, candidates[name], beat_map) for r in judged for name in [r.windows.name]}
     reference = Reference(annotations=annotations, rates_hz=rates_hz)
     first = _networks(judged, labels)
-    personal = tune_personal(judged, scores, reference, first)
-    calibration = _with_autoencoder(labels, _evidence(judged, scores, personal, first), first)
-    evidence = _evidence(judged, scores, personal, calibration)
+    tables = [table_of(name, weigh(r, scores[name], first), reference) for r in judged for name in [r.windows.name]]
+    trees = cross_fit(tables, folds)
+    reading = choose_biases(tables, {table.name: trees[table.name].probabilities(table.features) for table in tables})
+
+    def judgements(calibration: Calibration) -> list[list[Judgement]]:
+        return [
+            judge(record, weigh(record, scores[name], calibration), trees[name], reading, calibration)
+            for record in judged
+            for name in [record.windows.name]
+        ]
+
+    calibration = _with_autoencoder(labels, _evidence(judged, judgements(first)), first)
+    followed = judgements(calibration)
+    evidence = _evidence(judged, followed)
     calibration = _with_fused(labels, evidence, calibration)
 
     z = {
@@ -74,24 +96,17 @@ def calibrate(
         "fused": np.array([fused(one, calibration) for one in evidence]),
     }
     thresholds = {name: _probability(best_f1_threshold(labels, score) or 0.0) for name, score in z.items()}
-    beats: Counter[Pair] = Counter()
-    for record in judged:
-        beats += reference.count(record, follow(record, scores[record.windows.name], personal, calibration))
     return Calibrated(
         beat_map=beat_map,
-        personal=personal,
+        trees=fit_trees(tables),
+        reading=reading,
         calibration=calibration,
         thresholds=Thresholds(**thresholds),
         figures={
             "windows": len(labels),
             **{name: {"auroc": _round(auroc(labels, score))} for name, score in z.items()},
             "cnn_auroc_by_record": _by_record(judged),
-            "beats": {
-                "qrs": asdict(qrs_rates(beats)),
-                "veb": asdict(class_rates(beats, "V", neutral="FQ")),
-                "sveb": asdict(class_rates(beats, "S", neutral="Q")),
-                "accuracy": class_accuracy(beats),
-            },
+            "beats": beat_figures(judged, followed, reference),
         },
     )
 
@@ -139,22 +154,14 @@ def _with_fused(labels: Labels, evidence: Sequence[Evidence], calibration: Calib
     return calibration.model_copy(update=update | {"fused_bias": bias})
 
 
-def _evidence(
-    judged: Sequence[OutOfFold],
-    scores: Mapping[str, list[Score]],
-    personal: PersonalReading,
-    calibration: Calibration,
-) -> list[Evidence]:
+def _evidence(judged: Sequence[OutOfFold], judgements: Sequence[Sequence[Judgement]]) -> list[Evidence]:
     """The evidence of all windows that have a label, record after record."""
-    found: list[Evidence] = []
-    for record in judged:
-        judgements: list[Judgement] = follow(record, scores[record.windows.name], personal, calibration)
-        found.extend(
-            judgement.evidence
-            for judgement, known in zip(judgements, record.known, strict=True)
-            if known and judgement.evidence is not None
-        )
-    return found
+    return [
+        judgement.evidence
+        for record, of in zip(judged, judgements, strict=True)
+        for judgement, known in zip(of, record.known, strict=True)
+        if known and judgement.evidence is not None
+    ]
 
 
 def _logistic(features: Scores, labels: Labels) -> list[float]:

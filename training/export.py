@@ -1,4 +1,4 @@
-"""Trained networks to ONNX files with their manifest, checked against torch."""
+"""Trained networks and trees to ONNX files with their manifest, the networks checked against torch."""
 
 import shutil
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from ecg.windows import HOP_S, WINDOW_S
 from training.data import CLASSES
 from training.networks import MAP_FRAMES, Autoencoder, BeatNet
 from training.onnx_file import segment_probes, write_onnx
-from training.run import AUTOENCODER, CNN, RUN, load_run, load_weights
+from training.run import AUTOENCODER, BEATS, CNN, RUN, load_run, load_weights
+from training.tree_onnx import describe_trees
 
 INPUT = "segments"
 CNN_OUTPUTS = {"window_logit": (), "beat_map": (len(CLASSES), MAP_FRAMES)}
@@ -61,6 +62,9 @@ def export(run_directory: Path, directory: Path) -> Exported:
         files[name], differences[name] = write_onnx(
             network, directory, name, input_name=INPUT, probes=segment_probes(), outputs=outputs
         )
+    trees = (run_directory / f"{BEATS}.onnx").read_bytes()
+    if run_directory.resolve() != directory.resolve():
+        (directory / f"{BEATS}.onnx").write_bytes(trees)
     manifest = Manifest(
         preprocessing_version=PREPROCESSING_VERSION,
         fs_hz=MODEL_FS_HZ,
@@ -70,11 +74,12 @@ def export(run_directory: Path, directory: Path) -> Exported:
         leads=MODEL_LEADS,
         cnn=files[CNN],
         autoencoder=files[AUTOENCODER],
+        beats=describe_trees(trees),
         beat_map=run.beat_map,
-        personal=run.personal,
+        beat_reading=run.beat_reading,
         calibration=run.calibration,
         thresholds=run.thresholds,
-        data={"database": "MIT-BIH Arrhythmia Database 1.0.0", "records": run.records, "settings": run.settings},
+        data={"records": run.records, "beat_records": run.beat_records, "settings": run.settings},
         seed=run.seed,
         figures=run.figures,
     )

@@ -1,6 +1,7 @@
 """The detector's way through records, from networks that have not seen them: the same code, without a stream."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ import numpy.typing as npt
 
 from detector.baseline import PersonalBaseline
 from detector.beat_map import BeatMapReader
-from detector.judgement import Judgement, judge_window, settled, time_of
-from detector.manifest import BeatMap, Calibration, PersonalReading
+from detector.judgement import Judgement, WeighedWindow, judge_window, settled, time_of, weigh_window
+from detector.manifest import BeatMap, BeatReading, Calibration
+from detector.patient import ClassBeats
 from detector.score import Score
 from detector.scorer import log_of
 from ecg.beats import find_beats
@@ -17,7 +19,7 @@ from ecg.segments import MODEL_FS_HZ
 from ecg.windows import WINDOW_S
 from training.outoffold import OutOfFold
 
-LEAD = "judged"
+LEAD, SECOND = "judged", "second"
 _WINDOW_NS = round(WINDOW_S * 1e9)
 Candidates = list[npt.NDArray[np.int64]]
 
@@ -44,9 +46,11 @@ def scores_of(record: OutOfFold, candidates: Candidates, settings: BeatMap) -> l
         if not usable:
             scores.append(Score(lead=None, logit=None, log_error=None, beats=(), **nothing))
             continue
-        beats = reader.beats(number, candidates[number], windows.inputs[number, 0].astype(np.float32))
+        signals = windows.inputs[number].astype(np.float32)
+        beats = reader.beats(number, candidates[number], signals)
         logit, log_error = float(record.logits[number]), float(log_errors[number])
-        scores.append(Score(lead=LEAD, logit=logit, log_error=log_error, beats=beats, **nothing))
+        second = SECOND if signals[1].any() else None
+        scores.append(Score(lead=LEAD, second=second, logit=logit, log_error=log_error, beats=beats, **nothing))
     return scores
 
 
@@ -63,20 +67,39 @@ def times_of(record: OutOfFold, scores: Sequence[Score]) -> npt.NDArray[np.float
     return np.array(times, np.float64) / 1e9
 
 
-def follow(
-    record: OutOfFold, scores: Sequence[Score], reading: PersonalReading, calibration: Calibration
-) -> list[Judgement]:
-    """The judgement of each window, in order, the patient's baseline learned on the way."""
+def weigh(record: OutOfFold, scores: Sequence[Score], calibration: Calibration) -> list[WeighedWindow | None]:
+    """The windows of a record with their beats described, in order, the patient's baseline learned on the way."""
     baseline = PersonalBaseline()
-    judgements = []
+    windows = []
     for end_s, score in zip(record.windows.end_s, scores, strict=True):
         end_ns = round(end_s * 1e9)
-        baseline, judgement = judge_window(
-            baseline,
-            score,
+        baseline, window = weigh_window(
+            baseline, score, new_from_ns=end_ns - _WINDOW_NS, end_ns=end_ns, calibration=calibration
+        )
+        windows.append(window)
+    return windows
+
+
+def judge(
+    record: OutOfFold,
+    windows: Sequence[WeighedWindow | None],
+    class_beats: ClassBeats,
+    reading: BeatReading,
+    calibration: Calibration,
+) -> list[Judgement]:
+    """The judgement of each weighed window of a record."""
+    features = [beat for window in windows if window is not None for beat in window.features]
+    classed = iter(class_beats(features))
+    judgements = []
+    for end_s, window in zip(record.windows.end_s, windows, strict=True):
+        end_ns = round(end_s * 1e9)
+        probabilities = [] if window is None else list(islice(classed, len(window.features)))
+        judgement, _ = judge_window(
+            window,
+            probabilities,
+            (),
             start_ns=end_ns - _WINDOW_NS,
-            new_from_ns=end_ns - _WINDOW_NS,
-            end_ns=end_ns,
+            next_start_ns=end_ns,
             reading=reading,
             calibration=calibration,
         )

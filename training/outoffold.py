@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from ecg.errors import EcgStreamError
 from ecg.records import Float32Array
 from training.data import RecordWindows
 from training.fit import predict_autoencoder, predict_cnn
 from training.jobs import Job, new_network
-from training.run import load_weights
+from training.run import AUTOENCODER, CNN, Run, load_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,36 @@ class OutOfFold:
     def known(self) -> npt.NDArray[np.bool_]:
         """Return which windows have a label and a signal."""
         return self.windows.usable & ~self.windows.left_out
+
+
+def unseen(windows: Sequence[RecordWindows], run_directory: Path, run: Run) -> tuple[OutOfFold, ...]:
+    """Judge records by the networks of a finished run, which was fitted without any of them.
+
+    Parameters
+    ----------
+    windows : of the records
+    run_directory, run : where the weights of its networks lie
+
+    Raises
+    ------
+    EcgStreamError : when the networks have learned from one of the records, or the weights are missing
+    """
+    known = [record.name for record in windows if record.name in run.records]
+    if known:
+        raise EcgStreamError(
+            f"the networks in {run_directory} have learned from {', '.join(known)}: what they say of these tells "
+            "nothing about other patients; give records that are not among the run's"
+        )
+    cnn, autoencoder = new_network("cnn", run.settings[CNN]), new_network("autoencoder", run.settings[AUTOENCODER])
+    load_weights(cnn, run_directory / f"{CNN}.npz")
+    load_weights(autoencoder, run_directory / f"{AUTOENCODER}.npz")
+    judged = []
+    for record in windows:
+        on_grid = record.only(record.on_grid)
+        logits, maps = predict_cnn(cnn, on_grid.inputs)
+        errors = predict_autoencoder(autoencoder, on_grid.inputs)
+        judged.append(OutOfFold(windows=on_grid, logits=logits, maps=maps, errors=errors))
+    return tuple(judged)
 
 
 def out_of_fold(windows: Sequence[RecordWindows], jobs: Iterable[Job]) -> tuple[OutOfFold, ...]:

@@ -9,19 +9,20 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 
-from detector.manifest import BeatMap, Calibration, PersonalReading, Thresholds
+from detector.manifest import BeatMap, BeatReading, Calibration, Thresholds
 from ecg.errors import EcgStreamError
 
 RUN = "run.json"
-CNN, AUTOENCODER = "cnn", "autoencoder"
+CNN, AUTOENCODER, BEATS = "cnn", "autoencoder", "beats"
 
 
 class Run(BaseModel):
     """``run.json``: what the export needs to know beside the weights.
 
-    ``settings`` are those of the networks, the fits and the augmentation; ``records`` maps each training record to
-    the SHA-256 of its files; ``figures`` are measured out of fold on the training patients, never on DS2;
-    ``faults`` counts missing samples and constant leads of each record.
+    ``settings`` are those of the networks, the fits and the augmentation; ``records`` maps each record that the
+    networks have learned from to the SHA-256 of its files, ``beat_records`` those that the trees have; ``figures`` are
+    measured on training patients held out in turn, never on DS2; ``faults`` counts missing samples and constant leads
+    of each record.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,9 +31,10 @@ class Run(BaseModel):
     settings: dict[str, Any]
     seed: int
     records: dict[str, str]
+    beat_records: dict[str, str]
     packages: dict[str, str]
     beat_map: BeatMap
-    personal: PersonalReading
+    beat_reading: BeatReading
     calibration: Calibration
     thresholds: Thresholds
     figures: dict[str, Any]

@@ -12,6 +12,7 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
+from detector.beat_map import AAMI_CLASSES
 from ecg.errors import EcgStreamError
 from ecg.labels import DS1
 from ecg.segments import PREPROCESSING_VERSION
@@ -22,9 +23,10 @@ from training.fit import Fit
 from training.jobs import Job, Kind, run_job
 from training.outoffold import out_of_fold
 from training.records import TrainingRecords
-from training.run import RUN, Run
+from training.run import BEATS, RUN, Run
 from training.side_by_side import run_side_by_side
 from training.signal_faults import describe_faults, faults_of
+from training.tree_onnx import trees_to_onnx
 
 CNN_STEPS = 1200  # for the 22 patients of DS1
 # No noise: a denoiser would also hide what is odd.
@@ -147,10 +149,15 @@ def train(
         judged = out_of_fold(windows, [job for job in jobs if job.fold is not None])
         annotations = {name: records.annotations(name) for name in records.names}
         rates_hz = {name: records.read(name).fs_hz for name in records.names}
-        calibrated = calibrate(judged, annotations, rates_hz)
+        folds = fold_names(windows, settings.folds)
+        calibrated = calibrate(judged, folds, annotations, rates_hz)
+        (run_directory / f"{BEATS}.onnx").write_bytes(
+            trees_to_onnx(calibrated.trees.models, AAMI_CLASSES).SerializeToString()
+        )
     for job in jobs:
         if job.fold is None:
             shutil.copyfile(job.weights, run_directory / f"{job.kind}.npz")
+    learned = {name: records.content_hash(name) for name in records.names}
     run = Run(
         preprocessing_version=PREPROCESSING_VERSION,
         settings={
@@ -160,13 +167,14 @@ def train(
             "autoencoder_fit": asdict(settings.autoencoder),
             "cnn_augmentation": asdict(Augmentation()),
             "autoencoder_augmentation": asdict(_AUTOENCODER_AUGMENTATION),
-            "folds": fold_names(windows, settings.folds),
+            "folds": folds,
         },
         seed=settings.cnn.seed,
-        records={name: records.content_hash(name) for name in records.names},
+        records=learned,
+        beat_records=learned,
         packages={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
         beat_map=calibrated.beat_map,
-        personal=calibrated.personal,
+        beat_reading=calibrated.reading,
         calibration=calibrated.calibration,
         thresholds=calibrated.thresholds,
         figures={"measured_on": "training patients, out of fold", **calibrated.figures},

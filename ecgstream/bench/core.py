@@ -17,7 +17,7 @@ from detector.filtering import filter_due
 from detector.manifest import ModelFile
 from detector.offline import EPOCH_NS, chunks_of
 from detector.partition_state import PartitionState
-from detector.patient import judge
+from detector.patient import judge_all
 from detector.rapid_check import measure_checks
 from detector.scorer import Scorer
 from ecg.records import Float32Array, Record
@@ -150,9 +150,10 @@ def _work(messages: Sequence[Received], state: PartitionState, scorer: Scorer, w
     measured = iter(measure_checks([check for check, _ in checks], [signal for _, signal in checks]))
     watch.end("rapid checks")
     published: list[Verdict | Urgent] = []
-    for each in due:
-        result = next(scores) if isinstance(each, DueWindow) else next(measured)
-        context, messages_out = judge(state.context(each.stream), each, result, manifest=scorer.manifest)
+    results = [next(scores) if isinstance(each, DueWindow) else next(measured) for each in due]
+    contexts = {each.stream: state.context(each.stream) for each in due}
+    judged = judge_all(contexts, due, results, class_beats=scorer.class_beats, manifest=scorer.manifest)
+    for each, (context, messages_out) in zip(due, judged, strict=True):
         state.judged(each.stream, context, published=bool(messages_out))
         published += messages_out
     watch.end("judge")

@@ -11,7 +11,7 @@ from bus.messages import Urgent, Verdict
 from bus.samples import Chunk
 from detector.offline import EPOCH_NS, chunks_of, verdicts_in
 from detector.partition_state import PartitionState
-from detector.patient import judge
+from detector.patient import judge_all
 from detector.results import results_of
 from detector.scorer import Scorer, scorer_of
 from detector.settings import DetectorSettings
@@ -112,8 +112,9 @@ def judged_live(record: Record, scorer: Scorer, *, chunk_s: float) -> Iterator[T
         due = state.accept(chunk, offset, now_s=0.0).due
         found = results_of(due, scorer, state.signals(due))
         state.filtered(found.signals)
-        for each, result in zip(due, found.results, strict=True):
-            context, messages = judge(state.context(each.stream), each, result, manifest=scorer.manifest)
+        contexts = {each.stream: state.context(each.stream) for each in due}
+        judged = judge_all(contexts, due, found.results, class_beats=scorer.class_beats, manifest=scorer.manifest)
+        for each, (context, messages) in zip(due, judged, strict=True):
             state.judged(each.stream, context, published=bool(messages))
             published += messages
         yield Turn(chunk, published, [written for _, written in state.changed()])

@@ -121,11 +121,14 @@ def beats(
     *,
     data: Data = None,
     records: Annotated[str, typer.Option(metavar="R,...", help="The training records of the run.")] = "ds1",
+    databases: Annotated[
+        str | None, typer.Option(metavar="D,...", help="The databases that the run has learned from, instead.")
+    ] = None,
     noise: Annotated[Path | None, typer.Option(help="Folder of the noise records; by default nstdb.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for prepared windows; by default in RUN.")] = None,
     json: Json = None,
 ) -> None:
-    """Try other rules for classing beats on patients held out in turn; training records alone."""
+    """Leave features of beats out, and class patients that nothing has learned from; training records alone."""
     from rich.console import Console
 
     from ecgstream.commands.models import need_torch
@@ -133,10 +136,10 @@ def beats(
     from ecgstream.running import print_result
 
     need_torch()
-    from training.experiments.beat_rules import compare_rules, table
+    from training.experiments.beat_ablation import compare_features, table
 
-    given = training_data(run_directory, data=data, records=records, noise=noise, cache=cache)
-    figures = compare_rules(
+    given = training_data(run_directory, data=data, records=records, noise=noise, cache=cache, databases=databases)
+    figures = compare_features(
         given.records, run_directory, cache=given.cache, noise=given.noise, console=Console(stderr=True)
     )
-    print_result([table(figures)], {"rules": [of.model_dump(mode="json") for of in figures]}, json)
+    print_result([table(figures)], {"figures": [of.model_dump(mode="json") for of in figures]}, json)

@@ -123,6 +123,28 @@ def train(
     typer.echo(f"trained: export it with 'ecgstream export {run_directory} DIR'")
 
 
+def train_beats(
+    run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run, or a folder of models.")],
+    *,
+    data: Data = None,
+    databases: Annotated[
+        str, typer.Option(metavar="D,...", help="Databases that the networks have not learned from.")
+    ] = "svdb,nsrdb",
+    cache: Annotated[Path | None, typer.Option(help="Folder for prepared windows; by default in RUN.")] = None,
+) -> None:
+    """Train the classifier of beats anew for networks that stay as they are, on patients that these have not seen."""
+    from rich.console import Console
+
+    from ecgstream.recordings import training_data
+
+    need_torch()
+    from training.train_beats import train_beats as train_trees
+
+    given = training_data(run_directory, data=data, records="", noise=None, cache=cache, databases=databases)
+    train_trees(given.records, run_directory, cache=given.cache, console=Console(stderr=True))
+    typer.echo(f"trained: export it with 'ecgstream export {run_directory} DIR'")
+
+
 def export(
     run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="What `ecgstream train` wrote.")],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where the models go; earlier ones are replaced.")],

@@ -53,11 +53,8 @@ def windows(due: Iterable[Due]) -> list[DueWindow]:
     return [each for each in due if isinstance(each, DueWindow)]
 
 
-def facts(due: Due, *, newest: int = 0) -> tuple[object, ...]:
-    """All that a due window or rapid check says, but for the message that made it due and what is filtered of it.
-
-    Of a window's segment, the ``newest`` samples; 0 for all.
-    """
+def facts(due: Due) -> tuple[object, ...]:
+    """All that a due window or rapid check says, but for the message that made it due and what is filtered of it."""
     if isinstance(due, RapidCheck):
         return ("check", due.second, due.start_ns, due.end_ns, due.stream.start_ns, due.samples.tobytes())
     return (
@@ -66,7 +63,7 @@ def facts(due: Due, *, newest: int = 0) -> tuple[object, ...]:
         due.end_ns,
         due.stream.start_ns,
         due.columns,
-        due.segment[-newest:].tobytes(),
+        due.segment.tobytes(),
         due.gap_before_s,
         due.missing_samples,
         due.duplicate_samples,

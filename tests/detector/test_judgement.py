@@ -2,17 +2,20 @@
 
 from dataclasses import replace
 from functools import cache
+from math import isnan, log
 
 import numpy as np
 import pytest
 
 from detector.baseline import QRS_AFTER, QRS_BEFORE, PersonalBaseline
+from detector.beat_features import NAMES, BeatHistory
 from detector.beat_map import BeatFinding
-from detector.judgement import LIMIT, Evidence, Judgement, fused, judge_window, settled
-from detector.manifest import Calibration, Manifest, PersonalReading, load_manifest
+from detector.judgement import LIMIT, BeatEvidence, Evidence, Judgement, fused, judge_window, settled, weigh_window
+from detector.manifest import BeatReading, Calibration, Manifest, load_manifest
 from detector.score import Score
 from ecg.segments import MODEL_SAMPLES
 from models import SHIPPED
+from tests.detector.beat_classes import EVEN, by_network
 
 S = 1_000_000_000
 TIME = np.arange(-QRS_BEFORE, QRS_AFTER)
@@ -31,6 +34,9 @@ def manifest() -> Manifest:
     return load_manifest(SHIPPED)
 
 
+CALIBRATION = manifest().calibration
+
+
 def score(beats: list[tuple[int, tuple[float, float, float, float], np.ndarray]], *, logit: float = -3.0) -> Score:
     """Beats at samples of the newest 6 s."""
     return Score(
@@ -38,7 +44,8 @@ def score(beats: list[tuple[int, tuple[float, float, float, float], np.ndarray]]
         logit=logit,
         log_error=-1.0,
         beats=tuple(
-            BeatFinding(position=MODEL_SAMPLES - 600 + at, shares=shares, qrs=qrs) for at, shares, qrs in beats
+            BeatFinding(position=MODEL_SAMPLES - 600 + at, shares=shares, qrs=np.stack([qrs, qrs]))
+            for at, shares, qrs in beats
         ),
         heart_rate_bpm=None,
         quality=(0.0, 0.0, 0.0, 0.0),
@@ -46,17 +53,22 @@ def score(beats: list[tuple[int, tuple[float, float, float, float], np.ndarray]]
     )
 
 
-def judged(windows: list[Score]) -> list[Judgement]:
-    baseline, found = PersonalBaseline(), []
+def judged(windows: list[Score], *, hop_s: int = 5) -> list[Judgement]:
+    baseline, found = PersonalBaseline(), list[Judgement]()
+    evidence: tuple[BeatEvidence, ...] = ()
     for number, one in enumerate(windows):
-        baseline, judgement = judge_window(
-            baseline,
-            one,
-            start_ns=5 * number * S,
-            new_from_ns=5 * number * S,
-            end_ns=5 * (number + 1) * S,
-            reading=manifest().personal,
-            calibration=manifest().calibration,
+        end_ns = (5 + hop_s * number) * S
+        baseline, weighed = weigh_window(
+            baseline, one, new_from_ns=end_ns - hop_s * S, end_ns=end_ns, calibration=CALIBRATION
+        )
+        judgement, evidence = judge_window(
+            weighed,
+            [] if weighed is None else by_network(weighed.features),
+            evidence,
+            start_ns=end_ns - 5 * S,
+            next_start_ns=end_ns - (5 - hop_s) * S,
+            reading=EVEN,
+            calibration=CALIBRATION,
         )
         found.append(judgement)
     return found
@@ -77,33 +89,82 @@ def test_every_beat_is_reported_once() -> None:
     assert len(times) == 30
 
 
-def test_an_early_narrow_beat_is_supraventricular_and_the_same_beat_in_time_is_normal() -> None:
+def test_the_beats_of_a_window_are_described_against_those_before_and_behind() -> None:
+    early = score([(0, NORMAL, NARROW), (100, NORMAL, NARROW), (155, UNSURE, WIDE), (300, NORMAL, NARROW)])
+    baseline = PersonalBaseline()
+    for number, one in enumerate([*steady(6), early]):
+        baseline, weighed = weigh_window(
+            baseline,
+            one,
+            new_from_ns=5 * number * S,
+            end_ns=5 * (number + 1) * S,
+            calibration=CALIBRATION,
+        )
+    assert weighed is not None
+    assert weighed.reported == 3  # the one at 0 was reported with the window before
+    usual, strange, behind = (dict(zip(NAMES, row, strict=True)) for row in weighed.features)
+    assert usual["rr_over_mean_32"] == pytest.approx(0, abs=1e-3)
+    assert strange["rr_over_mean_32"] == pytest.approx(log(0.55), abs=0.01)
+    assert strange["next_over_rr"] == pytest.approx(log(1.45 / 0.55), abs=0.01)
+    assert behind["rr_over_previous"] == pytest.approx(log(1.45 / 0.55), abs=0.01)
+    assert isnan(behind["next_over_rr"])
+    assert strange["unlike"] > 1
+    assert usual["unlike"] < 0.1
+    assert strange["like_previous"] < 0
+
+
+def test_the_other_lead_is_seen_where_there_is_one() -> None:
+    def second(windows: list[Score]) -> float:
+        baseline = PersonalBaseline()
+        for number, one in enumerate(windows):
+            baseline, weighed = weigh_window(
+                baseline, one, new_from_ns=5 * number * S, end_ns=5 * (number + 1) * S, calibration=CALIBRATION
+            )
+        assert weighed is not None
+        return dict(zip(NAMES, weighed.features[-1], strict=True))["unlike_second"]
+
+    two = [replace(one, second="V1") for one in steady(4)]
+    assert isnan(second(steady(4)))
+    assert second(two) == pytest.approx(0, abs=1e-3)
+
+
+def test_evidence_reaches_into_the_next_window_only_where_windows_overlap() -> None:
+    odd = score([*((at, NORMAL, NARROW) for at in range(0, 400, 100)), (450, VENTRICULAR, WIDE)])
+    calm = score([(at, NORMAL, NARROW) for at in range(0, 600, 100)])
+    after, overlapping = judged([*steady(3), odd, calm])[-1], judged([odd, calm], hop_s=1)[-1]
+    assert after.evidence is not None
+    assert overlapping.evidence is not None
+    assert overlapping.evidence.ventricular > 0 > after.evidence.ventricular
+
+
+def test_a_bias_moves_what_a_beat_is_called_and_not_whether_it_is_one() -> None:
     early = score([(0, NORMAL, NARROW), (100, NORMAL, NARROW), (155, UNSURE, NARROW), (300, NORMAL, NARROW)])
-    in_time = score([(at, UNSURE, NARROW) for at in range(0, 600, 100)])
-    assert "S" in classes(judged([*steady(6), early])[-1])
-    assert "S" not in classes(judged([*steady(6), in_time])[-1])
+    _, weighed = weigh_window(PersonalBaseline(), early, new_from_ns=0, end_ns=5 * S, calibration=CALIBRATION)
+    assert weighed is not None
+
+    def called(bias: float) -> str:
+        judgement, _ = judge_window(
+            weighed,
+            by_network(weighed.features),
+            (),
+            start_ns=0,
+            next_start_ns=5 * S,
+            reading=BeatReading(biases=(0.0, bias, 0.0, 0.0)),
+            calibration=CALIBRATION,
+        )
+        return classes(judgement)
+
+    assert (called(-1.0), called(1.0)) == ("NNN", "NSN")
 
 
-def test_an_early_beat_in_an_irregular_rhythm_tells_nothing() -> None:
-    random = np.random.default_rng(2)
-    windows, t = [], 0.0
-    marks: list[list[int]] = [[] for _ in range(14)]
-    while t < 70:
-        for number in range(14):
-            at = round((t - (5 * number - 1)) * 100)
-            if 0 <= at < 600:
-                marks[number].append(at)
-        t += float(random.uniform(0.4, 1.2))
-    windows = [score([(at, UNSURE, NARROW) for at in mark]) for mark in marks]
-    assert "S" not in "".join(classes(judgement) for judgement in judged(windows)[6:])
-
-
-def test_a_strange_beat_is_ventricular_and_the_networks_doubt_alone_is_not() -> None:
-    doubt = (0.35, 0.05, 0.55, 0.05)
-    strange = score([(0, NORMAL, NARROW), (100, NORMAL, NARROW), (160, doubt, WIDE), (300, NORMAL, NARROW)])
-    usual = score([(0, NORMAL, NARROW), (100, NORMAL, NARROW), (200, doubt, NARROW), (300, NORMAL, NARROW)])
-    assert "V" in classes(judged([*steady(6), strange])[-1])
-    assert "V" not in classes(judged([*steady(6), usual])[-1])
+def test_a_beat_that_was_not_all_received_has_no_class_and_is_no_evidence() -> None:
+    odd = score([(100, NORMAL, NARROW), (300, VENTRICULAR, WIDE)])
+    torn = replace(odd, beats=tuple(beat._replace(whole=False) for beat in odd.beats))
+    (whole,), (judgement,) = judged([odd]), judged([torn])
+    assert (classes(whole), classes(judgement)) == ("NV", "??")
+    assert whole.evidence is not None
+    assert judgement.evidence is not None
+    assert whole.evidence.ventricular > 0 > judgement.evidence.ventricular
 
 
 def test_a_fusion_beat_is_named_and_counts_as_ventricular_evidence() -> None:
@@ -128,17 +189,11 @@ def test_a_beat_that_has_not_settled_counts_and_is_not_learned_from() -> None:
 
 def test_a_window_that_no_lead_can_tell_of_changes_nothing() -> None:
     nothing = replace(score([]), lead=None, logit=None, log_error=None)
-    baseline = PersonalBaseline(last_beat_ns=3 * S)
-    after, judgement = judge_window(
-        baseline,
-        nothing,
-        start_ns=0,
-        new_from_ns=0,
-        end_ns=5 * S,
-        reading=manifest().personal,
-        calibration=manifest().calibration,
-    )
+    baseline = PersonalBaseline(history=BeatHistory(last_ns=3 * S))
+    after, weighed = weigh_window(baseline, nothing, new_from_ns=0, end_ns=5 * S, calibration=CALIBRATION)
     assert after is baseline
+    assert weighed is None
+    judgement, _ = judge_window(weighed, [], (), start_ns=0, next_start_ns=5 * S, reading=EVEN, calibration=CALIBRATION)
     assert judgement == Judgement()
 
 
@@ -158,7 +213,7 @@ def test_settled_beats_are_new_apart_and_half_a_second_old() -> None:
 
 
 def test_fused_is_the_weighted_sum_of_the_evidence() -> None:
-    calibration = manifest().calibration
+    calibration = CALIBRATION
     evidence = Evidence(cnn=1.0, autoencoder=2.0, ventricular=3.0, supraventricular=4.0, irregularity=0.5)
     weights = np.array(
         [
@@ -168,4 +223,3 @@ def test_fused_is_the_weighted_sum_of_the_evidence() -> None:
     )
     assert fused(evidence, calibration) == pytest.approx(weights @ [1, 2, 3, 4, 0.5] + calibration.fused_bias)
     assert isinstance(calibration, Calibration)
-    assert isinstance(manifest().personal, PersonalReading)

@@ -25,7 +25,11 @@ def reseal(directory: Path, file: str) -> None:
 
 def test_shipped_models_fit(model_copy: Path) -> None:
     manifest = load_manifest(model_copy)
-    assert Scorer(model_copy).versions == {"cnn": manifest.cnn.version, "autoencoder": manifest.autoencoder.version}
+    assert Scorer(model_copy).versions == {
+        "cnn": manifest.cnn.version,
+        "autoencoder": manifest.autoencoder.version,
+        "beats": manifest.beats.version,
+    }
 
 
 def test_model_cut_in_half_is_refused_with_its_hash(model_copy: Path) -> None:
@@ -56,8 +60,8 @@ def test_another_model_in_its_place_is_refused(model_copy: Path) -> None:
         (lambda m: m.update(preprocessing_version="0"), "expect preprocessing"),
         (lambda m: m.update(fs_hz=250.0), "expect preprocessing"),
         (lambda m: m["cnn"].update(input_shape=[2, 500]), "takes input of shape"),
-        (lambda m: m.update(schema_version=9), "no manifest of version 2"),
-        (lambda m: m.update(surprise=1), "no manifest of version 2"),
+        (lambda m: m.update(schema_version=9), "no manifest of version 3"),
+        (lambda m: m.update(surprise=1), "no manifest of version 3"),
         (lambda m: m["cnn"].update(file="gone.onnx"), "cannot be read"),
     ],
 )

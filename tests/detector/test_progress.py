@@ -1,10 +1,12 @@
 """Progress records of each version that was ever written, as they lay on the topic, are read."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from bus.samples import Chunk
+from detector.baseline import UsualQrs
 from detector.partition_state import PARTITION_KEY, PartitionState
 from detector.progress import READ_VERSIONS, VERSION, dump, load
 from tests.detector.progress_log import ProgressLog
@@ -33,21 +35,29 @@ def test_there_is_a_record_of_each_version_that_is_read() -> None:
 def test_a_patient_goes_on_from_a_record_as_if_nothing_were(path: Path) -> None:
     chunks = device()
     straight = PartitionState()
-    # Records of version 5 lack what the filter wants to know before the context.
-    newest = 1500 if path.stem.startswith("5-") else 0
     expected = [
-        (offset, facts(due, newest=newest))
-        for offset, part in enumerate(chunks)
-        for due in straight.accept(part, offset, now_s=0).due
+        (offset, facts(due)) for offset, part in enumerate(chunks) for due in straight.accept(part, offset, now_s=0).due
     ]
     streams, contexts = load("p", path.read_bytes())
     partition = f'{{"resume_offset": {streams.resume_offset}, "next_offset": 48}}'.encode()
     log = ProgressLog({b"p": path.read_bytes(), PARTITION_KEY: partition})
     state, resume = log.restored()
     found = [
-        (offset, facts(due, newest=newest))
+        (offset, facts(due))
         for offset in range(resume or 0, len(chunks))
         for due in log.accept(state, chunks[offset], offset, now_s=0).due
     ]
     assert found == [(offset, fact) for offset, fact in expected if offset >= streams.seen]
-    assert dump(streams, contexts).startswith(b'{"version":6,')
+    assert dump(streams, contexts).startswith(b'{"version":7,')
+
+
+def test_what_the_release_before_knew_of_a_patient_is_kept_but_for_the_intervals() -> None:
+    record = json.loads((RECORDS / "6-followed.json").read_bytes())
+    before = [7_000, False, [1, 2], -0.2, 0.8, "II", [10] * 25, 9, -0.5, 4, ["V1", [20] * 25, 3]]
+    record["streams"][0]["baseline"] = before
+    streams, contexts = load("p", json.dumps(record).encode())
+    baseline = contexts[streams.streams[0].id].baseline
+    assert baseline.last_beat_ns == 7_000
+    assert baseline.usual == (UsualQrs("II", (10,) * 25, 9), UsualQrs("V1", (20,) * 25, 3))
+    assert (baseline.log_error, baseline.error_windows) == (-0.5, 4)
+    assert baseline.history.rr == ()

@@ -15,11 +15,12 @@ from detector.due import DueWindow
 from detector.manifest import Manifest, load_manifest
 from detector.offline import verdicts_in
 from detector.partition_state import PARTITION_KEY, PartitionState
-from detector.patient import PatientContext, judge
+from detector.patient import PatientContext, judge_all
 from detector.score import Score
 from ecg.records import MISSING
 from ecg.segments import MODEL_SAMPLES, WINDOW_SAMPLES
 from models import SHIPPED
+from tests.detector.beat_classes import EVEN, by_network
 from tests.detector.progress_log import ProgressLog
 from tests.detector.streams import START_NS, chunk, signal, windows
 from tests.detector.test_stream import FAULTS, faulty
@@ -32,7 +33,7 @@ WAVES = {3: 0.3, 4: 0.7, 7: 0.3}  # leakage of windows in flutter: one that wave
 
 @cache
 def manifest() -> Manifest:
-    return load_manifest(SHIPPED)
+    return load_manifest(SHIPPED).model_copy(update={"beat_reading": EVEN})
 
 
 def class_of(second: int) -> AamiClass:
@@ -46,9 +47,9 @@ def finding(position: int, letter: AamiClass) -> BeatFinding:
     """A beat that leaves no doubt: a narrow QRS, or a wide one that points the other way."""
     time = np.arange(-QRS_BEFORE, QRS_AFTER)
     normal, ventricular = 4 * np.exp(-((time / 2) ** 2)), -4 * np.exp(-((time / 6) ** 2))
-    if letter == "V":
-        return BeatFinding(position=position, shares=(0.0, 0.0, 1.0, 0.0), qrs=ventricular.astype(np.float32))
-    return BeatFinding(position=position, shares=(1.0, 0.0, 0.0, 0.0), qrs=normal.astype(np.float32))
+    shares = (0.0, 0.0, 1.0, 0.0) if letter == "V" else (1.0, 0.0, 0.0, 0.0)
+    qrs = ventricular if letter == "V" else normal
+    return BeatFinding(position=position, shares=shares, qrs=np.stack([qrs, qrs]).astype(np.float32))
 
 
 def score(due: DueWindow, *, logit: float = 9.0, leakage: float | None = None) -> Score:
@@ -78,9 +79,10 @@ def judged(state: PartitionState, due: list[DueWindow], waves: Mapping[int, floa
     verdicts = []
     for window in due:
         result = score(window, leakage=(waves or {}).get(window.window))
-        context, messages = judge(state.context(window.stream), window, result, manifest=manifest())
-        state.judged(window.stream, context, published=True)
-        verdicts += verdicts_in(messages)
+        before = {window.stream: state.context(window.stream)}
+        (found,) = judge_all(before, [window], [result], class_beats=by_network, manifest=manifest())
+        state.judged(window.stream, found.context, published=True)
+        verdicts += verdicts_in(found.published)
     return verdicts
 
 
@@ -172,8 +174,9 @@ def test_what_may_kill_at_once_is_abnormal_whatever_the_networks_say() -> None:
     for offset, part in enumerate(seconds(20)):
         for due in windows(state.accept(part, offset, now_s=0).due):
             calm = score(due, logit=-9.0, leakage=WAVES.get(due.window))
-            context, messages = judge(context, due, calm, manifest=manifest())
-            verdicts += verdicts_in(messages)
+            (found,) = judge_all({due.stream: context}, [due], [calm], class_beats=by_network, manifest=manifest())
+            context = found.context
+            verdicts += verdicts_in(found.published)
     assert [verdict.decision for verdict in verdicts] == ["normal", "normal", "normal", "abnormal"]
     assert verdicts[3].reasons[0] == "ventricular flutter or fibrillation, 5 s"
     assert verdicts[3].fused is not None

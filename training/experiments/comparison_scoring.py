@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from detector.manifest import ModelFile
+from detector.patient import ClassBeats
 from detector.scorer import open_session
 from ecg.annotations import read_annotations
 from ecg.errors import EcgStreamError
@@ -21,12 +22,13 @@ from training.experiments.comparison import ONNX, Fits, FittedNetwork, load_fits
 from training.experiments.contenders import CONTENDERS, FitLog, probabilities
 from training.experiments.single_beats import beats_in
 from training.fit import predict_autoencoder, predict_cnn
-from training.following import candidates_of, follow, scores_of
+from training.following import candidates_of, judge, scores_of, weigh
 from training.intervals import by_patient, patient_interval
 from training.metrics import Labels, Scores, auroc, average_precision, confusion, ratio
 from training.outoffold import OutOfFold
 from training.reliability import reliability
 from training.run import Run, load_run, load_weights
+from training.tree_onnx import exported_trees
 
 COMPARISON = "comparison.json"
 BATCH = 32  # windows at once when time is taken, as the detector does
@@ -174,9 +176,10 @@ def _judge(run_directory: Path, fits: Fits, run: Run, records: Sequence[RecordWi
                 predict = CONTENDERS[fitted.kind].predict
                 scores = [probabilities(predict(network, record.inputs), log.slope, log.bias) for record in records]
                 judged.setdefault(fitted.kind, []).append(_Judged(_known(scores, records), log.threshold))
+    class_beats = exported_trees(run_directory)
     for cnn, autoencoder in zip(outputs["cnn"], outputs["autoencoder"], strict=True):
         followed = [
-            _followed(OutOfFold(windows=record, logits=logits, maps=maps, errors=errors), run)
+            _followed(OutOfFold(windows=record, logits=logits, maps=maps, errors=errors), run, class_beats)
             for record, (logits, maps), (errors,) in zip(records, cnn, autoencoder, strict=True)
         ]
         for row in SHIPPED:
@@ -185,10 +188,10 @@ def _judge(run_directory: Path, fits: Fits, run: Run, records: Sequence[RecordWi
     return judged
 
 
-def _followed(record: OutOfFold, run: Run) -> dict[Row, Scores]:
+def _followed(record: OutOfFold, run: Run, class_beats: ClassBeats) -> dict[Row, Scores]:
     """The shipped networks' scores of each window, on the detector's way through the record; NaN where unusable."""
-    scores = scores_of(record, candidates_of(record), run.beat_map)
-    judgements = follow(record, scores, run.personal, run.calibration)
+    weighed = weigh(record, scores_of(record, candidates_of(record), run.beat_map), run.calibration)
+    judgements = judge(record, weighed, class_beats, run.beat_reading, run.calibration)
     return {row: np.array([getattr(judgement, row) for judgement in judgements], np.float64) for row in SHIPPED}
 
 

@@ -5,7 +5,7 @@ what is rare. A network fitted on one and judged on the other meets what five fo
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +14,18 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from detector.judgement import fused
+from detector.judgement import WeighedWindow, fused
 from ecg.errors import EcgStreamError
 from training.beat_comparison import Pair, class_rates, qrs_rates
+from training.beat_reference import Reference
+from training.beat_trees import Trees, cross_fit, table_of
 from training.data import load_windows
-from training.following import candidates_of, follow, scores_of
+from training.following import candidates_of, judge, scores_of, weigh
 from training.jobs import Job, run_job
 from training.metrics import auroc
 from training.outoffold import OutOfFold, out_of_fold
-from training.personal_tuning import Reference
 from training.records import TrainingRecords
-from training.run import Run, load_run
+from training.run import CNN, Run, load_run
 from training.side_by_side import run_side_by_side
 from training.train import TrainingSettings, jobs_of
 
@@ -99,10 +100,24 @@ def compare_groups(
     with console.status("judging"):
         by_group = out_of_fold(windows, jobs)
         by_fold = out_of_fold(windows, [job for job in of_run if job.fold is not None])
+        ways = []
+        for learned_from, judged, held_out in (
+            ("the other series", by_group, list(groups.values())),
+            ("the other folds", by_fold, [job.held_out for job in of_run if job.fold is not None and job.kind == CNN]),
+        ):
+            tables = [table_of(one.windows.name, _weighed(one, run), reference) for one in judged]
+            ways.append((learned_from, judged, cross_fit(tables, held_out)))
         return tuple(
-            _figures([one for one in judged if one.windows.name in names], f"{group}xx", learned_from, run, reference)
+            _figures(
+                [one for one in judged if one.windows.name in names],
+                trees,
+                group=f"{group}xx",
+                learned_from=learned_from,
+                run=run,
+                reference=reference,
+            )
             for group, names in groups.items()
-            for learned_from, judged in (("the other series", by_group), ("four folds of five", by_fold))
+            for learned_from, judged, trees in ways
         )
 
 
@@ -119,21 +134,29 @@ def table(figures: Sequence[GroupFigures]) -> Table:
     return shown
 
 
+def _weighed(record: OutOfFold, run: Run) -> list[WeighedWindow | None]:
+    return weigh(record, scores_of(record, candidates_of(record), run.beat_map), run.calibration)
+
+
 def _without(job: Job, held_out: tuple[str, ...]) -> GroupJob:
     values = {name: getattr(job, name) for name in job.__dataclass_fields__}
     return GroupJob(**values | {"held_out": held_out})
 
 
 def _figures(
-    judged: Sequence[OutOfFold], group: str, learned_from: str, run: Run, reference: Reference
+    judged: Sequence[OutOfFold],
+    trees: Mapping[str, Trees],
+    *,
+    group: str,
+    learned_from: str,
+    run: Run,
+    reference: Reference,
 ) -> GroupFigures:
     labels: list[bool] = []
     scores: list[tuple[float, float, float]] = []
     counts: Counter[Pair] = Counter()
     for record in judged:
-        judgements = follow(
-            record, scores_of(record, candidates_of(record), run.beat_map), run.personal, run.calibration
-        )
+        judgements = judge(record, _weighed(record, run), trees[record.windows.name], run.beat_reading, run.calibration)
         for judgement, known, abnormal in zip(judgements, record.known, record.windows.abnormal, strict=True):
             if known and (of := judgement.evidence) is not None:
                 labels.append(bool(abnormal))

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 import training.experiments.comparison
-from detector.manifest import Calibration, PersonalReading, Thresholds
+from detector.manifest import BeatReading, Calibration, Thresholds
 from ecg.errors import EcgStreamError
 from ecg.segments import PREPROCESSING_VERSION
 from tests.ecgstream.commands import status_of
@@ -90,15 +90,17 @@ def _write_run(directory: Path) -> None:
     """A finished training run of which only the calibration is read; any does."""
     any_value: dict[str, Any] = {
         part: dict.fromkeys(model.model_fields, 0.5)
-        for part, model in (("personal", PersonalReading), ("calibration", Calibration), ("thresholds", Thresholds))
+        for part, model in (("calibration", Calibration), ("thresholds", Thresholds))
     }
     run = Run(
         preprocessing_version=PREPROCESSING_VERSION,
         settings={},
         seed=0,
         records={},
+        beat_records={},
         packages={},
         beat_map=reading(0.3, 0.8),
+        beat_reading=BeatReading(biases=(0.0, 0.0, 0.0, 0.0)),
         figures={},
         faults={},
         **any_value,

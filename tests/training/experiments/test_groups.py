@@ -1,5 +1,6 @@
 """A finished run looked at in other ways: one series of recordings left out, other rules for classing beats."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,16 +8,19 @@ from rich.console import Console
 
 import training.experiments.groups
 import training.train
+from detector.beat_features import NAMES
 from ecg.errors import EcgStreamError
 from tests.ecgstream.commands import status_of
 from tests.training.in_this_process import in_this_process
 from tests.training.recordings import write_record
 from tests.training.test_train import BEAT_S, TINY
-from training.experiments.beat_rules import RULES, compare_rules
-from training.experiments.beat_rules import table as table_of_rules
+from training.experiments.beat_ablation import GROUPS, compare_features
+from training.experiments.beat_ablation import table as table_of_features
 from training.experiments.groups import compare_groups, table
 from training.records import TrainingRecords
+from training.run import RUN, load_run
 from training.train import train
+from training.train_beats import train_beats
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 QUIET = Console(quiet=True)
@@ -49,23 +53,35 @@ def test_each_series_is_judged_by_networks_that_learned_from_the_other(folder: P
     assert len(fitted) == 4  # both networks, twice
     assert [(of.group, of.learned_from) for of in figures] == [
         ("1xx", "the other series"),
-        ("1xx", "four folds of five"),
+        ("1xx", "the other folds"),
         ("2xx", "the other series"),
-        ("2xx", "four folds of five"),
+        ("2xx", "the other folds"),
     ]
     assert all(of.records == 1 and of.windows > 5 and of.auroc is not None for of in figures)
     assert table(figures).row_count == 4
 
 
-def test_every_rule_for_beats_is_tried_on_patients_that_it_has_not_seen(folder: Path, run: Path) -> None:
+def test_each_group_of_features_is_left_out_on_patients_that_nothing_has_learned_from(folder: Path, run: Path) -> None:
     records = TrainingRecords(directory=folder, names=("101", "203"))
-    figures = compare_rules(records, run, cache=run / "windows", noise=folder, settings=TINY, console=QUIET)
-    assert [of.rule for of in figures] == [rule.name for rule in RULES]
-    ventricular = [of for of in figures if of.beat_class == "V"]
-    assert all(of.se is not None and set(of.per_patient) == {"101", "203"} for of in ventricular)
-    # There is no supraventricular beat to learn from, none to find, and so none that is called one.
-    assert all(of.se is of.ppv is of.f1 is None for of in figures if of.beat_class == "S")
-    assert table_of_rules(figures).row_count == len(RULES)
+    figures = compare_features(records, run, cache=run / "windows", noise=folder, settings=TINY, draws=2, console=QUIET)
+    assert [of.without for of in figures] == [group.name for group in GROUPS]  # there is no S beat in these records
+    assert all((of.database, of.beat_class, of.patients, len(of.f1)) == ("mitdb", "V", 2, 2) for of in figures)
+    assert all(0 <= f1 <= 1 for of in figures for f1 in (*of.f1, *of.median_f1))
+    assert table_of_features(figures).row_count == len(GROUPS)
+    left_out = [len(NAMES) - len(group.kept()) for group in GROUPS]
+    assert left_out[0] == 0
+    assert all(count > 0 for count in left_out[1:])
+
+
+def test_trees_are_trained_for_networks_that_stay_as_they_are(folder: Path, run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    before = load_run(copy)
+    kept = before.model_copy(update={"records": {"203": before.records["203"]}})
+    (copy / RUN).write_text(kept.model_dump_json())
+    seen = TrainingRecords(directory=folder, names=("101", "203"))
+    with pytest.raises(EcgStreamError, match="have learned from 203"):
+        train_beats(seen, copy, cache=run / "windows", console=QUIET)
 
 
 def test_records_of_one_series_are_refused(folder: Path, tmp_path: Path) -> None:
