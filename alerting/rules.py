@@ -51,8 +51,8 @@ class Rule(_Table):
     latching : it stays after the condition has gone, until somebody acknowledges; high and medium alone, which ask for
         an answer: a low one ends by itself
     retell_s : while it sounds it is told again so often, high and medium alone; None never
-    escalate_s : it is escalated when nobody has attended to it for so long, at most ``MAX_ESCALATIONS`` times; a low one
-        only if ``escalate_to`` raises it to a priority that asks for an answer
+    escalate_s : it is escalated when nobody has attended to it for so long, at most ``MAX_ESCALATIONS`` times; a low
+        one only if ``escalate_to`` raises it to a priority that asks for an answer
     escalate_to : the priority from then on; None leaves it
     gate : quality flags under which the condition is not believed: it counts towards ``poor_signal`` then
     covered_by : conditions that say it all: while one of them alarms and is there, this is not started

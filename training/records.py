@@ -59,8 +59,8 @@ class TrainingRecords:
             header = self.path(name).with_name(f"{self.path(name).name}.hea")
             _refuse(name, header.resolve().stem)
             for line in header.read_text(encoding="utf-8-sig", errors="replace").splitlines():
-                if (words := line.split()) and not line.startswith("#"):
-                    _refuse(name, words[0])
+                if (fields := line.split()) and not line.startswith("#"):
+                    _refuse(name, fields[0])
             for signal in read_header(header).signals:
                 _refuse(name, (header.parent / signal.file_name).resolve().stem)
 
@@ -127,6 +127,7 @@ def _refuse(name: str, found: str) -> None:
     for database in DATABASES.values():
         if database.holds_back(found):
             raise SplitError(
-                f"record {name} is {database.record_in(found)} of the part of {database.name} that stays unseen: it must never reach "
-                f"training, tuning or calibration; train on the other records ({database.learned[0]} ...)"
+                f"record {name} is {database.record_in(found)} of the part of {database.name} that stays unseen: it "
+                "must never reach training, tuning or calibration; train on the other records "
+                f"({database.learned[0]} ...)"
             )

@@ -64,8 +64,9 @@ def test_every_alarm_has_its_rank() -> None:
 def test_low_priority_asks_for_no_answer() -> None:
     asking = {priority for priority, state in product(PRIORITIES, get_args(AlarmState)) if waits(priority, state)}
     assert asking == PROMPT == {"high", "medium"}
-    for one, state in product(PROMPT, ("acknowledged", "inactive")):
-        assert not waits(one, state), "it has been answered, or has ended"
+    for one in PROMPT:
+        assert not waits(one, "acknowledged")
+        assert not waits(one, "inactive")
     assert alarm_rank("high", "acknowledged") < alarm_rank("low", "active"), "what is still there, by its priority"
     ranks = {rank_of("low", alert(priority="low", state=state)) for state in ("active", "silenced", "acknowledged")}
     assert ranks == {patient_rank("low", acknowledged=False)}

@@ -139,9 +139,9 @@ async def test_keyboard_alone_finds_and_answers_an_alarm(live_ward: LiveWard, wa
 async def test_low_alarm_is_told_apart_and_asks_for_no_answer(live_ward: LiveWard, watched: OpenPage) -> None:
     page = (await watched()).page
     await page.goto(f"{live_ward.url}/alarms?patient=203")
-    told = page.locator("[aria-labelledby=desk-told] > .alarm").filter(has_text="couplet")
-    await expect(told).to_be_visible()
-    await expect(told.locator("> .button")).to_be_hidden()
+    known = page.locator("[aria-labelledby=desk-known] > .alarm").filter(has_text="couplet")
+    await expect(known).to_be_visible()
+    await expect(known.locator("> .button")).to_be_hidden()
     await expect(waiting(page).filter(has_text="Low")).to_have_count(0)
 
 

@@ -62,11 +62,11 @@ class Desk {
     this.sound = h("button", { class: "button button-small", type: "button", onclick: () => soundDialog(sound()) });
     this.soundNote = h("span", { class: "quiet" });
     this.waiting = h("ul", { class: "alarms", "aria-labelledby": "desk-waiting" });
-    this.told = h("ul", { class: "alarms", "aria-labelledby": "desk-told" });
+    this.known = h("ul", { class: "alarms", "aria-labelledby": "desk-known" });
     this.answered = h("ul", { class: "alarms", "aria-labelledby": "desk-answered" });
     this.ended = h("ul", { class: "alarms", "aria-labelledby": "desk-ended" });
     this.waitingHeading = h("h2", { id: "desk-waiting" });
-    this.toldHeading = h("h2", { id: "desk-told" });
+    this.knownHeading = h("h2", { id: "desk-known" });
     this.answeredHeading = h("h2", { id: "desk-answered" });
     this.none = h("div", { class: "none" });
     this.more = h("button", { class: "button", type: "button", onclick: () => this.#fetch(false) }, "Earlier ones");
@@ -74,7 +74,7 @@ class Desk {
       "div",
       {},
       [this.waitingHeading, this.none, this.waiting],
-      [this.toldHeading, this.told],
+      [this.knownHeading, this.known],
       [this.answeredHeading, this.answered],
     );
     this.pastNote = h("div", { role: "status" });
@@ -126,15 +126,15 @@ class Desk {
     const open = live.openAlarms().filter((alarm) => this.filter.takes(alarm));
     const waiting = open.filter(waits);
     const seen = open.filter(answered);
-    const told = open.filter((alarm) => !waits(alarm) && !answered(alarm));
+    const known = open.filter((alarm) => !waits(alarm) && !answered(alarm));
     say(this.waitingHeading, `To be answered (${waiting.length})`);
-    say(this.toldHeading, `To be known, ending by itself (${told.length})`);
+    say(this.knownHeading, `To be known, ending by itself (${known.length})`);
     say(this.answeredHeading, `Acknowledged and still there (${seen.length})`);
-    this.toldHeading.hidden = told.length === 0;
+    this.knownHeading.hidden = known.length === 0;
     this.answeredHeading.hidden = seen.length === 0;
     this.#followChoice(waiting);
     this.#fill(this.waiting, waiting);
-    this.#fill(this.told, told);
+    this.#fill(this.known, known);
     this.#fill(this.answered, seen);
     if (waiting.length) replace(this.none);
     else if (!live.caughtUp) replace(this.none, loading("Reading the alarms"));
@@ -232,7 +232,7 @@ class Desk {
   }
 
   #move(by) {
-    const list = this.filter.past ? [this.ended] : [this.waiting, this.told, this.answered];
+    const list = this.filter.past ? [this.ended] : [this.waiting, this.known, this.answered];
     const ids = list.flatMap((each) => [...each.children]).map((node) => node.dataset.id);
     if (!ids.length) return;
     const at = ids.indexOf(this.chosen);
