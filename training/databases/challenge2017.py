@@ -16,6 +16,8 @@ DATABASE = Database(
     title="PhysioNet/CinC Challenge 2017: AF classification from a short single lead ECG recording",
     citation="Clifford GD et al. Computing in Cardiology 44 (2017), doi:10.22489/CinC.2017.065-469",
     records=re.compile(r"A\d{5}"),
+    tunes="limits of atrial fibrillation and of noise",
+    unseen="7,428 of 8,528 strips",
     learned=names_in("challenge2017.txt"),
 )
 REFERENCE = "REFERENCE*.csv"  # corrected twice by its publisher: the last one counts

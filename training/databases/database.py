@@ -22,6 +22,8 @@ class Database:
     learned : the records that may train, tune and validate; every other is held back
     held_back : prints (``signal_prints``) of leads that are held back, where whoever wrote them had the records: a copy
         under any name is known by them
+    tunes : what beside the networks was chosen on it, for the model card
+    unseen : what of it is held back, in words; "" for nothing
     annotations : reads the experts' annotations of a record, given its path
     """
 
@@ -32,6 +34,8 @@ class Database:
     records: re.Pattern[str]
     learned: tuple[str, ...]
     held_back: frozenset[str] = frozenset()
+    tunes: str = ""
+    unseen: str = ""
     annotations: Callable[[Path], Annotations] = read_annotations
 
     def record_in(self, name: str) -> str | None:

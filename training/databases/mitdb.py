@@ -11,6 +11,8 @@ DATABASE = Database(
     title="MIT-BIH Arrhythmia Database 1.0.0",
     citation="Moody GB, Mark RG. IEEE Eng Med Biol 20 (2001) 45, doi:10.1109/51.932724",
     records=re.compile(r"1[0-2]\d|2[0-3]\d"),
+    tunes="calibration, thresholds, every rule",
+    unseen="DS2, the test set: 22 records",
     learned=(*DS1, *PACED),
     held_back=frozenset(names_in("mitdb_held_back.txt")),
 )
