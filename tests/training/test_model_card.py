@@ -76,11 +76,13 @@ def test_what_is_no_row_is_refused(given: str, tmp_path: Path, monkeypatch: pyte
         FiguresRow.read(given)
 
 
-@pytest.mark.parametrize(("names", "told"), [(("800", "894"), "svdb"), (("418",), "vfdb"), (("x",), "4 records")])
-def test_figures_are_told_by_the_database_of_their_records(names: tuple[str, ...], told: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("names", "database"), [(("800", "894"), "svdb"), (("418",), "vfdb"), (("x",), "4 records")])
+def test_figures_are_told_by_the_database_of_their_records(
+    names: tuple[str, ...], database: str, tmp_path: Path
+) -> None:
     figures = _beats() | {"per_record": {name: {} for name in names}, "records": 4}
     ((row, _),) = _row("these", figures, tmp_path).by_database()
-    assert row.database == told
+    assert row.database == database
 
 
 def test_a_manifest_names_the_databases_of_its_records() -> None:

@@ -1,7 +1,7 @@
 """A published set of recordings: its records, which of them may be learned from, how they are read."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ class Database:
     tunes : what beside the networks was chosen on it, for the model card
     unseen : what of it is held back, in words; "" for nothing
     annotations : reads the experts' annotations of a record, given its path
+    labels : reads what they say of whole records, by name, given the folder; None where they say nothing
     """
 
     name: str
@@ -37,6 +38,7 @@ class Database:
     tunes: str = ""
     unseen: str = ""
     annotations: Callable[[Path], Annotations] = read_annotations
+    labels: Callable[[Path], Mapping[str, str]] | None = None
 
     def record_in(self, name: str) -> str | None:
         """The record whose name a name is or begins with; None where it is no record of this database.
