@@ -10,7 +10,7 @@ from alerting.conditions import Observation, kind_of, label_of, mdc_of
 from alerting.patient_time import NS, StreamKey
 from alerting.rules import Rule
 from bus.messages import AlarmPhase, Alert, Condition, Quality
-from ecg.urgency import AlarmPriority, AlarmState
+from ecg.urgency import PROMPT, AlarmPriority, AlarmState
 
 MAX_ESCALATIONS = 3  # who has not come by then is not called by a fourth
 
@@ -74,6 +74,11 @@ class Alarm:
         return self.acknowledged_by is None and self.silenced_until_ns is None
 
     @property
+    def asks(self) -> bool:
+        """True where it asks for an answer, as its priority is now."""
+        return self.priority in PROMPT
+
+    @property
     def state(self) -> AlarmState:
         """Its newest message."""
         if self.acknowledged_by is not None:
@@ -124,13 +129,17 @@ class Deadline(NamedTuple):
 
 
 def deadline(alarm: Alarm, rule: Rule) -> Deadline | None:
-    """Return what is next due: the end of a silence ("update"), an escalation, or a repetition ("continue")."""
+    """Return what is next due: the end of a silence ("update"), an escalation, or a repetition ("continue").
+
+    What asks for no answer is not told again, and is escalated only to a priority that asks for one.
+    """
     if alarm.silenced_until_ns is not None:
         return Deadline(alarm.silenced_until_ns, "update")
     due: list[Deadline] = []
-    if alarm.sounds and rule.escalate_s is not None and alarm.escalations < MAX_ESCALATIONS:
+    rises = alarm.asks or rule.escalate_to in PROMPT
+    if alarm.sounds and rises and rule.escalate_s is not None and alarm.escalations < MAX_ESCALATIONS:
         due.append(Deadline(alarm.attended_ns + round(rule.escalate_s * NS), "escalate"))
-    if alarm.sounds and rule.retell_s is not None:
+    if alarm.sounds and alarm.asks and rule.retell_s is not None:
         due.append(Deadline(alarm.told_ns + round(rule.retell_s * NS), "continue"))
     return min(due, default=None)
 

@@ -358,16 +358,19 @@ class PatientAlarms:
                 self._put(self._alarms[condition], "update")
         elif condition in BY_SILENCE:
             self._end(condition, ("heard again",))
-        elif alarm.present and at_ns > alarm.sight.last_ns and self._has_gone(condition, origin, alarm.origin, at_ns):
+        elif at_ns > alarm.sight.last_ns and self._has_gone(condition, origin, alarm.origin, at_ns):
             # Else it tells of a time before, or of another's signal.
             self._clean(alarm, end_clean)
 
     def _clean(self, alarm: Alarm, end_clean: int) -> None:
         """A window without the condition of an alarm: enough in a row end it, or leave it latched."""
-        alarm = self._alarms[alarm.condition] = replace(alarm, clean=alarm.clean + 1)
-        if not alarm.present or alarm.clean < end_clean:
+        stays = self._rules[alarm.condition].latching and alarm.asks and alarm.acknowledged_by is None
+        if stays and not alarm.present:
             return
-        if self._rules[alarm.condition].latching and alarm.acknowledged_by is None:
+        alarm = self._alarms[alarm.condition] = replace(alarm, clean=alarm.clean + 1)
+        if alarm.clean < end_clean:
+            return
+        if stays:
             self._put(replace(alarm, present=False), "update")
         else:
             self._end(alarm.condition)

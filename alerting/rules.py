@@ -48,9 +48,11 @@ class Rule(_Table):
     priority : how urgent
     start_s, of_s : it starts when the condition is in ``start_s`` of the last ``of_s`` that could tell; 0: at once
     end_clean_s : it ends after so long, all of which could tell and does not have it
-    latching : it stays after the condition has gone, until somebody acknowledges
-    retell_s : while it sounds it is told again so often; None never
-    escalate_s : it is escalated when nobody has attended to it for so long, at most ``MAX_ESCALATIONS`` times
+    latching : it stays after the condition has gone, until somebody acknowledges; high and medium alone, which ask for
+        an answer: a low one ends by itself
+    retell_s : while it sounds it is told again so often, high and medium alone; None never
+    escalate_s : it is escalated when nobody has attended to it for so long, at most ``MAX_ESCALATIONS`` times; a low
+        one only if ``escalate_to`` raises it to a priority that asks for an answer
     escalate_to : the priority from then on; None leaves it
     gate : quality flags under which the condition is not believed: it counts towards ``poor_signal`` then
     covered_by : conditions that say it all: while one of them alarms and is there, this is not started

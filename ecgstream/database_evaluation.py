@@ -6,16 +6,30 @@ from pathlib import Path
 from typing import Any
 
 from bus.messages import Urgent, Verdict
-from detector.offline import EPOCH_NS
+from detector.offline import EPOCH_NS, verdicts_in
 from ecg.annotations import read_annotations
+from ecg.urgency import PROMPT, AlarmPriority
 from ecg.wfdb_files import list_records, load_record
 from ecgstream.evaluation import Judging, Progress, alerts_of, judged_each, judged_here
+from training.alarm_rates import AlarmRates, rate_figures, together
 from training.databases import challenge2015, challenge2017, vfdb
-from training.databases.challenge2015 import ALARM_AT_S, MonitorAlarm, read_alarms
+from training.databases.challenge2015 import ALARM_AT_S, read_alarms
 from training.databases.challenge2017 import StripClass, read_classes
+from training.figure_intervals import figure_intervals
+from training.metrics import ratio
 from training.monitor_alarms import alarm_figures, confirms
 from training.rhythm_episodes import EpisodeTally, episode_figures, raised_alarms, tally_episodes
 from training.strips import class_of, strip_figures
+
+# What the Challenge's alarms are in the rules' priorities: those of rates are the extremes.
+_MONITORS_PRIORITY: dict[str, AlarmPriority] = {
+    "Asystole": "high",
+    "Bradycardia": "medium",
+    "Tachycardia": "medium",
+    "Ventricular_Flutter_Fib": "high",
+    "Ventricular_Tachycardia": "high",
+}
+_WITHOUT = {"hours", "per_record", "confusion"}  # no figures, or counts alone
 
 Judged = tuple[list[Verdict | Urgent], float, float]  # what was told of a record, its length in s, its rate in Hz
 
@@ -40,21 +54,44 @@ def _judged(
 def evaluate_episodes(judging: Judging, *, done: Progress) -> dict[str, Any]:
     """Lethal episodes of a database of rhythm marks, and false lethal alarms."""
     tallies: dict[str, EpisodeTally] = {}
+    rates: dict[str, AlarmRates] = {}
     for name, (published, seconds, fs_hz) in _judged(list_records(judging.folder), judging, done):
-        raised = raised_alarms(alerts_of(published, judging.rules), EPOCH_NS)
+        alerts = alerts_of(published, judging.rules)
         annotations = read_annotations(judging.folder / name)
-        tallies[name] = tally_episodes(raised, annotations, fs_hz, seconds=seconds)
-    return episode_figures(tallies)
+        tally = tallies[name] = tally_episodes(raised_alarms(alerts, EPOCH_NS), annotations, fs_hz, seconds=seconds)
+        # Alarms of high priority are the lethal ones; rhythm marks tell of no others.
+        false: dict[AlarmPriority, int] = {"high": sum(tally.false.values())}
+        rates[name] = AlarmRates.of(alerts, verdicts_in(published), hours=seconds / 3600, false=false)
+
+    def figures(names: Sequence[str]) -> dict[str, Any]:
+        found = episode_figures({f"{at} {name}": tallies[name] for at, name in enumerate(names)})
+        for of_kind in found["episodes"].values():
+            of_kind["share"] = ratio(of_kind["found"], of_kind["n"])
+        return found | rate_figures(together(rates[name] for name in names))
+
+    names = tuple(tallies)
+    return {**figures(names), "per_record": episode_figures(tallies)["per_record"], **_spread(figures, names)}
 
 
 def evaluate_alarms(judging: Judging, *, done: Progress) -> dict[str, Any]:
     """Alarms of bedside monitors, told true from false."""
     alarms = {alarm.record: alarm for alarm in read_alarms(judging.folder)}
     names = [name for name in list_records(judging.folder) if name in alarms]
-    confirmed: dict[MonitorAlarm, bool] = {}
+    confirmed: dict[str, bool] = {}
+    rates: dict[str, AlarmRates] = {}
     for name, (published, seconds, _) in _judged(names, judging, done, until_s=ALARM_AT_S):
-        confirmed[alarms[name]] = confirms(published, alarms[name], end_ns=EPOCH_NS + round(seconds * 1e9))
-    return alarm_figures(confirmed)
+        alarm = alarms[name]
+        confirmed[name] = confirms(published, alarm, end_ns=EPOCH_NS + round(seconds * 1e9))
+        # Of the monitor's alarm alone it is known whether it was false.
+        false = dict.fromkeys(PROMPT, 0) | {_MONITORS_PRIORITY[alarm.kind]: int(confirmed[name] and not alarm.true)}
+        alerts = alerts_of(published, judging.rules)
+        rates[name] = AlarmRates.of(alerts, verdicts_in(published), hours=seconds / 3600, false=false)
+
+    def figures(names: Sequence[str]) -> dict[str, Any]:
+        drawn = {replace(alarms[name], record=f"{at} {name}"): confirmed[name] for at, name in enumerate(names)}
+        return alarm_figures(drawn) | rate_figures(together(rates[name] for name in names))
+
+    return {**figures(names), **_spread(figures, names)}
 
 
 def evaluate_strips(judging: Judging, *, done: Progress) -> dict[str, Any]:
@@ -62,9 +99,26 @@ def evaluate_strips(judging: Judging, *, done: Progress) -> dict[str, Any]:
     classes = read_classes(judging.folder)
     names = [name for name in list_records(judging.folder) if name in classes]
     called: dict[str, StripClass] = {}
-    for name, (published, _, _) in _judged(names, judging, done):
+    rates: dict[str, AlarmRates] = {}
+    for name, (published, seconds, _) in _judged(names, judging, done):
         called[name] = class_of(published)
-    return strip_figures(classes, called)
+        alerts, normal = alerts_of(published, judging.rules), classes[name] == "N"
+        rates[name] = AlarmRates.of(alerts, verdicts_in(published), hours=seconds / 3600, all_false=normal)
+
+    def figures(names: Sequence[str]) -> dict[str, Any]:
+        drawn = {f"{at} {name}": name for at, name in enumerate(names)}
+        found = strip_figures(
+            {each: classes[name] for each, name in drawn.items()}, {each: called[name] for each, name in drawn.items()}
+        )
+        return found | rate_figures(together(rates[name] for name in names))
+
+    return {**figures(names), **_spread(figures, names)}
+
+
+def _spread(figures: Callable[[Sequence[str]], dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+    """Intervals over patients; where nobody says who is who, each recording counts as a patient of its own."""
+    drawn = figure_intervals(figures, names)
+    return {"patients": len(names), "intervals": {name: of for name, of in drawn.items() if name not in _WITHOUT}}
 
 
 FORMS: dict[str, Callable[..., dict[str, Any]]] = {

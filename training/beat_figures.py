@@ -10,7 +10,7 @@ import numpy as np
 from detector.judgement import Judgement
 from training.beat_comparison import Pair, class_accuracy, class_rates, qrs_rates
 from training.beat_reference import Reference
-from training.beat_trees import database_of
+from training.databases import database_of
 from training.outoffold import OutOfFold
 
 FEW = 10  # beats of a class: the F1 of a patient who has fewer tells nothing
@@ -27,7 +27,7 @@ def beat_figures(
     reference : the annotations
     """
     counts = [
-        (database_of(record.windows.name), reference.count(record, of))
+        (database_of(record.windows.name)[0].name, reference.count(record, of))
         for record, of in zip(judged, judgements, strict=True)
     ]
     return {"all": _figures([count for _, count in counts])} | {

@@ -7,7 +7,6 @@ rare class only a little more than its beats do.
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from detector.judgement import WeighedWindow
 from detector.manifest import BeatReading
 from ecg.errors import EcgStreamError
 from training.beat_reference import Reference
+from training.databases import database_of
 
 NORMAL_BEATS = 500  # of a patient that are learned from, drawn from all: more are more of the same
 _PATIENT = 1000.0  # weight of all beats of one: against it stands the regularisation
@@ -50,12 +50,6 @@ class BeatTable:
     features: npt.NDArray[np.float32]
     classes: npt.NDArray[np.str_]
     annotated: Counter[str]
-
-
-def database_of(name: str) -> str:
-    """The database of a training record, by the folder before its name."""
-    folder = str(PurePosixPath(name).parent)
-    return "mitdb" if folder == "." else folder
 
 
 def table_of(name: str, windows: Sequence[WeighedWindow | None], reference: Reference) -> BeatTable:
@@ -184,7 +178,7 @@ def choose_biases(tables: Sequence[BeatTable], probabilities: Mapping[str, Proba
     """
     by_database: dict[str, list[BeatTable]] = defaultdict(list)
     for table in tables:
-        by_database[database_of(table.name)].append(table)
+        by_database[database_of(table.name)[0].name].append(table)
 
     def mean_f1(letter: str, neutral: str, biases: Sequence[float]) -> float:
         found = [

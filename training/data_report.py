@@ -17,6 +17,7 @@ from ecg.records import to_millivolts
 from ecg.wfdb_files import list_records, read_wfdb
 from reports.formats import to_svg
 from reports.paper import draw_strip
+from training.database_facts import facts_of_databases
 from training.ecg5000 import data as ecg5000
 from training.example_plots import RECORDS_OF_A_KIND, Examples, draw_bundles, draw_spread
 from training.record_facts import OTHER_MARKS, PACED_SPLIT, RecordFacts, facts_of
@@ -78,7 +79,14 @@ class _Pencil:
         return Drawing(caption=caption, svg=Markup(to_svg(figure, prefix=f"d{self._drawn}")))  # noqa: S704 - see above
 
 
-def data_report(directory: Path, *, noise: Path, ecg5000_directory: Path, track: Track = lambda names: names) -> str:
+def data_report(
+    directory: Path,
+    *,
+    noise: Path,
+    ecg5000_directory: Path,
+    everything: Path | None = None,
+    track: Track = lambda names: names,
+) -> str:
     """The report as one HTML page that needs no other file.
 
     Parameters
@@ -86,6 +94,7 @@ def data_report(directory: Path, *, noise: Path, ecg5000_directory: Path, track:
     directory : the folder that holds the WFDB records; any database does
     noise : the folder of the noise records; the section says so when they are not there
     ecg5000_directory : the folder of ECG5000, the same
+    everything : the data directory, of whose databases each has a row; None leaves them out
     track : wraps the records' names, for a progress bar
 
     Raises
@@ -109,6 +118,7 @@ def data_report(directory: Path, *, noise: Path, ecg5000_directory: Path, track:
     )
     return environment.get_template("data_report.html.j2").render(
         database=directory.name,
+        databases=() if everything is None else facts_of_databases(everything, track=track),
         facts=facts,
         examined=[(of, of.examined) for of in facts if of.examined is not None],
         unread={name: text.replace(str(directory), directory.name) for name, text in unread.items()},

@@ -7,9 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.manifest import Thresholds
+from ecg.urgency import SOUNDING
+from training.alarm_tally import AlarmTally
 from training.beat_comparison import KINDS
 from training.figures import (
     SCORES,
+    AlarmIntervals,
     BeatIntervals,
     Interval,
     Intervals,
@@ -52,10 +55,30 @@ def intervals_of(tallies: Mapping[str, Tally], thresholds: Thresholds) -> Interv
                 kind: RateIntervals(
                     se=_ratio_interval([np.array(count(patient.beats)) for patient in patients], _se),
                     ppv=_ratio_interval([np.array(count(patient.beats)) for patient in patients], _ppv),
+                    f1=_ratio_interval([np.array(count(patient.beats)) for patient in patients], _f1),
                 )
                 for kind, count in KINDS.items()
             }
         ),
+        alarms=_alarm_intervals(patients),
+    )
+
+
+def _alarm_intervals(patients: Sequence[Tally]) -> AlarmIntervals | None:
+    alarms = [(patient.alarms, patient.hours) for patient in patients if patient.alarms is not None]
+    if len(alarms) < len(patients):
+        return None
+
+    def of(count: Callable[[AlarmTally], int]) -> Interval:
+        """Of a count per hour."""
+        return _interval(
+            lambda drawn: ratio(sum(number for number, _ in drawn), sum(hours for _, hours in drawn)),
+            [(count(each), hours) for each, hours in alarms],
+        )
+
+    return AlarmIntervals(
+        **{priority: of(lambda each, name=priority: each.counts[name].false) for priority in SOUNDING},  # type: ignore[misc] # the name is bound here, and mypy cannot say of what type
+        audible_per_hour=of(lambda each: each.audible),
     )
 
 

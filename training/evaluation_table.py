@@ -92,21 +92,22 @@ def _windows(evaluation: Evaluation) -> Table:
 def _beats(evaluation: Evaluation) -> Table:
     table = _table(
         f"beats by EC57; accuracy of class {_text(evaluation.beats.accuracy)}",
-        ("beats", "Se", "95 %", "+P", "95 %", "F1"),
+        ("beats", "Se", "95 %", "+P", "95 %", "F1", "95 %"),
     )
     for name, title in (("qrs", "all"), ("veb", "ventricular"), ("sveb", "supraventricular")):
         of, sure = getattr(evaluation.beats, name), getattr(evaluation.intervals.beats, name)
-        table.add_row(title, _text(of.se), _between(sure.se), _text(of.ppv), _between(sure.ppv), _text(of.f1))
+        figures = ((of.se, sure.se), (of.ppv, sure.ppv), (of.f1, sure.f1))
+        table.add_row(title, *(text for value, ends in figures for text in (_text(value), _between(ends))))
     return table
 
 
 def _alarms(evaluation: Evaluation) -> list[Table]:
     if evaluation.alarms is None:
         return []
-    table = _table("alarms", ("priority", "count", "false per hour"))
+    table = _table("alarms", ("priority", "count", "false per hour", "95 %"))
     for name in (*PRIORITIES, TECHNICAL):
-        of = getattr(evaluation.alarms, name)
-        table.add_row(name, str(of.count), _text(of.false_per_hour, 2))
+        of, sure = getattr(evaluation.alarms, name), getattr(evaluation.intervals.alarms, name, None)
+        table.add_row(name, str(of.count), _text(of.false_per_hour, 2), _between(sure))
     runs, fast = evaluation.alarms.ventricular_runs, evaluation.alarms.fast_ventricular_runs
     table.caption = (
         f"audible per hour {_text(evaluation.alarms.audible_per_hour, 2)}; ventricular runs of five or more that "

@@ -1,6 +1,7 @@
 """Trained networks and trees to ONNX files with their manifest, the networks checked against torch."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ecg.leads import MODEL_LEADS
 from ecg.segments import CONTEXT_S, MODEL_FS_HZ, PREPROCESSING_VERSION, WINDOW_SAMPLES
 from ecg.windows import HOP_S, WINDOW_S
 from training.data import CLASSES
+from training.model_card import FiguresRow, learned_databases, write_card
 from training.networks import MAP_FRAMES, Autoencoder, BeatNet
 from training.onnx_file import segment_probes, write_onnx
 from training.run import AUTOENCODER, BEATS, CNN, RUN, load_run, load_weights
@@ -37,13 +39,14 @@ class Exported:
     largest_difference: dict[str, float]
 
 
-def export(run_directory: Path, directory: Path) -> Exported:
-    """Write a run's networks as ONNX files with manifest, and keep their weights and settings beside them.
+def export(run_directory: Path, directory: Path, *, rows: Sequence[FiguresRow] = ()) -> Exported:
+    """Write a run's networks as ONNX files with manifest and card, and keep their weights and settings beside them.
 
     Parameters
     ----------
     run_directory : what ``training.train.train`` wrote
     directory : where the models go; earlier ones there are replaced
+    rows : figures that the card is to show beside each other: of models that learned from DS1 alone, and of these
 
     Raises
     ------
@@ -79,7 +82,12 @@ def export(run_directory: Path, directory: Path) -> Exported:
         beat_reading=run.beat_reading,
         calibration=run.calibration,
         thresholds=run.thresholds,
-        data={"records": run.records, "beat_records": run.beat_records, "settings": run.settings},
+        data={
+            "databases": learned_databases(run.records | run.beat_records),
+            "records": run.records,
+            "beat_records": run.beat_records,
+            "settings": run.settings,
+        },
         seed=run.seed,
         figures=run.figures,
     )
@@ -88,4 +96,5 @@ def export(run_directory: Path, directory: Path) -> Exported:
     if run_directory.resolve() != directory.resolve():
         for file in (f"{CNN}.npz", f"{AUTOENCODER}.npz", RUN):
             shutil.copyfile(run_directory / file, directory / file)
+    write_card(directory, run.records, run.beat_records, rows)
     return Exported(directory=directory, manifest=manifest, largest_difference=differences)

@@ -123,6 +123,7 @@ class RateIntervals(_Part):
 
     se: Interval
     ppv: Interval
+    f1: Interval = None
 
 
 class WindowIntervals(_Part):
@@ -141,12 +142,22 @@ class BeatIntervals(_Part):
     sveb: RateIntervals
 
 
+class AlarmIntervals(_Part):
+    """Of false physiological alarms per hour by priority, and of all that are audible."""
+
+    high: Interval
+    medium: Interval
+    low: Interval
+    audible_per_hour: Interval
+
+
 class Intervals(_Part):
     """95 % intervals by resampling patients, not windows; records of one person are drawn together."""
 
     patients: int
     windows: WindowIntervals
     beats: BeatIntervals
+    alarms: AlarmIntervals | None = None
 
 
 class ReliabilityBin(_Part):

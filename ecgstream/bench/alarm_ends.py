@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from alerting.conditions import observe
 from alerting.rules import BY_SILENCE, AlarmRules, windows_in
 from bus.messages import Alert, Verdict
+from ecg.urgency import PROMPT
 
 # What signal and system say of themselves ends by itself: heard again, alone again, nothing refused any more.
 _OF_THEMSELVES = BY_SILENCE | {"input_refused", "several_devices"}
@@ -24,9 +25,10 @@ def ended_wrongly(alerts: Iterable[Alert], verdicts: Sequence[Verdict], rules: A
         if alert.phase != "end" or alert.condition in _OF_THEMSELVES:
             continue
         rule = rules.of(alert.patient)[alert.condition]
-        unseen = rule.latching and alert.acknowledged_by is None
+        latching = rule.latching and alert.priority in PROMPT
+        unseen = latching and alert.acknowledged_by is None
         forgotten = any(reason.startswith("nothing came for") for reason in alert.reasons)
-        acknowledged = rule.latching and alert.acknowledged_by is not None
+        acknowledged = latching and alert.acknowledged_by is not None
         enough = windows_in(rule.end_clean_s, verdicts[0].hop_s) if verdicts else 1
         if unseen or forgotten or (not acknowledged and _clean(alert, verdicts, rules) < enough):
             wrong.append(alert)

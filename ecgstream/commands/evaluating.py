@@ -11,6 +11,8 @@ import typer
 from ecgstream.commands.options import Data, Json, Models, judging_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from rich.progress import Progress
 
     from bus.settings import KafkaSettings
@@ -42,7 +44,8 @@ def evaluate(
         typer.Option(
             metavar="D",
             help="All records of a database in the data directory: svdb and nsrdb like mitdb, vfdb by its episodes, "
-            "challenge2015 by its alarms, challenge2017 by its strips.",
+            "challenge2015 by its alarms, challenge2017 by its strips; all: each that is there, of mitdb DS1, in one "
+            "table.",
         ),
     ] = None,
     annotator: Annotated[str, typer.Option(metavar="EXT", help="Extension of the annotation files.")] = "atr",
@@ -75,14 +78,12 @@ def evaluate(
     from bus.settings import KafkaSettings
     from detector.manifest import load_manifest
     from ecg.data import data_directory
-    from ecgstream.database_evaluation import FORMS
     from ecgstream.disturbed import chosen
     from ecgstream.evaluation import Judging, annotated_records
     from ecgstream.recordings import DATABASE, NOISE_DATABASE, records_folder
     from ecgstream.running import STDOUT, TABLE_WIDTH, write_json
     from ecgstream.settings import ProcessSettings, load
     from ops.logging import configure_logging
-    from training.databases import known_database
     from training.evaluate import evaluate_tallies
     from training.evaluation_table import disturbance_table, tables
     from training.tally import tally_records
@@ -91,10 +92,12 @@ def evaluate(
     configure_logging(service="evaluate", level="warning", form=process.log_format)
     settings, rules = judging_settings(models)
     judging = Judging(folder=records_folder(data, process, database or DATABASE), settings=settings, rules=rules)
-    if database and known_database(database) in FORMS:
-        plain = not (records or disturb or html or compare) and (annotator, path) == ("atr", EvaluationPath.OFFLINE)
-        write_json(_by_its_form(database, judging, plain=plain, quiet=json == STDOUT), json)
-        return
+    plain = not (records or disturb or html or compare) and (annotator, path) == ("atr", EvaluationPath.OFFLINE)
+    if database:
+        directory = None if data else data_directory(process.data_dir)
+        if (whole := _whole(database, judging, directory, plain=plain, quiet=json == STDOUT)) is not None:
+            write_json(whole, json)
+            return
     thresholds = load_manifest(judging.settings.models).thresholds
     noise = noise or data_directory(process.data_dir) / NOISE_DATABASE
     disturbances = chosen(disturb, noise) if disturb else ()
@@ -141,6 +144,21 @@ def _as_json(disturbed: "list[DisturbedEvaluation]") -> dict[str, Any]:
     }
 
 
+def _whole(
+    database: str, judging: "Judging", directory: Path | None, *, plain: bool, quiet: bool
+) -> dict[str, Any] | None:
+    """The figures of all databases, or of one that has its own form; None for one that is judged like mitdb."""
+    from ecgstream.database_evaluation import FORMS
+    from ecgstream.every_database import EVERY_DATABASE
+    from training.databases import known_database
+
+    if database == EVERY_DATABASE:
+        return _every_database(judging, directory, plain=plain, quiet=quiet)
+    if known_database(database) in FORMS:
+        return _by_its_form(database, judging, plain=plain, quiet=quiet)
+    return None
+
+
 def _by_its_form(database: str, judging: "Judging", *, plain: bool, quiet: bool) -> dict[str, Any]:
     """The figures of a database without beats, also printed."""
     from rich.console import Console
@@ -159,6 +177,45 @@ def _by_its_form(database: str, judging: "Judging", *, plain: bool, quiet: bool)
         result = evaluate_database(database, judging, done=lambda count: progress.advance(task, count))
     Console(quiet=quiet).print({name: value for name, value in result.items() if name != "per_record"})
     return result
+
+
+def _every_database(judging: "Judging", directory: Path | None, *, plain: bool, quiet: bool) -> dict[str, Any]:
+    """The figures of every database that is there, also printed as one table."""
+    from contextlib import contextmanager
+
+    from rich.console import Console
+
+    from ecg.errors import EcgStreamError
+    from ecgstream.every_database import evaluate_each
+    from ecgstream.running import TABLE_WIDTH
+    from training.database_table import DatabaseRow, database_table
+
+    if directory is None or not plain:
+        raise EcgStreamError(
+            "all databases are evaluated whole, offline and where the data directory has them: leave out --data, "
+            "--records, --annotator, --path, --compare, --disturb and --html, and set ECGSTREAM_DATA_DIR"
+        )
+
+    @contextmanager
+    def track(name: str, count: int) -> "Iterator[Callable[[int], None]]":
+        with _progress() as progress:
+            task = progress.add_task(f"judging {name}", total=count)
+            yield lambda done: progress.advance(task, done)
+
+    found = list(evaluate_each(directory, settings=judging.settings, rules=judging.rules, track=track))
+    rows = [DatabaseRow.of(each.name, each.figures) for each in found if each.figures is not None]
+    missing = {each.name: each.missing for each in found if each.figures is None}
+    if not rows:
+        raise EcgStreamError(next(iter(missing.values())))
+    console = Console(width=None if sys.stdout.isatty() else TABLE_WIDTH, quiet=quiet)
+    console.print(database_table(rows))
+    for name, reason in missing.items():
+        console.print(f"{name} is left out: {reason}")
+    return {
+        "table": [row.as_json() for row in rows],
+        "databases": {each.name: each.figures for each in found if each.figures is not None},
+        "missing": missing,
+    }
 
 
 def _progress() -> "Progress":

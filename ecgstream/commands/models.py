@@ -148,12 +148,22 @@ def train_beats(
 def export(
     run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="What `ecgstream train` wrote.")],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where the models go; earlier ones are replaced.")],
+    *,
+    figures: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE",
+            help="A row of the card, such as 'DS1 alone=ds1.json', from what `ecgstream evaluate --json` wrote.",
+        ),
+    ] = None,
 ) -> None:
-    """Write a run's networks as ONNX files with their manifest, checked against torch."""
+    """Write a run's networks as ONNX files with their manifest, checked against torch, and their card."""
     need_torch()
     from training.export import export as export_networks
+    from training.model_card import FiguresRow
 
-    exported = export_networks(run_directory, directory)
+    rows = [FiguresRow.read(given) for given in figures or ()]
+    exported = export_networks(run_directory, directory, rows=rows)
     for name, difference in exported.largest_difference.items():
         typer.echo(f"{name}: onnxruntime and torch differ by at most {difference:.2g}")
     typer.echo(f"the models are in {exported.directory}")

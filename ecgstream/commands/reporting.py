@@ -57,7 +57,10 @@ def report_data(
     data: Data = None,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML file.")] = Path("ecg-report-data.html"),
 ) -> None:
-    """The recordings there are to train on: classes, rhythms, leads, faults, and examples of each."""
+    """The recordings there are to train on: classes, rhythms, leads, faults, and examples of each.
+
+    Without --data a row for every database of the data directory stands before those of mitdb.
+    """
     from rich.console import Console
     from rich.progress import track
 
@@ -73,6 +76,7 @@ def report_data(
         records_folder(data, process),
         noise=everything / NOISE_DATABASE,
         ecg5000_directory=everything / "ecg5000",
+        everything=None if data else everything,
         track=lambda names: track(names, "reading records", console=Console(stderr=True)),
     )
     try:

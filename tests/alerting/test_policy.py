@@ -82,6 +82,24 @@ def test_a_high_alarm_is_latched_until_somebody_acknowledges() -> None:
     assert not followed.state.alarms
 
 
+def test_a_low_alarm_asks_for_no_answer_and_ends_by_itself() -> None:
+    insistent = {"priority": "low", "latching": True, "retell_s": 5, "escalate_s": 5, "end_clean_s": 15}
+    followed = FollowedPatient(with_rules(ventricular_tachycardia=insistent))
+    followed.do(*(tachycardia(w) for w in range(30)), *normal(30, 31, 32))
+    assert followed.published() == ["ventricular_tachycardia:start:active", "ventricular_tachycardia:end:inactive"]
+
+
+def test_an_alarm_that_was_left_latched_ends_once_its_rule_no_longer_latches() -> None:
+    followed = FollowedPatient()
+    followed.do(tachycardia(0), *normal(1, 2, 3))
+    followed.rules = with_rules(ventricular_tachycardia={"latching": False})
+    followed.do(*normal(4))
+    assert followed.published()[-2:] == [
+        "ventricular_tachycardia:update:latched",
+        "ventricular_tachycardia:end:inactive",
+    ]
+
+
 def test_a_latched_alarm_comes_back_as_itself() -> None:
     followed = FollowedPatient()
     followed.do(tachycardia(0), *normal(1, 2, 3), tachycardia(4))

@@ -13,6 +13,7 @@ from alerting.progress import PARTITION_KEY, PartitionProgress, dump, restore
 from alerting.rules import AlarmRules
 from alerting.state import PatientState
 from bus.messages import Alert, AlertCommand, Finding
+from ecg.urgency import PROMPT
 from tests.alerting.followed import RULES, S, with_rules
 from tests.alerting.verdicts import HOP_NS, START_NS, urgent, verdict
 
@@ -29,6 +30,7 @@ QUICK = AlarmRules.model_validate(
 )
 FINDINGS = ("ventricular_tachycardia", "bradycardia", "asystole", "ventricular_run")
 LATCHING = {condition for condition, rule in QUICK.rules.items() if rule.latching}
+assert QUICK.rules["lead_off"].priority == "low", "asked to latch, it ends by itself all the same"
 DEADLY = ("asystole", "ventricular_tachycardia")
 
 
@@ -235,12 +237,16 @@ class Alarms(RuleBasedStateMachine):
             assert alert.state == "inactive"
             assert alert.end_ns == alert.told_ns
             left = alert.reasons[0].startswith("nothing came for")
-            assert left or alert.acknowledged_by or alert.condition not in LATCHING, "a latched alarm is not lost"
+            latched = alert.condition in LATCHING and alert.priority in PROMPT
+            assert left or alert.acknowledged_by or not latched, "a latched alarm is not lost"
             del self.open[alert.id]
             self.ended.append(alert.id)
         else:
             assert alert.state != "inactive"
             assert alert.end_ns is None
+            if alert.priority not in PROMPT:
+                assert alert.state != "latched", "what asks for no answer does not wait for one"
+                assert alert.phase not in {"continue", "escalate"}, "nor is it told again"
             self.open[alert.id] = alert
 
     @invariant()

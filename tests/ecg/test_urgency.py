@@ -17,11 +17,12 @@ from ecg.urgency import (
     AlarmState,
     alarm_rank,
     patient_rank,
+    waits,
 )
 from ecgstream.wording import PRIORITY_STYLES
 from reports.overview import PRIORITY_INK
 from tests.alerting.alerts import alert
-from web.live.summary import AlarmBrief, PatientSummary, RankedAlert, state_of
+from web.live.summary import AlarmBrief, PatientSummary, RankedAlert, rank_of, state_of
 
 
 def test_priorities_as_the_standard_ranks_them() -> None:
@@ -54,7 +55,22 @@ def test_every_alarm_has_its_rank() -> None:
     assert len(set(ranks.values())) == len(ranks) == 20
     ordered: list[tuple[AlarmPriority, AlarmState]] = sorted(ranks, key=ranks.__getitem__)
     assert ordered[:6] == [(one, state) for one in ("high", "medium") for state in ("active", "latched", "silenced")]
-    assert [state for _, state in ordered[12:]] == ["acknowledged"] * 4 + ["inactive"] * 4
+    assert [waits(*each) for each in ordered] == [True] * 6 + [False] * 14
+    there = ordered[6:16]
+    assert [one for one, _ in there] == ["high", "medium"] + ["low"] * 4 + ["information"] * 4
+    assert [state for _, state in ordered[16:]] == ["inactive"] * 4
+
+
+def test_low_priority_asks_for_no_answer() -> None:
+    asking = {priority for priority, state in product(PRIORITIES, get_args(AlarmState)) if waits(priority, state)}
+    assert asking == PROMPT == {"high", "medium"}
+    for one in PROMPT:
+        assert not waits(one, "acknowledged")
+        assert not waits(one, "inactive")
+    assert alarm_rank("high", "acknowledged") < alarm_rank("low", "active"), "what is still there, by its priority"
+    ranks = {rank_of("low", alert(priority="low", state=state)) for state in ("active", "silenced", "acknowledged")}
+    assert ranks == {patient_rank("low", acknowledged=False)}
+    assert rank_of("medium", alert(priority="medium", state="acknowledged")) > rank_of("medium", None)
 
 
 def test_of_alarms_alike_the_newest_comes_first() -> None:

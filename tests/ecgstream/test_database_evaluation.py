@@ -94,6 +94,40 @@ def test_strips_of_one_class(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert dict(found["confusion"])["N"]["N"] == 1  # type: ignore[call-overload]
 
 
+def test_every_database_that_is_there_is_in_one_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ECGSTREAM_DATA_DIR", str(tmp_path))
+    for database, name, excerpt in (("svdb", "806", "806-excerpt"), ("vfdb", "418", "207-excerpt")):
+        write(recording(excerpt), tmp_path / database, name)
+        shutil.copyfile(annotated(excerpt).with_suffix(".atr"), tmp_path / database / f"{name}.atr")
+    write(flat_from(part("19090-excerpt", 0, 60), 53), tmp_path / "challenge2015", "a103l", ("Asystole", "True alarm"))
+    write(part("19090-excerpt", 0, 30), tmp_path / "challenge2017", "A00009")
+    (tmp_path / "challenge2017" / "REFERENCE.csv").write_text("A00009,N\n")
+    assert status_of(["evaluate", "--database", "all", "--json", "all.json"]) == 0
+    printed = capsys.readouterr().out
+    assert "mitdb-ds1 is left out" in printed
+    assert "'ecgstream data fetch nsrdb' brings it" in printed
+    found = json.loads(Path("all.json").read_text(encoding="utf-8"))
+    assert set(found["missing"]) == {"mitdb-ds1", "nsrdb"}
+    rows = {row["database"]: row for row in found["table"]}
+    assert set(rows) == set(found["databases"]) == {"svdb", "vfdb", "challenge2015", "challenge2017"}
+    assert set(rows["svdb"]["found"]) == {"S", "V"}
+    assert set(rows["vfdb"]["found"]) == {"vf episodes", "vt episodes", "asystole episodes"}
+    assert rows["challenge2015"]["found"]["Asystole"]["se"] == 1.0
+    assert set(rows["challenge2017"]["found"]) == {"AF strips", "noise strips"}
+    # What a reference does not tell is nothing, not 0: rhythm marks tell of lethal alarms alone.
+    assert rows["vfdb"]["false_per_hour"]["high"] is not None
+    assert rows["vfdb"]["false_per_hour"]["low"] is None
+    assert rows["challenge2017"]["false_per_hour"] == {"high": 0.0, "medium": 0.0, "low": 0.0}
+    assert all(row["patients"] == 1 and row["unusable_share"] is not None for row in rows.values())
+
+
+def test_all_databases_take_no_other_choice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["evaluate", "--database", "all", "--data", str(tmp_path)]) == 1
+    assert "set ECGSTREAM_DATA_DIR" in capsys.readouterr().err
+
+
 def test_what_a_form_does_not_take_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(["evaluate", "--database", "vfdb", "--records", "418", "--data", str(tmp_path)]) == 1
     assert "leave out --records" in capsys.readouterr().err

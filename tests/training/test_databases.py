@@ -1,13 +1,17 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import wfdb
 
+from ecg.data import data_directory
 from ecg.errors import EcgStreamError
 from ecg.labels import DS1, DS2
+from ecg.wfdb_files import read_wfdb
 from tests.training.recordings import FS_HZ, write_record
-from training.databases import DATABASES, SELECTIONS, challenge2015, challenge2017, database_of, records_of, svdb
+from training.databases import DATABASES, SELECTIONS, challenge2015, challenge2017, database_of, mitdb, records_of, svdb
+from training.databases.signal_prints import lead_prints
 from training.records import SplitError, TrainingRecords
 
 BEATS = np.arange(1.0, 9.0)
@@ -53,6 +57,63 @@ def test_a_record_that_is_held_back_is_refused_under_another_name(tmp_path: Path
     (tmp_path / "mine.hea").write_bytes((tmp_path / "803.hea").read_bytes())
     with pytest.raises(SplitError, match="record mine is 803"):
         TrainingRecords(directory=tmp_path, names=("mine",))
+
+
+@pytest.mark.parametrize("name", ["803.dat", "803-copy", "~803", "a104S", "a00001"])
+def test_a_name_that_begins_with_one_that_is_held_back_is_it(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SplitError, match="stays unseen"):
+        TrainingRecords(directory=tmp_path, names=(name,))
+
+
+@pytest.mark.parametrize("name", ["own-803", "8030", "patient7", "800-copy"])
+def test_other_names_pass(name: str) -> None:
+    assert not any(database.holds_back(name) for database in DATABASES.values())
+
+
+@pytest.mark.parametrize("link", ["mine.hea", "mine.dat"])
+def test_a_link_to_a_record_that_is_held_back_is_refused(link: str, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    for folder, name in ((tmp_path, "mine"), (tmp_path / "kept", "803")):
+        write_record(folder, name, beat_s=BEATS, symbols=["N"] * len(BEATS), seconds=10)
+    (tmp_path / link).unlink()
+    (tmp_path / link).symlink_to(tmp_path / "kept" / f"803{Path(link).suffix}")
+    with pytest.raises(SplitError, match="record mine is 803"):
+        TrainingRecords(directory=tmp_path, names=("mine",))
+
+
+@pytest.mark.parametrize("database", [name for name in DATABASES if name != "mitdb"])
+def test_of_a_known_database_only_what_may_teach_is_taken(database: str, tmp_path: Path) -> None:
+    write_record(tmp_path, "mine", beat_s=BEATS, symbols=["N"] * len(BEATS), seconds=10)
+    with pytest.raises(SplitError, match=f"not among the .* of {database}"):
+        TrainingRecords(directory=tmp_path, names=(f"{database}/mine",), folders={database: tmp_path})
+
+
+def test_a_copy_is_known_by_its_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_record(tmp_path, "mine", beat_s=BEATS, symbols=["N"] * len(BEATS), seconds=30)
+    records = TrainingRecords(directory=tmp_path, names=("mine",))
+    prints = lead_prints(records.read("mine"))
+    assert len(prints) == len(read_wfdb(tmp_path / "mine").leads)
+    held_back = replace(DATABASES["mitdb"], held_back=frozenset([min(prints)]))
+    monkeypatch.setitem(DATABASES, "mitdb", held_back)
+    with pytest.raises(SplitError, match="record mine holds the samples of a record of mitdb"):
+        records.read("mine")
+
+
+def test_leads_that_do_not_move_have_no_print(tmp_path: Path) -> None:
+    write_record(tmp_path, "mine", beat_s=BEATS, symbols=["N"] * len(BEATS), seconds=30)
+    record = read_wfdb(tmp_path / "mine")
+    assert lead_prints(replace(record, samples=np.zeros_like(record.samples))) == frozenset()
+    assert lead_prints(replace(record, samples=record.samples[:0])) == frozenset()
+    cut = replace(record, samples=record.samples[: round(20 * record.fs_hz)])
+    assert lead_prints(cut) == lead_prints(record), "cut at its end it is still known"
+
+
+@pytest.mark.data
+def test_every_lead_of_the_test_set_is_known_by_its_samples_and_none_that_may_teach() -> None:
+    folder = data_directory() / "mitdb"
+    assert {each for name in DS2 for each in lead_prints(read_wfdb(folder / name))} == mitdb.DATABASE.held_back
+    for name in mitdb.DATABASE.learned:
+        assert not lead_prints(read_wfdb(folder / name)) & mitdb.DATABASE.held_back
 
 
 def test_records_of_several_databases_lie_in_their_folders(tmp_path: Path) -> None:

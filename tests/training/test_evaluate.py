@@ -2,6 +2,7 @@ import io
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,12 +12,16 @@ from rich.console import Console
 from bus.messages import Alert
 from ecg.annotations import Annotations
 from ecg.errors import EcgStreamError
+from ecg.urgency import PRIORITIES
 from tests.alerting.alerts import alert
 from tests.training.judged import ANNOTATIONS, START_NS, THRESHOLDS, VERDICTS, annotations, verdict
+from training.alarm_tally import TECHNICAL, AlarmCount, AlarmTally
 from training.evaluate import evaluate
+from training.evaluation_intervals import intervals_of
 from training.evaluation_table import disturbance_table, tables
 from training.intervals import patient_interval
 from training.metrics import auroc
+from training.tally import Tally
 
 
 def _alert(number: int, onset_s: float, last_s: float, priority: str, kind: str = "physiological") -> list[Alert]:
@@ -210,14 +215,31 @@ def test_intervals_hold_the_figures_and_need_two_patients() -> None:
         (sure.windows.fused.f1, report.windows.fused.f1),
         (sure.beats.veb.se, report.beats.veb.se),
         (sure.beats.veb.ppv, report.beats.veb.ppv),
+        (sure.beats.veb.f1, report.beats.veb.f1),
     ):
         assert interval is not None
         assert figure is not None
         assert interval[0] < figure < interval[1]
     assert sure.beats.sveb.se is None
+    assert sure.alarms is None
     pooled = {name: verdicts[name] for name in ("201", "202")}
     alone = evaluate(pooled, reference, thresholds=THRESHOLDS).intervals
     assert (alone.patients, alone.windows.fused.auroc, alone.beats.qrs.se) == (1, None, None)
+
+
+def test_false_alarms_per_hour_have_their_interval() -> None:
+    def patient(false: int) -> Tally:
+        counts = {kind: AlarmCount() for kind in (*PRIORITIES, TECHNICAL)} | {"medium": AlarmCount(false + 1, false)}
+        alarms = AlarmTally(counts=counts, audible=false + 1, runs=Counter(), fast_runs=Counter())
+        return Tally(hours=0.5, alarms=alarms)
+
+    sure = intervals_of({str(number): patient(number % 4) for number in range(12)}, THRESHOLDS).alarms
+    assert sure is not None
+    assert sure.high == (0.0, 0.0)
+    assert sure.medium is not None
+    assert sure.medium[0] < 3.0 < sure.medium[1]
+    assert sure.audible_per_hour is not None
+    assert sure.audible_per_hour[0] == pytest.approx(sure.medium[0] + 2)
 
 
 def test_the_interval_of_an_area_is_that_of_the_area_drawn_by_drawn() -> None:

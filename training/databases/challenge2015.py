@@ -13,14 +13,6 @@ AlarmName = Literal["Asystole", "Bradycardia", "Tachycardia", "Ventricular_Flutt
 ALARM_AT_S = 300.0  # of a record; half of those that are published go on for 30 s more
 _VERDICTS = {"True alarm": True, "False alarm": False}
 
-DATABASE = Database(
-    name="challenge2015",
-    title="PhysioNet/CinC Challenge 2015: reducing false arrhythmia alarms in the ICU",
-    citation="Clifford GD et al. Computing in Cardiology 42 (2015) 273, doi:10.1109/CIC.2015.7408639",
-    records=re.compile(r"[abftv]\d\d\d[ls]"),
-    learned=names_in("challenge2015.txt"),
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorAlarm:
@@ -49,3 +41,19 @@ def _alarm(header: Path) -> MonitorAlarm:
     if kind is None or verdict is None:
         raise EcgStreamError(f"{header} does not tell of an alarm, true or false: lay the database out anew")
     return MonitorAlarm(record=header.stem, kind=kind, true=_VERDICTS[verdict])
+
+
+def _labels(folder: Path) -> dict[str, str]:
+    return {alarm.record: f"{alarm.kind}, {'true' if alarm.true else 'false'}" for alarm in read_alarms(folder)}
+
+
+DATABASE = Database(
+    name="challenge2015",
+    title="PhysioNet/CinC Challenge 2015: reducing false arrhythmia alarms in the ICU",
+    citation="Clifford GD et al. Computing in Cardiology 42 (2015) 273, doi:10.1109/CIC.2015.7408639",
+    records=re.compile(r"[abftv]\d\d\d[ls]"),
+    tunes="limits of the lethal rhythms and of the extremes of heart rate",
+    unseen="373 of 750 records",
+    learned=names_in("challenge2015.txt"),
+    labels=_labels,
+)

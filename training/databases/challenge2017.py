@@ -11,13 +11,6 @@ from training.databases.names import names_in
 StripClass = Literal["N", "A", "O", "~"]
 _CLASSES: dict[str, StripClass] = {letter: letter for letter in get_args(StripClass)}
 
-DATABASE = Database(
-    name="challenge2017",
-    title="PhysioNet/CinC Challenge 2017: AF classification from a short single lead ECG recording",
-    citation="Clifford GD et al. Computing in Cardiology 44 (2017), doi:10.22489/CinC.2017.065-469",
-    records=re.compile(r"A\d{5}"),
-    learned=names_in("challenge2017.txt"),
-)
 REFERENCE = "REFERENCE*.csv"  # corrected twice by its publisher: the last one counts
 
 
@@ -36,3 +29,15 @@ def read_classes(folder: Path) -> dict[str, StripClass]:
         return {name: _CLASSES[letter] for name, letter in rows}
     except (OSError, ValueError, KeyError) as error:
         raise EcgStreamError(f"{path} is no list of classes ({error}): lay the database out anew") from error
+
+
+DATABASE = Database(
+    name="challenge2017",
+    title="PhysioNet/CinC Challenge 2017: AF classification from a short single lead ECG recording",
+    citation="Clifford GD et al. Computing in Cardiology 44 (2017), doi:10.22489/CinC.2017.065-469",
+    records=re.compile(r"A\d{5}"),
+    tunes="limits of atrial fibrillation and of noise",
+    unseen="7,428 of 8,528 strips",
+    learned=names_in("challenge2017.txt"),
+    labels=read_classes,
+)

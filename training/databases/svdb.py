@@ -49,6 +49,8 @@ DATABASE = Database(
     citation="Greenwald SD. Improved detection and classification of arrhythmias in noise-corrupted electrocardiograms "
     "using contextual information. PhD thesis, Harvard-MIT, 1990",
     records=re.compile(r"8\d\d"),
+    tunes="rules for beats",
+    unseen="13 of 78 patients",
     learned=tuple(str(number) for number in _ALL if number not in _UNSEEN),
     annotations=annotations_at_peaks,
 )

@@ -18,8 +18,9 @@ from rich.table import Table
 from detector.beat_features import NAMES
 from training.beat_figures import FEW
 from training.beat_reference import Reference
-from training.beat_trees import BeatTable, Probabilities, choose_biases, cross_fit, database_of, pooled_f1, table_of
+from training.beat_trees import BeatTable, Probabilities, choose_biases, cross_fit, pooled_f1, table_of
 from training.data import load_windows
+from training.databases import database_of
 from training.following import candidates_of, scores_of, weigh
 from training.outoffold import out_of_fold
 from training.records import TrainingRecords
@@ -154,8 +155,8 @@ def _drawn(tables: Sequence[BeatTable], folds: int, draw: int) -> dict[tuple[str
     said: dict[str, Probabilities] = {table.name: trees[table.name].probabilities(table.features) for table in tables}
     biases = choose_biases(tables, said).biases
     figures = {}
-    for database in sorted({database_of(table.name) for table in tables}):
-        some = [table for table in tables if database_of(table.name) == database]
+    for database in sorted({database_of(table.name)[0].name for table in tables}):
+        some = [table for table in tables if database_of(table.name)[0].name == database]
         for letter, neutral in _CLASSES:
             many = [table for table in some if table.annotated[letter] >= FEW]
             if many:

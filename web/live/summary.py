@@ -51,7 +51,7 @@ class PatientSummary(BaseModel):
     last_sample_ns : time after the newest sample by the device's clock, ns UTC
     last_wall_ms : wall time at which it was handed to Kafka, ms UTC
     state : the open alarm's priority; "silent" when nothing comes, "unusable" and "normal" by the last verdict
-    rank : of the state and of whether the alarm is acknowledged; 0 for the most urgent
+    rank : of the state and of whether an alarm that asks for an answer has it; 0 for the most urgent
     alarm : the most urgent open alarm
     open_alarms : how many are open
     verdict : the newest
@@ -126,7 +126,8 @@ def state_of(alarm: Alert | AlarmBrief | None, decision: Decision | None, *, sil
 
 def rank_of(state: PatientState, alarm: Alert | AlarmBrief | None) -> int:
     """Return the rank of a patient's state and most urgent open alarm."""
-    return patient_rank(state, acknowledged=alarm is not None and alarm.state == "acknowledged")
+    answered = alarm is not None and alarm.priority in PROMPT and alarm.state == "acknowledged"
+    return patient_rank(state, acknowledged=answered)
 
 
 class Place(NamedTuple):

@@ -129,9 +129,20 @@ async def test_keyboard_alone_finds_and_answers_an_alarm(live_ward: LiveWard, wa
     await page.keyboard.press("j")
     await expect(chosen).not_to_have_text(first or "")
     await expect(chosen).to_be_focused()
+    await page.keyboard.press("k")
+    await expect(chosen).to_have_text(first or "")
     name = await page.locator(".alarm:has(.pick[aria-current=true])").get_attribute("data-id")
     await page.keyboard.press("a")
     await expect(page.locator(f"[aria-labelledby=desk-waiting] > [data-id='{name}']")).to_have_count(0)
+
+
+async def test_low_alarm_is_told_apart_and_asks_for_no_answer(live_ward: LiveWard, watched: OpenPage) -> None:
+    page = (await watched()).page
+    await page.goto(f"{live_ward.url}/alarms?patient=203")
+    known = page.locator("[aria-labelledby=desk-known] > .alarm").filter(has_text="couplet")
+    await expect(known).to_be_visible()
+    await expect(known.locator("> .button")).to_be_hidden()
+    await expect(waiting(page).filter(has_text="Low")).to_have_count(0)
 
 
 async def test_answer_counts_only_when_alerting_gives_it(live_ward: LiveWard, watched: OpenPage) -> None:

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Route
 
 from ecg.formats import FORMATS
 from ecg.records import MISSING
-from ecg.urgency import PATIENT_STATES, PRIORITIES, PROMPT, SOUNDING, AlarmState, patient_rank
+from ecg.urgency import PATIENT_STATES, PRIORITIES, PROMPT, SOUNDING, AlarmState, patient_rank, waits
 from web.live.frames import ANEW, HOLE, Frame, encode
 from web.live.summary import Place
 from web.routes import page
@@ -345,6 +345,9 @@ async def test_priorities_and_states_are_the_servers(run: Run) -> None:
     assert await run("order", "(order) => order.PRIORITIES") == list(PRIORITIES)
     assert await run("order", "(order) => order.SOUNDING") == list(SOUNDING)
     assert set(await run("order", "(order) => [...order.PROMPT]")) == PROMPT
+    every = [{"priority": one, "state": state} for one in PRIORITIES for state in get_args(AlarmState)]
+    waiting = await run("alarm_text", "(text, alarms) => alarms.map(text.waits)", every)
+    assert waiting == [waits(each["priority"], each["state"]) for each in every], "what asks for an answer"
     wordless = "(format, states) => states.filter((state) => format.stateText(state) === state)"
     assert await run("format", wordless, list(PATIENT_STATES)) == []
     assert set(await run("alarm_text", "(text) => Object.keys(text.STATES)")) == set(get_args(AlarmState))

@@ -1,6 +1,7 @@
 // What an alarm and its life are in words. No DOM here. Alarms are as the topic tells them; times in them are ns.
 
 import { clockTime, duration, priorityText, score, since } from "./format.js";
+import { PROMPT } from "./order.js";
 
 export const KINDS = { physiological: "About the patient", technical: "About the signal" };
 export const STATES = {
@@ -15,8 +16,11 @@ const ASKED = { acknowledge: "Acknowledge asked", silence: "Silence asked", unsi
 
 export const ms = (ns) => (ns === null || ns === undefined ? null : ns / 1e6);
 
-/** Whether nobody has taken it as seen. */
-export const waits = (alarm) => alarm.state !== "acknowledged" && alarm.state !== "inactive";
+/** Whether it has been answered, or has ended. */
+export const answered = (alarm) => alarm.state === "acknowledged" || alarm.state === "inactive";
+
+/** Whether it waits for an answer: of low priority, it asks for none and ends by itself. As ecg/urgency.py has it. */
+export const waits = (alarm) => PROMPT.has(alarm.priority) && !answered(alarm);
 
 /** Where it stands, and by whom. */
 export function standing(alarm) {

@@ -1,5 +1,6 @@
 // The most urgent open alarm, above every view; a new one is said aloud by screen readers, once.
 
+import { waits } from "./alarm_text.js";
 import { h, replace } from "./dom.js";
 import { priorityText, since } from "./format.js";
 import { icon } from "./icons.js";
@@ -20,8 +21,9 @@ export class Banner {
   #update() {
     const open = this.shell.live.openAlarms();
     this.#say(open);
-    const first = open.find((alarm) => PROMPT.has(alarm.priority) && alarm.state !== "acknowledged");
-    const key = first ? `${first.id} ${first.priority} ${first.state} ${first.label} ${open.length}` : "";
+    const waiting = open.filter(waits);
+    const first = waiting[0];
+    const key = first ? `${first.id} ${first.priority} ${first.state} ${first.label} ${waiting.length}` : "";
     if (key === this.#shown) return;
     this.#shown = key;
     if (!first) {
@@ -30,7 +32,7 @@ export class Banner {
       return;
     }
     this.node.dataset.priority = first.priority;
-    const more = open.length > 1 && h("a", { class: "more", href: "/alarms" }, `${open.length - 1} more`);
+    const more = waiting.length > 1 && h("a", { class: "more", href: "/alarms" }, `${waiting.length - 1} more`);
     replace(
       this.node,
       icon(first.priority, 22),

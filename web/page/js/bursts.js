@@ -25,7 +25,7 @@ const KINDS = {
   low: {
     pulse: 0.2,
     gap: 0.25,
-    every: 30,
+    every: Infinity, // once: it asks for no answer
     melody: { physiological: [E4, C4], technical: [E4, C4] },
   },
 };
@@ -36,7 +36,7 @@ const HALVES_S = 0.7; // between the two fives of a high burst
 /** Whether a priority sounds at all. */
 export const loud = (priority) => priority in KINDS;
 
-/** Seconds from the start of one burst to the next. */
+/** Seconds from the start of one burst to the next; of a low one there is no next. */
 export const every = (priority) => KINDS[priority].every;
 
 /** The pulses of a burst: `[{at, for, hz}]`, seconds from its start. */

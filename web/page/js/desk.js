@@ -1,8 +1,8 @@
-// The alarm desk: what waits for an answer, what was answered and is still there, and what is past.
+// The alarm desk: what waits for an answer, what asks for none, what was answered and is still there, and what is past.
 
 import { AlarmDetail } from "./alarm_detail.js";
 import { AlarmRow } from "./alarm_row.js";
-import { waits } from "./alarm_text.js";
+import { answered, waits } from "./alarm_text.js";
 import { Answers } from "./answers.js";
 import { DeskFilter } from "./desk_filter.js";
 import { h, mark, replace, say } from "./dom.js";
@@ -62,13 +62,21 @@ class Desk {
     this.sound = h("button", { class: "button button-small", type: "button", onclick: () => soundDialog(sound()) });
     this.soundNote = h("span", { class: "quiet" });
     this.waiting = h("ul", { class: "alarms", "aria-labelledby": "desk-waiting" });
+    this.known = h("ul", { class: "alarms", "aria-labelledby": "desk-known" });
     this.answered = h("ul", { class: "alarms", "aria-labelledby": "desk-answered" });
     this.ended = h("ul", { class: "alarms", "aria-labelledby": "desk-ended" });
     this.waitingHeading = h("h2", { id: "desk-waiting" });
+    this.knownHeading = h("h2", { id: "desk-known" });
     this.answeredHeading = h("h2", { id: "desk-answered" });
     this.none = h("div", { class: "none" });
     this.more = h("button", { class: "button", type: "button", onclick: () => this.#fetch(false) }, "Earlier ones");
-    this.open = h("div", {}, this.waitingHeading, this.none, this.waiting, this.answeredHeading, this.answered);
+    this.open = h(
+      "div",
+      {},
+      [this.waitingHeading, this.none, this.waiting],
+      [this.knownHeading, this.known],
+      [this.answeredHeading, this.answered],
+    );
     this.pastNote = h("div", { role: "status" });
     this.past = h("div", {}, h("h2", { id: "desk-ended" }, "Past alarms"), this.pastNote, this.ended, this.more);
     this.list = h("div", { class: "list" }, this.open, this.past);
@@ -94,7 +102,8 @@ class Desk {
     const alarm = this.#chosenAlarm();
     if (alarm === null) this.shell.toast("Choose an alarm first: j and k go up and down.", { kind: "failed" });
     else if (!this.shell.may("responder")) this.shell.toast("You may look; responders answer alarms.", { kind: "failed" });
-    else if (!waits(alarm)) this.shell.toast("It has been answered.");
+    else if (answered(alarm)) this.shell.toast("It has been answered.");
+    else if (!waits(alarm)) this.shell.toast("It asks for no answer: it ends by itself.");
     else this.answers.ask(alarm, action, minutes);
   }
 
@@ -116,13 +125,17 @@ class Desk {
     const { live } = this.shell;
     const open = live.openAlarms().filter((alarm) => this.filter.takes(alarm));
     const waiting = open.filter(waits);
-    const answered = open.filter((alarm) => !waits(alarm));
+    const seen = open.filter(answered);
+    const known = open.filter((alarm) => !waits(alarm) && !answered(alarm));
     say(this.waitingHeading, `To be answered (${waiting.length})`);
-    say(this.answeredHeading, `Acknowledged and still there (${answered.length})`);
-    this.answeredHeading.hidden = answered.length === 0;
+    say(this.knownHeading, `To be known, ending by itself (${known.length})`);
+    say(this.answeredHeading, `Acknowledged and still there (${seen.length})`);
+    this.knownHeading.hidden = known.length === 0;
+    this.answeredHeading.hidden = seen.length === 0;
     this.#followChoice(waiting);
     this.#fill(this.waiting, waiting);
-    this.#fill(this.answered, answered);
+    this.#fill(this.known, known);
+    this.#fill(this.answered, seen);
     if (waiting.length) replace(this.none);
     else if (!live.caughtUp) replace(this.none, loading("Reading the alarms"));
     else if (this.filter.any) replace(this.none, empty("No such alarm is open", h("p", {}, "Others may be: take the filter away.")));
@@ -219,7 +232,7 @@ class Desk {
   }
 
   #move(by) {
-    const list = this.filter.past ? [this.ended] : [this.waiting, this.answered];
+    const list = this.filter.past ? [this.ended] : [this.waiting, this.known, this.answered];
     const ids = list.flatMap((each) => [...each.children]).map((node) => node.dataset.id);
     if (!ids.length) return;
     const at = ids.indexOf(this.chosen);

@@ -86,7 +86,7 @@ export class PatientAlarms {
     say(row.standing, `${standing(alarm)} · ${when(alarm)}`);
     const may = this.shell.may("responder");
     row.acknowledge.hidden = !may || !waits(alarm);
-    row.silence.hidden = !may || !waits(alarm) || alarm.priority === "information";
+    row.silence.hidden = !may || !waits(alarm);
     row.acknowledge.disabled = row.silence.disabled = under !== null;
     say(row.acknowledge, under === "acknowledge" ? asked(under) : "Acknowledge");
     mark(row.acknowledge, "aria-label", `Acknowledge: ${alarm.label}`);

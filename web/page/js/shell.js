@@ -1,5 +1,6 @@
 // What stays around every view: navigation, connection, clock, theme, sound, the alarm banner, help.
 
+import { waits } from "./alarm_text.js";
 import { get, post, remove, session } from "./api.js";
 import { Banner } from "./banner.js";
 import { h, mark, replace, say } from "./dom.js";
@@ -129,12 +130,12 @@ export class Shell {
   }
 
   #count() {
-    const open = this.live.openAlarms();
-    say(this.count, String(open.length));
-    this.count.hidden = open.length === 0;
-    this.count.dataset.priority = open[0]?.priority ?? "";
+    const waiting = this.live.openAlarms().filter(waits);
+    say(this.count, String(waiting.length));
+    this.count.hidden = waiting.length === 0;
+    this.count.dataset.priority = waiting[0]?.priority ?? "";
     const link = this.count.parentElement;
-    mark(link, "aria-label", `Alarms, ${open.length} open`);
+    mark(link, "aria-label", `Alarms, ${waiting.length} to be answered`);
   }
 
   #changeTheme() {
