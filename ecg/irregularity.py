@@ -15,8 +15,8 @@ SHORT_PLACE = 0.1  # quantile of the intervals that stands for the short ones: p
 MAX_REST = 0.1  # of the QRS: beyond it there is noise, and more of it says no more
 # Weights of the five measures, in the order of ``measures_of``, and what is added. Fitted on strips of challenge2017, DS1,
 # nsrdb, svdb and vfdb together, a record's fibrillation and the rest of it weighing as twelve strips each.
-WEIGHTS = (7.75, -5.89, -4.61, -48.96, 2.62)
-BIAS = -0.75
+WEIGHTS = (5.95, -4.97, -5.45, -29.89, 1.2)
+BIAS = -0.8
 # Where nothing is known of P waves: halfway between what fibrillation and other rhythms show, so that it says nothing.
 UNKNOWN = PWaves(alike=0.3, rest=0.025)
 
@@ -42,7 +42,9 @@ def fibrillation_odds(rr_s: Sequence[float | None], p_waves: PWaves | None) -> f
     return None if measures is None else BIAS + sum(map(mul, WEIGHTS, measures))
 
 
-def measures_of(rr_s: Sequence[float | None], p_waves: PWaves | None) -> tuple[float, float, float, float, float] | None:
+def measures_of(
+    rr_s: Sequence[float | None], p_waves: PWaves | None
+) -> tuple[float, float, float, float, float] | None:
     """What ``fibrillation_odds`` weighs, in the order of ``WEIGHTS``."""
     known = sorted(interval for interval in rr_s if interval is not None)
     if len(known) < MIN_INTERVALS:

@@ -53,13 +53,16 @@ AF_SPAN_NS = 30_000_000_000  # that is looked at
 AF_INTERVALS = 40  # at most, the newest ones: enough at any rate
 AF_EVERY = 4  # beats between two looks
 AF_LOOKS = 2  # in a row that begin it: premature atrial beats come in flurries
-AF_ODDS_ON, AF_ODDS_OFF = 0.0, -1.5  # log odds: above the first it begins, below the second it ends
+AF_ODDS_ON, AF_ODDS_OFF = -0.3, -1.5  # log odds: above the first it begins, below the second it ends
 P_WAVES_NS = 15_000_000_000  # of windows behind each other, each with the 15 s that it looks back: AF_SPAN_NS in all
 HISTORY = AF_INTERVALS + 8  # beats: a few of those may be none but the ends of holes
 # Three supraventricular beats in a row are a run; five of them at 100/min or faster, as of ventricular ones, are a
 # tachycardia (above 100/min at rest: ACC/AHA/HRS guideline 2015, doi:10.1161/CIR.0000000000000311).
+# Both begin abruptly, as the guideline says of them: what a fast sinus rhythm grows into is none.
 SVT_BEATS = 5
 SVT_BPM = 100.0
+ABRUPT = 0.85  # of the intervals before, which the first may reach; sinus rhythm changes by less from beat to beat
+MIN_USUAL = 3  # intervals before that say what is usual
 # A beat was dropped: an interval of twice the usual, as where one P wave of a steady row is not conducted (second-degree
 # block of Mobitz's type II, or a sinus node's exit block; ACC/AHA/HRS guideline 2018, as below). The rhythm before must be
 # steady, or a sinus arrhythmia looks the same.
@@ -442,11 +445,19 @@ class _Follower:
         start_ns, beats = self._beats[-run][0], run
         if latest is not None and goes_on:
             start_ns, beats = latest.start_ns, (latest.beats or 0) + 1
+        elif not self._abrupt(len(self._beats) - run):
+            return
         fast = goes_on and latest is not None and latest.kind == "supraventricular_tachycardia"
         if not fast and beats >= SVT_BEATS:
             fast = SVT_BPM * (self._beats[-1][0] - self._beats[-SVT_BEATS][0]) <= (SVT_BEATS - 1) * 60e9
         kind: FindingKind = "supraventricular_tachycardia" if fast else "supraventricular_run"
         self._note(kind, start_ns, self._beats[-1][0], beats=beats)
+
+    def _abrupt(self, first: int) -> bool:
+        """Return whether the rhythm jumped at a beat: a sinus node that works harder does so by degrees."""
+        before = self._beats[max(0, first - RATE_INTERVALS - 1) : first + 1]
+        rr = [after - before for (before, a), (after, b) in pairwise(before) if a not in "V-" and b not in "V-"]
+        return len(rr) > MIN_USUAL and rr[-1] <= ABRUPT * median(rr[:-1])
 
     def _dropped_beat(self) -> None:
         """The last interval may be twice the usual one, in a rhythm that is steady otherwise."""
@@ -456,9 +467,8 @@ class _Follower:
         *usual, long = [after - before for (before, _), (after, _) in pairwise(newest)]
         usual_ns = median(usual)
         low, high = DROPPED
-        if (
-            low * usual_ns <= long <= min(high * usual_ns, PAUSE_NS)
-            and all(abs(each - usual_ns) <= STEADY * usual_ns for each in usual)
+        if low * usual_ns <= long <= min(high * usual_ns, PAUSE_NS) and all(
+            abs(each - usual_ns) <= STEADY * usual_ns for each in usual
         ):
             self._note("dropped_beat", newest[-2][0], newest[-1][0], beats=None)
 
