@@ -13,8 +13,8 @@ DIFFERENT = 0.1  # of the mean interval: what two intervals must differ by to co
 LAGS = (1, 2)  # to the next interval and to the one behind it, which is alike in bigeminy
 SHORT_PLACE = 0.1  # quantile of the intervals that stands for the short ones: premature beats reach far below the rest
 MAX_REST = 0.1  # of the QRS: beyond it there is noise, and more of it says no more
-# Weights of the five measures, in the order of ``measures_of``, and what is added. Fitted on strips of challenge2017, DS1,
-# nsrdb, svdb and vfdb together, a record's fibrillation and the rest of it weighing as twelve strips each.
+# Weights of the five measures, in the order of ``measures_of``, and what is added. Fitted on strips of challenge2017,
+# DS1, nsrdb, svdb and vfdb together, a record's fibrillation and the rest of it weighing as twelve strips each.
 WEIGHTS = (5.95, -4.97, -5.45, -29.89, 1.2)
 BIAS = -0.8
 # Where nothing is known of P waves: halfway between what fibrillation and other rhythms show, so that it says nothing.
@@ -26,7 +26,8 @@ def fibrillation_odds(rr_s: Sequence[float | None], p_waves: PWaves | None) -> f
 
     Parameters
     ----------
-    rr_s : RR intervals, s, in order; None where one says nothing of the atria (beside a ventricular beat, across a hole)
+    rr_s : RR intervals, s, in order; None for one beside a ventricular beat or across a hole, which says
+        nothing of the atria
     p_waves : the evidence of P waves in that time, None where there is none
 
     Returns

@@ -1,4 +1,4 @@
-"""Evidence of P waves: what stands before each QRS is alike in sinus rhythm, and never twice the same in fibrillation."""
+"""Evidence of P waves: what precedes the QRS is alike in sinus rhythm, and never twice the same in fibrillation."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -63,9 +63,9 @@ SVT_BEATS = 5
 SVT_BPM = 100.0
 ABRUPT = 0.85  # of the intervals before, which the first may reach; sinus rhythm changes by less from beat to beat
 MIN_USUAL = 3  # intervals before that say what is usual
-# A beat was dropped: an interval of twice the usual, as where one P wave of a steady row is not conducted (second-degree
-# block of Mobitz's type II, or a sinus node's exit block; ACC/AHA/HRS guideline 2018, as below). The rhythm before must be
-# steady, or a sinus arrhythmia looks the same.
+# A beat was dropped: an interval of twice the usual, as where one P wave of a steady row is not conducted: block of
+# second degree, Mobitz's type II, or exit block of the sinus node (ACC/AHA/HRS guideline 2018, as below). The rhythm
+# before must be steady, or a sinus arrhythmia looks the same. One longer than a pause is told as that.
 DROPPED = (1.8, 2.2)  # usual intervals
 STEADY_INTERVALS = 8
 STEADY = 0.1  # of their median: what none of them may be away from it
