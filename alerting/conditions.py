@@ -11,6 +11,7 @@ from ecg.rhythm import (
     EXTREME_BRADYCARDIA_BPM,
     EXTREME_TACHYCARDIA_BPM,
     PAUSE_NS,
+    SVT_BPM,
     TACHYCARDIA_BPM,
     VT_BPM,
 )
@@ -45,6 +46,7 @@ _FINDING_LIMITS: dict[Condition, tuple[float, str]] = {
     "extreme_bradycardia": (EXTREME_BRADYCARDIA_BPM, PER_MINUTE),
     "extreme_tachycardia": (EXTREME_TACHYCARDIA_BPM, PER_MINUTE),
     "ventricular_tachycardia": (VT_BPM, PER_MINUTE),
+    "supraventricular_tachycardia": (SVT_BPM, PER_MINUTE),
 }
 
 

@@ -203,6 +203,7 @@ def _rhythm(
         # swing.
         doubtful_ns=round((1.0 if score.lacking else flat) * (due.end_ns - due.new_from_ns)),
         leakage=NO_WAVE if score.leakage is None else score.leakage,
+        p_waves=score.p_waves,
     )
     after, found = step(state, ((beat.t_ns, beat.beat_class or "Q") for beat in judgement.beats), span)
     return after, (*_still_there(state, found, due), *found) if span.usable else found

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from detector.beat_map import BeatFinding
 from ecg.lethal import Measured
+from ecg.p_waves import PWaves
 from ecg.records import Float32Array
 from ecg.segments import Holes
 
@@ -26,6 +27,7 @@ class Score:
     whole : whether the judged lead lacks no sample in its context and window
     lacking : whether too little was received of the lead to judge first, or of any where none could be judged
     second : name of the other lead that the models saw, None where there is none
+    p_waves : evidence of P waves in the segment, of the lead that shows more of them; None where there is none
     """
 
     lead: str | None
@@ -41,6 +43,7 @@ class Score:
     whole: bool = True
     lacking: bool = False
     second: str | None = None
+    p_waves: PWaves | None = None
 
 
 Result = Score | Measured  # of a window, of a rapid check

@@ -22,6 +22,7 @@ from detector.settings import DetectorSettings
 from detector.window_parts import part_evidence
 from ecg.beats import find_beats_in, heart_rate_bpm
 from ecg.fibrillation import NO_WAVE, wave_leakage
+from ecg.p_waves import PWaves, p_waves_in
 from ecg.records import Float32Array
 from ecg.second_filter import FilteredSignal
 from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES, WINDOW_SAMPLES, Holes, Prepared, Preprocessing, prepare
@@ -112,6 +113,7 @@ class Scorer:
         leakage = wave_leakage(prepared.inputs[:, 0, -WINDOW_SAMPLES:], MODEL_FS_HZ)
         reader = BeatMapReader(beat_maps, self.manifest.beat_map)
         candidates = find_beats_in(prepared.inputs[:, 0], MODEL_FS_HZ, known_from=prepared.valid_from.tolist())
+        p_waves = _p_waves(prepared.inputs, candidates)
         return [
             self._read(
                 window,
@@ -123,6 +125,7 @@ class Scorer:
                 leakage=float(leakage[row]),
                 reader=reader,
                 candidates=candidates[row],
+                p_waves=p_waves[row],
             )
             for row, window in enumerate(windows)
         ]
@@ -139,6 +142,7 @@ class Scorer:
         leakage: float,
         reader: BeatMapReader,
         candidates: npt.NDArray[np.int64],
+        p_waves: PWaves | None,
     ) -> Score:
         judged = int(prepared.judged[row])
         quality = prepared.quality[max(judged, 0)]
@@ -182,6 +186,8 @@ class Scorer:
             whole=bool(prepared.whole[row]),
             lacking=bool(prepared.lacking[row]),
             second=window.source.leads[window.columns[1 - judged]] if signals[1].any() else None,
+            # What was drawn over a hole before a QRS is no P wave, and none lacks there.
+            p_waves=None if holes else p_waves,
         )
 
     @staticmethod
@@ -263,6 +269,12 @@ def open_session(directory: Path, model: ModelFile, threads: int) -> ort.Inferen
 def log_of(errors: Float32Array) -> npt.NDArray[np.float64]:
     """Natural logarithms of errors; a reconstruction without any error is none that a network gives."""
     return np.log(np.maximum(errors.astype(np.float64), SMALLEST_ERROR))
+
+
+def _p_waves(inputs: Float32Array, beats: list[npt.NDArray[np.int64]]) -> list[PWaves | None]:
+    """Of each segment, the evidence of the lead that shows more of P waves: one that shows none proves nothing."""
+    by_lead = [p_waves_in(inputs[:, lead], beats, MODEL_FS_HZ) for lead in range(inputs.shape[1])]
+    return [max((each for each in leads if each), default=None) for leads in zip(*by_lead, strict=True)]
 
 
 def _hidden(position: int, holes: Holes) -> bool:

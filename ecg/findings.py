@@ -18,6 +18,9 @@ FindingKind = Literal[
     "pause",
     "asystole",
     "atrial_fibrillation",
+    "supraventricular_run",
+    "supraventricular_tachycardia",
+    "dropped_beat",
 ]
 # What is looked for every second, beside the windows: ``ecg.lethal``.
 LethalKind = Literal["asystole", "ventricular_flutter", "ventricular_tachycardia"]
@@ -35,6 +38,9 @@ PRIORITIES: dict[FindingKind, Priority] = {
     "extreme_tachycardia": "medium",  # is not dying, and what may kill has names of its own
     "pause": "medium",  # the same: a faint
     "atrial_fibrillation": "medium",  # irreversible injury, delayed: a stroke
+    "supraventricular_tachycardia": "medium",  # reversible injury, promptly: the heart has no time to fill
+    "supraventricular_run": "low",
+    "dropped_beat": "low",  # the forerunner of pauses
     "couplet": "low",
     "bigeminy": "low",
     "trigeminy": "low",
@@ -50,12 +56,17 @@ _DESCRIPTIONS: dict[FindingKind, str] = {
     "extreme_tachycardia": "extreme tachycardia, {beats} beats at {rate:.0f}/min",
     "pause": "pause of {seconds:.1f} s",
     "atrial_fibrillation": "irregular as in atrial fibrillation",
+    "supraventricular_tachycardia": "supraventricular tachycardia, {beats} beats at {rate:.0f}/min",
+    "supraventricular_run": "run of {beats} supraventricular beats at {rate:.0f}/min",
+    "dropped_beat": "a beat dropped, interval of {seconds:.1f} s",
     "couplet": "ventricular couplet",
     "bigeminy": "ventricular bigeminy",
     "trigeminy": "ventricular trigeminy",
 }
 # Two of one family with one start are one finding that has grown: a couplet into a run into a tachycardia.
-_FAMILIES = dict.fromkeys(("couplet", "ventricular_run", "ventricular_tachycardia"), "ventricular")
+_FAMILIES = dict.fromkeys(("couplet", "ventricular_run", "ventricular_tachycardia"), "ventricular") | dict.fromkeys(
+    ("supraventricular_run", "supraventricular_tachycardia"), "supraventricular"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +79,7 @@ class RhythmFinding:
     start_ns, end_ns : time of its first beat and of its last so far, ns; a pause or an asystole reaches from the beat
         before it, or from where the signal became known, to the beat after it, or as far as the signal is known; a
         ventricular flutter over the windows whose signal shows it
-    beats : how many beats it holds, None for a pause, an asystole and a ventricular flutter
+    beats : how many beats it holds, None for a pause, an asystole, a dropped beat and a ventricular flutter
     """
 
     kind: FindingKind

@@ -13,12 +13,13 @@ border between the two, both are deadly, and a short one must not hide because t
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
+from statistics import fmean, median
 from typing import Any, Literal
 
 from ecg.fibrillation import NO_WAVE
 from ecg.findings import FindingKind, RhythmFinding, family_of
-from ecg.irregularity import sample_entropy_coefficient
+from ecg.irregularity import MIN_INTERVALS, fibrillation_odds
+from ecg.p_waves import PWaves
 
 # AAMI classes, Q where it is not known; and "-", which is no beat but where a hole ended that may have hidden some.
 BeatLetter = Literal["N", "S", "V", "F", "Q", "-"]
@@ -27,6 +28,7 @@ Beat = tuple[int, BeatLetter]  # time, ns, and letter
 # Three ventricular beats in a row are a run (ANSI/AAMI EC57). Ventricular tachycardia is five or more of them at
 # 100/min or faster, and asystole 4 s without QRS, as the PhysioNet/CinC Challenge 2015 judged bedside monitors by:
 # doi:10.1109/CIC.2015.7408639.
+RUN_BEATS = 3  # of supraventricular beats
 VT_BEATS = 5
 VT_BPM = 100.0
 ASYSTOLE_NS = 4_000_000_000
@@ -45,14 +47,28 @@ EXTREME_BRADYCARDIA_BPM, EXTREME_BRADYCARDIA_BEATS = 40.0, 5
 EXTREME_TACHYCARDIA_BPM, EXTREME_TACHYCARDIA_BEATS = 140.0, 17
 RATE_BAND_BPM = 5.0  # how far beyond its limit the rate must come back to end a finding: one that wavers is one finding
 RATE_INTERVALS = 8  # the median of so many bears three ectopic beats or two missed ones
-# Atrial fibrillation. Intervals beside a ventricular beat are left out: they tell nothing about the atria. Tuned on the
-# annotated beats of DS1, which has two patients with atrial fibrillation.
-AF_BEATS = 48  # some 40 s: an episode counts from 30 s on (ESC 2020, doi:10.1093/eurheartj/ehaa612)
-AF_INTERVALS = 40  # at most, the newest ones
-AF_MIN_INTERVALS = 24  # with every other beat ventricular nothing can be said
-AF_COSEN = -0.9  # nats; the source has -1.4 for 12 intervals: on DS1 that finds no more, and ten times what is false
-AF_EVERY = 8  # beats between two looks, and two in a row must agree: premature atrial beats come in flurries
-HISTORY = AF_BEATS + AF_EVERY
+# Atrial fibrillation: an episode counts from 30 s on (ESC 2020, doi:10.1093/eurheartj/ehaa612). Intervals beside a
+# ventricular beat are left out: they tell nothing about the atria. Limits were tuned with ``ecg.irregularity``.
+AF_SPAN_NS = 30_000_000_000  # that is looked at
+AF_INTERVALS = 40  # at most, the newest ones: enough at any rate
+AF_EVERY = 4  # beats between two looks
+AF_LOOKS = 2  # in a row that begin it: premature atrial beats come in flurries
+AF_ODDS_ON, AF_ODDS_OFF = -0.3, -1.5  # log odds: above the first it begins, below the second it ends
+P_WAVES_NS = 15_000_000_000  # of windows behind each other, each with the 15 s that it looks back: AF_SPAN_NS in all
+HISTORY = AF_INTERVALS + 8  # beats: a few of those may be none but the ends of holes
+# Three supraventricular beats in a row are a run; five of them at 100/min or faster, as of ventricular ones, are a
+# tachycardia (above 100/min at rest: ACC/AHA/HRS guideline 2015, doi:10.1161/CIR.0000000000000311).
+# Both begin abruptly, as the guideline says of them: what a fast sinus rhythm grows into is none.
+SVT_BEATS = 5
+SVT_BPM = 100.0
+ABRUPT = 0.85  # of the intervals before, which the first may reach; sinus rhythm changes by less from beat to beat
+MIN_USUAL = 3  # intervals before that say what is usual
+# A beat was dropped: an interval of twice the usual, as where one P wave of a steady row is not conducted: block of
+# second degree, Mobitz's type II, or exit block of the sinus node (ACC/AHA/HRS guideline 2018, as below). The rhythm
+# before must be steady, or a sinus arrhythmia looks the same. One longer than a pause is told as that.
+DROPPED = (1.8, 2.2)  # usual intervals
+STEADY_INTERVALS = 8
+STEADY = 0.1  # of their median: what none of them may be away from it
 # Leakage of the VF filter below which a window shows flutter or fibrillation where no QRS stands out: Jekova, Physiol
 # Meas 21 (2000) 429, doi:10.1088/0967-3334/21/4/301. Flutter that lasts wavers up to 0.73 in record 207; a higher limit
 # keeps it one finding.
@@ -72,6 +88,7 @@ class Span:
     holes : (start, end) of those, ns, in which missing samples may hide a beat, and that ended since the window before
     doubtful_ns : how much of it lies on a flat line
     leakage : of the VF filter, ``ecg.fibrillation.wave_leakage``
+    p_waves : evidence of P waves in the window and the context that it looks back on, None where there is none
     """
 
     start_ns: int
@@ -81,6 +98,7 @@ class Span:
     holes: tuple[tuple[int, int], ...] = ()
     doubtful_ns: int = 0
     leakage: float = NO_WAVE
+    p_waves: PWaves | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +113,8 @@ class RhythmState:
     count : beats since ``known_ns``
     beats : the newest of them
     latest : the newest finding of each family, as long as it may still grow
+    fibrillating : looks in a row that showed atrial fibrillation, ``AF_LOOKS`` while it lasts
+    p_waves : (end of window in ns, evidence) of the newest windows
     """
 
     end_ns: int | None = None
@@ -103,6 +123,8 @@ class RhythmState:
     count: int = 0
     beats: tuple[Beat, ...] = ()
     latest: tuple[RhythmFinding, ...] = ()
+    fibrillating: int = 0
+    p_waves: tuple[tuple[int, PWaves], ...] = ()
 
     def dump(self) -> list[Any]:
         """The state as JSON."""
@@ -115,12 +137,14 @@ class RhythmState:
             times[:1] + [after - before for before, after in pairwise(times)],
             "".join(letter for _, letter in self.beats),
             [[finding.kind, finding.start_ns, finding.end_ns, finding.beats] for finding in self.latest],
+            self.fibrillating,
+            [[end_ns, *evidence] for end_ns, evidence in self.p_waves],
         ]
 
     @classmethod
     def load(cls, fields: list[Any]) -> "RhythmState":
-        """The state that ``dump`` wrote."""
-        end_ns, known_ns, doubtful_ns, count, steps, letters, latest = fields
+        """The state that ``dump`` wrote; records of before P waves were looked for end with ``latest``."""
+        end_ns, known_ns, doubtful_ns, count, steps, letters, latest, fibrillating, p_waves = (*fields, 0, [])[:9]
         beats: list[Beat] = []
         t_ns = 0
         for step_ns, letter in zip(steps, letters, strict=True):
@@ -136,6 +160,8 @@ class RhythmState:
                 RhythmFinding(kind=kind, start_ns=start_ns, end_ns=found_end_ns, beats=held)
                 for kind, start_ns, found_end_ns, held in latest
             ),
+            fibrillating=fibrillating,
+            p_waves=tuple((window_end_ns, PWaves(*evidence)) for window_end_ns, *evidence in p_waves),
         )
 
 
@@ -174,6 +200,10 @@ class _Follower:
         self._count = state.count
         self._beats = list(state.beats)
         self._latest = {finding.family: finding for finding in state.latest}
+        self._fibrillating = state.fibrillating
+        self._p_waves = [each for each in state.p_waves if each[0] >= span.end_ns - P_WAVES_NS]
+        if span.p_waves is not None:
+            self._p_waves.append((span.end_ns, span.p_waves))
         self._found: dict[tuple[str, int], RhythmFinding] = {}
         self._flutter()
 
@@ -193,12 +223,15 @@ class _Follower:
             beats=tuple(self._beats),
             # An older one cannot be touched by what is found in the beats that are left.
             latest=tuple(finding for finding in self._latest.values() if finding.end_ns >= oldest),
+            fibrillating=self._fibrillating,
+            p_waves=tuple(self._p_waves),
         )
 
     def beat(self, t_ns: int, letter: BeatLetter) -> None:
         """Take one beat in."""
         self._end_flutter(t_ns)
         self._end_silence(t_ns)
+        doubtful = self._doubtful_ns > 0
         self._doubtful_ns = self._span.doubtful_ns
         self._count += 1
         self._beats.append((t_ns, letter))
@@ -209,8 +242,12 @@ class _Follower:
             self._cycle("trigeminy", 3)
         self._rate()
         self._extreme_rate()
-        if self._count % AF_EVERY == 0 and self._count >= HISTORY:
+        if self._count % AF_EVERY == 0:
             self._fibrillation()
+        if letter == "S":
+            self._supraventricular()
+        if not doubtful:
+            self._dropped_beat()
 
     def hole(self, start_ns: int, end_ns: int) -> None:
         """Return what was known ends at a hole, and begins anew behind it."""
@@ -361,9 +398,79 @@ class _Follower:
         return latest is not None and latest.end_ns == self._beats[-2][0]
 
     def _fibrillation(self) -> None:
-        if _irregular(self._beats[-AF_BEATS:]) and _irregular(self._beats[:AF_BEATS]):
-            # It takes half of the intervals to tell: it has lasted about that long.
-            self._hold("atrial_fibrillation", self._beats[-AF_BEATS // 2][0])
+        """Look at the newest intervals: atrial fibrillation begins, goes on or has ended."""
+        if self._count <= MIN_INTERVALS:
+            self._fibrillating = 0
+            return
+        newest_ns = self._beats[-1][0]
+        beats = [beat for beat in self._beats[-AF_INTERVALS - 1 :] if beat[0] >= newest_ns - AF_SPAN_NS]
+        rr_s = [
+            None if a in "V-" or b in "V-" else (after - before) / 1e9 for (before, a), (after, b) in pairwise(beats)
+        ]
+        odds = fibrillation_odds(rr_s, self._mean_p_waves())
+        if odds is None:
+            return
+        lasts = self._fibrillating >= AF_LOOKS
+        if odds < (AF_ODDS_OFF if lasts else AF_ODDS_ON):
+            self._fibrillating = 0
+            return
+        self._fibrillating = min(self._fibrillating + 1, AF_LOOKS)
+        if lasts:
+            self._hold("atrial_fibrillation", beats[0][0])
+        elif self._fibrillating == AF_LOOKS:
+            # It takes half of the intervals to tell: it has lasted about that long, or as long as anything is known.
+            begun = 0 if self._count == len(beats) else len(beats) // 2
+            self._hold("atrial_fibrillation", beats[begun][0])
+
+    def _mean_p_waves(self) -> PWaves | None:
+        """The evidence of the windows so far, since the signal is known."""
+        known = [evidence for end_ns, evidence in self._p_waves if end_ns > self._known_ns]
+        if not known:
+            return None
+        return PWaves(alike=fmean(each.alike for each in known), rest=fmean(each.rest for each in known))
+
+    def _supraventricular(self) -> None:
+        """The last beat is supraventricular: with two or more before it, it makes or lengthens a run."""
+        if self._fibrillating >= AF_LOOKS:  # no beat is premature in an irregular rhythm
+            return
+        run = 0
+        for _, letter in reversed(self._beats):
+            if letter != "S":
+                break
+            run += 1
+        if run < RUN_BEATS:
+            return
+        latest = self._latest.get("supraventricular")
+        goes_on = latest is not None and latest.end_ns == self._beats[-2][0] and latest.beats is not None
+        start_ns, beats = self._beats[-run][0], run
+        if latest is not None and goes_on:
+            start_ns, beats = latest.start_ns, (latest.beats or 0) + 1
+        elif not self._abrupt(len(self._beats) - run):
+            return
+        fast = goes_on and latest is not None and latest.kind == "supraventricular_tachycardia"
+        if not fast and beats >= SVT_BEATS:
+            fast = SVT_BPM * (self._beats[-1][0] - self._beats[-SVT_BEATS][0]) <= (SVT_BEATS - 1) * 60e9
+        kind: FindingKind = "supraventricular_tachycardia" if fast else "supraventricular_run"
+        self._note(kind, start_ns, self._beats[-1][0], beats=beats)
+
+    def _abrupt(self, first: int) -> bool:
+        """Return whether the rhythm jumped at a beat: a sinus node that works harder does so by degrees."""
+        before = self._beats[max(0, first - RATE_INTERVALS - 1) : first + 1]
+        rr = [after - before for (before, a), (after, b) in pairwise(before) if a not in "V-" and b not in "V-"]
+        return len(rr) > MIN_USUAL and rr[-1] <= ABRUPT * median(rr[:-1])
+
+    def _dropped_beat(self) -> None:
+        """The last interval may be twice the usual one, in a rhythm that is steady otherwise."""
+        newest = self._beats[-STEADY_INTERVALS - 2 :]
+        if len(newest) < STEADY_INTERVALS + 2 or any(letter != "N" for _, letter in newest):
+            return
+        *usual, long = [after - before for (before, _), (after, _) in pairwise(newest)]
+        usual_ns = median(usual)
+        low, high = DROPPED
+        if low * usual_ns <= long <= min(high * usual_ns, PAUSE_NS) and all(
+            abs(each - usual_ns) <= STEADY * usual_ns for each in usual
+        ):
+            self._note("dropped_beat", newest[-2][0], newest[-1][0], beats=None)
 
     def _hold(self, kind: FindingKind, start_ns: int) -> None:
         """It holds from ``start_ns`` to the last beat: the latest of its kind goes on, if it reaches as far."""
@@ -386,9 +493,3 @@ class _Follower:
         finding = RhythmFinding(kind=kind, start_ns=start_ns, end_ns=end_ns, beats=beats)
         family = family_of(kind)
         self._latest[family] = self._found[family, start_ns] = finding
-
-
-def _irregular(beats: list[Beat]) -> bool:
-    """Return whether the RR intervals between beats that are not ventricular are as irregular as in fibrillation."""
-    rr_s = [(after - before) / 1e9 for (before, a), (after, b) in pairwise(beats) if a not in "V-" and b not in "V-"]
-    return len(rr_s) >= AF_MIN_INTERVALS and sample_entropy_coefficient(rr_s[-AF_INTERVALS:]) >= AF_COSEN

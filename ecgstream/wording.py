@@ -151,6 +151,8 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
         f"{shown(result['file'])}: {aggregate['decision']}{sure}: {aggregate['reason']}",
         f"  {counted} of {', '.join(result['leads'])} at {result['fs_hz']:g} Hz; windows judged on {on or 'no lead'}",
     ]
+    if burden := result.get("atrial_fibrillation"):
+        lines.append(f"  {burden['share']:.0%} of the time in atrial fibrillation")
     lines += [_finding_line(finding) for finding in result["findings"]]
     lines += [
         f"  {window['start_s']:8.1f} s  {window['decision']}"

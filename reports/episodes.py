@@ -1,7 +1,8 @@
 """Stretches of a recording that matter: grouped, ranked, and limited."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import get_args
 
 from bus.messages import Condition, Verdict
@@ -13,6 +14,7 @@ MAX_STRIPS = 20  # ten A4 sheets: what somebody reads
 MAX_OF_EPISODE = 5  # an hour of fibrillation looks the same throughout
 APART_S = 30.0  # between two strips of one episode
 JOINED_S = 5.0  # notable windows with one ordinary window between them are one episode
+HOUR_S = 3600.0
 STRIP_S = 10.0  # fits the long side of A4 at 25 mm/s
 
 _RHYTHMS = frozenset(get_args(FindingKind))
@@ -86,6 +88,36 @@ class Episode:
     def worst_first(self) -> list[Notable]:
         """Its windows by urgency, then by score."""
         return sorted(self.windows, key=_urgency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burden:
+    """Share of time in atrial fibrillation.
+
+    Attributes
+    ----------
+    share : of all
+    by_hour : of each hour from the beginning; the last may be shorter
+    """
+
+    share: float
+    by_hour: tuple[float, ...]
+
+
+def burden_of(findings: Iterable[ReportFinding], start_s: float, end_s: float) -> Burden | None:
+    """The burden of atrial fibrillation from ``start_s`` to ``end_s``, None where none was found there."""
+    spans = [
+        (max(found.start_s, start_s), min(found.end_s, end_s))
+        for found in findings
+        if found.kind == "atrial_fibrillation" and found.start_s < end_s and found.end_s > start_s
+    ]
+    if not spans:
+        return None
+    firsts = [start_s + HOUR_S * hour for hour in range(ceil((end_s - start_s) / HOUR_S))]
+    hours = [(first, min(first + HOUR_S, end_s)) for first in firsts]
+    by_hour = [sum(max(0.0, min(b, end) - max(a, first)) for a, b in spans) / (end - first) for first, end in hours]
+    share = sum(b - a for a, b in spans) / (end_s - start_s)
+    return Burden(share=round(share, 4), by_hour=tuple(round(each, 4) for each in by_hour))
 
 
 def episodes(verdicts: Sequence[Verdict], findings: Sequence[ReportFinding]) -> list[Episode]:

@@ -10,7 +10,7 @@ import numpy as np
 from bus.messages import Verdict
 from detector.explain import Explainer
 from ecg.records import MISSING, Record
-from reports.episodes import MAX_STRIPS, Episode, choose, episodes, span_s
+from reports.episodes import MAX_STRIPS, Episode, burden_of, choose, episodes, span_s
 from reports.lanes import MARKS
 from reports.lettering import clock
 from reports.record_strips import Findings, ShownStrip, ordinary, shown
@@ -134,6 +134,10 @@ def _summary(record: Record, found: Findings, start_s: float, end_s: float) -> t
     )
     rhythm = Counter(finding.text for finding in found.findings if not finding.is_episode)
     rows.append(("Rhythm findings", _counts(rhythm) if rhythm else "none"))
+    burden = burden_of(found.findings, start_s, end_s)
+    if burden is not None:
+        hours = f"; hour by hour {', '.join(f'{each:.0%}' for each in burden.by_hour)}" if burden.by_hour[1:] else ""
+        rows.append(("Time in atrial fibrillation", f"{burden.share:.0%}{hours}"))
     flagged = {flag.replace("_", " "): count for flag, count in flags.items()}
     rows.append(("Signal", f"windows flagged: {_counts(flagged)}" if flagged else "no window flagged"))
     return tuple(rows)

@@ -13,7 +13,7 @@ from detector.offline import EPOCH_NS
 from ecg.findings import PRIORITIES, RhythmFinding, merged
 from ecg.records import Recording
 from reports.aggregate import Aggregate, WindowFigures, aggregate_of
-from reports.episodes import ReportFinding
+from reports.episodes import ReportFinding, burden_of
 
 PATIENT = "file"
 
@@ -122,7 +122,12 @@ def result_of(
     for message in judged:
         builder.take(message)
     found, aggregate = builder.result()
-    return head_of(recording, file) | found | {"aggregate": aggregate.as_json()}
+    burden = burden_of((ReportFinding(**each) for each in found["findings"]), 0.0, recording.seconds)
+    return (
+        head_of(recording, file)
+        | found
+        | {"aggregate": aggregate.as_json(), "atrial_fibrillation": None if burden is None else asdict(burden)}
+    )
 
 
 def head_of(recording: Recording, file: str) -> dict[str, Any]:

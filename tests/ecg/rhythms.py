@@ -6,6 +6,7 @@ from itertools import accumulate
 
 from ecg.fibrillation import NO_WAVE
 from ecg.findings import RhythmFinding, merged
+from ecg.p_waves import PWaves
 from ecg.rhythm import Beat, BeatLetter, RhythmState, Span, step
 
 S = 1_000_000_000
@@ -30,6 +31,7 @@ def follow(
     leakage: dict[int, float] | None = None,
     holes: Sequence[tuple[int, int]] = (),
     saved_before: frozenset[int] = frozenset(),
+    p_waves: PWaves | None = None,
 ) -> list[tuple[RhythmFinding, ...]]:
     """What each window tells; windows start at 0 and end at ``ends_ns``, and lose their beats when unusable."""
     state, by_window, start_ns, given, over = RhythmState(), [], 0, 0, 0
@@ -50,6 +52,7 @@ def follow(
             holes=tuple(ended),
             doubtful_ns=(doubtful_ns or {}).get(number, 0),
             leakage=(leakage or {}).get(number, NO_WAVE),
+            p_waves=p_waves,
         )
         state, found = step(state, due if usable else [], span)
         by_window.append(found)

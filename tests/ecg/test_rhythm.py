@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from ecg.fibrillation import NO_WAVE
 from ecg.findings import PRIORITIES, FindingKind, RhythmFinding, describe_finding, merged
-from ecg.rhythm import FLUTTER_LEAKAGE, FLUTTER_LEAKAGE_ON, HISTORY, Beat, BeatLetter, RhythmState, Span, step
+from ecg.irregularity import MIN_INTERVALS
+from ecg.p_waves import PWaves
+from ecg.rhythm import FLUTTER_LEAKAGE, FLUTTER_LEAKAGE_ON, Beat, BeatLetter, RhythmState, Span, step
 from tests.ecg.rhythms import S, beats_of, follow, found_in, grid
 
 
@@ -95,8 +97,8 @@ def test_a_rate_needs_eight_intervals() -> None:
 
 
 def test_two_missed_beats_are_no_bradycardia_and_three_ectopic_beats_no_tachycardia() -> None:
-    assert kinds(beats_of("N" * 21, [0.8] * 8 + [1.6] * 2 + [0.8] * 10)) == []
-    assert kinds(beats_of("N" * 8 + "SSS" + "N" * 10, [0.8] * 7 + [0.4] * 3 + [0.8] * 10)) == []
+    assert kinds(beats_of("N" * 21, [0.8] * 8 + [1.6] * 2 + [0.8] * 10)) == ["dropped_beat"]
+    assert kinds(beats_of("N" * 8 + "SSS" + "N" * 10, [0.8] * 7 + [0.4] * 3 + [0.8] * 10)) == ["supraventricular_run"]
 
 
 @pytest.mark.parametrize(
@@ -173,10 +175,88 @@ def irregular(letters: str, seed: int = 0) -> list[Beat]:
 
 
 def test_irregular_intervals_are_fibrillation_once_there_are_enough() -> None:
-    assert kinds(irregular("N" * (HISTORY - 1))) == []
+    assert kinds(irregular("N" * MIN_INTERVALS)) == []
     finding = one(irregular("N" * 80), "atrial_fibrillation")
     assert finding.beats is not None
     assert finding.beats > 40
+    assert finding.start_ns == round(0.4 * S)  # all of it that is known
+
+
+SINUS, FIBRILLATION = PWaves(alike=0.7, rest=0.02), PWaves(alike=0.0, rest=0.03)
+
+
+def fibrillates(beats: list[Beat], p_waves: PWaves | None) -> list[tuple[int, int]]:
+    found = merged(f for window in follow(beats, grid(beats[-1][0] / S), p_waves=p_waves) for f in window)
+    return [(f.start_ns, f.end_ns) for f in found if f.kind == "atrial_fibrillation"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_p_waves_speak_against_fibrillation_and_their_lack_for_it(seed: int) -> None:
+    generator = random.Random(seed)
+    beats = beats_of("N" * 60, [generator.gauss(0.75, 0.09) for _ in range(59)])
+    assert not fibrillates(beats, SINUS)
+    assert fibrillates(beats, FIBRILLATION)
+
+
+def test_a_strip_of_thirty_seconds_is_long_enough() -> None:
+    beats = [beat for beat in irregular("N" * 60, seed=1) if beat[0] < 30 * S]
+    steps = follow(beats, [5 * S * number for number in range(1, 7)], p_waves=FIBRILLATION)
+    assert "atrial_fibrillation" in {f.kind for found in steps for f in found}
+
+
+def test_fibrillation_that_ends_is_told_to_have_ended() -> None:
+    before = irregular("N" * 60)
+    after = [(before[-1][0] + round(0.8 * S * number), letter) for number, (_, letter) in enumerate(before, 1)]
+    ((start_ns, end_ns),) = fibrillates([*before, *after], None)
+    assert start_ns == before[0][0]
+    assert before[-1][0] - 5 * S <= end_ns <= before[-1][0] + 25 * S
+
+
+@pytest.mark.parametrize("pattern", ["NS", "NNS"])
+def test_atrial_bigeminy_is_no_fibrillation(pattern: str) -> None:
+    letters = pattern * 30
+    rr = [0.55 if letter == "S" else 0.95 for letter in letters[1:]]
+    assert not fibrillates(beats_of(letters, rr), None if pattern == "NS" else SINUS)
+
+
+@pytest.mark.parametrize(
+    ("letters", "rr_s", "expected"),
+    [
+        ("NNNNNSSNN", [0.8] * 4 + [0.5] * 2 + [0.8] * 2, []),
+        ("NNNNNSSSNN", [0.8] * 4 + [0.5] * 3 + [0.8] * 2, ["supraventricular_run"]),
+        ("NNNNNSSSSNN", [0.8] * 4 + [0.5] * 4 + [0.8] * 2, ["supraventricular_run"]),
+        ("NNNNNSSSSSNN", [0.8] * 4 + [0.5] * 5 + [0.8] * 2, ["supraventricular_tachycardia"]),
+        ("NNNNNSSSSSNN", [0.9] * 4 + [0.61] * 5 + [0.9] * 2, ["supraventricular_run"]),
+        ("NNNNNSSSSSNN", [0.6] * 4 + [0.55] * 5 + [0.6] * 2, []),  # by degrees, not at once
+        ("NSSSSSNN", [0.8] + [0.5] * 4 + [0.8] * 2, []),  # what is usual is not known
+    ],
+)
+def test_supraventricular_beats_in_a_row(letters: str, rr_s: list[float], expected: list[str]) -> None:
+    assert kinds(beats_of(letters, rr_s)) == expected
+
+
+@pytest.mark.parametrize(
+    ("letters", "rr_s", "expected"),
+    [
+        ("N" * 12, [0.8] * 9 + [1.6, 0.8], ["dropped_beat"]),
+        ("N" * 12, [0.8] * 9 + [1.4, 0.8], []),
+        ("N" * 12, [0.8] * 9 + [1.8, 0.8], []),
+        ("N" * 12, [1.01] * 9 + [2.02, 1.01], ["pause"]),
+        ("N" * 9 + "SNN", [0.8] * 8 + [0.6, 1.6, 0.8], []),
+        ("N" * 10 + "VN", [0.8] * 9 + [1.6, 0.8], []),  # an escape beat
+        ("N" * 12, [0.8, 1.0] * 4 + [0.8, 1.8, 0.8], []),  # not steady
+        ("N" * 6, [0.8] * 3 + [1.6, 0.8], []),
+    ],
+)
+def test_an_interval_of_two_in_a_steady_rhythm_is_a_dropped_beat(
+    letters: str, rr_s: list[float], expected: list[str]
+) -> None:
+    assert kinds(beats_of(letters, rr_s)) == expected
+
+
+def test_a_state_of_before_p_waves_were_looked_for_is_read() -> None:
+    state, _ = step(RhythmState(), beats_of("NNVV"), Span(start_ns=0, end_ns=5 * S, settled_ns=4 * S, usable=True))
+    assert RhythmState.load(state.dump()[:7]) == state
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -418,7 +498,7 @@ def test_the_state_stays_small() -> None:
 
 def test_every_kind_has_words_and_a_priority() -> None:
     for kind, priority in PRIORITIES.items():
-        beats = None if kind in {"pause", "asystole", "ventricular_flutter"} else 7
+        beats = None if kind in {"pause", "asystole", "ventricular_flutter", "dropped_beat"} else 7
         described = describe_finding(RhythmFinding(kind=kind, start_ns=0, end_ns=3 * S, beats=beats))
         assert "None" not in described
         assert priority in {"high", "medium", "low"}

@@ -77,6 +77,13 @@ class Aggregate(_Answer):
     reason: str
 
 
+class Burden(_Answer):
+    """Share of time in atrial fibrillation: of the whole recording, and of each hour of it."""
+
+    share: float
+    by_hour: list[float]
+
+
 class ScoredRow(Aggregate):
     """One window of an ``.npy`` file of windows, judged on its own; times on the axis that holds all of them."""
 
@@ -93,6 +100,7 @@ class ScoreResult(_Answer):
     file : its name
     fs_hz, leads, seconds : what it is
     windows, beats, findings, aggregate : what was found
+    atrial_fibrillation : its burden, null where none was found
     rows : of an ``.npy`` file of windows, each window in one word
     recording : under which it is kept, see ``/recordings/{id}``
     report : address of the report for people to read
@@ -107,6 +115,7 @@ class ScoreResult(_Answer):
     beats: list[ScoredBeat]
     findings: list[ScoredFinding]
     aggregate: Aggregate
+    atrial_fibrillation: Burden | None = None
     rows: list[ScoredRow] | None = None
     recording: str
     report: str
