@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import wfdb
 
+from ecg.data import DATABASES as PUBLISHED
 from ecg.data import data_directory
 from ecg.errors import EcgStreamError
 from ecg.labels import DS1, DS2
@@ -22,7 +23,7 @@ UNSEEN = {"svdb": "803", "nsrdb": "16265", "challenge2015": "a104s", "challenge2
 def test_every_database_says_where_it_comes_from(name: str) -> None:
     database = DATABASES[name]
     assert database.name == name
-    assert database.title
+    assert database.title == f"{PUBLISHED[name].title} {PUBLISHED[name].version}"
     assert database.licence
     assert database.citation
     assert all(database.records.fullmatch(record) for record in database.learned)

@@ -1,4 +1,7 @@
-"""Every set of recordings that something is learned from or measured on; a new one is one file and one entry here."""
+"""Every set of recordings that something is learned from or measured on; a new one is one file and one entry here.
+
+How each is fetched stands in ``ecg.data``, which knows nothing of what is learned from it.
+"""
 
 from ecg.errors import EcgStreamError
 from ecg.labels import DS1

@@ -49,7 +49,6 @@ def _labels(folder: Path) -> dict[str, str]:
 
 DATABASE = Database(
     name="challenge2015",
-    title="PhysioNet/CinC Challenge 2015: reducing false arrhythmia alarms in the ICU",
     citation="Clifford GD et al. Computing in Cardiology 42 (2015) 273, doi:10.1109/CIC.2015.7408639",
     records=re.compile(r"[abftv]\d\d\d[ls]"),
     tunes="limits of the lethal rhythms and of the extremes of heart rate",

@@ -33,7 +33,6 @@ def read_classes(folder: Path) -> dict[str, StripClass]:
 
 DATABASE = Database(
     name="challenge2017",
-    title="PhysioNet/CinC Challenge 2017: AF classification from a short single lead ECG recording",
     citation="Clifford GD et al. Computing in Cardiology 44 (2017), doi:10.22489/CinC.2017.065-469",
     records=re.compile(r"A\d{5}"),
     tunes="limits of atrial fibrillation and of noise",

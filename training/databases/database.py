@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecg.annotations import Annotations, read_annotations
+from ecg.data import DATABASES as PUBLISHED
 
 _LEADING_WORD = re.compile(r"[A-Za-z0-9]+")
 
@@ -16,8 +17,8 @@ class Database:
 
     Attributes
     ----------
-    name : the name of its folder in the data directory
-    title, licence, citation : as its publisher gives them
+    name : by which ``ecg.data`` fetches it, and of its folder in the data directory
+    licence, citation : as its publisher gives them
     records : matches the names of its records
     learned : the records that may train, tune and validate; every other is held back
     held_back : prints (``signal_prints``) of leads that are held back, where whoever wrote them had the records: a copy
@@ -29,7 +30,6 @@ class Database:
     """
 
     name: str
-    title: str
     licence: str = "Open Data Commons Attribution 1.0"
     citation: str
     records: re.Pattern[str]
@@ -39,6 +39,12 @@ class Database:
     unseen: str = ""
     annotations: Callable[[Path], Annotations] = read_annotations
     labels: Callable[[Path], Mapping[str, str]] | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is, and which version."""
+        published = PUBLISHED[self.name]
+        return f"{published.title} {published.version}"
 
     def record_in(self, name: str) -> str | None:
         """The record whose name a name is or begins with; None where it is no record of this database.

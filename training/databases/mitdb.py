@@ -8,7 +8,6 @@ from training.databases.names import names_in
 
 DATABASE = Database(
     name="mitdb",
-    title="MIT-BIH Arrhythmia Database 1.0.0",
     citation="Moody GB, Mark RG. IEEE Eng Med Biol 20 (2001) 45, doi:10.1109/51.932724",
     records=re.compile(r"1[0-2]\d|2[0-3]\d"),
     tunes="calibration, thresholds, every rule",

@@ -6,7 +6,6 @@ from training.databases.database import Database
 
 DATABASE = Database(
     name="nsrdb",
-    title="MIT-BIH Normal Sinus Rhythm Database 1.0.0",
     citation="Goldberger AL et al. Circulation 101 (2000) e215, doi:10.1161/01.CIR.101.23.e215",
     records=re.compile(r"1[6-9]\d\d\d"),
     # Of 18 patients; the others stay unseen.

@@ -45,7 +45,6 @@ def annotations_at_peaks(path: Path) -> Annotations:
 
 DATABASE = Database(
     name="svdb",
-    title="MIT-BIH Supraventricular Arrhythmia Database 1.0.0",
     citation="Greenwald SD. Improved detection and classification of arrhythmias in noise-corrupted electrocardiograms "
     "using contextual information. PhD thesis, Harvard-MIT, 1990",
     records=re.compile(r"8\d\d"),

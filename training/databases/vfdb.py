@@ -13,7 +13,6 @@ _NAMES = (
 
 DATABASE = Database(
     name="vfdb",
-    title="MIT-BIH Malignant Ventricular Ectopy Database 1.0.0",
     citation="Greenwald SD. Development and analysis of a ventricular fibrillation detector. MS thesis, MIT, 1986",
     records=re.compile(r"4[1-3]\d|6[01]\d"),
     tunes="limits of the lethal rhythms",
