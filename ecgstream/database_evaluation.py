@@ -1,18 +1,19 @@
 """Evaluation on databases that have no annotated beats: rhythm marks, alarms, strips of one class."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bus.messages import Urgent, Verdict
-from detector.offline import EPOCH_NS
+from detector.offline import EPOCH_NS, verdicts_in
 from ecg.annotations import read_annotations
 from ecg.wfdb_files import list_records, load_record
 from ecgstream.evaluation import Judging, Progress, alerts_of, judged_each, judged_here
 from training.databases import challenge2015, challenge2017, vfdb
 from training.databases.challenge2015 import ALARM_AT_S, MonitorAlarm, read_alarms
 from training.databases.challenge2017 import StripClass, read_classes
+from training.metrics import ratio
 from training.monitor_alarms import alarm_figures, confirms
 from training.rhythm_episodes import EpisodeTally, episode_figures, raised_alarms, tally_episodes
 from training.strips import class_of, strip_figures
@@ -37,14 +38,34 @@ def _judged(
         done(1)
 
 
+@dataclass(slots=True)
+class _Windows:
+    """Windows of some records: how many, and how many of them could not be judged."""
+
+    count: int = 0
+    unusable: int = 0
+
+    def add(self, published: Sequence[Verdict | Urgent]) -> None:
+        """Count those of a record."""
+        verdicts = verdicts_in(published)
+        self.count += len(verdicts)
+        self.unusable += sum(verdict.decision == "unusable" for verdict in verdicts)
+
+    def figures(self) -> dict[str, Any]:
+        """The figures that stand beside all others."""
+        return {"windows": self.count, "unusable_share": ratio(self.unusable, self.count)}
+
+
 def evaluate_episodes(judging: Judging, *, done: Progress) -> dict[str, Any]:
     """Lethal episodes of a database of rhythm marks, and false lethal alarms."""
     tallies: dict[str, EpisodeTally] = {}
+    windows = _Windows()
     for name, (published, seconds, fs_hz) in _judged(list_records(judging.folder), judging, done):
+        windows.add(published)
         raised = raised_alarms(alerts_of(published, judging.rules), EPOCH_NS)
         annotations = read_annotations(judging.folder / name)
         tallies[name] = tally_episodes(raised, annotations, fs_hz, seconds=seconds)
-    return episode_figures(tallies)
+    return windows.figures() | episode_figures(tallies)
 
 
 def evaluate_alarms(judging: Judging, *, done: Progress) -> dict[str, Any]:
@@ -52,9 +73,11 @@ def evaluate_alarms(judging: Judging, *, done: Progress) -> dict[str, Any]:
     alarms = {alarm.record: alarm for alarm in read_alarms(judging.folder)}
     names = [name for name in list_records(judging.folder) if name in alarms]
     confirmed: dict[MonitorAlarm, bool] = {}
+    windows = _Windows()
     for name, (published, seconds, _) in _judged(names, judging, done, until_s=ALARM_AT_S):
+        windows.add(published)
         confirmed[alarms[name]] = confirms(published, alarms[name], end_ns=EPOCH_NS + round(seconds * 1e9))
-    return alarm_figures(confirmed)
+    return windows.figures() | alarm_figures(confirmed)
 
 
 def evaluate_strips(judging: Judging, *, done: Progress) -> dict[str, Any]:
@@ -62,9 +85,11 @@ def evaluate_strips(judging: Judging, *, done: Progress) -> dict[str, Any]:
     classes = read_classes(judging.folder)
     names = [name for name in list_records(judging.folder) if name in classes]
     called: dict[str, StripClass] = {}
+    windows = _Windows()
     for name, (published, _, _) in _judged(names, judging, done):
+        windows.add(published)
         called[name] = class_of(published)
-    return strip_figures(classes, called)
+    return windows.figures() | strip_figures(classes, called)
 
 
 FORMS: dict[str, Callable[..., dict[str, Any]]] = {
