@@ -26,10 +26,10 @@ ALIGN = 6  # samples from there to the highest point, by which two beats are hel
 RESTING = 0.3  # of the window's cells: P and T waves and ectopic beats leave as many at rest
 HIGHEST = 4  # peaks whose mean steepness the rest is held against
 REST_LIMITS = (-3.2, -1.2)  # beyond them, still more or still less rest tells nothing more
-# Logistic regression of windows: strips that experts call noise, and DS1 under the Noise Stress Test's muscle noise at
-# 0 dB and below, its other noises at -6 dB, against all other strips, DS1, svdb, nsrdb, the true alarms of the Challenge
-# 2015, and vfdb but for what is marked as noise there. In 25 folds by patient they vary by 0.3, 0.12, 0.08 and 0.3; the
-# bias is set so that a fiftieth of the strips called normal have noise in half of their windows.
+# Logistic regression of windows: strips that experts call noise, and DS1 and nsrdb under the Noise Stress Test's muscle
+# noise at 0 dB and below, its other noises at -6 dB, against all other strips, DS1, svdb, nsrdb, the true alarms of the
+# Challenge 2015, and vfdb but for what is marked as noise there. In 25 folds by patient they vary by 0.3, 0.12, 0.08 and
+# 0.3; the bias is set so that a fiftieth of the strips called normal have noise in half of their windows.
 PER_LIKENESS, PER_REST, PER_KURTOSIS, BIAS = -6.7, 0.9, -0.3, 5.9
 MAX_NOISE = 0.5  # probability from which a lead is noise
 # Deviation of a window below which a lead is quiet: two thirds of vfdb's asystole, a fiftieth of the strips of noise.

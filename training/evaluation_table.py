@@ -119,17 +119,17 @@ def _alarms(evaluation: Evaluation) -> list[Table]:
 
 def _records(evaluation: Evaluation) -> Table:
     figures = ("AUROC", "Se", "Sp", "QRS Se", "QRS +P", "V Se", "V +P", "S Se", "S +P", "false/h")
-    table = _table("record by record", ("record", "unusable", "abnormal", *figures))
+    table = _table("record by record", ("record", "abnormal", "unusable", *figures))
     for name, record in evaluation.per_record.items():
-        table.add_row(name, *map(_text, _row(record), (3, 2, *([3] * 9), 1)))
+        table.add_row(name, *map(_text, _row(record), (2, 3, *([3] * 9), 1)))
     return table
 
 
 def _row(record: RecordFigures) -> tuple[float | None, ...]:
     fused, beats = record.windows.fused, record.beats
     return (
-        record.windows.unusable_share,
         record.windows.abnormal_fraction,
+        record.windows.unusable_share,
         fused.auroc,
         fused.sensitivity,
         fused.specificity,

@@ -67,6 +67,8 @@ def test_episodes_of_a_database_of_rhythms(tmp_path: Path, capsys: pytest.Captur
         "ventricular_flutter",
         "ventricular_tachycardia",
     }
+    assert found["windows"] == 60
+    assert found["unusable_share"] == 0.0
     assert found["hours"] == pytest.approx(300 / 3600, abs=1e-3)
 
 
@@ -92,6 +94,8 @@ def test_strips_of_one_class(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     found = evaluated("challenge2017", folder, capsys)
     assert found["records"] == 2
     assert dict(found["confusion"])["N"]["N"] == 1  # type: ignore[call-overload]
+    assert found["windows"] == 12
+    assert found["unusable_share"] == 0.0
 
 
 def test_what_a_form_does_not_take_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
