@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecg.noise import MAX_NOISE, QUIET_MV, noise_probability
+from ecg.noise import MAX_NOISE, QUIET_SWING_MV, noise_probability
 from ecg.records import Float32Array
 
 FS_HZ = 100
@@ -65,7 +65,7 @@ def test_a_wave_without_rest_is_no_noise() -> None:
 
 
 def test_a_line_that_hardly_moves_is_quiet() -> None:
-    assert probability(noise(deviation_mv=0.9 * QUIET_MV), np.zeros(SEGMENT, np.float32)) == [0.0, 0.0]
+    assert probability(noise(deviation_mv=QUIET_SWING_MV / 8), np.zeros(SEGMENT, np.float32)) == [0.0, 0.0]
 
 
 def test_only_the_window_is_judged() -> None:
