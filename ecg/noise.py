@@ -32,8 +32,8 @@ REST_LIMITS = (-3.2, -1.2)  # beyond them, still more or still less rest tells n
 # and 0.3; the bias is set so that a fiftieth of the strips called normal have noise in half of their windows.
 PER_LIKENESS, PER_REST, PER_KURTOSIS, BIAS = -6.7, 0.9, -0.3, 6.1
 MAX_NOISE = 0.5  # probability from which a lead is noise
-# In a lead that nowhere moves as far within 60 ms a QRS may be missed, not drowned: that is for the search for asystole,
-# which takes no more than this for quiet either. One window of twenty of what experts call noise is as small.
+# In a lead that nowhere moves as far within 60 ms a QRS may be missing, not drowned: that is for the search for
+# asystole, which takes no more than this for quiet either. Of what experts call noise a twentieth is as small.
 QUIET_SWING_MV = 0.3
 SWING_STEP = 6  # samples
 
