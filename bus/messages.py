@@ -91,7 +91,7 @@ class Quality(Message):
     """Quality of the judged lead's signal in the window.
 
     ``missing``, ``flat`` and ``clipped`` are fractions of the window's samples that were never received, lie on
-    a flat line, or sit at the rail; ``noise`` is the share of power that is not ECG. ``flags`` names
+    a flat line, or sit at the rail; ``noise`` is the probability that the lead is noise. ``flags`` names
     what crossed its limit.
     """
 

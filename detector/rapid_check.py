@@ -9,8 +9,7 @@ from detector.batches import in_batches
 from detector.due import RapidCheck
 from ecg.lethal import CHECK_SAMPLES, Measured, Sign, measure
 from ecg.quality import lead_quality
-from ecg.second_filter import FilteredSignal, levelled
-from ecg.segments import MODEL_FS_HZ
+from ecg.second_filter import FilteredSignal
 
 MAX_BATCH = 64  # more at once are no faster each, and a hundred patients' checks need not fill the cache
 
@@ -58,7 +57,8 @@ def _quality(check: RapidCheck, measured: Measured, judged: int) -> Quality:
     quality = lead_quality(
         check.samples[None, :, judged],
         check.source.fs_hz,
-        resampled=levelled(measured.resampled[None]),
-        resampled_hz=MODEL_FS_HZ,
+        filtered=measured.signal[None],
+        known_from=np.zeros(1, np.int64),
+        window=CHECK_SAMPLES,
     )
     return Quality.of(quality.fractions(0), quality.flags(0))

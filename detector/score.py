@@ -11,7 +11,7 @@ from ecg.segments import Holes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """Outputs of the models on a window; None throughout where no lead could be judged.
+    """Outputs of the models on a window; None throughout where no lead could be judged, or all that could is noise.
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class Score:
     log_error : natural logarithm of the autoencoder's error in normalised units
     beats : beats of the newest seconds that the beat map covers
     heart_rate_bpm : from the beats of the whole segment
-    quality : (fractions, flags) of the lead that was judged, or of the first where none could be
+    quality, flags : of the lead that was judged, or of the first where none could be
     parts : what carried it, by parts of the window: (2, PARTS) float32, beats and shape as ``PartEvidence`` has them
     leakage : of the VF filter over the window's judged lead, None where it was not measured
     holes : positions [start, end) in the segment, at the models' rate, where missing samples may hide a beat

@@ -147,7 +147,7 @@ class Scorer:
         judged = int(prepared.judged[row])
         quality = prepared.quality[max(judged, 0)]
         measured = quality.fractions(row)
-        if judged < 0:
+        if not prepared.usable[row]:
             return Score(
                 lead=None,
                 logit=None,

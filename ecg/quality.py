@@ -1,19 +1,17 @@
-"""Signal quality of a window: flat line, lead off, clipping, noise."""
+"""Signal quality of a window: samples missing, flat line, lead off, clipping, noise."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ecg.noise import MAX_NOISE, noise_probability
 from ecg.records import MISSING, Float32Array, Int16Array
 
 BLOCK_S = 0.2  # shorter than any pause between T and P wave, longer than a sampled plateau of a real QRS
 MAX_MISSING = 0.1  # 0.5 s of 5: a beat can be lost in more
 MAX_FLAT = 0.5  # half a window on an unmoving line holds no rhythm to judge
 MAX_CLIPPED = 0.05  # a few clipped R peaks still tell their beats
-MAX_NOISE = 0.8  # beyond it the QRS band holds under a fifth of the power: muscle or electrode noise
-QRS_BAND_HZ = (5.0, 15.0)
-ECG_BAND_HZ = (5.0, 40.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +21,7 @@ class LeadQuality:
     Attributes
     ----------
     missing, flat, clipped : (N,) float32, fraction of samples never received, on a flat line, at the rail
-    noise : (N,) float32, 1 - P(5-15 Hz) / P(5-40 Hz): the share of power that is not QRS
+    noise : (N,) float32, the probability that an expert would call it noise: see ``ecg.noise``
     """
 
     missing: Float32Array
@@ -33,8 +31,13 @@ class LeadQuality:
 
     @property
     def usable(self) -> npt.NDArray[np.bool_]:
-        """(N,) whether the lead can be judged."""
+        """(N,) whether enough of the lead was received and moves."""
         return (self.missing <= MAX_MISSING) & (self.flat <= MAX_FLAT)
+
+    @property
+    def noisy(self) -> npt.NDArray[np.bool_]:
+        """(N,) whether the lead is noise: nothing can be told from it, be it as a normal ECG or as an abnormal one."""
+        return self.noise >= MAX_NOISE
 
     def flags(self, row: int) -> tuple[str, ...]:
         """Return what crossed its limit in one window."""
@@ -45,7 +48,7 @@ class LeadQuality:
             flags.append("lead_off" if self.flat[row] + self.missing[row] > 0.95 else "flat")
         if self.clipped[row] > MAX_CLIPPED:
             flags.append("clipped")
-        if self.noise[row] > MAX_NOISE:
+        if self.noise[row] >= MAX_NOISE:
             flags.append("noisy")
         return tuple(flags)
 
@@ -57,25 +60,26 @@ class LeadQuality:
         return missing, flat, clipped, noise
 
 
-def lead_quality(raw: Int16Array, fs_hz: float, *, resampled: Float32Array, resampled_hz: float) -> LeadQuality:
+def lead_quality(
+    raw: Int16Array, fs_hz: float, *, filtered: Float32Array, known_from: npt.NDArray[np.int64], window: int
+) -> LeadQuality:
     """Judge one lead in N windows.
 
     Parameters
     ----------
     raw : (N, n) int16, ADC units of the window as received, ``MISSING`` where nothing came
     fs_hz : its sampling rate in Hz
-    resampled : (N, m) float32, mV, the same windows at the models' rate, unfiltered, without NaN
-    resampled_hz : that rate in Hz
-
-    Source: the spectral index is pSQI of Clifford et al., Physiol Meas 33 (2012) 1419,
-    doi:10.1088/0967-3334/33/9/1419, its complement here, so that more is worse.
+    filtered : (N, m) float32, mV at 100 Hz, band-passed: the same windows, and what lies before them as far as it is
+        to tell what beats are like
+    known_from : (N,) the first sample of ``filtered`` that is known
+    window : how many of its newest samples the window is
     """
     missing = raw == MISSING
     return LeadQuality(
         missing=np.asarray(missing.mean(axis=1), np.float32),
         flat=flat_share(raw, fs_hz),
         clipped=_clipped(raw, missing),
-        noise=_noise(resampled, resampled_hz),
+        noise=noise_probability(filtered, known_from, window=window),
     )
 
 
@@ -110,18 +114,3 @@ def _clipped(raw: Int16Array, missing: npt.NDArray[np.bool_]) -> Float32Array:
             whole[:, shift : shift + held.shape[1]] |= held
         clipped += whole.mean(axis=1)
     return np.asarray(np.minimum(clipped, np.float32(1)), np.float32)
-
-
-def _noise(resampled: Float32Array, fs_hz: float) -> Float32Array:
-    centred = resampled - resampled.mean(axis=1, keepdims=True)
-    tapered = centred * np.hanning(resampled.shape[1]).astype(np.float32)
-    power = np.abs(np.fft.rfft(tapered, axis=1)) ** 2
-    frequency = np.fft.rfftfreq(resampled.shape[1], 1 / fs_hz)
-
-    def band(low_hz: float, high_hz: float) -> npt.NDArray[np.float64]:
-        inside = (frequency >= low_hz) & (frequency <= high_hz)
-        return np.asarray(power[:, inside].sum(axis=1), np.float64)
-
-    whole = band(*ECG_BAND_HZ)
-    share = np.divide(band(*QRS_BAND_HZ), whole, out=np.zeros_like(whole), where=whole > 0)
-    return (1.0 - share).astype(np.float32)

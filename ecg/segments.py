@@ -25,12 +25,12 @@ from ecg.second_filter import (
     FilteredSignal,
     RawPart,
     layout_of,
-    levelled,
     take_steps,
 )
 from ecg.windows import WINDOW_S, Grid
 
-PREPROCESSING_VERSION = "2"  # goes up when the same samples would give the models another input
+# Goes up when the same samples of a lead would give the models another input; which lead is judged is no part of it.
+PREPROCESSING_VERSION = "2"
 MODEL_FS_HZ = float(FILTERED_HZ)
 CONTEXT_S = FINALS + STEP_S  # the window and 10 s before it: some ten beats to tell what is usual
 SEGMENT_S = CONTEXT_S + WARM_S
@@ -62,7 +62,9 @@ class Prepared:
     Attributes
     ----------
     inputs : (N, MODEL_LEADS, MODEL_SAMPLES) float32, normalised; the judged lead first, zeros where nothing is known
-    judged : (N,) int8, column of the judged lead in the raw segment; -1 where no lead can be judged
+    judged : (N,) int8, column of the judged lead in the raw segment, one that is no noise before one that is; -1 where
+        no lead can be judged
+    noisy : (N,) whether the judged lead is noise, for there is none that is not: the window is not to be judged
     valid_from : (N,) int, first position in ``inputs`` where the judged lead is known
     quality : per raw column, the quality of its window
     holes : per row, positions [start, end) in ``inputs`` where a beat of the judged lead may hide in missing samples;
@@ -73,11 +75,17 @@ class Prepared:
 
     inputs: Float32Array
     judged: npt.NDArray[np.int8]
+    noisy: npt.NDArray[np.bool_]
     valid_from: npt.NDArray[np.int64]
     quality: tuple[LeadQuality, ...]
     holes: tuple[Holes, ...]
     whole: npt.NDArray[np.bool_]
     lacking: npt.NDArray[np.bool_]
+
+    @property
+    def usable(self) -> npt.NDArray[np.bool_]:
+        """(N,) whether the window can be judged."""
+        return (self.judged >= 0) & ~self.noisy
 
 
 def segment_samples(fs_hz: float) -> int:
@@ -151,17 +159,26 @@ def prepare(raw: Int16Array, signals: Sequence[FilteredSignal], *, fs_hz: float)
     normalised = _normalise(filtered, valid_from).reshape(count, columns, MODEL_SAMPLES)
 
     window = round(WINDOW_S * fs_hz)
-    newest = [signal.resampled[:, -WINDOW_SAMPLES:] for signal in signals]
-    resampled = levelled(_stacked(newest, (count * columns, WINDOW_SAMPLES)))
-    window_mv = resampled.reshape(count, columns, WINDOW_SAMPLES)
+    filtered_by_lead = filtered.reshape(count, columns, MODEL_SAMPLES)
+    known_by_lead = valid_from.reshape(count, columns)
     quality = tuple(
-        lead_quality(by_lead[:, column, -window:], fs_hz, resampled=window_mv[:, column], resampled_hz=MODEL_FS_HZ)
+        lead_quality(
+            by_lead[:, column, -window:],
+            fs_hz,
+            filtered=filtered_by_lead[:, column],
+            known_from=known_by_lead[:, column],
+            window=WINDOW_SAMPLES,
+        )
         for column in range(columns)
     )
     # A window with a long hole in it is known only behind the hole.
-    known = valid_from.reshape(count, columns) <= MODEL_SAMPLES - (1 - MAX_MISSING) * WINDOW_SAMPLES
+    known = known_by_lead <= MODEL_SAMPLES - (1 - MAX_MISSING) * WINDOW_SAMPLES
     usable = np.stack([lead.usable for lead in quality], axis=1) & known
-    judged = np.where(usable.any(axis=1), usable.argmax(axis=1), -1).astype(np.int8)
+    clean = usable & ~np.stack([lead.noisy for lead in quality], axis=1)
+    noisy = usable.any(axis=1) & ~clean.any(axis=1)
+    # Where all is noise, the first lead that is still tells of it.
+    candidates = np.where(noisy[:, None], usable, clean)
+    judged = np.where(candidates.any(axis=1), candidates.argmax(axis=1), -1).astype(np.int8)
 
     inputs = np.zeros((count, MODEL_LEADS, MODEL_SAMPLES), np.float32)
     every = np.arange(count)
@@ -176,6 +193,7 @@ def prepare(raw: Int16Array, signals: Sequence[FilteredSignal], *, fs_hz: float)
     return Prepared(
         inputs=inputs,
         judged=judged,
+        noisy=noisy,
         valid_from=valid_from[lead_row],
         quality=quality,
         holes=tuple(_holes(missing[row], fs_hz) if lacks[row] else () for row in lead_row),

@@ -16,13 +16,16 @@ import numpy.typing as npt
 
 import ecg.annotations
 import ecg.beats
+import ecg.fibrillation
 import ecg.filters
 import ecg.holes
 import ecg.labels
 import ecg.leads
+import ecg.noise
 import ecg.quality
 import ecg.quantise
 import ecg.records
+import ecg.rhythm
 import ecg.second_filter
 import ecg.segments
 import ecg.wfdb_files
@@ -50,13 +53,16 @@ PHASE_S = 1.25  # training windows start four times as often as the detector's, 
 _MADE_BY: tuple[ModuleType, ...] = (
     ecg.annotations,
     ecg.beats,
+    ecg.fibrillation,
     ecg.filters,
     ecg.holes,
     ecg.labels,
     ecg.leads,
+    ecg.noise,
     ecg.quality,
     ecg.quantise,
     ecg.records,
+    ecg.rhythm,
     ecg.second_filter,
     ecg.segments,
     ecg.wfdb_files,
@@ -181,7 +187,7 @@ def windows_of(record: Record, annotations: Annotations, *, phase_s: float = PHA
             settings=Preprocessing(),
         )
         inputs.append(prepared.inputs.astype(np.float16))
-        usable.append(prepared.judged >= 0)
+        usable.append(prepared.usable)
     return RecordWindows(
         name=record.name,
         inputs=np.concatenate(inputs),

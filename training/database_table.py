@@ -7,7 +7,6 @@ from typing import Any
 from rich.table import Table
 
 from ecg.urgency import SOUNDING
-from training.metrics import ratio
 
 Figures = Mapping[str, Any]  # as `ecgstream evaluate --json` writes them
 _BEATS = {"S": "sveb", "V": "veb"}
@@ -49,16 +48,12 @@ class DatabaseRow:
             found=_found(figures),
             false_per_hour={priority: alarms.get(priority, {}).get("false_per_hour") for priority in SOUNDING},
             audible_per_hour=alarms.get("audible_per_hour"),
-            unusable_share=_unusable(figures["windows"]) if beats else figures["unusable_share"],
+            unusable_share=(figures["windows"] if beats else figures)["unusable_share"],
         )
 
     def as_json(self) -> dict[str, Any]:
         """The row as a JSON object."""
         return asdict(self)
-
-
-def _unusable(windows: Figures) -> float | None:
-    return ratio(windows["unusable"], windows["n"] + windows["left_out"] + windows["unusable"])
 
 
 def _found(figures: Figures) -> dict[str, dict[str, Any]]:

@@ -90,6 +90,7 @@ def _windows(tally: Tally, thresholds: Thresholds) -> WindowFigures:
         n=len(labels),
         left_out=tally.left_out,
         unusable=tally.unusable,
+        unusable_share=ratio(tally.unusable, tally.unusable + len(labels)),
         abnormal_fraction=ratio(int(labels.sum()), len(labels)),
         **figures,
     )

@@ -72,7 +72,8 @@ def _windows(evaluation: Evaluation) -> Table:
     windows = evaluation.windows
     table = _table(
         f"{windows.n} windows of {evaluation.records} records, {evaluation.hours:.1f} h, {evaluation.path}; "
-        f"{_text(windows.abnormal_fraction, 3)} abnormal, {windows.left_out} left out, {windows.unusable} unusable",
+        f"{_text(windows.abnormal_fraction, 3)} abnormal, {windows.left_out} left out, {windows.unusable} unusable "
+        f"({_text(windows.unusable_share, 4)})",
         ("score", "AUROC", "95 %", "AUPRC", "threshold", "Se", "Sp", "+P", "F1", "95 %", "accuracy", "ECE"),
     )
     for score in SCORES:
@@ -118,10 +119,10 @@ def _alarms(evaluation: Evaluation) -> list[Table]:
 
 
 def _records(evaluation: Evaluation) -> Table:
-    columns = ("record", "abnormal", "AUROC", "Se", "Sp", "QRS Se", "QRS +P", "V Se", "V +P", "S Se", "S +P", "false/h")
-    table = _table("record by record", columns)
+    figures = ("AUROC", "Se", "Sp", "QRS Se", "QRS +P", "V Se", "V +P", "S Se", "S +P", "false/h")
+    table = _table("record by record", ("record", "abnormal", "unusable", *figures))
     for name, record in evaluation.per_record.items():
-        table.add_row(name, *map(_text, _row(record), (2, *([3] * 9), 1)))
+        table.add_row(name, *map(_text, _row(record), (2, 3, *([3] * 9), 1)))
     return table
 
 
@@ -129,6 +130,7 @@ def _row(record: RecordFigures) -> tuple[float | None, ...]:
     fused, beats = record.windows.fused, record.beats
     return (
         record.windows.abnormal_fraction,
+        record.windows.unusable_share,
         fused.auroc,
         fused.sensitivity,
         fused.specificity,

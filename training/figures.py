@@ -28,11 +28,15 @@ class ScoreFigures(_Part):
 
 
 class WindowFigures(_Part):
-    """``n`` windows were judged; ``left_out`` have no clear label, ``unusable`` ones had no signal to judge."""
+    """``n`` windows were judged; ``left_out`` have no clear label, ``unusable`` ones had no signal to judge or noise.
+
+    ``unusable_share`` is the share of unusable windows among those with a clear label.
+    """
 
     n: int
     left_out: int
     unusable: int
+    unusable_share: float | None
     abnormal_fraction: float | None
     fused: ScoreFigures
     cnn: ScoreFigures

@@ -87,10 +87,10 @@ def signal_faults(record: Record) -> SignalFaults:
     unusable = stand_in = alone = 0
     for batch in np.array_split(ends, max(1, -(-len(ends) // _BATCH))):
         prepared = _prepared(record, batch, chosen)
-        unusable += int((prepared.judged < 0).sum())
-        stand_in += int((prepared.judged > 0).sum())
+        unusable += int((~prepared.usable).sum())
+        stand_in += int((prepared.usable & (prepared.judged > 0)).sum())
         # Zeros all through: the lead is unusable here, or is not there.
-        alone += int(((prepared.judged >= 0) & ~prepared.inputs[:, 1].any(axis=1)).sum())
+        alone += int((prepared.usable & ~prepared.inputs[:, 1].any(axis=1)).sum())
         for counted, quality in zip(flags, prepared.quality, strict=True):
             for row in range(len(batch)):
                 counted.update(quality.flags(row))

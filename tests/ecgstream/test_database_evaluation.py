@@ -67,6 +67,7 @@ def test_episodes_of_a_database_of_rhythms(tmp_path: Path, capsys: pytest.Captur
         "ventricular_flutter",
         "ventricular_tachycardia",
     }
+    assert found["unusable_share"] == 0.0
     assert found["hours"] == pytest.approx(300 / 3600, abs=1e-3)
 
 
@@ -92,6 +93,7 @@ def test_strips_of_one_class(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     found = evaluated("challenge2017", folder, capsys)
     assert found["records"] == 2
     assert dict(found["confusion"])["N"]["N"] == 1  # type: ignore[call-overload]
+    assert found["unusable_share"] == 0.0
 
 
 def test_every_database_that_is_there_is_in_one_table(

@@ -42,6 +42,7 @@ def _alert(number: int, onset_s: float, last_s: float, priority: str, kind: str 
 def test_windows_are_counted_by_their_labels() -> None:
     windows = evaluate({"1": VERDICTS}, {"1": ANNOTATIONS}, thresholds=THRESHOLDS).windows
     assert (windows.n, windows.left_out, windows.unusable) == (3, 1, 1)
+    assert windows.unusable_share == 0.25
     assert windows.abnormal_fraction == pytest.approx(1 / 3, abs=1e-6)
     assert windows.fused.confusion == ((1, 1), (0, 1))
     assert windows.fused.auroc == 1.0
