@@ -19,7 +19,7 @@ from ecg.fibrillation import NO_WAVE
 from ecg.findings import RhythmFinding
 from ecg.lethal import Measured, UsualSwing, judge_check
 from ecg.records import Float32Array
-from ecg.rhythm import RhythmState, Span, step
+from ecg.rhythm import FLUTTER_LEAKAGE, RhythmState, Span, step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ def _judge_window(
         reading=manifest.personal,
         calibration=manifest.calibration,
     )
-    rhythm, findings = _rhythm(context.rhythm, due, score, judgement)
+    rhythm, findings = _rhythm(context, due, score, judgement)
     verdict = make_verdict(due, score, judgement, findings, manifest=manifest)
     after = PatientContext(baseline=baseline, rhythm=rhythm, usual_swing=context.usual_swing)
     return after, (verdict,)
@@ -87,10 +87,16 @@ def _by_the_clock_of(due: DueWindow, context: PatientContext) -> PersonalBaselin
 
 
 def _rhythm(
-    state: RhythmState, due: DueWindow, score: Score, judgement: Judgement
+    context: PatientContext, due: DueWindow, score: Score, judgement: Judgement
 ) -> tuple[RhythmState, tuple[RhythmFinding, ...]]:
-    """The findings that began or grew in a window, and the state after it."""
+    """The findings that began or grew in a window, and the state after it.
+
+    The rapid checks in the window have a say: beats that the networks do not find in a restless signal are no silence,
+    and no flutter begins that no checks have seen.
+    """
+    state, checks = context.rhythm, context.usual_swing
     _, flat, _, _ = score.quality
+    leakage = NO_WAVE if score.leakage is None else score.leakage
     holes = [(time_of(start, due.end_ns), time_of(end, due.end_ns)) for start, end in score.holes]
     # Those that end with or before the beats handed over; of one that goes on, the next window tells.
     first_ns, last_ns = due.new_from_ns - SETTLE_NS, due.end_ns - SETTLE_NS
@@ -103,8 +109,8 @@ def _rhythm(
         holes=tuple(hole for hole in holes if first_ns < hole[1] <= last_ns),
         # Nobody knows how well beats are found in a stand-in: silence is left to the rapid check, which knows its
         # swing.
-        doubtful_ns=round((1.0 if score.lacking else flat) * (due.end_ns - due.new_from_ns)),
-        leakage=NO_WAVE if score.leakage is None else score.leakage,
+        doubtful_ns=round((flat if checks.lately_still and not score.lacking else 1.0) * (due.end_ns - due.new_from_ns)),
+        leakage=leakage if checks.lately_wave else max(leakage, FLUTTER_LEAKAGE),
     )
     after, found = step(state, ((beat.t_ns, beat.beat_class or "Q") for beat in judgement.beats), span)
     return after, (*_still_there(state, found, due), *found) if span.usable else found

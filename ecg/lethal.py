@@ -9,7 +9,7 @@ not judged and teaches nothing; the other, when whole, is. What did come of the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -38,6 +38,16 @@ QUIET_UNKNOWN_MV = 0.1  # until the usual swing is known
 # a fibrillation replaced by lines the rest of it still swings without rest, and a QRS between rests is still one.
 WITNESS = 0.75
 HOLE_REACH = 3  # samples beside a hole that the filter against aliasing still colours by it
+# The newest two seconds are still when no swing in them is a beat's, noise allowed for, and the electrode holds. Without
+# such a stretch the beats that the networks do not find in motion, or in a fine fibrillation, are no silence. Chosen on
+# vfdb: of 93 silences, 50 of 53 false ones fail it, and 1 of 10 asystoles told before (behind a shock).
+STILL_S = 2
+STILL_SHARE = 1.5  # times the swing below which there is no QRS
+MAX_DRIFT_MV = 1.2  # of the baseline in that time: an electrode that moves, or an amplifier that recovers
+# Checks. A silence of four seconds may end as long before the window's end as a window has seconds, less the stretch.
+STILL_WITHIN = 8
+WAVE_CHECKS = 2  # in a row: a burst of motion fills one check, and a second more is within what an alarm may take
+WAVE_WITHIN = 5  # a window is five checks
 USUAL_CHECKS = 30  # over which the usual swing is a moving mean
 MIN_USUAL_CHECKS = 5
 USUAL_JUMP = 2.0  # an artefact counts as no more than that many usual swings
@@ -55,16 +65,32 @@ BEAT_BEFORE, BEAT_AFTER = 10, 15  # samples around a peak, as in the personal ba
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsualSwing:
-    """Usual swing of a patient's QRS, learned from the checks.
+    """Usual swing of a patient's QRS, learned from the checks, and what the newest of them have shown.
 
     Attributes
     ----------
     swing_mv : by column, moving mean of each check's largest swing; 0 before the first with a QRS in it
     checks : by column, over how many, ``USUAL_CHECKS`` at most; both are empty before the first check with a QRS
+    restless : checks since the newest seconds were still, ``STILL_WITHIN + 1`` at most
+    waves : checks in a row that show a wave, ``WAVE_CHECKS`` at most
+    waveless : checks since there were so many, ``WAVE_WITHIN + 1`` at most
     """
 
     swing_mv: tuple[float, ...] = ()
     checks: tuple[int, ...] = ()
+    restless: int = 0
+    waves: int = 0
+    waveless: int = 0
+
+    @property
+    def lately_still(self) -> bool:
+        """Return whether beats that a window does not find may be none."""
+        return self.restless <= STILL_WITHIN
+
+    @property
+    def lately_wave(self) -> bool:
+        """Return whether the wave that a window shows was seen by the checks as well."""
+        return self.waveless < WAVE_WITHIN
 
     def quiet_mv(self, column: int) -> float:
         """The swing below which a column holds no QRS."""
@@ -96,19 +122,36 @@ class UsualSwing:
             else (before[column], count[column])
             for column in range(every)
         ]
-        return UsualSwing(swing_mv=tuple(usual for usual, _ in learned), checks=tuple(checks for _, checks in learned))
+        return replace(
+            self, swing_mv=tuple(usual for usual, _ in learned), checks=tuple(checks for _, checks in learned)
+        )
+
+    def after(self, *, still: bool, wave: bool) -> "UsualSwing":
+        """After a check by what it shows."""
+        waves = min(self.waves + 1, WAVE_CHECKS) if wave else 0
+        return replace(
+            self,
+            restless=0 if still else min(self.restless + 1, STILL_WITHIN + 1),
+            waves=waves,
+            waveless=0 if waves == WAVE_CHECKS else min(self.waveless + 1, WAVE_WITHIN + 1),
+        )
 
     def dump(self) -> list[Any]:
         """The state as JSON."""
-        return [self.swing_mv, self.checks]
+        return [self.swing_mv, self.checks, self.restless, self.waves, self.waveless]
 
     @classmethod
     def load(cls, fields: list[Any]) -> "UsualSwing":
         """The state that ``dump`` wrote."""
-        swing_mv, checks = fields
+        # Records of earlier versions do not hold what the newest checks have shown.
+        swing_mv, checks, restless, waves, waveless = (*fields, 0, 0, 0)[:5]
         # Records before holes were told apart by lead hold one number for all leads.
         return cls(
-            swing_mv=tuple(swing_mv), checks=(checks,) * len(swing_mv) if isinstance(checks, int) else tuple(checks)
+            swing_mv=tuple(swing_mv),
+            checks=(checks,) * len(swing_mv) if isinstance(checks, int) else tuple(checks),
+            restless=restless,
+            waves=waves,
+            waveless=waveless,
         )
 
 
@@ -132,6 +175,8 @@ class Measured:
     received : by column, whether a lead lacks no sample
     off : by column, whether a line does not move
     swing_mv : by column, the largest swing within 60 ms, both of whose ends were received
+    newest_swing_mv : by column, the same within the newest ``STILL_S``
+    drift_mv : by column, how far the baseline wanders in that time
     leakage : of the VF filter over the judged lead; where it stands in for one that lacks a little, the higher of both
     signal, resampled : (CHECK_SAMPLES,) float32, mV, the judged lead, band-passed and not
     peaks : its peaks, where some lie as close as the beats of a tachycardia; else empty
@@ -142,6 +187,8 @@ class Measured:
     received: tuple[bool, ...]
     off: tuple[bool, ...]
     swing_mv: tuple[float, ...]
+    newest_swing_mv: tuple[float, ...]
+    drift_mv: tuple[float, ...]
     leakage: float
     signal: Float32Array
     resampled: Float32Array
@@ -192,7 +239,10 @@ def measure(raw: Int16Array, resampled: Float32Array, filtered: Float32Array, *,
             known = _known(missing[number], fs_hz)
             swings[number] *= known[SWING_STEP:] & known[:-SWING_STEP]
     # Where nothing is known there is no number, and no swing.
+    newest = np.nan_to_num(np.fmax.reduce(swings[:, -_STILL_SAMPLES + SWING_STEP :], axis=1)).reshape(count, columns)
     swing = np.nan_to_num(np.fmax.reduce(swings, axis=1)).reshape(count, columns)
+    baseline = resampled[:, :, -_STILL_SAMPLES:] - filtered[:, :, -_STILL_SAMPLES:]
+    drift = np.nan_to_num(np.fmax.reduce(baseline, axis=2) - np.fmin.reduce(baseline, axis=2))
     off = np.asarray(flat_share(rows, fs_hz) > MAX_FLAT, np.bool_).reshape(count, columns)
     usable = whole.reshape(count, columns) & ~off
     judged = usable.argmax(axis=1)
@@ -208,6 +258,8 @@ def measure(raw: Int16Array, resampled: Float32Array, filtered: Float32Array, *,
         received.reshape(count, columns).tolist(),
         off.tolist(),
         swing.tolist(),
+        newest.tolist(),
+        drift.tolist(),
         leakage.tolist(),
         signal,
         chosen,
@@ -221,12 +273,14 @@ def measure(raw: Int16Array, resampled: Float32Array, filtered: Float32Array, *,
             received=tuple(came),
             off=tuple(still),
             swing_mv=tuple(swings_mv),
+            newest_swing_mv=tuple(newest_mv),
+            drift_mv=tuple(wander_mv),
             leakage=leak,
             signal=one,
             resampled=other,
             peaks=peaks,
         )
-        for column, may_be, came, still, swings_mv, leak, one, other, peaks in columns_of
+        for column, may_be, came, still, swings_mv, newest_mv, wander_mv, leak, one, other, peaks in columns_of
     ]
 
 
@@ -251,11 +305,16 @@ def judge_check(check: Measured, usual: UsualSwing, usual_qrs: Float32Array | No
     if check.judged is None:
         return usual, None
     on = [column for column, off in enumerate(check.off) if not off]
+    steady = all(check.drift_mv[column] < MAX_DRIFT_MV for column in on)
+    still = steady and all(check.newest_swing_mv[column] < STILL_SHARE * usual.quiet_mv(column) for column in on)
+    usual = usual.after(still=still, wave=check.leakage < FLUTTER_LEAKAGE)
     # A beat in what was received of any lead, be it in bits, is a beat; only a line that does not move tells nothing.
     if all(check.swing_mv[column] < usual.quiet_mv(column) for column in on):
         # What one with holes may have shown, another must have been seen to show: in V1 a QRS may be below 0.1 mV.
         lacking = not all(check.usable[column] for column in on)
         if lacking and not any(check.usable[column] and usual.tall(column) for column in on):
+            return usual, None
+        if not steady:  # what an amplifier at its rail, or an electrode that moves, does not show is not known
             return usual, None
         return usual, Sign(
             kind="asystole",
@@ -267,7 +326,7 @@ def judge_check(check: Measured, usual: UsualSwing, usual_qrs: Float32Array | No
         )
     if len(on) == len(check.off):
         usual = usual.with_check(check.swing_mv, check.received)
-    if check.leakage < FLUTTER_LEAKAGE:
+    if usual.waves == WAVE_CHECKS:
         return usual, Sign(
             kind="ventricular_flutter",
             from_s=0.0,
@@ -313,6 +372,7 @@ def _fast_and_steady(run: Sequence[int]) -> bool:
     return _rate_bpm(run) >= VT_BPM and max(intervals) <= STEADY * min(intervals)
 
 
+_STILL_SAMPLES = round(STILL_S * MODEL_FS_HZ)
 _AROUND = np.arange(-ALIGN, ALIGN + 1)[:, None] + np.arange(-BEAT_BEFORE, BEAT_AFTER)
 
 
