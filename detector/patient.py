@@ -111,6 +111,7 @@ def _rhythm(
         # swing.
         doubtful_ns=round((flat if checks.lately_still and not score.lacking else 1.0) * (due.end_ns - due.new_from_ns)),
         leakage=leakage if checks.lately_wave else max(leakage, FLUTTER_LEAKAGE),
+        sways=checks.lately_swaying,
     )
     after, found = step(state, ((beat.t_ns, beat.beat_class or "Q") for beat in judgement.beats), span)
     return after, (*_still_there(state, found, due), *found) if span.usable else found

@@ -40,10 +40,15 @@ WITNESS = 0.75
 HOLE_REACH = 3  # samples beside a hole that the filter against aliasing still colours by it
 # The newest two seconds are still when no swing in them is a beat's, noise allowed for, and the electrode holds. Without
 # such a stretch the beats that the networks do not find in motion, or in a fine fibrillation, are no silence. Chosen on
-# vfdb: of 93 silences, 50 of 53 false ones fail it, and 1 of 10 asystoles told before (behind a shock).
+# the 93 silences that windows alone find in vfdb.
 STILL_S = 2
 STILL_SHARE = 1.5  # times the swing below which there is no QRS
-MAX_DRIFT_MV = 1.2  # of the baseline in that time: an electrode that moves, or an amplifier that recovers
+MAX_DRIFT_MV = 2.5  # of the baseline in that time; more is an electrode that moves, or an amplifier that recovers
+# A baseline that moves like the complexes makes strange beats: both limits are to be passed. On vfdb, 18 of 26 false
+# tachycardias lie in such signal for half of their checks or more, and 4 of 78 in tachycardia and high grade ectopy.
+SWAY_MV = 0.8
+SWAY_SHARE = 0.4  # of the range of the filtered signal in that time
+SWAY_CHECKS = 3  # of the five in a window
 # Checks. A silence of four seconds may end as long before the window's end as a window has seconds, less the stretch.
 STILL_WITHIN = 8
 WAVE_CHECKS = 2  # in a row: a burst of motion fills one check, and a second more is within what an alarm may take
@@ -74,6 +79,7 @@ class UsualSwing:
     restless : checks since the newest seconds were still, ``STILL_WITHIN + 1`` at most
     waves : checks in a row that show a wave, ``WAVE_CHECKS`` at most
     waveless : checks since there were so many, ``WAVE_WITHIN + 1`` at most
+    sways : of the newest five checks, a bit for each in which the baseline sways, the newest lowest
     """
 
     swing_mv: tuple[float, ...] = ()
@@ -81,6 +87,12 @@ class UsualSwing:
     restless: int = 0
     waves: int = 0
     waveless: int = 0
+    sways: int = 0
+
+    @property
+    def lately_swaying(self) -> bool:
+        """Return whether strange beats that a window finds may be motion."""
+        return self.sways.bit_count() >= SWAY_CHECKS
 
     @property
     def lately_still(self) -> bool:
@@ -126,7 +138,7 @@ class UsualSwing:
             self, swing_mv=tuple(usual for usual, _ in learned), checks=tuple(checks for _, checks in learned)
         )
 
-    def after(self, *, still: bool, wave: bool) -> "UsualSwing":
+    def after(self, *, still: bool, wave: bool, sway: bool) -> "UsualSwing":
         """After a check by what it shows."""
         waves = min(self.waves + 1, WAVE_CHECKS) if wave else 0
         return replace(
@@ -134,17 +146,18 @@ class UsualSwing:
             restless=0 if still else min(self.restless + 1, STILL_WITHIN + 1),
             waves=waves,
             waveless=0 if waves == WAVE_CHECKS else min(self.waveless + 1, WAVE_WITHIN + 1),
+            sways=(self.sways << 1 | sway) & 0b11111,
         )
 
     def dump(self) -> list[Any]:
         """The state as JSON."""
-        return [self.swing_mv, self.checks, self.restless, self.waves, self.waveless]
+        return [self.swing_mv, self.checks, self.restless, self.waves, self.waveless, self.sways]
 
     @classmethod
     def load(cls, fields: list[Any]) -> "UsualSwing":
         """The state that ``dump`` wrote."""
         # Records of earlier versions do not hold what the newest checks have shown.
-        swing_mv, checks, restless, waves, waveless = (*fields, 0, 0, 0)[:5]
+        swing_mv, checks, restless, waves, waveless, sways = (*fields, 0, 0, 0, 0)[:6]
         # Records before holes were told apart by lead hold one number for all leads.
         return cls(
             swing_mv=tuple(swing_mv),
@@ -152,6 +165,7 @@ class UsualSwing:
             restless=restless,
             waves=waves,
             waveless=waveless,
+            sways=sways,
         )
 
 
@@ -177,6 +191,7 @@ class Measured:
     swing_mv : by column, the largest swing within 60 ms, both of whose ends were received
     newest_swing_mv : by column, the same within the newest ``STILL_S``
     drift_mv : by column, how far the baseline wanders in that time
+    sways : by column, whether it moves as the complexes do
     leakage : of the VF filter over the judged lead; where it stands in for one that lacks a little, the higher of both
     signal, resampled : (CHECK_SAMPLES,) float32, mV, the judged lead, band-passed and not
     peaks : its peaks, where some lie as close as the beats of a tachycardia; else empty
@@ -189,6 +204,7 @@ class Measured:
     swing_mv: tuple[float, ...]
     newest_swing_mv: tuple[float, ...]
     drift_mv: tuple[float, ...]
+    sways: tuple[bool, ...]
     leakage: float
     signal: Float32Array
     resampled: Float32Array
@@ -243,6 +259,7 @@ def measure(raw: Int16Array, resampled: Float32Array, filtered: Float32Array, *,
     swing = np.nan_to_num(np.fmax.reduce(swings, axis=1)).reshape(count, columns)
     baseline = resampled[:, :, -_STILL_SAMPLES:] - filtered[:, :, -_STILL_SAMPLES:]
     drift = np.nan_to_num(np.fmax.reduce(baseline, axis=2) - np.fmin.reduce(baseline, axis=2))
+    sways = (drift >= SWAY_MV) & (drift >= SWAY_SHARE * np.ptp(filtered[:, :, -_STILL_SAMPLES:], axis=2))
     off = np.asarray(flat_share(rows, fs_hz) > MAX_FLAT, np.bool_).reshape(count, columns)
     usable = whole.reshape(count, columns) & ~off
     judged = usable.argmax(axis=1)
@@ -260,6 +277,7 @@ def measure(raw: Int16Array, resampled: Float32Array, filtered: Float32Array, *,
         swing.tolist(),
         newest.tolist(),
         drift.tolist(),
+        sways.tolist(),
         leakage.tolist(),
         signal,
         chosen,
@@ -275,12 +293,13 @@ def measure(raw: Int16Array, resampled: Float32Array, filtered: Float32Array, *,
             swing_mv=tuple(swings_mv),
             newest_swing_mv=tuple(newest_mv),
             drift_mv=tuple(wander_mv),
+            sways=tuple(moves),
             leakage=leak,
             signal=one,
             resampled=other,
             peaks=peaks,
         )
-        for column, may_be, came, still, swings_mv, newest_mv, wander_mv, leak, one, other, peaks in columns_of
+        for column, may_be, came, still, swings_mv, newest_mv, wander_mv, moves, leak, one, other, peaks in columns_of
     ]
 
 
@@ -307,7 +326,7 @@ def judge_check(check: Measured, usual: UsualSwing, usual_qrs: Float32Array | No
     on = [column for column, off in enumerate(check.off) if not off]
     steady = all(check.drift_mv[column] < MAX_DRIFT_MV for column in on)
     still = steady and all(check.newest_swing_mv[column] < STILL_SHARE * usual.quiet_mv(column) for column in on)
-    usual = usual.after(still=still, wave=check.leakage < FLUTTER_LEAKAGE)
+    usual = usual.after(still=still, wave=check.leakage < FLUTTER_LEAKAGE, sway=check.sways[check.judged])
     # A beat in what was received of any lead, be it in bits, is a beat; only a line that does not move tells nothing.
     if all(check.swing_mv[column] < usual.quiet_mv(column) for column in on):
         # What one with holes may have shown, another must have been seen to show: in V1 a QRS may be below 0.1 mV.
@@ -335,7 +354,8 @@ def judge_check(check: Measured, usual: UsualSwing, usual_qrs: Float32Array | No
             unit="leakage",
             reason=f"ventricular flutter or fibrillation, {CHECK_S} s",
         )
-    return usual, None if usual_qrs is None else _tachycardia(check, usual_qrs)
+    # Where the baseline sways, strange beats may be motion.
+    return usual, None if usual_qrs is None or check.sways[check.judged] else _tachycardia(check, usual_qrs)
 
 
 def _tachycardia(check: Measured, usual_qrs: Float32Array) -> Sign | None:

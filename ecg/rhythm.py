@@ -72,6 +72,7 @@ class Span:
     holes : (start, end) of those, ns, in which missing samples may hide a beat, and that ended since the window before
     doubtful_ns : how much of it lies on a flat line
     leakage : of the VF filter, ``ecg.fibrillation.wave_leakage``
+    sways : whether the baseline moves as the complexes do: a run of strange beats is told, but no tachycardia begins
     """
 
     start_ns: int
@@ -81,6 +82,7 @@ class Span:
     holes: tuple[tuple[int, int], ...] = ()
     doubtful_ns: int = 0
     leakage: float = NO_WAVE
+    sways: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,7 +300,7 @@ class _Follower:
             self._note("couplet", before_ns, t_ns, beats=2)
             return
         beats = run.beats + 1
-        fast = run.kind == "ventricular_tachycardia" or self._fast_run(beats)
+        fast = run.kind == "ventricular_tachycardia" or (not self._span.sways and self._fast_run(beats))
         kind: FindingKind = "ventricular_tachycardia" if fast else "ventricular_run"
         self._note(kind, run.start_ns, t_ns, beats=beats)
 
