@@ -109,7 +109,9 @@ def _rhythm(
         holes=tuple(hole for hole in holes if first_ns < hole[1] <= last_ns),
         # Nobody knows how well beats are found in a stand-in: silence is left to the rapid check, which knows its
         # swing.
-        doubtful_ns=round((flat if checks.lately_still and not score.lacking else 1.0) * (due.end_ns - due.new_from_ns)),
+        doubtful_ns=round(
+            (flat if checks.lately_still and not score.lacking else 1.0) * (due.end_ns - due.new_from_ns)
+        ),
         leakage=leakage if checks.lately_wave else max(leakage, FLUTTER_LEAKAGE),
         sways=checks.lately_swaying,
     )

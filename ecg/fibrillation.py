@@ -22,8 +22,8 @@ CROSSING = 0.2  # of the section's peak, as in the source
 # The source calls 0.48 fibrillation by this rule alone. Beside the leakage it has less to do: it refuses one artefact
 # in a quiet signal, and broad beats with rests between. In the flutter of record 207 it lies between 0.37 and 0.72.
 MIN_CROSSING_SHARE = 0.4
-# Share of the power that may be slower than a flutter. On vfdb, 19 of 20 four-second waves in fibrillation have less, and
-# three of four in other rhythms more than 0.47. No episode is lost down to here; at 0.25 two of 98 are.
+# Share of the power that may be slower than a flutter. On vfdb, 19 of 20 waves of 4 s in fibrillation have less, and three
+# of four in other rhythms more than 0.47. No episode is lost down to here; at 0.25 two of 98 are.
 SLOW_HZ = 2.25  # the slowest flutter, less half a line of the spectrum of four seconds
 MAX_SLOW_SHARE = 0.3
 MAX_LEAKAGE = 0.8  # nobody asks how far from a wave the rest is
@@ -32,13 +32,14 @@ _SECTION_S = 3
 _TAPER_S = 0.25
 
 
-def wave_leakage(lead: Float32Array, fs_hz: float) -> Float32Array:
+def wave_leakage(lead: Float32Array, fs_hz: float, *, slow_too: bool = False) -> Float32Array:
     """Return how far N signals are from the wave of a ventricular flutter or fibrillation.
 
     Parameters
     ----------
     lead : (N, n) float32, one lead each, band-passed, any unit; 3 s or longer: one section of the threshold crossings
     fs_hz : sampling rate, Hz
+    slow_too : whether a wave may be slower than a flutter
 
     Returns
     -------
@@ -63,18 +64,24 @@ def wave_leakage(lead: Float32Array, fs_hz: float) -> Float32Array:
     wave = (half >= fs_hz / (2 * MAX_HZ)) & (half <= fs_hz / (2 * MIN_HZ)) & (whole > 0)
     wave &= _crossing_share(magnitude, fs_hz) >= MIN_CROSSING_SHARE
     leakage = np.where(wave, left / np.where(whole > 0, whole, 1), NO_WAVE)
-    for row in np.flatnonzero(leakage < MAX_LEAKAGE):  # few: the spectrum is not needed of what is no wave anyway
-        if _slow_share(lead[row], fs_hz) > MAX_SLOW_SHARE:
-            leakage[row] = NO_WAVE
+    if not slow_too:
+        for row in np.flatnonzero(leakage < MAX_LEAKAGE):  # few: the spectrum is not needed of what is no wave anyway
+            if is_slow(lead[row], fs_hz):
+                leakage[row] = NO_WAVE
     return np.asarray(leakage, np.float32)
 
 
-def _slow_share(lead: Float32Array, fs_hz: float) -> float:
-    """The share of a signal's power below ``SLOW_HZ``; what a slant leaves at 0 Hz counts for nothing."""
-    tapered = (lead - lead.mean()) * np.hanning(len(lead))
-    power = np.abs(np.fft.rfft(tapered)) ** 2
-    slow = round(SLOW_HZ * len(lead) / fs_hz)
-    return float(power[1:slow].sum() / max(power[1:].sum(), np.finfo(np.float32).tiny))
+def is_slow(lead: Float32Array, fs_hz: float) -> bool:
+    """Return whether a wave is slower than a flutter: beats that are broad or follow each other without rest.
+
+    Parameters
+    ----------
+    lead : (n,) float32, band-passed, any unit
+    fs_hz : sampling rate, Hz
+    """
+    power = np.abs(np.fft.rfft((lead - lead.mean()) * np.hanning(len(lead)))) ** 2
+    slow = round(SLOW_HZ * len(lead) / fs_hz)  # what a slant leaves at 0 Hz counts for nothing
+    return bool(power[1:slow].sum() > MAX_SLOW_SHARE * power[1:].sum())
 
 
 def _crossing_share(magnitude: Float32Array, fs_hz: float) -> npt.NDArray[np.float64]:

@@ -27,8 +27,8 @@ ALARMS_OF: dict[str, frozenset[LethalKind]] = {
     "vt": frozenset({"ventricular_flutter", "ventricular_tachycardia"}),
     "asystole": frozenset({"asystole"}),
 }
-# An alarm there is outside the episodes of its kind, but no false cry: high grade ectopic activity is runs of ventricular
-# beats that the experts did not mark one by one, and help that comes to an asystole for a fibrillation is not in vain.
+# An alarm there is outside the episodes of its kind, but no false cry: high grade ectopic activity is ventricular runs
+# that the experts did not mark one by one, and help that comes to an asystole for a fibrillation is not in vain.
 NOT_IN_VAIN = frozenset({"(HGEA"}).union(*EPISODES.values())
 LETHAL_KINDS: tuple[LethalKind, ...] = get_args(LethalKind)
 SHORTEST_S = 4.0  # of an episode that counts: the definitions of asystole and of five ventricular beats need as much

@@ -65,9 +65,7 @@ def test_what_is_raised_in_another_lethal_rhythm_or_high_grade_ectopy_is_told_ap
         raised("ventricular_tachycardia", 720, 724, 726),
         raised("ventricular_tachycardia", 200, 204, 206),
     ]
-    tally = tally_episodes(
-        alarms, marks((0, "(N"), (400, "(ASYS"), (500, "(N"), (700, "(HGEA")), FS_HZ, seconds=3600
-    )
+    tally = tally_episodes(alarms, marks((0, "(N"), (400, "(ASYS"), (500, "(N"), (700, "(HGEA")), FS_HZ, seconds=3600)
     assert tally.false == {"asystole": 0, "ventricular_flutter": 1, "ventricular_tachycardia": 2}
     assert tally.not_in_vain == {"asystole": 0, "ventricular_flutter": 1, "ventricular_tachycardia": 1}
 
