@@ -22,8 +22,8 @@ CROSSING = 0.2  # of the section's peak, as in the source
 # The source calls 0.48 fibrillation by this rule alone. Beside the leakage it has less to do: it refuses one artefact
 # in a quiet signal, and broad beats with rests between. In the flutter of record 207 it lies between 0.37 and 0.72.
 MIN_CROSSING_SHARE = 0.4
-# Share of the power that may be slower than a flutter. On vfdb, 19 of 20 waves of 4 s in fibrillation have less, and three
-# of four in other rhythms more than 0.47. No episode is lost down to here; at 0.25 two of 98 are.
+# Share of the power that may be slower than a flutter. On vfdb 19 of 20 waves of 4 s in fibrillation have less, and
+# three of four in other rhythms more than 0.47. No episode is lost down to here; at 0.25 two of 98 are.
 SLOW_HZ = 2.25  # the slowest flutter, less half a line of the spectrum of four seconds
 MAX_SLOW_SHARE = 0.3
 MAX_LEAKAGE = 0.8  # nobody asks how far from a wave the rest is
