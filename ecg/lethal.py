@@ -38,9 +38,9 @@ QUIET_UNKNOWN_MV = 0.1  # until the usual swing is known
 # a fibrillation replaced by lines the rest of it still swings without rest, and a QRS between rests is still one.
 WITNESS = 0.75
 HOLE_REACH = 3  # samples beside a hole that the filter against aliasing still colours by it
-# The newest two seconds are still when no swing in them is a beat's, noise allowed for, and the electrode holds. With no
-# such a stretch the beats that the networks do not find in motion, or in a fine fibrillation, are no silence. Chosen on
-# the 93 silences that windows alone find in vfdb.
+# The newest two seconds are still when no swing in them is a beat's, noise allowed for, and the electrode holds. The
+# beats that the networks do not find in motion, or in a fine fibrillation, are no silence: it needs a still stretch.
+# Chosen on the 93 silences that windows alone find in vfdb.
 STILL_S = 2
 STILL_SHARE = 1.5  # times the swing below which there is no QRS
 MAX_DRIFT_MV = 2.5  # of the baseline in that time; more is an electrode that moves, or an amplifier that recovers
@@ -56,8 +56,8 @@ WAVE_WITHIN = 5  # a window is five checks
 # A wave slower than a flutter may be ventricular tachycardia, or how the patient's broad beats always look: it is told
 # where it is new. On vfdb the figures hardly change from 0.1 to 0.5, nor from 30 checks to 120.
 USUAL_WAVE = 0.2  # share of the newest ``USUAL_CHECKS`` that show a wave
-# Another lead that shows complexes with rest between them speaks against a wave: its slope is peaked (kurtosis; 2 to 4 in
-# fibrillation) and it is no wave itself. On vfdb that takes away 13 of 2,155 checks in fibrillation.
+# Another lead that shows complexes with rest between them speaks against a wave: its slope is peaked (kurtosis, 2 to 4
+# in fibrillation) and it is no wave itself. On vfdb that takes away 13 of 2,155 checks in fibrillation.
 PEAKED = 8.0
 RESTING_LEAKAGE = 0.8
 USUAL_CHECKS = 30  # over which the usual swing is a moving mean
