@@ -208,6 +208,7 @@ def judge_window(
     *,
     start_ns: int,
     next_start_ns: int,
+    fibrillates: bool,
     reading: BeatReading,
     calibration: Calibration,
 ) -> tuple[Judgement, tuple[BeatEvidence, ...]]:
@@ -219,6 +220,7 @@ def judge_window(
     probabilities : of each of its beats, of the classes N, S, V, F
     before : evidence of beats that were reported with the windows before, and may lie in this one where windows overlap
     start_ns, next_start_ns : beginning of the window and of the next one
+    fibrillates : whether atrial fibrillation lasts: what comes early in it is not supraventricular
     reading, calibration : of the models' manifest
 
     Returns
@@ -230,7 +232,10 @@ def judge_window(
     beats: list[JudgedBeat] = []
     reported, unsettled = list(before), []
     for t_ns, whole, shares in zip(window.times_ns, window.whole, probabilities, strict=True):
-        letter, confidence, ectopic, supraventricular = _class_of(shares, reading)
+        n, s, v, f = shares
+        letter, confidence, ectopic, supraventricular = _class_of(
+            (n + s, 0.0, v, f) if fibrillates else shares, reading
+        )
         weighed = [BeatEvidence(t_ns, ectopic, supraventricular)] if whole else []
         if len(beats) < window.reported:
             beats.append(JudgedBeat(t_ns, letter if whole else None, confidence if whole else None))

@@ -33,7 +33,7 @@ from ecg.fibrillation import NO_WAVE
 from ecg.findings import RhythmFinding
 from ecg.lethal import Measured, UsualSwing, judge_check
 from ecg.records import Float32Array
-from ecg.rhythm import RhythmState, Span, step
+from ecg.rhythm import FLUTTER_LEAKAGE, RhythmState, Span, step
 
 # Features of beats to the probabilities of their classes: ``detector.scorer.Scorer.class_beats``.
 ClassBeats = Callable[[Sequence[Sequence[float]]], Sequence[Sequence[float]]]
@@ -175,20 +175,27 @@ def _judge_window(
         before,
         start_ns=due.start_ns,
         next_start_ns=due.start_ns + due.hop_s * 1_000_000_000,
+        fibrillates=context.rhythm.fibrillates,
         reading=manifest.beat_reading,
         calibration=manifest.calibration,
     )
-    rhythm, findings = _rhythm(context.rhythm, due, score, judgement)
+    rhythm, findings = _rhythm(context, due, score, judgement)
     verdict = make_verdict(due, score, judgement, findings, manifest=manifest)
     after = PatientContext(baseline=weighed.baseline, evidence=evidence, rhythm=rhythm, usual_swing=context.usual_swing)
     return Judged(after, (verdict,))
 
 
 def _rhythm(
-    state: RhythmState, due: DueWindow, score: Score, judgement: Judgement
+    context: PatientContext, due: DueWindow, score: Score, judgement: Judgement
 ) -> tuple[RhythmState, tuple[RhythmFinding, ...]]:
-    """The findings that began or grew in a window, and the state after it."""
+    """The findings that began or grew in a window, and the state after it.
+
+    The rapid checks in the window have a say: beats that the networks do not find in a restless signal are no silence,
+    and no flutter begins that no checks have seen.
+    """
+    state, checks = context.rhythm, context.usual_swing
     _, flat, _, _ = score.quality
+    leakage = NO_WAVE if score.leakage is None else score.leakage
     holes = [(time_of(start, due.end_ns), time_of(end, due.end_ns)) for start, end in score.holes]
     # Those that end with or before the beats handed over; of one that goes on, the next window tells.
     first_ns, last_ns = due.new_from_ns - SETTLE_NS, due.end_ns - SETTLE_NS
@@ -201,8 +208,11 @@ def _rhythm(
         holes=tuple(hole for hole in holes if first_ns < hole[1] <= last_ns),
         # Nobody knows how well beats are found in a stand-in: silence is left to the rapid check, which knows its
         # swing.
-        doubtful_ns=round((1.0 if score.lacking else flat) * (due.end_ns - due.new_from_ns)),
-        leakage=NO_WAVE if score.leakage is None else score.leakage,
+        doubtful_ns=round(
+            (flat if checks.lately_still and not score.lacking else 1.0) * (due.end_ns - due.new_from_ns)
+        ),
+        leakage=leakage if checks.lately_wave else max(leakage, FLUTTER_LEAKAGE),
+        sways=checks.lately_swaying,
         p_waves=score.p_waves,
     )
     after, found = step(state, ((beat.t_ns, beat.beat_class or "Q") for beat in judgement.beats), span)

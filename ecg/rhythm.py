@@ -89,6 +89,7 @@ class Span:
     doubtful_ns : how much of it lies on a flat line
     leakage : of the VF filter, ``ecg.fibrillation.wave_leakage``
     p_waves : evidence of P waves in the window and the context that it looks back on, None where there is none
+    sways : whether the baseline moves as the complexes do: a run of strange beats is told, but no tachycardia begins
     """
 
     start_ns: int
@@ -99,6 +100,7 @@ class Span:
     doubtful_ns: int = 0
     leakage: float = NO_WAVE
     p_waves: PWaves | None = None
+    sways: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,11 @@ class RhythmState:
     latest: tuple[RhythmFinding, ...] = ()
     fibrillating: int = 0
     p_waves: tuple[tuple[int, PWaves], ...] = ()
+
+    @property
+    def fibrillates(self) -> bool:
+        """Whether atrial fibrillation lasted: no beat is premature in it."""
+        return self.fibrillating >= AF_LOOKS
 
     def dump(self) -> list[Any]:
         """The state as JSON."""
@@ -335,7 +342,7 @@ class _Follower:
             self._note("couplet", before_ns, t_ns, beats=2)
             return
         beats = run.beats + 1
-        fast = run.kind == "ventricular_tachycardia" or self._fast_run(beats)
+        fast = run.kind == "ventricular_tachycardia" or (not self._span.sways and self._fast_run(beats))
         kind: FindingKind = "ventricular_tachycardia" if fast else "ventricular_run"
         self._note(kind, run.start_ns, t_ns, beats=beats)
 

@@ -100,6 +100,7 @@ def judge(
             (),
             start_ns=end_ns - _WINDOW_NS,
             next_start_ns=end_ns,
+            fibrillates=False,
             reading=reading,
             calibration=calibration,
         )

@@ -27,6 +27,9 @@ ALARMS_OF: dict[str, frozenset[LethalKind]] = {
     "vt": frozenset({"ventricular_flutter", "ventricular_tachycardia"}),
     "asystole": frozenset({"asystole"}),
 }
+# An alarm there is outside the episodes of its kind, but no false cry: high grade ectopic activity is ventricular runs
+# that the experts did not mark one by one, and help that comes to an asystole for a fibrillation is not in vain.
+NOT_IN_VAIN = frozenset({"(HGEA"}).union(*EPISODES.values())
 LETHAL_KINDS: tuple[LethalKind, ...] = get_args(LethalKind)
 SHORTEST_S = 4.0  # of an episode that counts: the definitions of asystole and of five ventricular beats need as much
 NEAR_S = 5.0  # around an episode: marks are set by the beat, and an alarm may tell of the seconds before
@@ -51,12 +54,14 @@ class EpisodeTally:
     delays_s : by kind of episode, of each that was found, from its begin to the alarm
     missed : by kind, how many were not
     false : alarms outside the episodes that they are of, by condition
+    not_in_vain : those of them in a lethal rhythm of another kind or in high grade ectopic activity
     """
 
     hours: float = 0.0
     delays_s: dict[str, list[float]] = field(default_factory=lambda: {kind: [] for kind in EPISODES})
     missed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(EPISODES, 0))
     false: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LETHAL_KINDS, 0))
+    not_in_vain: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LETHAL_KINDS, 0))
 
     def add(self, other: "EpisodeTally") -> None:
         """Count another's in."""
@@ -66,6 +71,7 @@ class EpisodeTally:
             self.missed[kind] += other.missed[kind]
         for condition in self.false:
             self.false[condition] += other.false[condition]
+            self.not_in_vain[condition] += other.not_in_vain[condition]
 
 
 def raised_alarms(alerts: Iterable[Alert], origin_ns: int) -> list[RaisedAlarm]:
@@ -100,9 +106,9 @@ def tally_episodes(
     """
     tally, every = EpisodeTally(hours=seconds / 3600), list(alarms)
     episodes = {kind: _episodes(annotations, names, fs_hz, seconds) for kind, names in EPISODES.items()}
-    for kind, spans in episodes.items():
+    for kind, spans_of_kind in episodes.items():
         of_kind = [alarm for alarm in every if alarm.condition in ALARMS_OF[kind]]
-        for start_s, end_s in spans:
+        for start_s, end_s in spans_of_kind:
             if end_s - start_s < SHORTEST_S:
                 continue
             raised_s = [a.raised_s for a in of_kind if a.onset_s <= end_s + NEAR_S and a.last_s >= start_s]
@@ -110,15 +116,17 @@ def tally_episodes(
                 tally.delays_s[kind].append(max(0.0, min(raised_s) - start_s))
             else:
                 tally.missed[kind] += 1
+    bad = _episodes(annotations, NOT_IN_VAIN, fs_hz, seconds)
     for alarm in every:
-        true = any(
-            alarm.onset_s <= end_s + NEAR_S and alarm.last_s >= start_s - NEAR_S
-            for kind, spans in episodes.items()
-            if alarm.condition in ALARMS_OF[kind]
-            for start_s, end_s in spans
-        )
-        tally.false[alarm.condition] += not true
+        spans = [span for kind, of_kind in episodes.items() if alarm.condition in ALARMS_OF[kind] for span in of_kind]
+        if not _in_any(alarm, spans):
+            tally.false[alarm.condition] += 1
+            tally.not_in_vain[alarm.condition] += _in_any(alarm, bad)
     return tally
+
+
+def _in_any(alarm: RaisedAlarm, spans: Iterable[tuple[float, float]]) -> bool:
+    return any(alarm.onset_s <= end_s + NEAR_S and alarm.last_s >= start_s - NEAR_S for start_s, end_s in spans)
 
 
 def _episodes(
@@ -154,11 +162,15 @@ def episode_figures(tallies: Mapping[str, EpisodeTally]) -> dict[str, Any]:
             for kind, delays in total.delays_s.items()
         },
         "false_lethal_per_hour": {name: ratio(count, total.hours) for name, count in total.false.items()},
+        "of_these_in_other_lethal_rhythm_or_high_grade_ectopy_per_hour": {
+            name: ratio(count, total.hours) for name, count in total.not_in_vain.items()
+        },
         "per_record": {
             name: {
                 "found": {kind: len(delays) for kind, delays in tally.delays_s.items()},
                 "missed": tally.missed,
                 "false": tally.false,
+                "not_in_vain": tally.not_in_vain,
             }
             for name, tally in tallies.items()
         },

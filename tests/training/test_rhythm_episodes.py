@@ -59,6 +59,17 @@ def test_alarms_outside_their_episodes_are_false() -> None:
     assert episode_figures({"a": tally, "b": tally})["false_lethal_per_hour"]["asystole"] == 1.0
 
 
+def test_what_is_raised_in_another_lethal_rhythm_or_high_grade_ectopy_is_told_apart() -> None:
+    alarms = [
+        raised("ventricular_flutter", 402, 410, 406),  # in asystole
+        raised("ventricular_tachycardia", 720, 724, 726),
+        raised("ventricular_tachycardia", 200, 204, 206),
+    ]
+    tally = tally_episodes(alarms, marks((0, "(N"), (400, "(ASYS"), (500, "(N"), (700, "(HGEA")), FS_HZ, seconds=3600)
+    assert tally.false == {"asystole": 0, "ventricular_flutter": 1, "ventricular_tachycardia": 2}
+    assert tally.not_in_vain == {"asystole": 0, "ventricular_flutter": 1, "ventricular_tachycardia": 1}
+
+
 def test_nothing_to_find_is_null() -> None:
     figures = episode_figures({"a": tally_episodes([], marks((0, "(N")), FS_HZ, seconds=60)})
     assert figures["episodes"]["vf"] == {"n": 0, "found": 0, "median_delay_s": None}
