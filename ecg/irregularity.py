@@ -46,7 +46,7 @@ def fibrillation_odds(rr_s: Sequence[float | None], p_waves: PWaves | None) -> f
 def measures_of(
     rr_s: Sequence[float | None], p_waves: PWaves | None
 ) -> tuple[float, float, float, float, float] | None:
-    """What ``fibrillation_odds`` weighs, in the order of ``WEIGHTS``."""
+    """Return what ``fibrillation_odds`` weighs, in the order of ``WEIGHTS``."""
     known = sorted(interval for interval in rr_s if interval is not None)
     if len(known) < MIN_INTERVALS:
         return None

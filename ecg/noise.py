@@ -143,15 +143,17 @@ def _likeness(
 ) -> Float32Array:
     """See ``NoiseSigns``."""
     count, peaks = at.shape
-    rows = np.arange(count)[:, None, None]
+    # Flat: taking is twice as fast so.
+    values, energies = segment.ravel(), energy.ravel()
+    row = (np.arange(count) * segment.shape[1])[:, None, None]
     # Where there is no peak any place does: it counts for nothing.
     middle = np.clip(at, EDGE, segment.shape[1] // CELL - EDGE) * CELL + CELL // 2
-    weight = energy[rows, middle[:, :, None] + _AROUND]
+    weight = energies.take(row + middle[:, :, None] + _AROUND)
     offset = (weight * _AROUND.astype(np.float32)).sum(axis=2) / np.maximum(weight.sum(axis=2), _TINY * _TINY)
     centre = middle + np.rint(offset).astype(np.int64)
-    near = np.abs(segment[rows, centre[:, :, None] + _TOP])
+    near = np.abs(values.take(row + centre[:, :, None] + _TOP))
     top = np.clip(centre + near.argmax(axis=2) - ALIGN, QRS_BEFORE, segment.shape[1] - QRS_AFTER)
-    beats = segment[rows, top[:, :, None] + _QRS]
+    beats = values.take(row + top[:, :, None] + _QRS)
     beats -= beats.mean(axis=2, keepdims=True)
     size = np.sqrt((beats * beats).sum(axis=2)) + _TINY
     beats /= size[:, :, None]

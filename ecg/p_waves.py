@@ -14,7 +14,7 @@ QRS_BEFORE_S, QRS_AFTER_S = 0.08, 0.12
 QRS_ALIKE = 0.8  # correlation with the median QRS: what is less alike is ventricular or no beat, and has no P wave
 MIN_BEATS = 6  # fewer say nothing
 FLOOR = 1e-3  # of the mean energy: the shape of a line that is nearly flat is noise
-DIGITS = 4  # of what is told: the state that holds it is written as JSON
+DIGITS = 4  # of what is published: the state that holds it is written as JSON
 
 
 class PWaves(NamedTuple):
@@ -75,8 +75,8 @@ def p_waves_in(leads: Float32Array, beats: Sequence[npt.NDArray[np.int64]], fs_h
     differs = np.sqrt(np.maximum(power / beats_in - same, 0) / parts.shape[2])
     rest = differs * beats_in / np.where(enough, height, 1)
     return [
-        PWaves(round(float(a), DIGITS), round(float(r), DIGITS)) if told else None
-        for a, r, told in zip(alike, rest, enough, strict=True)
+        PWaves(round(float(a), DIGITS), round(float(r), DIGITS)) if known else None
+        for a, r, known in zip(alike, rest, enough, strict=True)
     ]
 
 

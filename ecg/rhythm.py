@@ -51,8 +51,8 @@ RATE_INTERVALS = 8  # the median of so many bears three ectopic beats or two mis
 # ventricular beat are left out: they tell nothing about the atria. Limits were tuned with ``ecg.irregularity``.
 AF_SPAN_NS = 30_000_000_000  # that is looked at
 AF_INTERVALS = 40  # at most, the newest ones: enough at any rate
-AF_EVERY = 4  # beats between two looks
-AF_LOOKS = 2  # in a row that begin it: premature atrial beats come in flurries
+AF_EVERY = 4  # beats between two observations
+AF_IN_A_ROW = 2  # in a row that begin it: premature atrial beats come in flurries
 AF_ODDS_ON, AF_ODDS_OFF = -0.3, -1.5  # log odds: above the first it begins, below the second it ends
 P_WAVES_NS = 15_000_000_000  # of windows behind each other, each with the 15 s that it looks back: AF_SPAN_NS in all
 HISTORY = AF_INTERVALS + 8  # beats: a few of those may be none but the ends of holes
@@ -115,7 +115,7 @@ class RhythmState:
     count : beats since ``known_ns``
     beats : the newest of them
     latest : the newest finding of each family, as long as it may still grow
-    fibrillating : looks in a row that showed atrial fibrillation, ``AF_LOOKS`` while it lasts
+    fibrillating : observations in a row that showed atrial fibrillation, ``AF_IN_A_ROW`` while it lasts
     p_waves : (end of window in ns, evidence) of the newest windows
     """
 
@@ -405,7 +405,7 @@ class _Follower:
         return latest is not None and latest.end_ns == self._beats[-2][0]
 
     def _fibrillation(self) -> None:
-        """Look at the newest intervals: atrial fibrillation begins, goes on or has ended."""
+        """Weigh the newest intervals: atrial fibrillation begins, goes on or has ended."""
         if self._count <= MIN_INTERVALS:
             self._fibrillating = 0
             return
@@ -417,14 +417,14 @@ class _Follower:
         odds = fibrillation_odds(rr_s, self._mean_p_waves())
         if odds is None:
             return
-        lasts = self._fibrillating >= AF_LOOKS
+        lasts = self._fibrillating >= AF_IN_A_ROW
         if odds < (AF_ODDS_OFF if lasts else AF_ODDS_ON):
             self._fibrillating = 0
             return
-        self._fibrillating = min(self._fibrillating + 1, AF_LOOKS)
+        self._fibrillating = min(self._fibrillating + 1, AF_IN_A_ROW)
         if lasts:
             self._hold("atrial_fibrillation", beats[0][0])
-        elif self._fibrillating == AF_LOOKS:
+        elif self._fibrillating == AF_IN_A_ROW:
             # It takes half of the intervals to tell: it has lasted about that long, or as long as anything is known.
             begun = 0 if self._count == len(beats) else len(beats) // 2
             self._hold("atrial_fibrillation", beats[begun][0])
@@ -438,7 +438,7 @@ class _Follower:
 
     def _supraventricular(self) -> None:
         """The last beat is supraventricular: with two or more before it, it makes or lengthens a run."""
-        if self._fibrillating >= AF_LOOKS:  # no beat is premature in an irregular rhythm
+        if self._fibrillating >= AF_IN_A_ROW:  # no beat is premature in an irregular rhythm
             return
         run = 0
         for _, letter in reversed(self._beats):

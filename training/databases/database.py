@@ -42,7 +42,7 @@ class Database:
 
     @property
     def title(self) -> str:
-        """What it is, and which version."""
+        """The name that it is published under, and its version."""
         published = PUBLISHED[self.name]
         return f"{published.title} {published.version}"
 
