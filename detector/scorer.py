@@ -113,7 +113,7 @@ class Scorer:
         leakage = wave_leakage(prepared.inputs[:, 0, -WINDOW_SAMPLES:], MODEL_FS_HZ)
         reader = BeatMapReader(beat_maps, self.manifest.beat_map)
         candidates = find_beats_in(prepared.inputs[:, 0], MODEL_FS_HZ, known_from=prepared.valid_from.tolist())
-        p_waves = _p_waves(prepared.inputs, candidates)
+        p_waves = p_waves_of(prepared.inputs, candidates)
         return [
             self._read(
                 window,
@@ -271,8 +271,8 @@ def log_of(errors: Float32Array) -> npt.NDArray[np.float64]:
     return np.log(np.maximum(errors.astype(np.float64), SMALLEST_ERROR))
 
 
-def _p_waves(inputs: Float32Array, beats: list[npt.NDArray[np.int64]]) -> list[PWaves | None]:
-    """Of each segment, the evidence of the lead that shows more of P waves: one that shows none proves nothing."""
+def p_waves_of(inputs: Float32Array, beats: list[npt.NDArray[np.int64]]) -> list[PWaves | None]:
+    """Of each segment (N, leads, samples), the evidence of the lead that shows more of P waves: one that shows none proves nothing."""
     by_lead = [p_waves_in(inputs[:, lead], beats, MODEL_FS_HZ) for lead in range(inputs.shape[1])]
     return [max((each for each in leads if each), default=None) for leads in zip(*by_lead, strict=True)]
 

@@ -80,7 +80,7 @@ def calibrate(
 
     def judgements(calibration: Calibration) -> list[list[Judgement]]:
         return [
-            judge(record, weigh(record, scores[name], calibration), trees[name], reading, calibration)
+            judge(record, scores[name], trees[name], reading=reading, calibration=calibration)
             for record in judged
             for name in [record.windows.name]
         ]

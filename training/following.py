@@ -9,12 +9,22 @@ import numpy.typing as npt
 
 from detector.baseline import PersonalBaseline
 from detector.beat_map import BeatMapReader
-from detector.judgement import Judgement, WeighedWindow, judge_window, settled, time_of, weigh_window
+from detector.judgement import (
+    OVERLAP_NS,
+    SETTLE_NS,
+    Judgement,
+    WeighedWindow,
+    judge_window,
+    settled,
+    time_of,
+    weigh_window,
+)
 from detector.manifest import BeatMap, BeatReading, Calibration
 from detector.patient import ClassBeats
 from detector.score import Score
-from detector.scorer import log_of
+from detector.scorer import log_of, p_waves_of
 from ecg.beats import find_beats
+from ecg.rhythm import RhythmState, Span, step
 from ecg.segments import MODEL_FS_HZ
 from ecg.windows import WINDOW_S
 from training.outoffold import OutOfFold
@@ -41,6 +51,7 @@ def scores_of(record: OutOfFold, candidates: Candidates, settings: BeatMap) -> l
     reader = BeatMapReader(record.maps.astype(np.float32), settings)
     log_errors = log_of(record.errors)
     nothing: dict[str, Any] = {"heart_rate_bpm": None, "quality": (0.0, 0.0, 0.0, 0.0), "flags": ()}
+    p_waves = p_waves_of(windows.inputs.astype(np.float32), candidates)
     scores = []
     for number, usable in enumerate(windows.usable):
         if not usable:
@@ -50,7 +61,17 @@ def scores_of(record: OutOfFold, candidates: Candidates, settings: BeatMap) -> l
         beats = reader.beats(number, candidates[number], signals)
         logit, log_error = float(record.logits[number]), float(log_errors[number])
         second = SECOND if signals[1].any() else None
-        scores.append(Score(lead=LEAD, second=second, logit=logit, log_error=log_error, beats=beats, **nothing))
+        scores.append(
+            Score(
+                lead=LEAD,
+                second=second,
+                logit=logit,
+                log_error=log_error,
+                beats=beats,
+                p_waves=p_waves[number],
+                **nothing,
+            )
+        )
     return scores
 
 
@@ -82,16 +103,19 @@ def weigh(record: OutOfFold, scores: Sequence[Score], calibration: Calibration) 
 
 def judge(
     record: OutOfFold,
-    windows: Sequence[WeighedWindow | None],
+    scores: Sequence[Score],
     class_beats: ClassBeats,
+    *,
     reading: BeatReading,
     calibration: Calibration,
 ) -> list[Judgement]:
-    """The judgement of each weighed window of a record."""
+    """The judgement of each window of a record, in order."""
+    windows = weigh(record, scores, calibration)
     features = [beat for window in windows if window is not None for beat in window.features]
     classed = iter(class_beats(features))
     judgements = []
-    for end_s, window in zip(record.windows.end_s, windows, strict=True):
+    rhythm = RhythmState()
+    for end_s, score, window in zip(record.windows.end_s, scores, windows, strict=True):
         end_ns = round(end_s * 1e9)
         probabilities = [] if window is None else list(islice(classed, len(window.features)))
         judgement, _ = judge_window(
@@ -100,9 +124,17 @@ def judge(
             (),
             start_ns=end_ns - _WINDOW_NS,
             next_start_ns=end_ns,
-            fibrillates=False,
+            fibrillates=rhythm.fibrillates,
             reading=reading,
             calibration=calibration,
         )
         judgements.append(judgement)
+        span = Span(
+            start_ns=end_ns - _WINDOW_NS,
+            end_ns=end_ns,
+            settled_ns=end_ns - SETTLE_NS - OVERLAP_NS,
+            usable=window is not None,
+            p_waves=score.p_waves,
+        )
+        rhythm, _ = step(rhythm, ((beat.t_ns, beat.beat_class or "Q") for beat in judgement.beats), span)
     return judgements

@@ -54,18 +54,19 @@ def train_beats(
             annotations={name: records.annotations(name) for name in records.names},
             rates_hz={name: records.read(name).fs_hz for name in records.names},
         )
-        weighed = [
-            weigh(record, scores_of(record, candidates_of(record), run.beat_map), run.calibration) for record in judged
+        scores = [scores_of(record, candidates_of(record), run.beat_map) for record in judged]
+        tables = [
+            table_of(record.windows.name, weigh(record, of, run.calibration), reference)
+            for record, of in zip(judged, scores, strict=True)
         ]
-        tables = [table_of(record.windows.name, of, reference) for record, of in zip(judged, weighed, strict=True)]
         folds = fold_names(windows, settings.folds)
         trees = cross_fit(tables, folds)
         reading = choose_biases(
             tables, {table.name: trees[table.name].probabilities(table.features) for table in tables}
         )
         judgements = [
-            judge(record, of, trees[record.windows.name], reading, run.calibration)
-            for record, of in zip(judged, weighed, strict=True)
+            judge(record, of, trees[record.windows.name], reading=reading, calibration=run.calibration)
+            for record, of in zip(judged, scores, strict=True)
         ]
         (run_directory / f"{BEATS}.onnx").write_bytes(
             trees_to_onnx(fit_trees(tables).models, AAMI_CLASSES).SerializeToString()

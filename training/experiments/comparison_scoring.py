@@ -22,7 +22,7 @@ from training.experiments.comparison import ONNX, Fits, FittedNetwork, load_fits
 from training.experiments.contenders import CONTENDERS, FitLog, probabilities
 from training.experiments.single_beats import beats_in
 from training.fit import predict_autoencoder, predict_cnn
-from training.following import candidates_of, judge, scores_of, weigh
+from training.following import candidates_of, judge, scores_of
 from training.intervals import by_patient, patient_interval
 from training.metrics import Labels, Scores, auroc, average_precision, confusion, ratio
 from training.outoffold import OutOfFold
@@ -190,8 +190,8 @@ def _judge(run_directory: Path, fits: Fits, run: Run, records: Sequence[RecordWi
 
 def _followed(record: OutOfFold, run: Run, class_beats: ClassBeats) -> dict[Row, Scores]:
     """The shipped networks' scores of each window, on the detector's way through the record; NaN where unusable."""
-    weighed = weigh(record, scores_of(record, candidates_of(record), run.beat_map), run.calibration)
-    judgements = judge(record, weighed, class_beats, run.beat_reading, run.calibration)
+    scores = scores_of(record, candidates_of(record), run.beat_map)
+    judgements = judge(record, scores, class_beats, reading=run.beat_reading, calibration=run.calibration)
     return {row: np.array([getattr(judgement, row) for judgement in judgements], np.float64) for row in SHIPPED}
 
 

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from detector.judgement import WeighedWindow, fused
+from detector.judgement import fused
+from detector.score import Score
 from ecg.errors import EcgStreamError
 from training.beat_comparison import Pair, class_rates, qrs_rates
 from training.beat_reference import Reference
@@ -105,7 +106,9 @@ def compare_groups(
             ("the other series", by_group, list(groups.values())),
             ("the other folds", by_fold, [job.held_out for job in of_run if job.fold is not None and job.kind == CNN]),
         ):
-            tables = [table_of(one.windows.name, _weighed(one, run), reference) for one in judged]
+            tables = [
+                table_of(one.windows.name, weigh(one, _scores(one, run), run.calibration), reference) for one in judged
+            ]
             ways.append((learned_from, judged, cross_fit(tables, held_out)))
         return tuple(
             _figures(
@@ -134,8 +137,8 @@ def table(figures: Sequence[GroupFigures]) -> Table:
     return shown
 
 
-def _weighed(record: OutOfFold, run: Run) -> list[WeighedWindow | None]:
-    return weigh(record, scores_of(record, candidates_of(record), run.beat_map), run.calibration)
+def _scores(record: OutOfFold, run: Run) -> list[Score]:
+    return scores_of(record, candidates_of(record), run.beat_map)
 
 
 def _without(job: Job, held_out: tuple[str, ...]) -> GroupJob:
@@ -156,7 +159,13 @@ def _figures(
     scores: list[tuple[float, float, float]] = []
     counts: Counter[Pair] = Counter()
     for record in judged:
-        judgements = judge(record, _weighed(record, run), trees[record.windows.name], run.beat_reading, run.calibration)
+        judgements = judge(
+            record,
+            _scores(record, run),
+            trees[record.windows.name],
+            reading=run.beat_reading,
+            calibration=run.calibration,
+        )
         for judgement, known, abnormal in zip(judgements, record.known, record.windows.abnormal, strict=True):
             if known and (of := judgement.evidence) is not None:
                 labels.append(bool(abnormal))
