@@ -272,7 +272,7 @@ def log_of(errors: Float32Array) -> npt.NDArray[np.float64]:
 
 
 def p_waves_of(inputs: Float32Array, beats: list[npt.NDArray[np.int64]]) -> list[PWaves | None]:
-    """Of each segment (N, leads, samples), the evidence of the lead that shows more of P waves: one that shows none proves nothing."""
+    """The evidence of P waves in each segment (N, leads, samples), of the lead that shows more: none proves nothing."""
     by_lead = [p_waves_in(inputs[:, lead], beats, MODEL_FS_HZ) for lead in range(inputs.shape[1])]
     return [max((each for each in leads if each), default=None) for leads in zip(*by_lead, strict=True)]
 
