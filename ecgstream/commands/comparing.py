@@ -126,6 +126,8 @@ def beats(
     ] = None,
     noise: Annotated[Path | None, typer.Option(help="Folder of the noise records; by default nstdb.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for prepared windows; by default in RUN.")] = None,
+    groups: Annotated[bool, typer.Option(help="Leave out groups of features, too, one after the other.")] = True,
+    draws: Annotated[int, typer.Option(min=1, help="Draws of the folds over patients.")] = 3,
     json: Json = None,
 ) -> None:
     """Leave features of beats out, and class patients that nothing has learned from; training records alone."""
@@ -136,10 +138,16 @@ def beats(
     from ecgstream.running import print_result
 
     need_torch()
-    from training.experiments.beat_ablation import compare_features, table
+    from training.experiments.beat_ablation import GROUPS, compare_features, table
 
     given = training_data(run_directory, data=data, records=records, noise=noise, cache=cache, databases=databases)
     figures = compare_features(
-        given.records, run_directory, cache=given.cache, noise=given.noise, console=Console(stderr=True)
+        given.records,
+        run_directory,
+        cache=given.cache,
+        noise=given.noise,
+        groups=GROUPS if groups else GROUPS[:1],
+        draws=draws,
+        console=Console(stderr=True),
     )
     print_result([table(figures)], {"figures": [of.model_dump(mode="json") for of in figures]}, json)

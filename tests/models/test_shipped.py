@@ -14,14 +14,17 @@ from ecg.labels import DS1, DS2
 from ecg.wfdb_files import read_wfdb, toy_record
 from models import SHIPPED
 from tests.support.verdicts import verdicts_of
+from training.databases import database_of
 from training.evaluate import evaluate
 from training.figures import Evaluation
 
 
 def test_the_manifest_fits_the_files_and_names_no_test_record() -> None:
     manifest = load_manifest(SHIPPED)
-    assert set(manifest.data["records"]) == set(DS1)
-    assert set(manifest.data["records"]).isdisjoint(DS2)
+    learned = set(manifest.data["records"]) | set(manifest.data["beat_records"])
+    assert set(DS1) <= learned
+    assert learned.isdisjoint(DS2)
+    assert not any(database_of(name)[0].holds_back(database_of(name)[1]) for name in learned)
     assert manifest.figures["measured_on"] == "training patients, out of fold"
 
 
@@ -42,6 +45,8 @@ def test_the_run_beside_the_models_is_theirs() -> None:
     assert run["calibration"] == manifest.calibration.model_dump()
     assert run["thresholds"] == manifest.thresholds.model_dump()
     assert run["records"] == manifest.data["records"]
+    assert run["beat_records"] == manifest.data["beat_records"]
+    assert run["beat_reading"] == json.loads(manifest.beat_reading.model_dump_json())
 
 
 def test_the_excerpt_that_is_always_there_is_mostly_abnormal() -> None:

@@ -22,7 +22,7 @@ from training.beat_trees import BeatTable, Probabilities, choose_biases, cross_f
 from training.data import load_windows
 from training.databases import database_of
 from training.following import candidates_of, scores_of, weigh
-from training.outoffold import out_of_fold
+from training.outoffold import out_of_fold, unseen
 from training.records import TrainingRecords
 from training.run import load_run
 from training.train import TrainingSettings, jobs_of
@@ -83,14 +83,18 @@ def compare_features(
     cache: Path,
     noise: Path,
     settings: TrainingSettings | None = None,
+    groups: Sequence[FeatureGroup] = GROUPS,
     draws: int = DRAWS,
     console: Console | None = None,
 ) -> tuple[ClassFigures, ...]:
     """Leave each group of features out, and judge patients that neither networks nor trees have seen.
 
+    The networks are those of the run's folds; of a run that has learned from none of the records, its own.
+
     Parameters
     ----------
     records, run_directory, cache, noise, settings : as for ``training.train.train``, which has filled the directory
+    groups : what to leave out, one after the other
     draws : of folds
     console : where progress is shown
 
@@ -101,23 +105,27 @@ def compare_features(
     settings = settings or TrainingSettings.for_records(len(records.names))
     console = console or Console()
     run = load_run(run_directory)
-    windows = load_windows(records, cache)
-    jobs = jobs_of(windows, records, run_directory, cache=cache, noise=noise, settings=settings)
+    windows = load_windows(records, cache, track=lambda names: track(list(names), "preparing windows", console=console))
     reference = Reference(
         annotations={name: records.annotations(name) for name in records.names},
         rates_hz={name: records.read(name).fs_hz for name in records.names},
     )
     with console.status("describing the beats"):
+        if run.records.keys().isdisjoint(records.names):
+            judged = unseen(windows, run_directory, run)
+        else:
+            jobs = jobs_of(windows, records, run_directory, cache=cache, noise=noise, settings=settings)
+            judged = out_of_fold(windows, [job for job in jobs if job.fold is not None])
         tables = [
             table_of(
                 record.windows.name,
                 weigh(record, scores_of(record, candidates_of(record), run.beat_map), run.calibration),
                 reference,
             )
-            for record in out_of_fold(windows, [job for job in jobs if job.fold is not None])
+            for record in judged
         ]
     found = []
-    for group in track(GROUPS, "leaving features out", console=console):
+    for group in track(groups, "leaving features out", console=console):
         kept = group.kept()
         some = [
             BeatTable(
