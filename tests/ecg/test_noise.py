@@ -21,7 +21,7 @@ def beats(*intervals_s: float, width_s: float = 0.025, height_mv: float = 1.0, k
         signal += high_mv * np.exp(-(((t_s - at_s) / wide_s) ** 2))
         at_s += intervals_s[number % len(intervals_s)]
         number += 1
-    return (signal - signal.mean()).astype(np.float32)
+    return np.asarray(signal - signal.mean(), np.float32)
 
 
 def noise(seed: int = 0, deviation_mv: float = 0.3) -> Float32Array:
@@ -31,7 +31,8 @@ def noise(seed: int = 0, deviation_mv: float = 0.3) -> Float32Array:
 
 def probability(*segments: Float32Array, known_from: int = 0) -> list[float]:
     known = np.full(len(segments), known_from, np.int64)
-    return noise_probability(np.stack(segments), known, window=WINDOW).tolist()
+    found: list[float] = noise_probability(np.stack(segments), known, window=WINDOW).tolist()
+    return found
 
 
 @pytest.mark.parametrize(
