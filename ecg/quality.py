@@ -37,7 +37,8 @@ class LeadQuality:
     @property
     def noisy(self) -> npt.NDArray[np.bool_]:
         """(N,) whether the lead is noise: nothing can be told from it, be it as a normal ECG or as an abnormal one."""
-        return self.noise >= MAX_NOISE
+        # Of what was hardly received, or hardly moves, that is said and not that it is noise.
+        return self.usable & (self.noise >= MAX_NOISE)
 
     def flags(self, row: int) -> tuple[str, ...]:
         """Return what crossed its limit in one window."""
@@ -48,7 +49,7 @@ class LeadQuality:
             flags.append("lead_off" if self.flat[row] + self.missing[row] > 0.95 else "flat")
         if self.clipped[row] > MAX_CLIPPED:
             flags.append("clipped")
-        if self.noise[row] >= MAX_NOISE:
+        if self.noisy[row]:
             flags.append("noisy")
         return tuple(flags)
 

@@ -75,5 +75,5 @@ def test_a_flutter_is_told_in_whatever_it_is(excerpt: Record, scorer: Scorer) ->
     wave = (0.4 + 0.2 * np.sin(2 * np.pi * 0.23 * t_s)) * np.sin(2 * np.pi * np.cumsum(4.5 + np.sin(2 * t_s)) / 360)
     samples[first:end, 0] = np.rint(excerpt.baseline[0] + excerpt.gain[0] * wave)
     messages = list(judge_record(replace(excerpt, samples=samples), scorer))
-    told = {finding.kind for verdict in messages if hasattr(verdict, "findings") for finding in verdict.findings}
-    assert "ventricular_flutter" in told
+    published = {finding.kind for verdict in messages if hasattr(verdict, "findings") for finding in verdict.findings}
+    assert "ventricular_flutter" in published

@@ -31,7 +31,8 @@ def noise(seed: int = 0, deviation_mv: float = 0.3) -> Float32Array:
 
 def probability(*segments: Float32Array, known_from: int = 0) -> list[float]:
     known = np.full(len(segments), known_from, np.int64)
-    return [float(each) for each in noise_probability(np.stack(segments), known, window=WINDOW)]
+    found: list[float] = noise_probability(np.stack(segments), known, window=WINDOW).tolist()
+    return found
 
 
 @pytest.mark.parametrize(
