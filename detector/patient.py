@@ -5,7 +5,7 @@ one before gave.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
@@ -241,7 +241,9 @@ def _judge_check(context: PatientContext, check: RapidCheck, measured: Measured)
         usual = context.baseline.usual_qrs(check.lead(measured.judged))
         usual_qrs = None if usual is None else usual.astype(np.float32)
     usual_swing, sign = judge_check(measured, context.usual_swing, usual_qrs)
-    context = replace(context, usual_swing=usual_swing)
+    context = PatientContext(
+        baseline=context.baseline, evidence=context.evidence, rhythm=context.rhythm, usual_swing=usual_swing
+    )
     if sign is None or measured.judged is None:
         return Judged(context, ())
     return Judged(context, (make_urgent(check, measured, measured.judged, sign),))

@@ -273,8 +273,10 @@ def log_of(errors: Float32Array) -> npt.NDArray[np.float64]:
 
 def p_waves_of(inputs: Float32Array, beats: list[npt.NDArray[np.int64]]) -> list[PWaves | None]:
     """The evidence of P waves in each segment (N, leads, samples), of the lead that shows more: none proves nothing."""
-    by_lead = [p_waves_in(inputs[:, lead], beats, MODEL_FS_HZ) for lead in range(inputs.shape[1])]
-    return [max((each for each in leads if each), default=None) for leads in zip(*by_lead, strict=True)]
+    leads = inputs.shape[1]
+    rows = p_waves_in(inputs.reshape(-1, inputs.shape[2]), [each for each in beats for _ in range(leads)], MODEL_FS_HZ)
+    by_segment = (rows[first : first + leads] for first in range(0, len(rows), leads))
+    return [max((each for each in of_leads if each), default=None) for of_leads in by_segment]
 
 
 def _hidden(position: int, holes: Holes) -> bool:

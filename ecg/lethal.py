@@ -9,9 +9,9 @@ not judged and teaches nothing; the other, when whole, is. What did come of the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -75,8 +75,7 @@ STEADY = 1.3  # longest interval over the shortest: fast atrial fibrillation is 
 BEAT_BEFORE, BEAT_AFTER = 10, 15  # samples around a peak, as in the personal baseline
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UsualSwing:
+class UsualSwing(NamedTuple):
     """Usual swing of a patient's QRS, learned from the checks, and what the newest of them have shown.
 
     Attributes
@@ -145,16 +144,15 @@ class UsualSwing:
             else (before[column], count[column])
             for column in range(every)
         ]
-        return replace(
-            self, swing_mv=tuple(usual for usual, _ in learned), checks=tuple(checks for _, checks in learned)
+        return self._replace(
+            swing_mv=tuple(usual for usual, _ in learned), checks=tuple(checks for _, checks in learned)
         )
 
     def after(self, *, still: bool, wave: bool, slow: bool, sway: bool) -> "UsualSwing":
         """After a check by what it shows; a slow wave counts as one where it is new."""
         waves = min(self.waves + 1, WAVE_CHECKS) if wave and not (slow and self.wavy >= USUAL_WAVE) else 0
         judged = min(self.judged + 1, USUAL_CHECKS)
-        return replace(
-            self,
+        return self._replace(
             restless=0 if still else min(self.restless + 1, STILL_WITHIN + 1),
             waves=waves,
             waveless=0 if waves == WAVE_CHECKS else min(self.waveless + 1, WAVE_WITHIN + 1),

@@ -40,6 +40,13 @@ class LeadQuality:
         # Of what was hardly received, or hardly moves, that is said and not that it is noise.
         return self.usable & (self.noise >= MAX_NOISE)
 
+    def every(self, step: int, start: int) -> "LeadQuality":
+        """Quality of every ``step``-th row, from row ``start`` on."""
+        part = slice(start, None, step)
+        return LeadQuality(
+            missing=self.missing[part], flat=self.flat[part], clipped=self.clipped[part], noise=self.noise[part]
+        )
+
     def flags(self, row: int) -> tuple[str, ...]:
         """Return what crossed its limit in one window."""
         flags = []
@@ -64,7 +71,7 @@ class LeadQuality:
 def lead_quality(
     raw: Int16Array, fs_hz: float, *, filtered: Float32Array, known_from: npt.NDArray[np.int64], window: int
 ) -> LeadQuality:
-    """Judge one lead in N windows.
+    """Judge N windows of one lead each.
 
     Parameters
     ----------

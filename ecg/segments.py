@@ -159,18 +159,9 @@ def prepare(raw: Int16Array, signals: Sequence[FilteredSignal], *, fs_hz: float)
     normalised = _normalise(filtered, valid_from).reshape(count, columns, MODEL_SAMPLES)
 
     window = round(WINDOW_S * fs_hz)
-    filtered_by_lead = filtered.reshape(count, columns, MODEL_SAMPLES)
     known_by_lead = valid_from.reshape(count, columns)
-    quality = tuple(
-        lead_quality(
-            by_lead[:, column, -window:],
-            fs_hz,
-            filtered=filtered_by_lead[:, column],
-            known_from=known_by_lead[:, column],
-            window=WINDOW_SAMPLES,
-        )
-        for column in range(columns)
-    )
+    of_all = lead_quality(rows[:, -window:], fs_hz, filtered=filtered, known_from=valid_from, window=WINDOW_SAMPLES)
+    quality = tuple(of_all.every(columns, column) for column in range(columns))
     # A window with a long hole in it is known only behind the hole.
     known = known_by_lead <= MODEL_SAMPLES - (1 - MAX_MISSING) * WINDOW_SAMPLES
     usable = np.stack([lead.usable for lead in quality], axis=1) & known
