@@ -56,7 +56,7 @@ class BeatEvidence(NamedTuple):
     ----------
     t_ns : its time, ns UTC
     ectopic : log odds of being ventricular or fusion
-    supraventricular : log odds of being supraventricular, not normal
+    supraventricular : log odds of being supraventricular, not normal; the lowest of one that is neither
     """
 
     t_ns: int
@@ -231,17 +231,16 @@ def judge_window(
         return Judgement(), ()
     beats: list[JudgedBeat] = []
     reported, unsettled = list(before), []
-    for t_ns, whole, shares in zip(window.times_ns, window.whole, probabilities, strict=True):
-        n, s, v, f = shares
-        letter, confidence, ectopic, supraventricular = _class_of(
-            (n + s, 0.0, v, f) if fibrillates else shares, reading
-        )
-        weighed = [BeatEvidence(t_ns, ectopic, supraventricular)] if whole else []
+    for t_ns, whole, probability in zip(window.times_ns, window.whole, probabilities, strict=True):
+        n, s, v, f = shares = _weighed(probability, reading)
+        letter, confidence = _class_of((n + s, 0.0, v, f) if fibrillates else shares)
+        # What looks premature in a fibrillation speaks for an abnormal window all the same.
+        of_beat = [_evidence_of(t_ns, shares)] if whole else []
         if len(beats) < window.reported:
             beats.append(JudgedBeat(t_ns, letter if whole else None, confidence if whole else None))
-            reported += weighed
+            reported += of_beat
         else:
-            unsettled += weighed
+            unsettled += of_beat
     inside = [beat for beat in (*reported, *unsettled) if beat.t_ns >= start_ns]
     evidence = Evidence(
         cnn=window.cnn,
@@ -306,15 +305,31 @@ def _odds(shares: tuple[float, float, float, float]) -> tuple[float, float, floa
     return ventricular, supraventricular, fusion
 
 
-def _class_of(shares: Sequence[float], reading: BeatReading) -> tuple[AamiClass, float, float, float]:
-    """A beat's class and its probability; log odds of being ectopic, and of being supraventricular."""
-    weighed = [max(share, 1e-9) * exp(bias) for share, bias in zip(shares, reading.biases, strict=True)]
-    whole = sum(weighed)
-    n, s, v, f = (share / whole for share in weighed)
-    highest = max(range(len(AAMI_CLASSES)), key=weighed.__getitem__)
-    letter = AAMI_CLASSES[highest]
-    supraventricular = -LIMIT if letter in {"V", "F"} else _limited(log(s / n), LIMIT)
-    return letter, round(weighed[highest] / whole, 4), _limited(log((v + f) / (n + s)), LIMIT), supraventricular
+Shares = tuple[float, float, float, float]  # of the classes N, S, V, F, their sum 1
+
+
+def _weighed(probabilities: Sequence[float], reading: BeatReading) -> Shares:
+    """The probabilities of a beat's classes, as they are read."""
+    n, s, v, f = (max(each, 1e-9) * exp(bias) for each, bias in zip(probabilities, reading.biases, strict=True))
+    whole = n + s + v + f
+    return n / whole, s / whole, v / whole, f / whole
+
+
+def _class_of(shares: Shares) -> tuple[AamiClass, float]:
+    """A beat's class and its probability."""
+    highest = max(range(len(AAMI_CLASSES)), key=shares.__getitem__)
+    return AAMI_CLASSES[highest], round(shares[highest], 4)
+
+
+def _evidence_of(t_ns: int, shares: Shares) -> BeatEvidence:
+    """What a beat counts for in its window's score."""
+    n, s, v, f = shares
+    wide = max(v, f) >= max(n, s)
+    return BeatEvidence(
+        t_ns,
+        ectopic=_limited(log((v + f) / (n + s)), LIMIT),
+        supraventricular=-LIMIT if wide else _limited(log(s / n), LIMIT),
+    )
 
 
 def _limited(odds: float, limit: float) -> float:

@@ -36,7 +36,7 @@ def test_what_a_patient_has_is_found_and_not_everywhere(scorer: Scorer, name: st
 def test_premature_beats_of_the_atria_are_named(scorer: Scorer) -> None:
     beats = [beat for verdict in verdicts_of(recording("806-excerpt"), scorer) for beat in verdict.beats]
     assert sum(beat.beat_class == "S" for beat in beats) >= 10
-    assert sum(beat.beat_class == "V" for beat in beats) <= 3
+    assert sum(beat.beat_class == "V" for beat in beats) <= 5
 
 
 def test_every_patient_of_the_demo_is_tried_here() -> None:
