@@ -29,11 +29,11 @@ from detector.manifest import Calibration, Manifest
 from detector.rapid_check import make_urgent
 from detector.score import Result, Score
 from detector.verdicts import make_verdict
-from ecg.fibrillation import NO_WAVE
+from ecg.fibrillation import FLUTTER_LEAKAGE, NO_WAVE
 from ecg.findings import RhythmFinding
 from ecg.lethal import Measured, UsualSwing, judge_check
 from ecg.records import Float32Array
-from ecg.rhythm import FLUTTER_LEAKAGE, RhythmState, Span, step
+from ecg.rhythm import RhythmState, Span, step
 
 # Features of beats to the probabilities of their classes: ``detector.scorer.Scorer.class_beats``.
 ClassBeats = Callable[[Sequence[Sequence[float]]], Sequence[Sequence[float]]]

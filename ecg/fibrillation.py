@@ -27,6 +27,11 @@ MIN_CROSSING_SHARE = 0.4
 SLOW_HZ = 2.25  # the slowest flutter, less half a line of the spectrum of four seconds
 MAX_SLOW_SHARE = 0.3
 MAX_LEAKAGE = 0.8  # nobody asks how far from a wave the rest is
+# Leakage of the VF filter below which a window shows flutter or fibrillation where no QRS stands out: Jekova, Physiol
+# Meas 21 (2000) 429, doi:10.1088/0967-3334/21/4/301. Flutter that lasts wavers up to 0.73 in record 207; a higher limit
+# keeps it one finding.
+FLUTTER_LEAKAGE = 0.625
+FLUTTER_LEAKAGE_ON = 0.75
 NO_WAVE = 1.0  # leakage of what is no such wave
 _SECTION_S = 3
 _TAPER_S = 0.25

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ecg.fibrillation import is_slow, wave_leakage
+from ecg.fibrillation import FLUTTER_LEAKAGE, is_slow, wave_leakage
 from ecg.findings import LethalKind
 from ecg.holes import harmless, spans_of
 from ecg.quality import MAX_FLAT, flat_share
 from ecg.records import MISSING, Float32Array, Int16Array
-from ecg.rhythm import FLUTTER_LEAKAGE, VT_BEATS, VT_BPM
+from ecg.rhythm import VT_BEATS, VT_BPM
 from ecg.segments import MODEL_FS_HZ
 
 # Asystole is 4 s without QRS, and four seconds of fibrillation are one, as bedside monitors were judged by in the

@@ -11,9 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ecg.fibrillation import wave_leakage
+from ecg.fibrillation import FLUTTER_LEAKAGE_ON, wave_leakage
 from ecg.records import Float32Array
-from ecg.rhythm import FLUTTER_LEAKAGE_ON
 
 NOISE_FS_HZ = 100.0
 CELL = 5  # samples: the slope's energy is summed over 50 ms, and over three of those: as long as a QRS
@@ -83,7 +82,7 @@ def noise_probability(segment: Float32Array, known_from: npt.NDArray[np.int64], 
     probability[signs.swing_mv < QUIET_SWING_MV] = 0
     (suspects,) = np.nonzero(probability >= MAX_NOISE)
     if len(suspects):
-        leakage = wave_leakage(np.ascontiguousarray(segment[suspects, -window:]), NOISE_FS_HZ)
+        leakage = wave_leakage(np.ascontiguousarray(segment[suspects, -window:]), NOISE_FS_HZ, slow_too=True)
         probability[suspects[leakage < FLUTTER_LEAKAGE_ON]] = 0
     return probability
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import Any, Literal
 
-from ecg.fibrillation import NO_WAVE
+from ecg.fibrillation import FLUTTER_LEAKAGE, FLUTTER_LEAKAGE_ON, NO_WAVE
 from ecg.findings import FindingKind, RhythmFinding, family_of
 from ecg.irregularity import MIN_INTERVALS, fibrillation_odds
 from ecg.p_waves import PWaves
@@ -69,11 +69,6 @@ MIN_USUAL = 3  # intervals before that say what is usual
 DROPPED = (1.8, 2.2)  # usual intervals
 STEADY_INTERVALS = 8
 STEADY = 0.1  # of their median: what none of them may be away from it
-# Leakage of the VF filter below which a window shows flutter or fibrillation where no QRS stands out: Jekova, Physiol
-# Meas 21 (2000) 429, doi:10.1088/0967-3334/21/4/301. Flutter that lasts wavers up to 0.73 in record 207; a higher limit
-# keeps it one finding.
-FLUTTER_LEAKAGE = 0.625
-FLUTTER_LEAKAGE_ON = 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

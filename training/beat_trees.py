@@ -112,6 +112,9 @@ def fit_trees(tables: Sequence[BeatTable], *, seeds: int = SEEDS) -> Trees:
         classes.append(letters)
         weights.append(weight)
     letters, held = np.concatenate(classes), set(np.concatenate(classes).tolist())
+    every = np.concatenate(features)
+    # A feature that is known of no beat, as where no record has another lead, splits nothing; NaN alone is refused.
+    every[:, np.isnan(every).all(axis=0)] = 0.0
     if len(held) < 2:
         raise EcgStreamError(
             f"the training records hold beats of class {', '.join(sorted(held)) or 'none'} alone: add records with "
@@ -129,7 +132,7 @@ def fit_trees(tables: Sequence[BeatTable], *, seeds: int = SEEDS) -> Trees:
                     random_state=seed,
                     max_features=0.5,
                     **_REST,
-                ).fit(np.concatenate(features), letters, sample_weight=np.concatenate(weights))
+                ).fit(every, letters, sample_weight=np.concatenate(weights))
                 for seed in range(seeds)
             ]
         )

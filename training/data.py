@@ -25,7 +25,6 @@ import ecg.noise
 import ecg.quality
 import ecg.quantise
 import ecg.records
-import ecg.rhythm
 import ecg.second_filter
 import ecg.segments
 import ecg.wfdb_files
@@ -62,7 +61,6 @@ _MADE_BY: tuple[ModuleType, ...] = (
     ecg.quality,
     ecg.quantise,
     ecg.records,
-    ecg.rhythm,
     ecg.second_filter,
     ecg.segments,
     ecg.wfdb_files,

@@ -16,7 +16,7 @@ from training.model_card import FiguresRow, learned_databases, write_card
 from training.networks import MAP_FRAMES, Autoencoder, BeatNet
 from training.onnx_file import segment_probes, write_onnx
 from training.run import AUTOENCODER, BEATS, CNN, RUN, load_run, load_weights
-from training.tree_onnx import describe_trees
+from training.tree_onnx import describe_trees, read_trees
 
 INPUT = "segments"
 CNN_OUTPUTS = {"window_logit": (), "beat_map": (len(CLASSES), MAP_FRAMES)}
@@ -65,7 +65,7 @@ def export(run_directory: Path, directory: Path, *, rows: Sequence[FiguresRow] =
         files[name], differences[name] = write_onnx(
             network, directory, name, input_name=INPUT, probes=segment_probes(), outputs=outputs
         )
-    trees = (run_directory / f"{BEATS}.onnx").read_bytes()
+    trees = read_trees(run_directory)
     if run_directory.resolve() != directory.resolve():
         (directory / f"{BEATS}.onnx").write_bytes(trees)
     manifest = Manifest(

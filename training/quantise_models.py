@@ -7,6 +7,7 @@ x86 without VNNI, which sums two products in 16 bits, gives the same sums.
 
 import hashlib
 import logging
+import shutil
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -88,6 +89,7 @@ def quantise(directory: Path, target: Path, segments: Float32Array, *, form: For
         name: _quantise_one(directory, target, getattr(manifest, name), segments, form)
         for name in ("cnn", "autoencoder")
     }
+    shutil.copyfile(directory / manifest.beats.file, target / manifest.beats.file)
     text = manifest.model_copy(update=files).model_dump_json(indent=2)
     (target / MANIFEST).write_text(text + "\n", encoding="utf-8")
 

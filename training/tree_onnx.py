@@ -17,6 +17,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from detector.manifest import ModelFile
 from detector.patient import ClassBeats
 from detector.scorer import BeatClassifier
+from ecg.errors import EcgStreamError
 
 INPUT, OUTPUT = "features", "probabilities"
 NAME = "beats"
@@ -97,9 +98,25 @@ def describe_trees(content: bytes) -> ModelFile:
     )
 
 
+def read_trees(directory: Path) -> bytes:
+    """The file of a run's trees.
+
+    Raises
+    ------
+    EcgStreamError : when the run has none
+    """
+    path = directory / f"{NAME}.onnx"
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise EcgStreamError(
+            f"{path} cannot be read ({error.strerror}): train the run anew, or run `ecgstream train-beats {directory}`"
+        ) from error
+
+
 def exported_trees(directory: Path) -> ClassBeats:
     """The trees of a run, as the detector runs them."""
-    return BeatClassifier(directory, describe_trees((directory / f"{NAME}.onnx").read_bytes()))
+    return BeatClassifier(directory, describe_trees(read_trees(directory)))
 
 
 _NODE = (

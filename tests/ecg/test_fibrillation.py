@@ -7,10 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import butter, sosfiltfilt
 
-from ecg.fibrillation import MAX_HZ, MIN_HZ, NO_WAVE, wave_leakage
+from ecg.fibrillation import FLUTTER_LEAKAGE, FLUTTER_LEAKAGE_ON, MAX_HZ, MIN_HZ, NO_WAVE, wave_leakage
 from ecg.filters import band_pass
 from ecg.records import Float32Array
-from ecg.rhythm import FLUTTER_LEAKAGE, FLUTTER_LEAKAGE_ON
 
 FS_HZ = 100.0
 LENGTHS = (400, 500)

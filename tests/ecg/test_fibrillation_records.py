@@ -13,12 +13,11 @@ import pytest
 
 from ecg.annotations import read_annotations
 from ecg.data import data_directory
-from ecg.fibrillation import wave_leakage
+from ecg.fibrillation import FLUTTER_LEAKAGE, wave_leakage
 from ecg.filters import band_pass, resample
 from ecg.labels import DS1, flutter_intervals, rhythm_intervals
 from ecg.leads import choose_leads
 from ecg.records import Float32Array, Record, to_millivolts
-from ecg.rhythm import FLUTTER_LEAKAGE
 from ecg.wfdb_files import read_wfdb
 from producer.noise import noise_for
 from tests.ecg.rhythms import S, follow

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecg.fibrillation import NO_WAVE
+from ecg.fibrillation import FLUTTER_LEAKAGE, FLUTTER_LEAKAGE_ON, NO_WAVE
 from ecg.findings import PRIORITIES, FindingKind, RhythmFinding, describe_finding, merged
 from ecg.irregularity import MIN_INTERVALS
 from ecg.p_waves import PWaves
-from ecg.rhythm import FLUTTER_LEAKAGE, FLUTTER_LEAKAGE_ON, Beat, BeatLetter, RhythmState, Span, step
+from ecg.rhythm import Beat, BeatLetter, RhythmState, Span, step
 from tests.ecg.rhythms import S, beats_of, follow, found_in, grid
 
 

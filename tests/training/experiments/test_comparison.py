@@ -14,6 +14,7 @@ import training.experiments.comparison
 from detector.manifest import BeatReading, Calibration, Thresholds
 from ecg.errors import EcgStreamError
 from ecg.segments import PREPROCESSING_VERSION
+from models import SHIPPED
 from tests.ecgstream.commands import status_of
 from tests.training.in_this_process import in_this_process
 from tests.training.quick_export import quick_export
@@ -106,6 +107,7 @@ def _write_run(directory: Path) -> None:
         **any_value,
     )
     (directory / RUN).write_text(run.model_dump_json(), encoding="utf-8")
+    shutil.copyfile(SHIPPED / "beats.onnx", directory / "beats.onnx")
 
 
 @pytest.fixture(scope="module")
