@@ -86,7 +86,7 @@ def _score(window: DueWindow) -> Score:
     positions = sorted({int(n * MODEL_FS_HZ / fs_hz) for n in peaks})
     return Score(
         lead=window.source.leads[column],
-        logit=trace + (3.0 if here[-len(newest) :].max() > 1.5 else -4.0),
+        logit=trace + (6.0 if here[-len(newest) :].max() > 1.5 else -4.0),
         log_error=trace - 1.0,
         beats=tuple(
             BeatFinding(position=position, shares=(0.97, 0.01, 0.01, 0.01), qrs=_QRS)
