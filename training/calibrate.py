@@ -140,52 +140,18 @@ def _with_autoencoder(labels: Labels, evidence: Sequence[Evidence], calibration:
 
 def _with_fused(labels: Labels, evidence: Sequence[Evidence], calibration: Calibration) -> Calibration:
     """Weights of all evidence, none of them negative: an odd window must not speak for a normal one."""
-    return _fused_fit(labels, evidence, calibration, _EVIDENCE, start=np.full(len(_EVIDENCE) + 1, 0.5))
-
-
-def weigh_beats_anew(
-    judged: Sequence[OutOfFold], judgements: Sequence[Sequence[Judgement]], calibration: Calibration
-) -> Calibration:
-    """Fit anew what beats count for in the fused score, and its bias; what all else counts for stays.
-
-    Parameters
-    ----------
-    judged, judgements : records that neither networks nor trees have seen, and the judgements of their windows; each
-        record counts alike
-    calibration : under which they were judged
-    """
-    labels = np.concatenate([record.windows.abnormal[record.known] for record in judged])
-    each = [1 / max(1, int(record.known.sum())) for record in judged for _ in range(int(record.known.sum()))]
-    start = np.array([getattr(calibration, f"fused_{name}") for name in (*_EVIDENCE, "bias")])
-    found = ("ventricular", "supraventricular")
-    return _fused_fit(labels, _evidence(judged, judgements), calibration, found, start=start, weights=np.array(each))
-
-
-def _fused_fit(
-    labels: Labels,
-    evidence: Sequence[Evidence],
-    calibration: Calibration,
-    free: Sequence[str],
-    *,
-    start: Scores,
-    weights: Scores | None = None,
-) -> Calibration:
-    """The weights of some evidence and the bias, by logistic regression; those of the rest are the start's."""
     features = np.array([[*(getattr(one, name) for name in _EVIDENCE), 1.0] for one in evidence])
-    moved = [place for place, name in enumerate(_EVIDENCE) if name in free] + [len(_EVIDENCE)]
-    share = np.full(len(labels), 1 / len(labels)) if weights is None else weights / weights.sum()
-    every = start.copy()
 
-    def loss(chosen: Scores) -> tuple[float, Scores]:
-        every[moved] = chosen
-        z = features @ every
-        return float(share @ (np.logaddexp(0, z) - labels * z)), (share * (expit(z) - labels)) @ features[:, moved]
+    def loss(weights: Scores) -> tuple[float, Scores]:
+        z = features @ weights
+        return float(np.mean(np.logaddexp(0, z) - labels * z)), features.T @ (expit(z) - labels) / len(labels)
 
-    lowest = [SAY if name == "autoencoder" else 0.0 for name in _EVIDENCE if name in free]
+    lowest = [SAY if name == "autoencoder" else 0.0 for name in _EVIDENCE]
     bounds = [*((low, None) for low in lowest), (None, None)]
-    every[moved] = minimize(loss, start[moved], jac=True, method="L-BFGS-B", bounds=bounds).x
-    update = {f"fused_{name}": float(every[place]) for place, name in enumerate((*_EVIDENCE, "bias"))}
-    return calibration.model_copy(update=update)
+    found = minimize(loss, np.full(len(bounds), 0.5), jac=True, method="L-BFGS-B", bounds=bounds)
+    *weights, bias = found.x.tolist()
+    update = {f"fused_{name}": weight for name, weight in zip(_EVIDENCE, weights, strict=True)}
+    return calibration.model_copy(update=update | {"fused_bias": bias})
 
 
 def _evidence(judged: Sequence[OutOfFold], judgements: Sequence[Sequence[Judgement]]) -> list[Evidence]:

@@ -10,7 +10,6 @@ from detector.beat_map import AAMI_CLASSES
 from training.beat_figures import beat_figures
 from training.beat_reference import Reference
 from training.beat_trees import choose_biases, cross_fit, fit_trees, table_of
-from training.calibrate import weigh_beats_anew
 from training.data import load_windows
 from training.following import candidates_of, judge, scores_of, weigh
 from training.outoffold import unseen
@@ -28,9 +27,10 @@ def train_beats(
     settings: TrainingSettings | None = None,
     console: Console | None = None,
 ) -> Run:
-    """Fit the trees anew, and measure them on patients held out in turn.
+    """Fit the trees anew, and measure them on patients held out in turn; nothing else of the run changes.
 
-    What beats count for in the fused score is fitted anew, on the same patients; nothing else of the run changes.
+    What beats count for in a window's score stays, too: databases without marks of the rhythm call windows of atrial
+    fibrillation normal, and cannot teach it.
 
     Parameters
     ----------
@@ -78,7 +78,6 @@ def train_beats(
     run = run.model_copy(
         update={
             "beat_reading": reading,
-            "calibration": weigh_beats_anew(judged, judgements, run.calibration),
             "beat_records": learned,
             "figures": run.figures | {"beats": beat_figures(judged, judgements, reference)},
         }
