@@ -84,7 +84,7 @@ class SeenBeat(NamedTuple):
 
 
 class BeatHistory(NamedTuple):
-    """What the features of the next beat need of those before.
+    """Past of a stream's beats that the features of the next one need.
 
     Attributes
     ----------
@@ -241,7 +241,7 @@ _ALIKE_STEPS = round(ALIKE / STEP)
 
 
 def shape_of(qrs: npt.NDArray[np.float64], usual: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """How QRS differ from the usual one.
+    """Measure how QRS differ from the usual one.
 
     Parameters
     ----------
@@ -283,7 +283,7 @@ def _size(qrs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _width(qrs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """How many samples of each QRS lie further from its ends than a third of its reach, one at least."""
+    """Count the samples of each QRS that lie further from its ends than a third of its reach, one at least."""
     reach = np.abs(qrs - (qrs[..., :1] + qrs[..., -1:]) / 2)
     wide = (reach > reach.max(axis=-1, keepdims=True) / 3).sum(axis=-1)
     return np.asarray(np.where(np.isnan(qrs[..., 0]), nan, np.maximum(1.0, wide)), np.float64)

@@ -289,7 +289,7 @@ def _seen(baseline: PersonalBaseline, score: Score, times_ns: Sequence[int]) -> 
 
 
 def _learned(baseline: PersonalBaseline, score: Score, ordinary: Sequence[BeatFinding]) -> PersonalBaseline:
-    """What is usual after beats that are held to be normal."""
+    """The baseline after beats that are held to be normal."""
     if not ordinary:
         return baseline
     if score.second is not None:
@@ -322,7 +322,7 @@ def _class_of(shares: Shares) -> tuple[AamiClass, float]:
 
 
 def _evidence_of(t_ns: int, shares: Shares) -> BeatEvidence:
-    """What a beat counts for in its window's score."""
+    """Evidence of one beat for its window's score."""
     n, s, v, f = shares
     wide = max(v, f) >= max(n, s)
     return BeatEvidence(

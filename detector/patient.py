@@ -58,7 +58,7 @@ class PatientContext:
 
 
 class Judged(NamedTuple):
-    """What a window or a rapid check led to.
+    """Outcome of a window or a rapid check.
 
     Attributes
     ----------
@@ -155,7 +155,7 @@ _NOTHING_USUAL = PersonalBaseline()
 
 
 def _jump_ns(due: DueWindow, baseline: PersonalBaseline, before_ns: int | None) -> int:
-    """How far the device's clock jumped before a window: turned back, it must not hide the beats to come."""
+    """Return how far the device's clock jumped before a window: turned back, it must not hide the beats to come."""
     if baseline.last_beat_ns is None or before_ns is None:
         return 0
     jump_ns = due.new_from_ns - before_ns - round(due.gap_before_s * 1e9)

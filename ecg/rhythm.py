@@ -125,7 +125,7 @@ class RhythmState:
 
     @property
     def fibrillates(self) -> bool:
-        """Whether atrial fibrillation lasted: no beat is premature in it."""
+        """Return whether atrial fibrillation lasted: no beat is premature in it."""
         return self.fibrillating >= AF_IN_A_ROW
 
     def dump(self) -> list[Any]:

@@ -31,7 +31,7 @@ class Reference:
         return found
 
     def counted(self, name: str) -> Counter[str]:
-        """How many beats of each class a record has."""
+        """Return how many beats of each class a record has."""
         return Counter(beat_labels(self.annotations[name]).aami.tolist())
 
     def count(self, record: OutOfFold, judgements: Sequence[Judgement]) -> Counter[Pair]:

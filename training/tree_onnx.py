@@ -77,7 +77,7 @@ def trees_to_onnx(models: Sequence[HistGradientBoostingClassifier], classes: Seq
 
 
 def describe_trees(content: bytes) -> ModelFile:
-    """What a manifest says of a file of trees.
+    """Describe a file of trees as a manifest does.
 
     Parameters
     ----------
