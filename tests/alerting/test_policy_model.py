@@ -51,7 +51,6 @@ class Alarms(RuleBasedStateMachine):
         self.sent: list[AlertCommand] = []
         self.usable: list[bool] = []  # of the last usable windows, whether abnormal
         self.looks: set[str] = set()  # ids of urgent messages
-        self.forgotten: set[str] = set()  # those from before the patient was forgotten
         self.catching_up = False  # a look came far ahead of the windows: what falls due waits for them
 
     # --- what happens ---
@@ -110,10 +109,8 @@ class Alarms(RuleBasedStateMachine):
         second = (self.window + 1) * 5 + ahead
         published = urgent(second, kind, flags=flags, stream_start_ns=self.stream_start_ns)
         before = self.state
-        if before is None:
-            self.forgotten |= self.looks
-        if published.id in self.forgotten:
-            return  # a topic that is read exactly once does not bring it again, once the patient is forgotten
+        if published.id in self.looks:
+            return  # a topic that is read exactly once does not bring it again when other things have happened since
         self.looks.add(published.id)
         at_ns = published.end_ns if before is None else time_of(before).place_urgent(published)
         self.happen(published)

@@ -19,6 +19,7 @@ CALLED = {
     "web": [],
     "web-token": [],
     "train-ecg5000": [],
+    "train-beats": ["--databases"],
     "report record": [],
     "report data": [],
     "topics check": [],
