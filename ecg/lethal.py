@@ -210,7 +210,7 @@ class Measured:
     resting : by column, whether the lead shows complexes and rest while the judged one is a wave
     leakage : of the VF filter over the judged lead; where it stands in for one that lacks a little, the higher of both
     slow : whether its wave is slower than a flutter
-    signal, resampled : (CHECK_SAMPLES,) float32, mV, the judged lead, band-passed and not
+    signal : (CHECK_SAMPLES,) float32, mV, the judged lead, band-passed
     peaks : its peaks, where some lie as close as the beats of a tachycardia; else empty
     """
 
@@ -226,7 +226,6 @@ class Measured:
     leakage: float
     slow: bool
     signal: Float32Array
-    resampled: Float32Array
     peaks: npt.NDArray[np.int64]
 
 
@@ -292,7 +291,6 @@ def measure(raw: Int16Array, resampled: Float32Array, filtered: Float32Array, *,
     for number in np.flatnonzero(leakage < FLUTTER_LEAKAGE):
         slow[number] = is_slow(signal[number], MODEL_FS_HZ)
         resting[number] = _resting(filtered[number]) & usable[number]
-    chosen = resampled[np.arange(count), judged]
     columns_of = zip(
         judged.tolist(),
         usable.tolist(),
@@ -306,7 +304,6 @@ def measure(raw: Int16Array, resampled: Float32Array, filtered: Float32Array, *,
         leakage.tolist(),
         slow.tolist(),
         signal,
-        chosen,
         _close_peaks(signal),
         strict=True,
     )
@@ -324,7 +321,6 @@ def measure(raw: Int16Array, resampled: Float32Array, filtered: Float32Array, *,
             leakage=leak,
             slow=lazy,
             signal=one,
-            resampled=other,
             peaks=peaks,
         )
         for (
@@ -340,7 +336,6 @@ def measure(raw: Int16Array, resampled: Float32Array, filtered: Float32Array, *,
             leak,
             lazy,
             one,
-            other,
             peaks,
         ) in columns_of
     ]

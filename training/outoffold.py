@@ -38,8 +38,23 @@ class OutOfFold:
         return self.windows.usable & ~self.windows.left_out
 
 
+def check_unseen(names: Sequence[str], run_directory: Path, run: Run) -> None:
+    """Refuse records that a run's networks have learned from.
+
+    Raises
+    ------
+    EcgStreamError : when there is one
+    """
+    known = [name for name in names if name in run.records]
+    if known:
+        raise EcgStreamError(
+            f"the networks in {run_directory} have learned from {', '.join(known)}: what they say of these tells "
+            "nothing about other patients; give records that are not among the run's"
+        )
+
+
 def unseen(windows: Sequence[RecordWindows], run_directory: Path, run: Run) -> tuple[OutOfFold, ...]:
-    """Judge records by the networks of a finished run, which was fitted without any of them.
+    """Judge records by the networks of a finished run, which was fitted without any of them: see ``check_unseen``.
 
     Parameters
     ----------
@@ -48,14 +63,8 @@ def unseen(windows: Sequence[RecordWindows], run_directory: Path, run: Run) -> t
 
     Raises
     ------
-    EcgStreamError : when the networks have learned from one of the records, or the weights are missing
+    EcgStreamError : when the weights are missing
     """
-    known = [record.name for record in windows if record.name in run.records]
-    if known:
-        raise EcgStreamError(
-            f"the networks in {run_directory} have learned from {', '.join(known)}: what they say of these tells "
-            "nothing about other patients; give records that are not among the run's"
-        )
     cnn, autoencoder = new_network("cnn", run.settings[CNN]), new_network("autoencoder", run.settings[AUTOENCODER])
     load_weights(cnn, run_directory / f"{CNN}.npz")
     load_weights(autoencoder, run_directory / f"{AUTOENCODER}.npz")

@@ -12,7 +12,7 @@ from training.beat_reference import Reference
 from training.beat_trees import choose_biases, cross_fit, fit_trees, table_of
 from training.data import load_windows
 from training.following import candidates_of, judge, scores_of, weigh
-from training.outoffold import unseen
+from training.outoffold import check_unseen, unseen
 from training.records import TrainingRecords
 from training.run import BEATS, RUN, Run, load_run
 from training.train import TrainingSettings, fold_names
@@ -50,6 +50,7 @@ def train_beats(
     """
     settings, console = settings or TrainingSettings(), console or Console()
     run = load_run(run_directory)
+    check_unseen(records.names, run_directory, run)  # before minutes go into preparing windows
     windows = load_windows(records, cache, track=lambda names: track(list(names), "preparing windows", console=console))
     with console.status("classing beats of patients held out in turn"):
         judged = unseen(windows, run_directory, run)

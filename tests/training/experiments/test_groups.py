@@ -1,6 +1,7 @@
 """A finished run looked at in other ways: one series of recordings left out, other rules for classing beats."""
 
 import shutil
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from training.records import TrainingRecords
 from training.run import RUN, load_run
 from training.train import train
 from training.train_beats import train_beats
+from training.tree_onnx import exported_trees
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 QUIET = Console(quiet=True)
@@ -82,6 +84,16 @@ def test_trees_are_trained_for_networks_that_stay_as_they_are(folder: Path, run:
     seen = TrainingRecords(directory=folder, names=("101", "203"))
     with pytest.raises(EcgStreamError, match="have learned from 203"):
         train_beats(seen, copy, cache=run / "windows", console=QUIET)
+    (copy / RUN).write_text(before.model_copy(update={"records": {}, "beat_records": {}}).model_dump_json())
+    (copy / "beats.onnx").unlink()
+    after = train_beats(seen, copy, cache=run / "windows", settings=TINY, console=QUIET)
+    assert load_run(copy) == after
+    assert set(after.beat_records) == {"101", "203"}
+    assert after.figures["beats"]["mitdb"]["veb"]["se"] is not None
+    assert (after.calibration, after.thresholds) == (before.calibration, before.thresholds)
+    assert (copy / "cnn.npz").read_bytes() == (run / "cnn.npz").read_bytes()
+    (found,) = exported_trees(copy)([[nan] * len(NAMES)])
+    assert sum(found) == pytest.approx(1)
 
 
 def test_records_of_one_series_are_refused(folder: Path, tmp_path: Path) -> None:
