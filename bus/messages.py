@@ -146,6 +146,11 @@ class Verdict(Message):
     samples, always. A window begins ``hop_s`` after the one before: below 5 s they overlap, and what is counted or
     found (beats, findings, continuity) is told of the part that no window before it held. Scores are null where the
     window is unusable, ``evidence`` where it is not abnormal.
+
+    How a beat is classed depends on the interval behind it, too. The last beat of a window is reported before that is
+    known; where its class changes then, ``corrected`` of a later verdict holds the beat, with the same ``t_ns`` and its
+    final class. Scores and findings of the window that reported it stay as they were (``bus.final_beats`` gives all
+    beats their final classes).
     """
 
     schema_version: Literal[1] = 1
@@ -167,6 +172,7 @@ class Verdict(Message):
     fused: Probability | None
     threshold: Probability
     beats: tuple[Beat, ...]
+    corrected: Beat | None = None
     findings: tuple[Finding, ...] = ()
     heart_rate_bpm: float | None
     quality: Quality

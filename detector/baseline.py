@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detector.beat_features import BeatHistory
+from detector.beat_features import BeatHistory, OpenBeat
 from ecg.records import Float32Array
 
 QRS_BEFORE, QRS_AFTER = 10, 15  # samples at the models' rate around the R peak: 0.25 s
@@ -47,26 +47,30 @@ class PersonalBaseline(NamedTuple):
     usual : the usual QRS of each lead, the one learned last first
     log_error : mean logarithm of the autoencoder's error over windows held to be normal
     error_windows : over how many, ``ERROR_WINDOWS`` at most
+    open_beat : the last beat reported, while the interval behind it is not known
     """
 
     history: BeatHistory = BeatHistory()
     usual: tuple[UsualQrs, ...] = ()
     log_error: float = 0.0
     error_windows: int = 0
+    open_beat: OpenBeat | None = None
 
     def dump(self) -> list[Any]:
         """The baseline as JSON."""
-        return [self.history.dump(), self.usual, self.log_error, self.error_windows]
+        waiting = None if self.open_beat is None else self.open_beat.dump()
+        return [self.history.dump(), self.usual, self.log_error, self.error_windows, waiting]
 
     @classmethod
     def load(cls, fields: list[Any]) -> "PersonalBaseline":
         """The baseline that ``dump`` wrote."""
-        history, usual, log_error, windows = fields
+        history, usual, log_error, windows, waiting = fields
         return cls(
             history=BeatHistory.load(history),
             usual=tuple(UsualQrs(lead, tuple(qrs), beats) for lead, qrs, beats in usual),
             log_error=log_error,
             error_windows=windows,
+            open_beat=None if waiting is None else OpenBeat.load(waiting),
         )
 
     @property
@@ -75,9 +79,11 @@ class PersonalBaseline(NamedTuple):
         return self.history.last_ns
 
     def shifted(self, jump_ns: int) -> "PersonalBaseline":
-        """The same after the device's clock has jumped: a beat is where it was."""
+        """The same after the device's clock has jumped: a beat is where it was, and keeps the class it was given."""
         last_ns = self.history.last_ns
-        return self if last_ns is None else self._replace(history=self.history._replace(last_ns=last_ns + jump_ns))
+        if last_ns is None:
+            return self
+        return self._replace(history=self.history._replace(last_ns=last_ns + jump_ns), open_beat=None)
 
     def usual_qrs(self, lead: str | None) -> npt.NDArray[np.float64] | None:
         """The usual QRS of a lead in normalised units, (QRS samples,); None while it is not known."""

@@ -6,13 +6,14 @@ beats were classed: a wrong class leads to no other, and all beats of all patien
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import log, nan, sqrt
+from math import isnan, log, nan, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 STEP = 1e-4  # logarithms of intervals are kept in such steps: exact in JSON, so that a recovery changes nothing
+ROW_STEP = 1e-4  # and so are the features of a beat that waits for the one behind it
 MIN_RR_S, MAX_RR_S = 0.2, 3.0  # what is no RR interval: two peaks of one QRS; lost signal or asystole
 RECENT = 30  # newest intervals that are kept
 # Beats over which moving means of the interval run. Where premature beats are the rule, the median of the intervals is
@@ -62,6 +63,11 @@ NAMES = (
 )
 
 
+_NEXT_OVER_RR, _NEXT_OVER_MEAN, _V_ODDS_AFTER, _S_ODDS_AFTER = (
+    NAMES.index(name) for name in ("next_over_rr", "next_over_mean", "v_odds_after", "s_odds_after")
+)
+
+
 class SeenBeat(NamedTuple):
     """A beat as the networks see it, before its class.
 
@@ -81,6 +87,33 @@ class SeenBeat(NamedTuple):
     second: Sequence[float]
     like_previous: float
     qrs: Sequence[float]
+
+
+class OpenBeat(NamedTuple):
+    """The last beat reported, while the interval behind it is not known.
+
+    Attributes
+    ----------
+    t_ns : its time, ns UTC
+    rr : logarithm of the interval before it in steps of ``STEP``, None where that is not known
+    middle : moving mean of the logarithm over ``MEANS[1]`` beats before it, None where there was none
+    row : its features in steps of ``ROW_STEP``, None where one is not known
+    """
+
+    t_ns: int
+    rr: int | None
+    middle: float | None
+    row: tuple[int | None, ...]
+
+    def dump(self) -> list[Any]:
+        """The beat as JSON."""
+        return list(self)
+
+    @classmethod
+    def load(cls, fields: Sequence[Any]) -> "OpenBeat":
+        """The beat that ``dump`` wrote."""
+        t_ns, rr, middle, row = fields
+        return cls(t_ns, rr, middle, tuple(row))
 
 
 class BeatHistory(NamedTuple):
@@ -150,6 +183,37 @@ def features_of(
         history = _behind(history, beat, rr[number])
         histories.append(history)
     return histories, rows
+
+
+def opened(before: BeatHistory, t_ns: int, breaks_ns: Sequence[int], row: Sequence[float]) -> OpenBeat:
+    """A beat to be classed again once the next one is known.
+
+    Parameters
+    ----------
+    before : the history of the beats before it
+    t_ns : its time, ns UTC
+    breaks_ns : as for ``features_of``
+    row : its features, those of the next interval not known
+    """
+    rr = _interval(before.last_ns, t_ns, breaks_ns)
+    return OpenBeat(
+        t_ns,
+        rr=None if rr is None else round(rr / STEP),
+        middle=before.means[1] if before.beats else None,
+        row=tuple(None if isnan(value) else round(value / ROW_STEP) for value in row),
+    )
+
+
+def completed(beat: OpenBeat, after: SeenBeat, breaks_ns: Sequence[int]) -> list[float] | None:
+    """The features of a beat, now that the one behind it is known; None where what lies between them was not seen."""
+    then = _interval(beat.t_ns, after.t_ns, breaks_ns)
+    if then is None:
+        return None
+    row = [nan if value is None else value * ROW_STEP for value in beat.row]
+    row[_NEXT_OVER_RR] = nan if beat.rr is None else then - beat.rr * STEP
+    row[_NEXT_OVER_MEAN] = nan if beat.middle is None else then - beat.middle
+    row[_V_ODDS_AFTER], row[_S_ODDS_AFTER] = after.odds[:2]
+    return row
 
 
 def _interval(before_ns: int | None, t_ns: int, breaks_ns: Sequence[int]) -> float | None:

@@ -15,20 +15,12 @@ from bus.messages import Urgent, Verdict
 from bus.samples import CLOCK_TOLERANCE_NS
 from detector.baseline import PersonalBaseline
 from detector.due import Due, DueWindow, RapidCheck, StreamId
-from detector.judgement import (
-    OVERLAP_NS,
-    SETTLE_NS,
-    BeatEvidence,
-    Judgement,
-    WeighedWindow,
-    judge_window,
-    time_of,
-    weigh_window,
-)
+from detector.judgement import Judgement, ReportedBeats, judge_window
 from detector.manifest import Calibration, Manifest
 from detector.rapid_check import make_urgent
 from detector.score import Result, Score
 from detector.verdicts import make_verdict
+from detector.weighing import OVERLAP_NS, SETTLE_NS, WeighedWindow, time_of, weigh_window
 from ecg.fibrillation import FLUTTER_LEAKAGE, NO_WAVE
 from ecg.findings import RhythmFinding
 from ecg.lethal import Measured, UsualSwing, judge_check
@@ -46,13 +38,13 @@ class PatientContext:
     Attributes
     ----------
     baseline : what is usual for the patient, by the windows judged
-    evidence : of beats reported that lie in the next window, too; none where windows do not overlap
+    reported : what the next window needs of the beats reported with those before
     rhythm : what the findings of the next verdict need of the beats reported
     usual_swing : what the next rapid check needs of those before
     """
 
     baseline: PersonalBaseline = field(default_factory=PersonalBaseline)
-    evidence: tuple[BeatEvidence, ...] = ()
+    reported: ReportedBeats = field(default_factory=ReportedBeats)
     rhythm: RhythmState = field(default_factory=RhythmState)
     usual_swing: UsualSwing = field(default_factory=UsualSwing)
 
@@ -109,7 +101,7 @@ def judge_all(
     """
     weighed = _weigh_all(contexts, due, results, manifest.calibration)
     windows = [each.window for each in weighed if isinstance(each, _Weighed) and each.window is not None]
-    classed = iter(class_beats([features for window in windows for features in window.features]))
+    classed = iter(class_beats([features for window in windows for features in window.rows]))
     now = dict(contexts)
     judged = []
     for each in weighed:
@@ -117,7 +109,7 @@ def judge_all(
         if isinstance(each, _Checked):
             found = _judge_check(context, each.due, each.measured)
         else:
-            count = 0 if each.window is None else len(each.window.features)
+            count = 0 if each.window is None else len(each.window.rows)
             found = _judge_window(context, each, list(islice(classed, count)), manifest)
         now[each.due.stream] = found.context
         judged.append(found)
@@ -166,13 +158,10 @@ def _judge_window(
     context: PatientContext, weighed: _Weighed, probabilities: Sequence[Sequence[float]], manifest: Manifest
 ) -> Judged:
     due, score = weighed.due, weighed.score
-    before = context.evidence
-    if weighed.jump_ns:
-        before = tuple(beat._replace(t_ns=beat.t_ns + weighed.jump_ns) for beat in before)
-    judgement, evidence = judge_window(
+    judgement, reported = judge_window(
         weighed.window,
         probabilities,
-        before,
+        context.reported.shifted(weighed.jump_ns) if weighed.jump_ns else context.reported,
         start_ns=due.start_ns,
         next_start_ns=due.start_ns + due.hop_s * 1_000_000_000,
         fibrillates=context.rhythm.fibrillates,
@@ -181,7 +170,7 @@ def _judge_window(
     )
     rhythm, findings = _rhythm(context, due, score, judgement)
     verdict = make_verdict(due, score, judgement, findings, manifest=manifest)
-    after = PatientContext(baseline=weighed.baseline, evidence=evidence, rhythm=rhythm, usual_swing=context.usual_swing)
+    after = PatientContext(baseline=weighed.baseline, reported=reported, rhythm=rhythm, usual_swing=context.usual_swing)
     return Judged(after, (verdict,))
 
 
@@ -242,7 +231,7 @@ def _judge_check(context: PatientContext, check: RapidCheck, measured: Measured)
         usual_qrs = None if usual is None else usual.astype(np.float32)
     usual_swing, sign = judge_check(measured, context.usual_swing, usual_qrs)
     context = PatientContext(
-        baseline=context.baseline, evidence=context.evidence, rhythm=context.rhythm, usual_swing=usual_swing
+        baseline=context.baseline, reported=context.reported, rhythm=context.rhythm, usual_swing=usual_swing
     )
     if sign is None or measured.judged is None:
         return Judged(context, ())

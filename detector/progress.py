@@ -14,10 +14,9 @@ import numpy as np
 
 from bus.samples import Source
 from detector.baseline import PersonalBaseline
-from detector.beat_features import BeatHistory
 from detector.candidate import Candidate
 from detector.due import StreamId
-from detector.judgement import BeatEvidence
+from detector.judgement import BeatEvidence, JudgedBeat, ReportedBeats
 from detector.patient import PatientContext
 from detector.patient_streams import PatientStreams
 from detector.rereading import Rereading, Target
@@ -28,8 +27,8 @@ from ecg.records import Int16Array
 from ecg.rhythm import RhythmState
 from ecg.windows import HOP_S
 
-VERSION = 7
-READ_VERSIONS = (6, 7)
+VERSION = 8
+READ_VERSIONS = (7, 8)
 
 
 class BadProgressError(EcgStreamError):
@@ -147,7 +146,7 @@ def _dump_stream(stream: PatientStream, context: PatientContext) -> dict[str, An
         # Later anchors are found again when their chunks are reread.
         "anchors": [a for n, a in enumerate(stream.anchors) if n == 0 or a[0] < stream.restored_end],
         "baseline": context.baseline.dump(),
-        "evidence": context.evidence,
+        "reported": context.reported,
         "rhythm": context.rhythm.dump(),
         "usual_swing": context.usual_swing.dump(),
         "taken": stream.taken,
@@ -196,9 +195,16 @@ def _hop_s(stream: dict[str, Any]) -> int:
 def _load_context(fields: dict[str, Any]) -> PatientContext:
     return PatientContext(
         baseline=PersonalBaseline.load(fields["baseline"]),
-        evidence=tuple(BeatEvidence(*beat) for beat in fields["evidence"]),
+        reported=_load_reported(*fields["reported"]),
         rhythm=RhythmState.load(fields["rhythm"]),
         usual_swing=UsualSwing.load(fields["usual_swing"]),
+    )
+
+
+def _load_reported(evidence: Sequence[Sequence[Any]], provisional: Sequence[Any] | None) -> ReportedBeats:
+    return ReportedBeats(
+        evidence=tuple(BeatEvidence(*beat) for beat in evidence),
+        provisional=None if provisional is None else JudgedBeat(*provisional),
     )
 
 
@@ -229,20 +235,14 @@ def _parse(record: bytes) -> dict[str, Any]:
             f"progress record of version {version}, this program reads {READ_VERSIONS[0]} and {READ_VERSIONS[-1]}: "
             "drain with the release that wrote it, then delete the progress topic"
         )
-    return _of_version_6(fields) if version == READ_VERSIONS[0] else fields
+    return _of_version_7(fields) if version == READ_VERSIONS[0] else fields
 
 
-def _of_version_6(fields: dict[str, Any]) -> dict[str, Any]:
-    """A record of the release before, which learned otherwise how early a beat is, as one of this release.
-
-    The usual QRS and the usual error stay; the intervals are learned anew, within a minute.
-    """
+def _of_version_7(fields: dict[str, Any]) -> dict[str, Any]:
+    """A record of the release before, whose beats were never corrected, as one of this release."""
     for stream in fields["streams"]:
-        last_ns, _, _, _, _, lead, qrs, beats, log_error, windows, *other = stream["baseline"]
-        usual = [[name, shape, count] for name, shape, count in [(lead, qrs, beats), *other] if name is not None]
-        history = BeatHistory(last_ns=last_ns).dump()
-        stream["baseline"] = [history, usual, log_error, windows]
-        stream["evidence"] = []
+        stream["baseline"].append(None)
+        stream["reported"] = [stream.pop("evidence"), None]
     return fields
 
 

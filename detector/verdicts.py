@@ -6,7 +6,7 @@ import numpy as np
 
 from bus.messages import Beat, Continuity, Decision, Evidence, Finding, Quality, Verdict
 from detector.due import DueWindow
-from detector.judgement import Judgement
+from detector.judgement import JudgedBeat, Judgement
 from detector.manifest import Manifest
 from detector.score import Score
 from detector.window_parts import PART_S
@@ -55,9 +55,8 @@ def make_verdict(
         autoencoder_error=None if score.log_error is None else exp(score.log_error),
         fused=judgement.fused,
         threshold=manifest.thresholds.fused,
-        beats=tuple(
-            Beat(t_ns=beat.t_ns, beat_class=beat.beat_class, confidence=beat.confidence) for beat in judgement.beats
-        ),
+        beats=tuple(_beat(beat) for beat in judgement.beats),
+        corrected=None if judgement.corrected is None else _beat(judgement.corrected),
         findings=tuple(
             Finding(kind=f.kind, start_ns=f.start_ns, end_ns=f.end_ns, rate_bpm=f.rate_bpm, beats=f.beats)
             for f in findings
@@ -75,6 +74,10 @@ def make_verdict(
         evidence=_evidence(score) if decision == "abnormal" else None,
         models=manifest.versions,
     )
+
+
+def _beat(beat: JudgedBeat) -> Beat:
+    return Beat(t_ns=beat.t_ns, beat_class=beat.beat_class, confidence=beat.confidence)
 
 
 def _evidence(score: Score) -> Evidence | None:

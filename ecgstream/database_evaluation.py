@@ -16,6 +16,7 @@ from training.databases import challenge2015, challenge2017, vfdb
 from training.databases.challenge2015 import ALARM_AT_S, read_alarms
 from training.databases.challenge2017 import StripClass, read_classes
 from training.figure_intervals import figure_intervals
+from training.finding_counts import FindingCounts, known_by_alarm, known_by_annotations, known_by_strip
 from training.metrics import ratio
 from training.monitor_alarms import alarm_figures, confirms
 from training.rhythm_episodes import EpisodeTally, episode_figures, raised_alarms, tally_episodes
@@ -55,9 +56,11 @@ def evaluate_episodes(judging: Judging, *, done: Progress) -> dict[str, Any]:
     """Lethal episodes of a database of rhythm marks, and false lethal alarms."""
     tallies: dict[str, EpisodeTally] = {}
     rates: dict[str, AlarmRates] = {}
+    counts = FindingCounts()
     for name, (published, seconds, fs_hz) in _judged(list_records(judging.folder), judging, done):
         alerts = alerts_of(published, judging.rules)
         annotations = read_annotations(judging.folder / name)
+        counts.note(published, known_by_annotations(annotations, fs_hz, seconds))
         tally = tallies[name] = tally_episodes(raised_alarms(alerts, EPOCH_NS), annotations, fs_hz, seconds=seconds)
         # Alarms of high priority are the lethal ones; rhythm marks tell of no others.
         false: dict[AlarmPriority, int] = {"high": sum(tally.false.values())}
@@ -70,7 +73,12 @@ def evaluate_episodes(judging: Judging, *, done: Progress) -> dict[str, Any]:
         return found | rate_figures(together(rates[name] for name in names))
 
     names = tuple(tallies)
-    return {**figures(names), "per_record": episode_figures(tallies)["per_record"], **_spread(figures, names)}
+    return {
+        **figures(names),
+        "per_record": episode_figures(tallies)["per_record"],
+        "findings": counts.figures(),
+        **_spread(figures, names),
+    }
 
 
 def evaluate_alarms(judging: Judging, *, done: Progress) -> dict[str, Any]:
@@ -79,8 +87,10 @@ def evaluate_alarms(judging: Judging, *, done: Progress) -> dict[str, Any]:
     names = [name for name in list_records(judging.folder) if name in alarms]
     confirmed: dict[str, bool] = {}
     rates: dict[str, AlarmRates] = {}
+    counts = FindingCounts()
     for name, (published, seconds, _) in _judged(names, judging, done, until_s=ALARM_AT_S):
         alarm = alarms[name]
+        counts.note(published, known_by_alarm(alarm))
         confirmed[name] = confirms(published, alarm, end_ns=EPOCH_NS + round(seconds * 1e9))
         # Of the monitor's alarm alone it is known whether it was false.
         false = dict.fromkeys(PROMPT, 0) | {_MONITORS_PRIORITY[alarm.kind]: int(confirmed[name] and not alarm.true)}
@@ -91,7 +101,7 @@ def evaluate_alarms(judging: Judging, *, done: Progress) -> dict[str, Any]:
         drawn = {replace(alarms[name], record=f"{at} {name}"): confirmed[name] for at, name in enumerate(names)}
         return alarm_figures(drawn) | rate_figures(together(rates[name] for name in names))
 
-    return {**figures(names), **_spread(figures, names)}
+    return {**figures(names), "findings": counts.figures(), **_spread(figures, names)}
 
 
 def evaluate_strips(judging: Judging, *, done: Progress) -> dict[str, Any]:
@@ -100,8 +110,10 @@ def evaluate_strips(judging: Judging, *, done: Progress) -> dict[str, Any]:
     names = [name for name in list_records(judging.folder) if name in classes]
     called: dict[str, StripClass] = {}
     rates: dict[str, AlarmRates] = {}
+    counts = FindingCounts()
     for name, (published, seconds, _) in _judged(names, judging, done):
         called[name] = class_of(published)
+        counts.note(published, known_by_strip(classes[name]))
         alerts, normal = alerts_of(published, judging.rules), classes[name] == "N"
         rates[name] = AlarmRates.of(alerts, verdicts_in(published), hours=seconds / 3600, all_false=normal)
 
@@ -112,7 +124,7 @@ def evaluate_strips(judging: Judging, *, done: Progress) -> dict[str, Any]:
         )
         return found | rate_figures(together(rates[name] for name in names))
 
-    return {**figures(names), **_spread(figures, names)}
+    return {**figures(names), "findings": counts.figures(), **_spread(figures, names)}
 
 
 def _spread(figures: Callable[[Sequence[str]], dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from ecg.errors import EcgStreamError
 from ecg.wfdb_files import list_records
 from ecgstream.database_evaluation import FORMS, evaluate_database
 from ecgstream.evaluation import Judging, Progress, annotated_records, judge_offline
+from reports.episodes import span_s
 from training.databases import DATABASES, mitdb
 from training.evaluate import evaluate_tallies
+from training.finding_counts import FindingCounts, known_by_annotations
 from training.tally import tally_records
 
 EVERY_DATABASE = "all"
@@ -74,4 +76,8 @@ def _by_beats(name: str, records: str, judging: Judging, track: Tracker) -> dict
         judged = judge_offline(tuple(annotations), judging, done=done)
     tallies = tally_records(judged.verdicts, annotations, alerts=judged.alerts)
     evaluation = evaluate_tallies(tallies, thresholds=load_manifest(judging.settings.models).thresholds)
-    return evaluation.model_dump(mode="json") | {"left_out": left_out}
+    counts = FindingCounts()
+    for record, verdicts in judged.verdicts.items():
+        reference = known_by_annotations(annotations[record], verdicts[0].fs_hz, span_s(verdicts[-1])[1])
+        counts.note([*verdicts, *judged.urgent[record]], reference)
+    return evaluation.model_dump(mode="json") | {"left_out": left_out, "findings": counts.figures()}

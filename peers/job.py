@@ -20,9 +20,9 @@ import numpy as np
 from bus.samples import Chunk, decode
 from bus.topics import SAMPLES, WINDOWS
 from detector.due import DueWindow, StreamId
-from detector.judgement import LIMIT
 from detector.score import Score
 from detector.scorer import Scorer
+from detector.weighing import LIMIT
 from ecg.leads import choose_leads
 from ecg.records import MISSING, Int16Array, exact_rate
 from ecg.second_filter import FilteredSignal, RawPart, layout_of, take_steps

@@ -7,6 +7,7 @@ from statistics import median
 
 import numpy as np
 
+from bus.final_beats import final_beats
 from bus.messages import Verdict
 from detector.explain import Explainer
 from ecg.records import MISSING, Record
@@ -113,7 +114,7 @@ def _facts(record: Record, verdicts: Sequence[Verdict]) -> tuple[tuple[str, str]
 def _summary(record: Record, found: Findings, start_s: float, end_s: float) -> tuple[tuple[str, str], ...]:
     verdicts = found.verdicts
     decisions = Counter(verdict.decision for verdict in verdicts)
-    beats = [beat.beat_class for verdict in verdicts for beat in verdict.beats]
+    beats = [beat.beat_class for beat in final_beats(verdicts)]
     rates = [verdict.heart_rate_bpm for verdict in verdicts if verdict.heart_rate_bpm is not None]
     flags = Counter(flag for verdict in verdicts for flag in verdict.quality.flags)
     rows = [

@@ -6,6 +6,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from bus.final_beats import final_beats
 from bus.messages import BeatClass, Verdict
 from detector.explain import Explainer, Explanation
 from detector.window_parts import PART_S
@@ -152,9 +153,8 @@ def strip_of(record: Record, found: Findings, start_s: float, seconds: float) ->
         start_s=start_s,
         beats=tuple(
             StripBeat(t_s=t_s, beat_class=beat.beat_class)
-            for verdict in found.verdicts
-            for beat in verdict.beats
-            if start_s <= (t_s := (beat.t_ns - verdict.stream_start_ns) / 1e9) < end_s
+            for beat in final_beats(found.verdicts)
+            if start_s <= (t_s := (beat.t_ns - found.verdicts[0].stream_start_ns) / 1e9) < end_s
         ),
         reference=_reference(found.reference, fs_hz, first, last),
         windows=tuple(

@@ -8,7 +8,7 @@ from alerting.conditions import PER_MINUTE
 from alerting.policy import policy
 from alerting.rules import FINDINGS, AlarmRules
 from alerting.state import PatientState
-from bus.messages import Alert, Urgent, Verdict
+from bus.messages import Alert, Beat, Urgent, Verdict
 from detector.offline import EPOCH_NS
 from ecg.findings import PRIORITIES, RhythmFinding, merged
 from ecg.records import Recording
@@ -48,10 +48,11 @@ class ResultBuilder:
             return
         self.figures.append(WindowFigures.of(message))
         self._windows.append(_window(message))
-        self._beats += [
-            {"t_s": seconds(beat.t_ns), "class": beat.beat_class, "confidence": beat.confidence}
-            for beat in message.beats
-        ]
+        if message.corrected is not None and self._beats:
+            final = _beat(message.corrected)
+            if self._beats[-1]["t_s"] == final["t_s"]:
+                self._beats[-1] = final
+        self._beats += [_beat(beat) for beat in message.beats]
         for each in message.findings:
             found = RhythmFinding(kind=each.kind, start_ns=each.start_ns, end_ns=each.end_ns, beats=each.beats)
             self._rhythms[found.family, found.start_ns] = found  # one that spans windows is told in each of them
@@ -105,6 +106,10 @@ class ResultBuilder:
             for alert in self._alerts.values()
             if alert.condition not in FINDINGS or not windows[alert.id]
         ]
+
+
+def _beat(beat: Beat) -> dict[str, Any]:
+    return {"t_s": seconds(beat.t_ns), "class": beat.beat_class, "confidence": beat.confidence}
 
 
 def result_of(

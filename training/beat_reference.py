@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bus.final_beats import final_beats
 from detector.judgement import JudgedBeat, Judgement
 from ecg.annotations import Annotations
 from ecg.labels import beat_labels
@@ -36,7 +37,7 @@ class Reference:
 
     def count(self, record: OutOfFold, judgements: Sequence[Judgement]) -> Counter[Pair]:
         """The (reference, found) classes of a record's beats."""
-        beats = [beat for judgement in judgements for beat in judgement.beats]
+        beats = final_beats(judgements)
         name = record.windows.name
         return compare(
             self.annotations[name],

@@ -13,9 +13,10 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
+from detector.beat_features import NAMES
 from detector.beat_map import AAMI_CLASSES
-from detector.judgement import WeighedWindow
 from detector.manifest import BeatReading
+from detector.weighing import WeighedWindow
 from ecg.errors import EcgStreamError
 from training.beat_reference import Reference
 from training.databases import database_of
@@ -41,14 +42,18 @@ class BeatTable:
     Attributes
     ----------
     name : the record's
-    features : (n, features) float32, in the order of ``detector.beat_features.NAMES``
+    features : (n, features) float32, in the order of ``detector.beat_features.NAMES``; by these the final class is told
     classes : (n,) the annotated class, "" where no beat is annotated
+    provisional, provisional_classes : the same of the beats that are first classed without the one behind them, as
+        they are then: they are learned from, too
     annotated : how many beats of each class the record has, found or not
     """
 
     name: str
     features: npt.NDArray[np.float32]
     classes: npt.NDArray[np.str_]
+    provisional: npt.NDArray[np.float32]
+    provisional_classes: npt.NDArray[np.str_]
     annotated: Counter[str]
 
 
@@ -56,16 +61,28 @@ def table_of(name: str, windows: Sequence[WeighedWindow | None], reference: Refe
     """The beats that the verdicts on a record would report, with their features and annotated classes."""
     features: list[Sequence[float]] = []
     times: list[int] = []
+    provisional: list[tuple[int, Sequence[float]]] = []  # places of the beats, and what was known of them at first
     for window in windows:
-        if window is not None:
-            features += window.features[: window.reported]
-            times += window.times_ns[: window.reported]
+        if window is None:
+            continue
+        if window.completed is not None and times and times[-1] == window.completed_ns:
+            provisional.append((len(times) - 1, features[-1]))
+            features[-1] = window.completed
+        features += window.features[: window.reported]
+        times += window.times_ns[: window.reported]
+    classes = reference.classes(name, np.array(times, np.float64) / 1e9)
     return BeatTable(
         name=name,
-        features=np.array(features, np.float32).reshape(len(times), -1),
-        classes=reference.classes(name, np.array(times, np.float64) / 1e9),
+        features=_rows(features),
+        classes=classes,
+        provisional=_rows([row for _, row in provisional]),
+        provisional_classes=classes[[place for place, _ in provisional]],
         annotated=reference.counted(name),
     )
+
+
+def _rows(features: Sequence[Sequence[float]]) -> npt.NDArray[np.float32]:
+    return np.array(features, np.float32).reshape(len(features), len(NAMES))
 
 
 class Trees:
@@ -107,8 +124,8 @@ def fit_trees(tables: Sequence[BeatTable], *, seeds: int = SEEDS) -> Trees:
     """
     features, classes, weights = [], [], []
     for table in tables:
-        chosen, letters, weight = _drawn(table)
-        features.append(table.features[chosen])
+        chosen, letters, weight = _drawn(np.concatenate([table.classes, table.provisional_classes]))
+        features.append(np.concatenate([table.features, table.provisional])[chosen])
         classes.append(letters)
         weights.append(weight)
     letters, held = np.concatenate(classes), set(np.concatenate(classes).tolist())
@@ -138,13 +155,15 @@ def fit_trees(tables: Sequence[BeatTable], *, seeds: int = SEEDS) -> Trees:
         )
 
 
-def _drawn(table: BeatTable) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.str_], npt.NDArray[np.float64]]:
+def _drawn(
+    classes: npt.NDArray[np.str_],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.str_], npt.NDArray[np.float64]]:
     """The beats of one patient that are learned from: their places, classes and weights.
 
     The weights of a class are as many as the square root of its beats, and those of all classes alike for all patients.
     """
     # What is no beat is to be called normal: a false alarm it must not be.
-    letters = np.where(table.classes == "", "N", table.classes)
+    letters = np.where(classes == "", "N", classes)
     normal = np.flatnonzero(letters == "N")
     left_out = np.random.default_rng(0).permutation(normal)[NORMAL_BEATS:]
     kept = letters != "Q"

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from detector.judgement import SETTLE_NS
 from detector.manifest import BeatMap
+from detector.weighing import SETTLE_NS
 from ecg.annotations import Annotations
 from training.beat_comparison import Pair, compare, qrs_rates
 from training.data import CLASSES, FRAMES_HZ

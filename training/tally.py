@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bus.final_beats import final_beats
 from bus.messages import Alert, Verdict
 from ecg.annotations import Annotations
 from ecg.errors import EcgStreamError
@@ -130,7 +131,7 @@ def _tally(verdicts: Sequence[Verdict], annotations: Annotations, alerts: list[A
 
 def _compare(verdicts: Sequence[Verdict], annotations: Annotations) -> Counter[Pair]:
     origin_ns = verdicts[0].stream_start_ns
-    beats = [beat for verdict in verdicts for beat in verdict.beats]
+    beats = final_beats(verdicts)
     return compare(
         annotations,
         verdicts[0].fs_hz,

@@ -8,11 +8,11 @@ from bus.clients import KafkaReader
 from bus.samples import decode
 from bus.settings import KafkaSettings
 from detector.due import Due, DueWindow, StreamId
-from detector.judgement import LIMIT
 from detector.partition_state import PartitionState
 from detector.results import results_of
 from detector.score import Score
 from detector.scorer import Scorer
+from detector.weighing import LIMIT
 from ecg.second_filter import FilteredSignal
 from models import SHIPPED
 

@@ -189,6 +189,7 @@ def _every_database(judging: "Judging", directory: Path | None, *, plain: bool, 
     from ecgstream.every_database import evaluate_each
     from ecgstream.running import TABLE_WIDTH
     from training.database_table import DatabaseRow, database_table
+    from training.finding_counts import add_counts, finding_table
 
     if directory is None or not plain:
         raise EcgStreamError(
@@ -209,10 +210,13 @@ def _every_database(judging: "Judging", directory: Path | None, *, plain: bool, 
         raise EcgStreamError(next(iter(missing.values())))
     console = Console(width=None if sys.stdout.isatty() else TABLE_WIDTH, quiet=quiet)
     console.print(database_table(rows))
+    findings = add_counts(each.figures["findings"] for each in found if each.figures is not None)
+    console.print(finding_table(findings))
     for name, reason in missing.items():
         console.print(f"{name} is left out: {reason}")
     return {
         "table": [row.as_json() for row in rows],
+        "findings": findings,
         "databases": {each.name: each.figures for each in found if each.figures is not None},
         "missing": missing,
     }

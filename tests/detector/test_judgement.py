@@ -1,18 +1,23 @@
 """Windows judged against what is usual for their patient."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from math import isnan, log
+from math import isnan, log, nan
 
 import numpy as np
 import pytest
 
+from bus.final_beats import final_beats
 from detector.baseline import QRS_AFTER, QRS_BEFORE, PersonalBaseline
-from detector.beat_features import NAMES, BeatHistory
+from detector.beat_features import NAMES, BeatHistory, OpenBeat, SeenBeat, completed
 from detector.beat_map import BeatFinding
-from detector.judgement import LIMIT, BeatEvidence, Evidence, Judgement, fused, judge_window, settled, weigh_window
+from detector.judgement import Evidence, Judgement, ReportedBeats, fused, judge_window
 from detector.manifest import BeatReading, Calibration, Manifest, load_manifest
+from detector.patient import ClassBeats
 from detector.score import Score
+from detector.weighing import LIMIT, WeighedWindow, settled, weigh_window
 from ecg.segments import MODEL_SAMPLES
 from models import SHIPPED
 from tests.detector.beat_classes import EVEN, by_network
@@ -53,18 +58,18 @@ def score(beats: list[tuple[int, tuple[float, float, float, float], np.ndarray]]
     )
 
 
-def judged(windows: list[Score], *, hop_s: int = 5) -> list[Judgement]:
+def judged(windows: list[Score], *, hop_s: int = 5, class_beats: ClassBeats = by_network) -> list[Judgement]:
     baseline, found = PersonalBaseline(), list[Judgement]()
-    evidence: tuple[BeatEvidence, ...] = ()
+    reported = ReportedBeats()
     for number, one in enumerate(windows):
         end_ns = (5 + hop_s * number) * S
         baseline, weighed = weigh_window(
             baseline, one, new_from_ns=end_ns - hop_s * S, end_ns=end_ns, calibration=CALIBRATION
         )
-        judgement, evidence = judge_window(
+        judgement, reported = judge_window(
             weighed,
-            [] if weighed is None else by_network(weighed.features),
-            evidence,
+            [] if weighed is None else class_beats(weighed.rows),
+            reported,
             start_ns=end_ns - 5 * S,
             next_start_ns=end_ns - (5 - hop_s) * S,
             fibrillates=False,
@@ -146,8 +151,8 @@ def test_a_bias_moves_what_a_beat_is_called_and_not_whether_it_is_one() -> None:
     def called(bias: float) -> str:
         judgement, _ = judge_window(
             weighed,
-            by_network(weighed.features),
-            (),
+            by_network(weighed.rows),
+            ReportedBeats(),
             start_ns=0,
             next_start_ns=5 * S,
             fibrillates=False,
@@ -157,6 +162,76 @@ def test_a_bias_moves_what_a_beat_is_called_and_not_whether_it_is_one() -> None:
         return classes(judgement)
 
     assert (called(-1.0), called(1.0)) == ("NNN", "NSN")
+
+
+def test_the_last_beat_of_a_window_is_classed_again_once_the_next_is_known() -> None:
+    """Of the last beat, the next interval is not known; with the trees it may change the class."""
+
+    def by_pause(rows: Sequence[Sequence[float]]) -> list[list[float]]:
+        # Premature where a pause follows.
+        return [
+            [0.1, 0.9, 0.0, 0.0] if row[NAMES.index("next_over_mean")] > 0.3 else [0.9, 0.1, 0.0, 0.0] for row in rows
+        ]
+
+    paused = score([(200, NORMAL, NARROW), (300, NORMAL, NARROW), (400, NORMAL, NARROW), (500, NORMAL, NARROW)])
+    for after, corrected in ((paused, 20), (steady(1)[0], None)):
+        windows = judged([*steady(4), after], class_beats=by_pause)
+        last, next_ = windows[-2], windows[-1]
+        assert classes(last) == "NNNNN"
+        assert all(judgement.corrected is None for judgement in windows[:-1])
+        if corrected is None:
+            assert next_.corrected is None
+        else:
+            assert next_.corrected is not None
+            assert next_.corrected._replace(confidence=None) == last.beats[-1]._replace(beat_class="S", confidence=None)
+            beats = final_beats(windows)
+            assert [beat.t_ns for beat in beats] == [beat.t_ns for one in windows for beat in one.beats]
+            assert "".join(beat.beat_class or "?" for beat in beats) == "N" * 19 + "S" + "N" * 4
+
+
+def test_a_beat_keeps_its_class_where_what_followed_it_was_not_seen_or_the_clock_jumped() -> None:
+    baseline = PersonalBaseline()
+    for number, one in enumerate(steady(3)):
+        baseline, _ = weigh_window(
+            baseline, one, new_from_ns=5 * number * S, end_ns=5 * (number + 1) * S, calibration=CALIBRATION
+        )
+    assert baseline.open_beat is not None
+
+    def behind(before: PersonalBaseline, one: Score) -> WeighedWindow | None:
+        return weigh_window(before, one, new_from_ns=15 * S, end_ns=20 * S, calibration=CALIBRATION)[1]
+
+    one = steady(1)[0]
+    whole = behind(baseline, one)
+    torn = behind(baseline, replace(one, holes=((MODEL_SAMPLES - 540, MODEL_SAMPLES - 510),)))
+    jumped = behind(baseline.shifted(S), one)
+    assert whole is not None
+    assert torn is not None
+    assert jumped is not None
+    assert whole.completed_ns == baseline.open_beat.t_ns
+    assert (torn.completed, jumped.completed) == (None, None)
+
+
+def test_a_beat_is_completed_as_if_all_had_been_seen_at_once() -> None:
+    """The features told late are those that a longer window would have told at once, to within the step kept."""
+    early = score([(0, NORMAL, NARROW), (100, NORMAL, NARROW), (255, UNSURE, WIDE)])
+    baseline = PersonalBaseline()
+    for number, one in enumerate([*steady(6), early]):
+        before = baseline
+        baseline, weighed = weigh_window(
+            baseline, one, new_from_ns=5 * number * S, end_ns=5 * (number + 1) * S, calibration=CALIBRATION
+        )
+    assert weighed is not None
+    assert baseline.open_beat is not None
+    waiting = OpenBeat.load(json.loads(json.dumps(baseline.open_beat.dump())))
+    behind = replace(early, beats=(*early.beats, score([(480, NORMAL, NARROW)]).beats[0]))
+    _, at_once = weigh_window(before, behind, new_from_ns=30 * S, end_ns=35 * S, calibration=CALIBRATION)
+    assert at_once is not None
+    after = SeenBeat(at_once.times_ns[-1], (-4.0, -4.0, -4.0), (), (), nan, ())
+    late = completed(waiting, after, ())
+    expected = at_once.features[-2]
+    known = [index for index, name in enumerate(NAMES) if "odds_after" not in name]
+    assert late is not None
+    assert np.array(late)[known] == pytest.approx(np.array(expected)[known], abs=1e-4, nan_ok=True)
 
 
 def test_a_beat_that_was_not_all_received_has_no_class_and_is_no_evidence() -> None:
@@ -196,7 +271,14 @@ def test_a_window_that_no_lead_can_tell_of_changes_nothing() -> None:
     assert after is baseline
     assert weighed is None
     judgement, _ = judge_window(
-        weighed, [], (), start_ns=0, next_start_ns=5 * S, fibrillates=False, reading=EVEN, calibration=CALIBRATION
+        weighed,
+        [],
+        ReportedBeats(),
+        start_ns=0,
+        next_start_ns=5 * S,
+        fibrillates=False,
+        reading=EVEN,
+        calibration=CALIBRATION,
     )
     assert judgement == Judgement()
 
@@ -236,8 +318,8 @@ def test_nothing_is_called_premature_while_atrial_fibrillation_lasts() -> None:
     found = [
         judge_window(
             weighed,
-            by_network(weighed.features),
-            (),
+            by_network(weighed.rows),
+            ReportedBeats(),
             start_ns=0,
             next_start_ns=5 * S,
             fibrillates=fibrillates,

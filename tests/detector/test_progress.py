@@ -7,6 +7,7 @@ import pytest
 
 from bus.samples import Chunk
 from detector.baseline import UsualQrs
+from detector.judgement import BeatEvidence, ReportedBeats
 from detector.partition_state import PARTITION_KEY, PartitionState
 from detector.progress import READ_VERSIONS, VERSION, dump, load
 from tests.detector.progress_log import ProgressLog
@@ -48,16 +49,18 @@ def test_a_patient_goes_on_from_a_record_as_if_nothing_were(path: Path) -> None:
         for due in log.accept(state, chunks[offset], offset, now_s=0).due
     ]
     assert found == [(offset, fact) for offset, fact in expected if offset >= streams.seen]
-    assert dump(streams, contexts).startswith(b'{"version":7,')
+    assert dump(streams, contexts).startswith(b'{"version":8,')
 
 
-def test_what_the_release_before_knew_of_a_patient_is_kept_but_for_the_intervals() -> None:
-    record = json.loads((RECORDS / "6-followed.json").read_bytes())
-    before = [7_000, False, [1, 2], -0.2, 0.8, "II", [10] * 25, 9, -0.5, 4, ["V1", [20] * 25, 3]]
-    record["streams"][0]["baseline"] = before
+def test_what_the_release_before_knew_of_a_patient_is_kept() -> None:
+    record = json.loads((RECORDS / "7-followed.json").read_bytes())
+    history = [7_000, [-100, 20], ".v", [-0.1, -0.1, -0.1], 2, [-3.0, -2.0]]
+    record["streams"][0]["baseline"] = [history, [["II", [10] * 25, 9], ["V1", [20] * 25, 3]], -0.5, 4]
+    record["streams"][0]["evidence"] = [[6_000, -2.0, 1.5]]
     streams, contexts = load("p", json.dumps(record).encode())
-    baseline = contexts[streams.streams[0].id].baseline
-    assert baseline.last_beat_ns == 7_000
-    assert baseline.usual == (UsualQrs("II", (10,) * 25, 9), UsualQrs("V1", (20,) * 25, 3))
-    assert (baseline.log_error, baseline.error_windows) == (-0.5, 4)
-    assert baseline.history.rr == ()
+    context = contexts[streams.streams[0].id]
+    assert context.baseline.last_beat_ns == 7_000
+    assert context.baseline.usual == (UsualQrs("II", (10,) * 25, 9), UsualQrs("V1", (20,) * 25, 3))
+    assert (context.baseline.log_error, context.baseline.error_windows) == (-0.5, 4)
+    assert context.baseline.open_beat is None
+    assert context.reported == ReportedBeats(evidence=(BeatEvidence(6_000, -2.0, 1.5),))

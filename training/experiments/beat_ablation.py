@@ -5,7 +5,7 @@ difference can be held against the chance of the draw.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -128,13 +128,7 @@ def compare_features(
     for group in track(groups, "leaving features out", console=console):
         kept = group.kept()
         some = [
-            BeatTable(
-                name=table.name,
-                features=table.features[:, kept],
-                classes=table.classes,
-                annotated=table.annotated,
-            )
-            for table in tables
+            replace(table, features=table.features[:, kept], provisional=table.provisional[:, kept]) for table in tables
         ]
         found += _figures(group.name, some, folds=settings.folds, draws=draws)
     return tuple(found)

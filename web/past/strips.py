@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from alerting.strips.alarm_strip import AlarmStrip
+from bus.final_beats import final_beats
 from bus.messages import Beat, Decision, Finding, Verdict
 from bus.sample_history import StoredSamples
 from ecg.findings import RhythmFinding, describe_finding, family_of
@@ -75,7 +76,7 @@ def view_of(found: Sampled, verdicts: Sequence[Verdict]) -> StripView:
         gain=found.gain,
         baseline=found.baseline,
         samples=rows_of(found.samples),
-        beats=tuple(beat for verdict in verdicts for beat in verdict.beats if found.start_ns <= beat.t_ns < end_ns),
+        beats=tuple(beat for beat in final_beats(verdicts) if found.start_ns <= beat.t_ns < end_ns),
         windows=tuple(
             StripWindowView(
                 id=verdict.id,

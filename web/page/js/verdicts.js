@@ -50,6 +50,7 @@ export class Verdicts extends EventTarget {
   /** One that has just come. */
   put(verdict) {
     const one = drawn(verdict);
+    if (verdict.corrected) this.#correct(verdict.corrected);
     this.#byStart.set(one.startMs, one);
     if (this.#byStart.size > KEPT) this.#forget();
     return one;
@@ -89,6 +90,12 @@ export class Verdicts extends EventTarget {
       // Asked again with the next look; the trace itself says whether there is anything.
       if (!this.#leave.signal.aborted) setTimeout(() => this.#blocks.delete(block), 5000);
     }
+  }
+
+  /** Give the last beat of an earlier verdict its final class, now that the beat behind it is known. */
+  #correct(beat) {
+    const ms = beat.t_ns / 1e6;
+    for (const one of this.between(ms, ms + 1)) for (const seen of one.beats) if (seen.ms === ms) Object.assign(seen, { kind: beat.class, confidence: beat.confidence });
   }
 
   #forget() {
