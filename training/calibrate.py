@@ -14,6 +14,7 @@ from detector.manifest import BeatMap, BeatReading, Calibration, Thresholds
 from detector.scorer import log_of
 from ecg.annotations import Annotations
 from ecg.errors import EcgStreamError
+from ecg.labels import rhythm_intervals
 from training.beat_figures import beat_figures
 from training.beat_reference import Reference
 from training.beat_trees import Trees, choose_biases, cross_fit, fit_trees, table_of
@@ -56,6 +57,9 @@ def calibrate(
 ) -> Calibrated:
     """Fit the trees and the logistic calibrations, choose the thresholds of the highest F1, and measure all.
 
+    Beats of all records teach. Windows do where rhythms are annotated, if they are anywhere: elsewhere nobody knows
+    which windows without an odd beat are normal, and atrial fibrillation would be held to be.
+
     Parameters
     ----------
     judged : records by networks that have not seen them
@@ -66,28 +70,28 @@ def calibrate(
     ------
     EcgStreamError : when the records are all normal or all abnormal, or lack beats to learn from
     """
-    labels = np.concatenate([record.windows.abnormal[record.known] for record in judged])
+    marked = [record for record in judged if rhythm_intervals(annotations[record.windows.name])] or list(judged)
+    labels = np.concatenate([record.windows.abnormal[record.known] for record in marked])
     if labels.all() or not labels.any():
         raise EcgStreamError("the training records hold no normal or no abnormal window: add records")
     candidates = {record.windows.name: candidates_of(record) for record in judged}
     beat_map = tune_beat_map(judged, candidates, annotations, rates_hz)
     scores = {name: scores_of(r, candidates[name], beat_map) for r in judged for name in [r.windows.name]}
     reference = Reference(annotations=annotations, rates_hz=rates_hz)
-    first = _networks(judged, labels)
+    first = _networks(marked, labels)
     tables = [table_of(name, weigh(r, scores[name], first), reference) for r in judged for name in [r.windows.name]]
     trees = cross_fit(tables, folds)
     reading = choose_biases(tables, {table.name: trees[table.name].probabilities(table.features) for table in tables})
 
-    def judgements(calibration: Calibration) -> list[list[Judgement]]:
+    def judgements(records: Sequence[OutOfFold], calibration: Calibration) -> list[list[Judgement]]:
         return [
             judge(record, scores[name], trees[name], reading=reading, calibration=calibration)
-            for record in judged
+            for record in records
             for name in [record.windows.name]
         ]
 
-    calibration = _with_autoencoder(labels, _evidence(judged, judgements(first)), first)
-    followed = judgements(calibration)
-    evidence = _evidence(judged, followed)
+    calibration = _with_autoencoder(labels, _evidence(marked, judgements(marked, first)), first)
+    evidence = _evidence(marked, judgements(marked, calibration))
     calibration = _with_fused(labels, evidence, calibration)
 
     z = {
@@ -104,9 +108,10 @@ def calibrate(
         thresholds=Thresholds(**thresholds),
         figures={
             "windows": len(labels),
+            "window_records": [record.windows.name for record in marked],
             **{name: {"auroc": _round(auroc(labels, score))} for name, score in z.items()},
             "cnn_auroc_by_record": _by_record(judged),
-            "beats": beat_figures(judged, followed, reference),
+            "beats": beat_figures(judged, judgements(judged, calibration), reference),
         },
     )
 
