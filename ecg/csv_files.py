@@ -12,6 +12,7 @@ from ecg.errors import EcgStreamError
 from ecg.leads import find_lead
 from ecg.quantise import ADC_GAIN, ADC_UNIT, MAX_SPAN_MV, record_of
 from ecg.records import MAX_LEADS, Record, check_fs
+from ecg.signal_names import terms_of
 from ecg.table_columns import Known, Role, column_number, know_columns
 from ecg.table_grid import Grid, NoRateError, grid_of_counter, grid_of_times
 from ecg.table_layout import Column, Table, read_table
@@ -59,6 +60,10 @@ def read_csv(
     if said.columns and not table.named:
         table = _titled(table, said.columns)
     columns = know_columns(table)
+    if _lists_annotations(table):
+        raise EcgStreamError(
+            f"{path.name} lists annotations, a beat a row, and no samples: give the file that holds the samples"
+        )
     if leads is not None:
         chosen = _wanted(columns, leads, table, path)
     else:
@@ -81,6 +86,11 @@ def read_csv(
         units=units,
         remarks=(*remarks, *([remark] if remark else [])),
     )
+
+
+def _lists_annotations(table: Table) -> bool:
+    """Whether a table is what rdann prints, or another list of beats with their kinds."""
+    return {"TYPE", "SUB", "CHAN", "NUM"} <= {term for column in table.columns for term in terms_of(column.title)}
 
 
 def _titled(table: Table, names: Sequence[str]) -> Table:
@@ -247,13 +257,15 @@ def _holds(columns: list[Known], rows: int) -> npt.NDArray[np.bool_]:
 
 
 def _values(column: Known, table: Table, path: Path) -> _Floats:
-    if column.values is None or column.wrong is not None:
-        row = column.wrong or 0
+    values, row = column.values, column.wrong
+    if values is None:  # asked for, and mostly text
+        values, row = table.numbers(column.column)
+    if row is not None:
         raise EcgStreamError(
             f"{path.name}, row {row + 1}, column {column.column + 1}: "
             f"{table.cell(row, column.column)[:MAX_QUOTED]!r} is no number: mend or empty it"
         )
-    return column.values
+    return values
 
 
 def _spread(values: _Floats, grid: Grid, path: Path) -> _Floats:

@@ -160,7 +160,7 @@ def why_chosen(names: Sequence[str]) -> str:
     chosen = names[choose_leads(names)[0]]
     left_out = [f"{name} is {other}" for name, other in zip(names, others, strict=True) if other and usable]
     if len(names) == 1:
-        return "the only lead"
+        return "the only lead that is read"
     if not usable:
         why = "no signal is called an ECG: it is the first"
     elif len(usable) == 1:

@@ -24,6 +24,7 @@ _COUNTER_TERMS = frozenset(
     ABTASTWERT MUESTRA AMOSTRA ECHANTILLON ÉCHANTILLON CAMPIONE ПРОБА ОТСЧЕТ NUM ZEILE""".split()  # noqa: SIM905 - as above
 )
 _MOSTLY = 0.95  # of steps that must go as a time or a counter goes; the rest are losses
+_MOSTLY_NUMBERS = 0.5  # of the cells that are not missing
 _MIN_RISES = 4
 _LEAST_SPAN = 8  # steps: a switch goes to and fro between two or three values
 
@@ -87,12 +88,13 @@ def _know(table: Table, number: int, other: str) -> Known:
     column = table.columns[number]
     name = column.name
     named = named_role(column.title)
-    if table.is_text(number):
+    numeric, timed = table.shares(number)
+    if timed > numeric and (times := table.times(number)) is not None:
+        return Known(column=number, name=name, role=Role.TIME, times=times)
+    if numeric < _MOSTLY_NUMBERS and named is not Role.ECG:
         return Known(column=number, name=name, role=Role.TEXT, kind=other)
     values, wrong = table.numbers(number)
-    times = table.times(number) if named is Role.TIME or wrong is not None else None
-    if wrong is not None and times is not None:
-        return Known(column=number, name=name, role=Role.TIME, times=times)
+    times = None
     finite = values[np.isfinite(values)]
     if not len(finite):
         role = Role.ECG if named is Role.ECG else Role.EMPTY

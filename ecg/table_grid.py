@@ -17,9 +17,12 @@ MAX_GAP_S = 3600.0  # a longer pause is another recording
 _SCALES_S = (1.0, 1e-3, 1e-6, 1e-9, 86_400.0, 60.0, 3600.0)  # what one of a number may be, the likeliest first
 _DIFFERS = 0.02  # of the rate, by which what is given and what the times say may differ
 _EVEN = 0.15  # of the median step: spread of the steps below which times are even
+_OFTEN = 0.03  # of the steps: single rows are lost so often, packets end so often
 _USUAL_HZ = (100, 120, 125, 128, 130, 200, 240, 250, 256, 300, 333, 360, 400, 480, 500, 512, 600, 800, 960, 1000)
 _NEAR = 0.005  # of a usual rate: what is measured on packets is that
 _MIN_PACKETS = 6
+_ADDS_UP = 3.0  # times the spread of the steps, by which times wander off an even pace only if their errors add up
+_PAUSE = 8  # times the usual step between packets: jitter makes no such step
 _CLOCK_TURNS_S = (86_400.0, 43_200.0, 3600.0, 60.0)
 _HOUR_S = 3600.0
 _LATE_S = 0.25  # a packet may come so much later than its samples were taken
@@ -167,7 +170,10 @@ def _turn(drop: float, times: Times, *, local: bool, span: float, usual: float) 
 
 
 def _are_even(steps: _Floats, usual: float) -> bool:
-    within = steps[steps <= 1.5 * usual]
+    longer = steps > 1.5 * usual
+    if np.mean(longer) > _OFTEN and usual < 0.5 * np.mean(steps):
+        return False  # packets whose rows are put close to one another
+    within = steps[~longer]
     return float(np.mean(np.abs(within - usual) > 0.6 * usual)) < 0.001 and float(np.std(within)) < 0.5 * usual
 
 
@@ -214,32 +220,36 @@ def _by_packets(seconds: _Floats, *, fs_hz: float | None, name: str) -> Grid:
         return Grid(fs_hz=fs_hz, places=None)
     at, sizes = seconds[heads], np.diff(np.append(heads, len(seconds)))
     rate, remark = (fs_hz, "") if fs_hz is not None else _measured(at, sizes, name)
-    # The first packet may be cut off: its time tells where its rows end, or begin.
     late = at * rate - heads
     step = float(np.median(np.diff(at)))
     allowed = max(_LATE_S, step, 6 * float(np.median(np.abs(np.diff(late)))) / rate) * rate
-    shift = np.zeros(len(heads), np.int64)
-    moved = 0
-    for number in range(2, len(heads)):
-        before = late[max(1, number - _AROUND) : number] - shift[max(1, number - _AROUND) : number]
-        ahead = float(np.median(late[number : number + 3])) - moved - float(np.median(before))
-        if min(ahead, late[number] - moved - float(np.median(before))) > allowed:
-            moved += round(ahead)
-        shift[number] = moved
-    if moved == 0:
+    leaps = np.zeros(len(heads), np.int64)
+    for number in np.flatnonzero(np.diff(late, prepend=late[0]) > 0.5 * allowed):
+        if number < 2 or leaps[max(0, number - 2) : number].any():
+            continue  # the first packet may be cut off; a leap counts once
+        before = float(np.median(late[max(1, number - _AROUND) : number]))
+        ahead = float(np.median(late[number : number + 3])) - before
+        if min(ahead, float(late[number]) - before) > allowed:
+            leaps[number] = round(ahead)
+    if not leaps.any():
         return Grid(fs_hz=rate, places=None, remark=remark, even=False)
-    return Grid(fs_hz=rate, places=np.arange(len(seconds)) + np.repeat(shift, sizes), remark=remark, even=False)
+    places = np.arange(len(seconds)) + np.repeat(np.cumsum(leaps), sizes)
+    return Grid(fs_hz=rate, places=places, remark=remark, even=False)
 
 
 def _measured(at: _Floats, sizes: npt.NDArray[np.int64], name: str) -> tuple[float, str]:
     """The rate of rows in packets: rows over time, but for pauses."""
     steps = np.diff(at)[1:]
-    kept = steps <= 3 * np.median(steps)
+    kept = steps <= _PAUSE * np.median(steps)
     if int(kept.sum()) < _MIN_PACKETS:
         raise NoRateError(
             f"{name} has one time for many rows, and too few of them to tell a rate: give the sampling rate in Hz (fs_hz)"
         )
     rate = float(sizes[1:-1][kept].sum() / steps[kept].sum())
+    if sizes.max() == 1 and float(np.std(at - np.arange(len(at)) / rate)) > _ADDS_UP * float(np.std(steps)):
+        rate = 1 / float(np.median(steps))  # errors that add up: the whole tells no more than the middle step
+        if abs(round(rate) / rate - 1) <= _NEAR:
+            return float(round(rate)), f"{name} is uneven: {round(rate)} Hz is the median rate; give another (fs_hz) if it is not"
     usual = min(_USUAL_HZ, key=lambda each: abs(each - rate))
     rate = float(usual) if abs(usual / rate - 1) <= _NEAR else round(rate, 1)
     return rate, f"{name} is uneven: {rate:g} Hz is the mean rate; give the sampling rate (fs_hz) if it is another"

@@ -91,12 +91,14 @@ class Table:
         """Return a cell as it stands."""
         return str(self._numbers[row, column]) if self._numbers is not None else self._cells[column][row]
 
-    def is_text(self, column: int) -> bool:
-        """Return whether a column is told in letters, neither in numbers nor in times."""
+    def shares(self, column: int) -> tuple[float, float]:
+        """Return the shares of a column's cells that are numbers, and that are clocks or dates."""
         if self._numbers is not None:
-            return False
+            return 1.0, 0.0
         held = [cell for cell in self._cells[column][:: max(1, self.rows // _SAMPLED)] if not is_missing(cell)]
-        return bool(held) and sum(is_number(cell) or is_time(cell) for cell in held) < _ALIKE * len(held)
+        if not held:
+            return 1.0, 0.0
+        return sum(map(is_number, held)) / len(held), sum(map(is_time, held)) / len(held)
 
 
 def read_table(lines: Sequence[str], path: Path) -> Table:

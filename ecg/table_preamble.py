@@ -97,16 +97,20 @@ def _opensignals(line: str) -> Preamble | None:
         per_count: dict[str, float] = {}
         rates = set()
         for device in devices.values():
-            names = [str(name) for name in device["column"]]
+            # What is no sensor is a counter or a digital line: DI is no lead there.
+            names = [name if name == "nSeq" else f"digital {name}" for name in map(str, device["column"])]
             sensors = [str(sensor) for sensor in device.get("sensor", [])]
             resolution = list(device.get("resolution", []))[-len(sensors) :] if sensors else []
             kind = str(device.get("device", "")).lower()
             gain = next((values for known, values in _PLUX_ECG.items() if known in kind), None)
             for place, sensor in enumerate(reversed(sensors), start=1):
-                if place > len(names) or sensor.upper() in {"RAW", "CUSTOM", ""}:
+                if place > len(names):
+                    break
+                if sensor.upper() in {"RAW", "CUSTOM", ""}:
+                    names[-place] = names[-place].removeprefix("digital ")
                     continue
                 # The last columns are the sensors; two of a kind keep their channel's name apart.
-                name = sensor if sensors.count(sensor) == 1 else f"{sensor} {names[-place]}"
+                name = sensor if sensors.count(sensor) == 1 else f"{sensor} {device['column'][-place]}"
                 names[-place] = name
                 if gain and is_ecg(name) and place <= len(resolution):
                     volts, factor = gain

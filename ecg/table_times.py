@@ -33,6 +33,7 @@ _DAY = (
 )
 _MOMENT = re.compile(rf"^\[?\s*(?:{_DAY}(?:\s*[t,]\s*|\s+|$))?(?:{_CLOCK})?\s*\]?$", re.IGNORECASE)
 _CLOCK_FIRST = re.compile(rf"^\[?\s*{_CLOCK}\s+{_DAY}\s*\]?$", re.IGNORECASE)  # rdsamp -p: [10:11:12.345 01/03/2025]
+_PLAIN_CLOCK = re.compile(r"^(?P<before>(?:.*[^\d:.,])?)(?P<h>\d{1,2}):(?P<m>\d\d):(?P<s>\d\d)(?:[.,:](?P<f>\d+))?(?P<behind>.*)$")
 _MAX_LENGTH = 48  # characters of the longest of these
 # By their first three letters, in English, German, French, Spanish, Italian, Portuguese and Dutch.
 _MONTHS = {
@@ -94,33 +95,32 @@ def times_of(cells: Sequence[str]) -> Times | None:
     ----------
     cells : of the column, without spaces around them
     """
-    numbers, wrong = numbers_of(cells)
-    if wrong is None:
-        return Times(values=numbers, form="number")
-    days: dict[str, tuple[int, int]] = {}
+    first = next((cell for cell in cells if not is_missing(cell)), "")
+    if number_of(first) is not None:
+        numbers, wrong = numbers_of(cells)
+        return Times(values=numbers, form="number") if wrong is None else None
+    frames: dict[tuple[str, str], _Frame | None] = {}
     seconds = np.full(len(cells), np.nan)
     ordinals = np.zeros((len(cells), 2))
     dated = zoned = False
     for row, cell in enumerate(cells):
         if is_missing(cell):
             continue
-        match = _match(cell) if len(cell) <= _MAX_LENGTH else None
-        if match is None:
+        clock = _PLAIN_CLOCK.match(cell) if len(cell) <= _MAX_LENGTH else None
+        around = (clock["before"], clock["behind"]) if clock else (cell, "")
+        if around not in frames:
+            frames[around] = _frame(f"{around[0]}0:00:00{around[1]}" if clock else cell)
+        frame = frames[around]
+        if frame is None:
             return None
-        day = match.group("y", "mo", "d", "a", "b", "ay", "wd", "wm", "wy", "xm", "xd", "xy", "compact")
-        if any(day):
-            key = "|".join(part or "" for part in day)
-            if key not in days:
-                found = _ordinals(match)
-                if found is None:
-                    return None
-                days[key] = found
-            ordinals[row] = days[key]
+        seconds[row] = frame.seconds
+        if clock:
+            hour = int(clock["h"]) if frame.half is None else int(clock["h"]) % 12 + (12 if frame.half == "p" else 0)
+            seconds[row] += hour * 3600 + int(clock["m"]) * 60 + float(f"{clock['s']}.{clock['f'] or 0}")
+        if frame.ordinals is not None:
+            ordinals[row] = frame.ordinals
             dated = True
-        seconds[row] = _seconds(match)
-        if match["zone"]:
-            zoned = True
-            seconds[row] -= _offset_s(match["zone"])
+        zoned = zoned or frame.zoned
     known = np.isfinite(seconds)
     if not known.any():
         return None
@@ -135,14 +135,35 @@ def times_of(cells: Sequence[str]) -> Times | None:
     return Times(values=(day - day[known].min()) * 86_400 + seconds, form="date", zoned=zoned)
 
 
-def _seconds(match: re.Match[str]) -> float:
-    if match["m"] is None:
-        return 0.0  # a date alone
-    hours = int(match["h"] or 0)
-    if match["half"]:
-        hours = hours % 12 + (12 if match["half"].lower() == "p" else 0)
-    fraction = float(f"0.{match['f']}") if match["f"] else 0.0
-    return hours * 3600 + int(match["m"]) * 60 + int(match["s"]) + fraction
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Frame:
+    """What a cell says beside a plain h:m:s: its day, its half of the day, its zone, and a clock of another form."""
+
+    ordinals: tuple[int, int] | None
+    seconds: float
+    half: str | None
+    zoned: bool
+
+
+def _frame(cell: str) -> _Frame | None:
+    match = _match(cell) if len(cell) <= _MAX_LENGTH else None
+    if match is None:
+        return None
+    day = match.group("y", "a", "wm", "xm", "compact")
+    ordinals = _ordinals(match) if any(day) else None
+    if any(day) and ordinals is None:
+        return None
+    seconds = 0.0
+    if match["m"] is not None:
+        fraction = float(f"0.{match['f']}") if match["f"] else 0.0
+        seconds = int(match["h"] or 0) * 3600 + int(match["m"]) * 60 + int(match["s"]) + fraction
+    zone = match["zone"]
+    return _Frame(
+        ordinals=ordinals,
+        seconds=seconds - (_offset_s(zone) if zone else 0.0),
+        half=match["half"].lower() if match["half"] else None,
+        zoned=zone is not None,
+    )
 
 
 def _offset_s(zone: str) -> float:

@@ -155,7 +155,7 @@ def test_c3_is_a_chest_lead_among_leads_and_none_among_electrodes_of_the_head() 
         (["EEG C3-A2", "EMG", "Herz"], (2,), "the only ECG by name"),
         (["X", "Y", "ECG"], (2, 0), "called an ECG"),
         (["X", "Y"], (0, 1), "it is the first"),
-        (["RESP"], (0,), "the only lead"),
+        (["RESP"], (0,), "the only lead that is read"),
         (["RESP", "PPG"], (0, 1), "no signal is called an ECG"),
         (["V1", "aVF"], (1, 0), "AVF, of these the most like lead II"),
     ],
