@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ecg.ecg_shape import looks_like_ecg
+from ecg.ecg_shape import has_ecg_shape
 from ecg.errors import EcgStreamError
 from ecg.leads import find_lead
 from ecg.quantise import ADC_GAIN, ADC_UNIT, MAX_SPAN_MV, record_of
 from ecg.records import MAX_LEADS, Record, check_fs
 from ecg.signal_names import terms_of
-from ecg.table_columns import Known, Role, column_number, know_columns
-from ecg.table_grid import Grid, NoRateError, grid_of_counter, grid_of_times
+from ecg.table_axis import grid_of
+from ecg.table_columns import SIGNALS, Known, Role, column_number, know_columns
+from ecg.table_grid import Grid
 from ecg.table_layout import Column, Table, read_table
 from ecg.table_preamble import Preamble, read_preamble
 from ecg.table_text import MAX_QUOTED, read_lines
-from ecg.table_times import TIME_UNITS_S
 from ecg.units import millivolts_in
 from ecg.windows import WINDOW_S
 
@@ -28,7 +28,6 @@ _MAX_NAMED = 12  # columns that a message names
 _VOLTS_SPAN = 0.02
 _LEAST_SPAN_MV = 0.1
 _PIECES = 12
-_SIGNALS = frozenset({Role.ECG, Role.UNKNOWN})
 
 _Floats = npt.NDArray[np.float64]
 
@@ -69,7 +68,7 @@ def read_csv(
     else:
         _check_count(columns, table, fs_hz or said.fs_hz, path)
         chosen = []
-    grid, kept = _grid(table, columns, chosen, fs_hz=fs_hz, said=said, path=path)
+    grid, kept = grid_of(table, columns, chosen, fs_hz=fs_hz, said_hz=said.fs_hz, file=path.name)
     check_fs(grid.fs_hz)
     remarks = [grid.remark] if grid.remark else []
     if leads is None:
@@ -89,7 +88,7 @@ def read_csv(
 
 
 def _lists_annotations(table: Table) -> bool:
-    """Whether a table is what rdann prints, or another list of beats with their kinds."""
+    """Return a list of beats with their kinds, as rdann prints it."""
     return {"TYPE", "SUB", "CHAN", "NUM"} <= {term for column in table.columns for term in terms_of(column.title)}
 
 
@@ -116,10 +115,12 @@ def _described(columns: Sequence[Known]) -> str:
 
 def _wanted(columns: list[Known], leads: Sequence[str], table: Table, path: Path) -> list[Known]:
     """The columns that somebody names."""
-    signals = [column for column in columns if column.role in _SIGNALS]
+    signals = [column for column in columns if column.role in SIGNALS]
     known = {column.name.lower() for column in columns}
-    if not table.named and len(leads) == len(signals) and not any(
-        lead.lower() in known or column_number(lead) is not None for lead in leads
+    if (
+        not table.named
+        and len(leads) == len(signals)
+        and not any(lead.lower() in known or column_number(lead) is not None for lead in leads)
     ):
         return [replace(column, name=lead) for column, lead in zip(signals, leads, strict=True)]
     return [_named(lead, columns, table, path) for lead in leads]
@@ -128,23 +129,29 @@ def _wanted(columns: list[Known], leads: Sequence[str], table: Table, path: Path
 def _named(lead: str, columns: list[Known], table: Table, path: Path) -> Known:
     titles = [column.title for column in table.columns]
     same = [
-        column for column, title in zip(columns, titles, strict=True) if lead.strip().lower() in {column.name.lower(), title.lower()}
+        column
+        for column, title in zip(columns, titles, strict=True)
+        if lead.strip().lower() in {column.name.lower(), title.lower()}
     ]
     if len(same) > 1:
         places = " or ".join(f"'column {column.column + 1}'" for column in same)
-        raise EcgStreamError(f"{path.name} has {len(same)} columns of the name {lead!r}: name one by its place, {places}")
+        raise EcgStreamError(
+            f"{path.name} has {len(same)} columns of the name {lead!r}: name one by its place, {places}"
+        )
     number = column_number(lead)
     if not same and number is not None and 0 <= number < len(columns):
         same = [columns[number]]
     if not same:
-        able = [column for column in columns if column.role in {*_SIGNALS, Role.OTHER, Role.LEVEL}]
+        able = [column for column in columns if column.role in {*SIGNALS, Role.OTHER, Role.LEVEL}]
         found = find_lead(lead, [column.name for column in able])
         if found is None:
-            raise EcgStreamError(f"{path.name} has no lead {lead!r}: it has {', '.join(column.name for column in able)}")
+            raise EcgStreamError(
+                f"{path.name} has no lead {lead!r}: it has {', '.join(column.name for column in able)}"
+            )
         same = [able[found]]
     (column,) = same
     if column.role in {Role.TIME, Role.COUNTER, Role.TEXT, Role.EMPTY}:
-        others = [one.name for one in columns if one.role in {*_SIGNALS, Role.OTHER}]
+        others = [one.name for one in columns if one.role in {*SIGNALS, Role.OTHER}]
         raise EcgStreamError(
             f"{path.name}: {column.name!r} is {column.role.value}, no ECG: name another column (leads)"
             + (f", such as {others[0]!r}" if others else "")
@@ -154,7 +161,7 @@ def _named(lead: str, columns: list[Known], table: Table, path: Path) -> Known:
 
 def _check_count(columns: list[Known], table: Table, fs_hz: float | None, path: Path) -> None:
     """Refuse a table whose columns are no leads: too many, or none."""
-    signals = [column for column in columns if column.role in {*_SIGNALS, Role.LEVEL}]
+    signals = [column for column in columns if column.role in {*SIGNALS, Role.LEVEL}]
     by_name = [column for column in columns if column.role is Role.ECG]
     if len(signals) > MAX_LEADS and not 1 <= len(by_name) <= MAX_LEADS:
         start = f"{path.name}: {len(signals)} columns are no leads, {MAX_LEADS} are read at most: "
@@ -171,7 +178,7 @@ def _check_count(columns: list[Known], table: Table, fs_hz: float | None, path: 
             "recording that they were cut from, or name the columns that are leads (leads)"
         )
     if not signals:
-        held = [column for column in columns if column.role not in {Role.EMPTY}]
+        held = [column for column in columns if column.role is not Role.EMPTY]
         if any(column.role is Role.OTHER for column in columns):
             raise EcgStreamError(
                 f"{path.name} has no column that is an ECG: {_described(held)}; if one is, name it (leads)"
@@ -189,7 +196,7 @@ def _by_shape(columns: list[Known], fs_hz: float, path: Path) -> tuple[list[Know
     level = [column for column in columns if column.role is Role.LEVEL]
     if not by_name and not others and len(unknown) + len(level) == 1:
         return unknown or level, []
-    alike = [column for column in unknown if column.values is not None and looks_like_ecg(column.values, fs_hz)]
+    alike = [column for column in unknown if column.values is not None and has_ecg_shape(column.values, fs_hz)]
     if not by_name and not alike:
         asked = [*unknown, *level, *others]
         raise EcgStreamError(
@@ -197,63 +204,11 @@ def _by_shape(columns: list[Known], fs_hz: float, path: Path) -> tuple[list[Know
             f"(leads), such as {asked[0].name!r}"
         )
     chosen = [column for column in columns if column in by_name or column in alike]
-    left_out = [f"{column.name} ({column.kind or 'no ECG by its shape'})" for column in unknown + others if column not in chosen]
+    left_out = [
+        f"{column.name} ({column.kind or 'no ECG by its shape'})" for column in unknown + others if column not in chosen
+    ]
     remarks = [f"left out: {', '.join(left_out[:_MAX_NAMED])}; name one to read it (leads)"] if left_out else []
     return chosen[:MAX_LEADS], remarks
-
-
-def _grid(
-    table: Table, columns: list[Known], chosen: list[Known], *, fs_hz: float | None, said: Preamble, path: Path
-) -> tuple[Grid, npt.NDArray[np.bool_] | None]:
-    """The rate and the places of the rows, and which rows count; None where all do."""
-    grids: list[tuple[Grid, npt.NDArray[np.bool_] | None]] = []
-    failures: list[EcgStreamError] = []
-    counters = [column for column in columns if column.role is Role.COUNTER and column not in chosen]
-    rate = fs_hz or said.fs_hz
-    for column in columns:
-        if column.role is not Role.TIME or column.times is None or column in chosen:
-            continue
-        times = column.times
-        known = np.isfinite(times.values)
-        kept = None if known.all() else known | _holds(columns, table.rows)
-        if kept is not None:
-            times = replace(times, values=times.values[kept])
-        unit_s = TIME_UNITS_S.get((table.columns[column.column].unit or "").lower())
-        name = f"{path.name}, column {column.name!r}"
-        try:
-            grids.append((grid_of_times(times, unit_s=unit_s, fs_hz=fs_hz, said_hz=said.fs_hz, name=name), kept))
-        except EcgStreamError as error:
-            failures.append(error)
-    even = next((each for each in grids if each[0].even), None)
-    if even is not None:
-        return even
-    if grids:
-        rate = grids[0][0].fs_hz
-    else:
-        hard = [error for error in failures if not isinstance(error, NoRateError)]
-        if hard:
-            raise hard[0]
-    if rate is None:
-        if failures:
-            raise failures[0]
-        raise EcgStreamError(f"{path.name} has no time column: give the sampling rate in Hz (fs_hz)")
-    for column in counters:
-        if column.values is not None:
-            known = np.isfinite(column.values)
-            kept = None if known.all() else known | _holds(columns, table.rows)
-            name = f"{path.name}, column {column.name!r}"
-            grid = grid_of_counter(column.values if kept is None else column.values[kept], fs_hz=rate, name=name)
-            return replace(grid, remark=grids[0][0].remark if grids else ""), kept
-    return grids[0] if grids else (Grid(fs_hz=rate, places=None), None)
-
-
-def _holds(columns: list[Known], rows: int) -> npt.NDArray[np.bool_]:
-    """(rows,) whether any signal has a value there: a row of nothing at no time is a blank line."""
-    held = np.zeros(rows, np.bool_)
-    for column in columns:
-        if column.values is not None and column.role in {*_SIGNALS, Role.OTHER}:
-            held |= np.isfinite(column.values)
-    return held
 
 
 def _values(column: Known, table: Table, path: Path) -> _Floats:
@@ -285,7 +240,7 @@ def _spread(values: _Floats, grid: Grid, path: Path) -> _Floats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sizes:
-    """How far columns without a unit swing, and whether they are integers and look like an ECG."""
+    """Swing of columns without a unit, and whether they are integers and look like an ECG."""
 
     span: float
     integers: bool
@@ -293,7 +248,14 @@ class _Sizes:
 
 
 def _units(
-    chosen: list[Known], table: Table, values: _Floats, fs_hz: float, *, said: Preamble, unit: str | None, columns: list[Known]
+    chosen: list[Known],
+    table: Table,
+    values: _Floats,
+    fs_hz: float,
+    *,
+    said: Preamble,
+    unit: str | None,
+    columns: list[Known],
 ) -> tuple[list[str | None], str]:
     """Return the unit of each column; a column whose ADC counts are known in mV is turned into mV in place."""
     if unit is not None:
@@ -315,9 +277,14 @@ def _units(
     remark = ""
     if sizes.alike and 0 < sizes.span < _VOLTS_SPAN:
         units = [one or "V" for one in units]
-        remark = f"no unit is said, and an ECG swings by more than {sizes.span:.2g} mV: read in V; give the unit if it is another"
-    elif sizes.integers and any(column.role is Role.COUNTER for column in columns) and (
-        _LEAST_SPAN_MV <= sizes.span / ADC_GAIN <= MAX_SPAN_MV
+        remark = (
+            f"no unit is said, and an ECG swings by more than {sizes.span:.2g} mV: read in V; give the unit if it is "
+            "another"
+        )
+    elif (
+        sizes.integers
+        and any(column.role is Role.COUNTER for column in columns)
+        and (_LEAST_SPAN_MV <= sizes.span / ADC_GAIN <= MAX_SPAN_MV)
     ):
         units = [one or ADC_UNIT for one in units]  # a raw export
     return units, remark
@@ -336,5 +303,5 @@ def _sizes(values: _Floats, fs_hz: float) -> _Sizes:
     return _Sizes(
         span=float(np.median(spans)) if spans else 0.0,
         integers=bool(np.all(values[finite] % 1 == 0)),
-        alike=any(looks_like_ecg(values[:, column], fs_hz) for column in range(values.shape[1])),
+        alike=any(has_ecg_shape(values[:, column], fs_hz) for column in range(values.shape[1])),
     )

@@ -19,7 +19,7 @@ _MAX_LEVEL = 0.9  # of samples that equal the one before: a step, a switch, a ra
 _PAD = 15
 
 
-def looks_like_ecg(values: npt.NDArray[np.float64], fs_hz: float) -> bool:
+def has_ecg_shape(values: npt.NDArray[np.float64], fs_hz: float) -> bool:
     """Return whether most of a signal looks like an ECG. A heart that does not beat does not.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What each column of a table is: a time, a counter, an ECG, or something else; by its name and by what it holds."""
+"""Roles of a table's columns: a time, a counter, an ECG, or something else; by its name and by what it holds."""
 
 import re
 from dataclasses import dataclass
@@ -13,15 +13,21 @@ from ecg.table_layout import Table
 from ecg.table_times import Times
 
 MIN_ROWS = 50  # fewer may rise by chance
-_TIME_TERMS = frozenset(
-    """TIME TIMES TS TIMESTAMP TIMESTAMPS DATETIME DATE CLOCK SECONDS SECOND SECS SEC MS MSEC MILLISECONDS MILLIS MICROS
-    MICROSECONDS NANOS NANOSECONDS UNIX EPOCH ELAPSED ZEIT UHRZEIT DATUM ZEITSTEMPEL ZEITPUNKT SEKUNDEN TIEMPO HORA FECHA
-    SEGUNDOS TEMPO TEMPS HEURE SECONDES ORA ORARIO TIJD TIJDSTIP TID TIDSPUNKT CZAS ČAS CAS ВРЕМЯ 时间 時間 時刻 시간 ZAMAN
-    IDŐ AIKA ΧΡΟΝΟΣ ΧΡΌΝΟΣ LSL""".split()  # noqa: SIM905 - a list of eighty strings is no easier to read
+
+
+def _terms(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_TIME_TERMS = _terms(
+    """TIME TIMES TS TIMESTAMP TIMESTAMPS DATETIME DATE CLOCK SECONDS SECOND SECS SEC MS MSEC MILLISECONDS MILLIS
+    MICROS MICROSECONDS NANOS NANOSECONDS UNIX EPOCH ELAPSED ZEIT UHRZEIT DATUM ZEITSTEMPEL ZEITPUNKT SEKUNDEN TIEMPO
+    HORA FECHA SEGUNDOS TEMPO TEMPS HEURE SECONDES ORA ORARIO TIJD TIJDSTIP TID TIDSPUNKT CZAS ČAS CAS ВРЕМЯ 时间 時間 時刻
+    시간 ZAMAN IDŐ AIKA ΧΡΟΝΟΣ ΧΡΌΝΟΣ LSL"""
 )
-_COUNTER_TERMS = frozenset(
+_COUNTER_TERMS = _terms(
     """SAMPLE SAMPLES SAMP INDEX IDX COUNTER COUNT FRAME PACKET PACKAGE SEQ NSEQ SEQUENCE ROW ROWS UNNAMED NR NO NUMBER
-    ABTASTWERT MUESTRA AMOSTRA ECHANTILLON ÉCHANTILLON CAMPIONE ПРОБА ОТСЧЕТ NUM ZEILE""".split()  # noqa: SIM905 - as above
+    ABTASTWERT MUESTRA AMOSTRA ECHANTILLON ÉCHANTILLON CAMPIONE ПРОБА ОТСЧЕТ NUM ZEILE"""
 )
 _MOSTLY = 0.95  # of steps that must go as a time or a counter goes; the rest are losses
 _MOSTLY_NUMBERS = 0.5  # of the cells that are not missing
@@ -30,7 +36,7 @@ _LEAST_SPAN = 8  # steps: a switch goes to and fro between two or three values
 
 
 class Role(Enum):
-    """What a column is."""
+    """Role of a column."""
 
     TIME = "a time"
     COUNTER = "a counter"
@@ -40,6 +46,9 @@ class Role(Enum):
     LEVEL = "one value throughout"
     TEXT = "text"
     EMPTY = "empty"
+
+
+SIGNALS = frozenset({Role.ECG, Role.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +87,13 @@ def know_columns(table: Table) -> list[Known]:
             if not table.named and one.role in {Role.ECG, Role.UNKNOWN, Role.LEVEL, Role.OTHER}:
                 name, unnamed = f"signal {unnamed}", unnamed + 1
             one = Known(
-                column=number, name=name, role=one.role, kind=one.kind, times=one.times, values=one.values, wrong=one.wrong
+                column=number,
+                name=name,
+                role=one.role,
+                kind=one.kind,
+                times=one.times,
+                values=one.values,
+                wrong=one.wrong,
             )
         known.append(one)
     return known
@@ -94,29 +109,25 @@ def _know(table: Table, number: int, other: str) -> Known:
     if numeric < _MOSTLY_NUMBERS and named is not Role.ECG:
         return Known(column=number, name=name, role=Role.TEXT, kind=other)
     values, wrong = table.numbers(number)
-    times = None
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        role = Role.ECG if named is Role.ECG else Role.EMPTY
-    elif named is Role.TIME and len(table.columns) > 1 and (len(finite) < MIN_ROWS or goes_on(finite) or _falls_back(finite)):
-        role = Role.TIME
-    elif named is Role.COUNTER and len(table.columns) > 1 and len(finite) < MIN_ROWS:
-        role = Role.COUNTER
-    elif other and named is not Role.TIME:
-        role = Role.OTHER
-    elif counts(finite):
-        role = Role.COUNTER
-    elif goes_on(finite):
-        role = Role.TIME
-    elif named is Role.ECG:
-        role = Role.ECG
-    elif len(finite) >= MIN_ROWS and np.ptp(finite) == 0:
-        role = Role.LEVEL
-    else:
-        role = Role.UNKNOWN
-    if role is Role.TIME and times is None:
-        times = Times(values=values, form="number")
+    role = _numeric_role(values[np.isfinite(values)], named, other=bool(other), alone=len(table.columns) == 1)
+    times = Times(values=values, form="number") if role is Role.TIME else None
     return Known(column=number, name=name, role=role, kind=other, times=times, values=values, wrong=wrong)
+
+
+def _numeric_role(finite: npt.NDArray[np.float64], named: Role | None, *, other: bool, alone: bool) -> Role:
+    """The role of a column of numbers, by its name and by those that are not missing."""
+    few = len(finite) < MIN_ROWS
+    if not len(finite):
+        return Role.ECG if named is Role.ECG else Role.EMPTY
+    if named is Role.TIME and not alone and (few or goes_on(finite) or _mostly_rises(finite)):
+        return Role.TIME
+    if other and named is not Role.TIME:
+        return Role.OTHER
+    if counts(finite) or (named is Role.COUNTER and few and not alone):
+        return Role.COUNTER
+    if goes_on(finite) or named is Role.ECG:
+        return Role.TIME if goes_on(finite) else Role.ECG
+    return Role.LEVEL if not few and np.ptp(finite) == 0 else Role.UNKNOWN
 
 
 def named_role(title: str) -> Role | None:
@@ -149,8 +160,8 @@ def goes_on(values: npt.NDArray[np.float64]) -> bool:
     return float(steps.max()) < 0.5 * span and (falls == 0 or float(-steps[steps < 0].max()) > 0.5 * span)
 
 
-def _falls_back(values: npt.NDArray[np.float64]) -> bool:
-    """Whether a column that is called a time rises but for rows out of order."""
+def _mostly_rises(values: npt.NDArray[np.float64]) -> bool:
+    """Return times with rows out of order."""
     steps = np.diff(values)
     return bool(np.mean(steps > 0) > 0.5)
 

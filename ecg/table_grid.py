@@ -1,7 +1,7 @@
 """Sampling rate of a table and the place of each row, from its times or its counter. Pure.
 
-Times may be exact, rounded, jittered, or those of packets whose samples share one; a counter may begin anew wherever its
-bits end. Rows that are missing leave a gap; what shows none is taken to follow on.
+Times may be exact, rounded, jittered, or those of packets whose samples share one; a counter may begin anew wherever
+its bits end. Rows that are missing leave a gap; what shows none is taken to follow on.
 """
 
 from dataclasses import dataclass
@@ -78,13 +78,16 @@ def grid_of_times(times: Times, *, unit_s: float | None, fs_hz: float | None, sa
             raise NoRateError(f"{name} tells no rate: give the sampling rate in Hz (fs_hz)")
         return Grid(fs_hz=given, places=None, even=False)
     if times.form == "number":
-        seconds = _scaled(seconds, unit_s, given, name)
+        scaled = _scaled(seconds, unit_s, given, name)
+        if scaled is None and given is not None:  # times of another pace tell nothing
+            return Grid(fs_hz=given, places=None, even=False)
+        seconds = seconds if scaled is None else scaled
     seconds = _unwound(seconds, times, name)
     steps = np.diff(seconds)
     if steps.max() > MAX_GAP_S:
         row = int(np.argmax(steps)) + 1
         raise EcgStreamError(
-            f"{name} pauses for {steps.max():.0f} s behind row {row}, {MAX_GAP_S:g} s is the longest: "
+            f"{name} pauses for more than {MAX_GAP_S:g} s behind row {row} ({steps.max():.0f} s): "
             "split it there into two files"
         )
     usual = float(np.median(steps))
@@ -101,14 +104,15 @@ def _whole(values: _Floats) -> _Floats:
     return np.interp(np.arange(len(values)), known, values[known] - values[known[0]])
 
 
-def _scaled(values: _Floats, unit_s: float | None, fs_hz: float | None, name: str) -> _Floats:
-    """Numbers as seconds: by their unit, by the rate that is given, or by what makes a rate of an ECG."""
+def _scaled(values: _Floats, unit_s: float | None, fs_hz: float | None, name: str) -> _Floats | None:
+    """Numbers as seconds: by their unit, by the rate that is given, or by what makes a rate; None by no unit."""
     steps = np.diff(values)
     forward = np.sort(steps[steps >= 0])
     if np.sum(forward > 0) > _FEW_STEPS:
         forward = forward[:-_PAUSES]
     step = float(np.median(forward))
-    if step < 0.5 * forward.mean():  # packets: the mean step is near the truth
+    blurred = bool(step < 0.5 * forward.mean())
+    if blurred:  # packets: the mean step is near the truth
         step = float(forward.mean())
     if step <= 0:
         return values
@@ -116,9 +120,8 @@ def _scaled(values: _Floats, unit_s: float | None, fs_hz: float | None, name: st
     if fs_hz is not None:
         if unit_s is None and step == 1 and not np.any(values % 1) and abs(fs_hz / MAX_FS_HZ - 1) > _DIFFERS:
             return values / fs_hz  # it counts rows
-        near = min((*scales, *_SCALES_S), key=lambda scale: abs(np.log(step * scale * fs_hz)))
-        fits = unit_s if unit_s and 0.3 < step * unit_s * fs_hz < 3 else near
-        return values * fits
+        near = min(_SCALES_S, key=lambda scale: abs(np.log(step * scale * fs_hz)))
+        return next((values * scale for scale in (*scales, near) if 0.3 < step * scale * fs_hz < 3), None)
     if unit_s is None and step == 1 and not np.any(values % 1):
         raise NoRateError(
             f"{name} grows by 1 a row, which may be milliseconds or row numbers: give the sampling rate in Hz "
@@ -127,10 +130,10 @@ def _scaled(values: _Floats, unit_s: float | None, fs_hz: float | None, name: st
     for scale in scales:
         if 1 / MAX_FS_HZ * 0.99 <= step * scale <= 1 / MIN_FS_HZ * 1.01:
             return values * scale
-    # Packets and gaps blur the mean step: the nearest unit within a factor of ten, or nobody knows.
+    # Pauses blur the mean step: the nearest unit within a factor of ten, or nobody knows.
     middle = 1 / np.sqrt(MIN_FS_HZ * MAX_FS_HZ)
     near = min(scales, key=lambda scale: abs(np.log(step * scale / middle)))
-    if 0.1 / MAX_FS_HZ <= step * near <= 10 / MIN_FS_HZ:
+    if unit_s is not None or (blurred and 0.1 / MAX_FS_HZ <= step * near <= 10 / MIN_FS_HZ):
         return values * near
     raise NoRateError(
         f"{name} moves by {step:g} a row, which is no rate from {MIN_FS_HZ:g} to {MAX_FS_HZ:g} Hz in any unit of time: "
@@ -158,7 +161,7 @@ def _unwound(seconds: _Floats, times: Times, name: str) -> _Floats:
 
 
 def _turn(drop: float, times: Times, *, local: bool, span: float, usual: float) -> float | None:
-    """How much is added where times fall back: a day, an hour, what a counter holds; None where they are not sorted."""
+    """Return what is added where times fall back: a day, an hour, a counter's turn; None if not sorted."""
     slack = max(5 * usual, 2.0)
     if times.form == "clock":
         return next((turn for turn in _CLOCK_TURNS_S if abs(drop - turn) <= min(slack + 60, turn / 4)), None)
@@ -243,13 +246,15 @@ def _measured(at: _Floats, sizes: npt.NDArray[np.int64], name: str) -> tuple[flo
     kept = steps <= _PAUSE * np.median(steps)
     if int(kept.sum()) < _MIN_PACKETS:
         raise NoRateError(
-            f"{name} has one time for many rows, and too few of them to tell a rate: give the sampling rate in Hz (fs_hz)"
+            f"{name} has one time for many rows, and too few of them for a rate: give the sampling rate in Hz (fs_hz)"
         )
     rate = float(sizes[1:-1][kept].sum() / steps[kept].sum())
     if sizes.max() == 1 and float(np.std(at - np.arange(len(at)) / rate)) > _ADDS_UP * float(np.std(steps)):
         rate = 1 / float(np.median(steps))  # errors that add up: the whole tells no more than the middle step
         if abs(round(rate) / rate - 1) <= _NEAR:
-            return float(round(rate)), f"{name} is uneven: {round(rate)} Hz is the median rate; give another (fs_hz) if it is not"
+            return float(
+                round(rate)
+            ), f"{name} is uneven: {round(rate)} Hz is the median rate; give another (fs_hz) if it is not"
     usual = min(_USUAL_HZ, key=lambda each: abs(each - rate))
     rate = float(usual) if abs(usual / rate - 1) <= _NEAR else round(rate, 1)
     return rate, f"{name} is uneven: {rate:g} Hz is the mean rate; give the sampling rate (fs_hz) if it is another"
@@ -288,5 +293,3 @@ def grid_of_counter(values: _Floats, *, fs_hz: float, name: str) -> Grid:
     if not gaps.any():
         return Grid(fs_hz=fs_hz, places=None)
     return Grid(fs_hz=fs_hz, places=np.concatenate(([0], np.cumsum(gaps + 1))))
-
-

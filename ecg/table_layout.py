@@ -1,4 +1,4 @@
-"""Where a table begins in a text, what separates its cells, and which lines above it name its columns."""
+"""Layout of a table in a text: where it begins, what separates its cells, and which lines above it name its columns."""
 
 import csv
 import re
@@ -27,6 +27,7 @@ _SAMPLED = 96  # lines from which separator and kinds of columns are told
 _ALIKE = 0.8  # of them must have as many cells
 _BEGINNING = 3  # lines of samples in a row are where the table begins
 _COMMENTS = ("#", "%", "//")
+_HEAD_LINES = 7  # that name columns, units and ways of reckoning
 _MAX_FOOT = 20  # lines below a table that are no samples
 # What stands in the place of a unit, or of a way of reckoning, under a column's name.
 _FORMATS = frozenset(
@@ -76,7 +77,7 @@ class Table:
     _cells: tuple[tuple[str, ...], ...]
 
     def numbers(self, column: int) -> tuple[npt.NDArray[np.float64], int | None]:
-        """Return a column's numbers, (rows,), NaN where missing, and the first row that has none; see ``numbers_of``."""
+        """Return a column's numbers, (rows,), NaN where missing, and the first row that has none."""
         if self._numbers is not None:
             return self._numbers[:, column], None
         return numbers_of(self._cells[column])
@@ -128,7 +129,7 @@ def read_table(lines: Sequence[str], path: Path) -> Table:
         cells = [] if numbers is not None else [row for row in cut.rows(body) if row != head.names]
     except csv.Error as error:
         raise EcgStreamError(f"{path.name} is no table ({error}): save it as CSV with short cells") from error
-    columns = _columns(head, cut.width, cells, path)
+    columns = _columns(head, cut.width, cut.rows(body[:_SAMPLED]), path)
     by_column = list(zip_longest(*cells, fillvalue=""))[: cut.width]
     by_column += [("",) * len(cells)] * (cut.width - len(by_column))
     return Table(
@@ -144,7 +145,7 @@ def read_table(lines: Sequence[str], path: Path) -> Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Separation:
-    """How a line is cut into cells: by a mark, and by pairs where the decimal mark is a comma as well."""
+    """Way to cut a line into cells: by a mark, and by pairs where the decimal mark is a comma as well."""
 
     mark: str | None
     paired: bool
@@ -156,7 +157,7 @@ class _Separation:
         return [_joined(row) for row in rows] if self.paired else rows
 
     def holds_samples(self, line: str) -> bool:
-        """Whether a line is a row of the table, and not of what stands around it."""
+        """Return a row of the table, not of what stands around it."""
         row = self.rows([line])[0] if line else []
         if not row or abs(len(row) - self.width) > (self.width > 1):
             return False
@@ -178,9 +179,7 @@ def _split(lines: Sequence[str], mark: str | None) -> list[list[str]]:
     elif mark == MIXED:
         rows = [_ANY_SEPARATOR.split(line.strip()) for line in lines]
     else:
-        rows = [
-            line.split(mark) if '"' not in line else next(csv.reader([line], delimiter=mark), []) for line in lines
-        ]
+        rows = [line.split(mark) if '"' not in line else next(csv.reader([line], delimiter=mark), []) for line in lines]
     return [[cell.strip().strip("'\"").strip() for cell in row] for row in rows]
 
 
@@ -228,7 +227,7 @@ def _separation(lines: Sequence[str]) -> _Separation:
 
 
 def _is_paired(lines: Sequence[str], rows: list[list[str]], width: int) -> bool:
-    """Whether every second comma is a decimal mark: by the fractions, which begin with zeros as no integer does."""
+    """Return whether every second comma is a decimal mark, by the zeros that fractions begin with."""
     rows = [row for row in rows if len(row) == width]
     if width % 2 or not rows:
         return False
@@ -238,7 +237,9 @@ def _is_paired(lines: Sequence[str], rows: list[list[str]], width: int) -> bool:
     if any(re.match(r"[+-]?0\d", cell) for cell in wholes):  # numbers padded with zeros
         return False
     padded = any(cell.startswith("0") and len(cell) > 1 for cell in fractions)
-    first = next((row for row in _split([line for line in lines[:_SAMPLED] if line], ",") if len(row) == width // 2), None)
+    first = next(
+        (row for row in _split([line for line in lines[:_SAMPLED] if line], ",") if len(row) == width // 2), None
+    )
     named = first is not None and not any(map(is_number, first))
     return padded or "-0" in wholes or (named and width > 2)
 
@@ -260,51 +261,56 @@ def _kinds(rows: list[list[str]], width: int) -> str:
 def _head(lines: Sequence[str], cut: _Separation) -> _Head | None:
     """Return what stands above the first row; None where there is no row."""
     filled = [number for number, line in enumerate(lines) if line]
-    held: dict[int, bool] = {}
-
-    def holds(place: int) -> bool:
-        if place not in held:
-            held[place] = not _is_comment(lines[filled[place]]) and cut.holds_samples(lines[filled[place]])
-        return held[place]
-
-    begin = next(
-        (
-            place
-            for place in range(len(filled))
-            if all(holds(next_) for next_ in range(place, min(place + _BEGINNING, len(filled))))
-        ),
-        None,
-    )
-    if begin is None:
-        begin = next((place for place in range(len(filled)) if holds(place)), None)
+    begin = _begin(lines, filled, cut)
     if begin is None:
         return None
-    rows = [(place, row) for place in range(begin - 1, max(-1, begin - 8), -1) if (row := _head_row(lines[filled[place]], cut))]
-    units: list[str] = []
-    names: list[str] | None = None
-    taken: set[int] = set()
-    for expected, (place, row) in zip(range(begin - 1, -1, -1), rows, strict=False):
-        if place != expected or (names is not None and ("" not in names or len(row) != len(names))):
-            break
-        if names is None and _is_format(row):
-            units = units if any(map(_is_unit, units)) else row
-        elif names is None:
-            names = row
-        elif _knows(row) and not _knows(names):  # the row between has a cell that is none
-            return _Head(names=row, units=units, above=list(lines[: filled[place]]), start=filled[place + 1])
-        else:
-            names = [name or other for name, other in zip(names, row, strict=True)]
-        taken.add(filled[place])
+    names, units, taken = _names_above(lines, filled, begin, cut)
     above = [line for number, line in enumerate(lines[: filled[begin]]) if number not in taken]
-    if names is not None and not _knows(names) and len(names) == 1 and begin >= 2:
+    if names is not None and not _knows(names) and begin >= 2:
         over = _head_row(lines[filled[begin - 2]], cut)
-        if over and _knows(over):
-            return _Head(names=over, units=units, above=list(lines[: filled[begin - 2]]), start=filled[begin - 1])
+        if over and _knows(over) and not units:  # the row between has a cell that is no number
+            return _Head(names=over, units=[], above=list(lines[: filled[begin - 2]]), start=filled[begin - 1])
     if names is None:
-        names = _commented_names(above, cut) or _numbered_names(lines, filled, begin, cut)
-        if names is not None and names == cut.rows([lines[filled[begin]]])[0]:
-            begin += 1
+        names = _commented_names(above, cut)
+    if names is None and (names := _numbered_names(lines, filled, begin, cut)) is not None:
+        begin += 1
     return _Head(names=names, units=units, above=above, start=filled[begin])
+
+
+def _begin(lines: Sequence[str], filled: Sequence[int], cut: _Separation) -> int | None:
+    """Return which of the filled lines is the first row: the first of several in a row, else the first at all."""
+    first = None
+    run = 0
+    for place, number in enumerate(filled):
+        if _is_comment(lines[number]) or not cut.holds_samples(lines[number]):
+            run = 0
+            continue
+        first = place if first is None else first
+        run += 1
+        if run == _BEGINNING:
+            return place - _BEGINNING + 1
+    return first if run == 0 or first is None else len(filled) - run
+
+
+def _names_above(
+    lines: Sequence[str], filled: Sequence[int], begin: int, cut: _Separation
+) -> tuple[list[str] | None, list[str], set[int]]:
+    """Return the names and units right above the first row, and the lines that they take."""
+    names: list[str] | None = None
+    units: list[str] = []
+    taken: set[int] = set()
+    for place in range(begin - 1, max(-1, begin - 1 - _HEAD_LINES), -1):
+        row = _head_row(lines[filled[place]], cut)
+        if row is None or (names is not None and ("" not in names or len(row) != len(names))):
+            break
+        if names is not None:
+            names = [name or other for name, other in zip(names, row, strict=True)]
+        elif _is_format(row):
+            units = units if any(map(_is_unit, units)) else row
+        else:
+            names = row
+        taken.add(filled[place])
+    return names, units, taken
 
 
 def _head_row(line: str, cut: _Separation) -> list[str] | None:
@@ -317,7 +323,7 @@ def _head_row(line: str, cut: _Separation) -> list[str] | None:
         return [bare] if not pair or _knows([bare]) else None
     for mark in dict.fromkeys((cut.mark, "\t", ";", ",", "  ", None)):
         row = re.split(r"\s{2,}|\t", line.strip()) if mark == "  " else _split([line], mark)[0]
-        if len(row) == cut.width or (mark == cut.mark and 1 < len(row) and abs(len(row) - cut.width) == 1):
+        if len(row) == cut.width or (mark == cut.mark and len(row) > 1 and abs(len(row) - cut.width) == 1):
             return row if not all(is_missing(cell) for cell in row) else None
     return None
 
@@ -332,19 +338,21 @@ def _is_unit(cell: str) -> bool:
 
 
 def _is_format(row: Sequence[str]) -> bool:
-    """Whether a row holds units, or how values were reckoned, and no names."""
+    """Return a row of units, or of how values were reckoned, and no names."""
     cells = [cell.strip("*").lower() for cell in row if cell]
-    return bool(cells) and all(_is_unit(cell) or cell.strip("()[] ") in _FORMATS for cell in cells) and not _knows(
-        [cell for cell in row if not _is_unit(cell)]
+    return (
+        bool(cells)
+        and all(_is_unit(cell) or not {cell, cell.strip("()[] ")}.isdisjoint(_FORMATS) for cell in cells)
+        and not _knows([cell for cell in row if not _is_unit(cell)])
     )
 
 
 def _commented_names(above: Sequence[str], cut: _Separation) -> list[str] | None:
     for line in reversed(above[-3:]):
         bare = line.lstrip("#%/ ")
-        if _is_comment(line) and (row := _head_row(bare, cut)) and not any(map(is_number, row)):
-            if cut.width > 1 or _knows(row):
-                return row
+        row = _head_row(bare, cut) if _is_comment(line) else None
+        if row and not any(map(is_number, row)) and (cut.width > 1 or _knows(row)):
+            return row
     return None
 
 
@@ -361,7 +369,9 @@ def _numbered_names(lines: Sequence[str], filled: Sequence[int], begin: int, cut
 
 def _body(lines: Sequence[str], cut: _Separation) -> list[str]:
     """The lines of the table: without comments, foot lines, and blank lines that stand between all rows."""
-    body = [line for line in lines if not line or not _is_comment(line)] if any(map(_is_comment, lines)) else list(lines)
+    body = (
+        [line for line in lines if not line or not _is_comment(line)] if any(map(_is_comment, lines)) else list(lines)
+    )
     for _ in range(_MAX_FOOT):
         last = body[-1]
         cells = cut.rows([last])[0] if last else []
@@ -369,19 +379,23 @@ def _body(lines: Sequence[str], cut: _Separation) -> list[str]:
             body.pop()
         else:
             break
-    blank = sum(not line for line in body)
-    return [line for line in body if line] if blank >= 0.3 * len(body) else body
+    blank = [number for number, line in enumerate(body) if not line]
+    alone = sum(bool(body[number - 1]) and bool(body[number + 1]) for number in blank)
+    between = len(blank) >= 0.4 * len(body) and alone >= _ALIKE * len(blank)
+    return [line for line in body if line] if between else body
 
 
-def _columns(head: _Head, width: int, cells: list[list[str]], path: Path) -> tuple[Column, ...]:
+def _columns(head: _Head, width: int, first: list[list[str]], path: Path) -> tuple[Column, ...]:
+    """The heads of the columns; ``first`` are the first rows."""
     names = head.names or []
-    if len(names) == width - 1 and names:
-        last_empty = bool(cells) and all(len(row) < width or not row[-1] for row in cells[:_SAMPLED])
-        first = [row[0] for row in cells[:_SAMPLED]] if cells else []
-        if last_empty:
-            names = [*names, ""]
-        elif not first or first == [str(number) for number in range(int(is_number(first[0]) and first[0] == "1"), 2 * len(first))][: len(first)] or not all(map(is_number, first)):
-            names = ["", *names]
+    if names and len(names) == width - 1:
+        begin = [row[0] for row in first]
+        if all(len(row) < width or not row[-1] for row in first):
+            names = [*names, ""]  # a separator behind each row
+        elif begin in ([str(n) for n in range(len(begin))], [str(n + 1) for n in range(len(begin))]) or not all(
+            map(is_number, begin)
+        ):
+            names = ["", *names]  # R and others write row names without a head
         else:
             raise EcgStreamError(
                 f"{path.name}: the line of names has {len(names)} cells, the rows have {width}: give each column one "

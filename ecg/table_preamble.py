@@ -1,4 +1,4 @@
-"""What a device writes above its table: sampling rate, unit, lead, and the columns' names."""
+"""Lines that a device writes above its table: sampling rate, unit, lead, and the columns' names."""
 
 import json
 import re
@@ -13,13 +13,17 @@ from ecg.units import millivolts_in
 _COMMENT = re.compile(r"^\s*(?:#|%|//|;|\*)+\s*")
 _PAIR = re.compile(r"^(?P<key>[^:=,;\t]{1,60}?)\s*[:=,;\t]\s*(?P<value>.*?)[\s,;]*$")
 # A rate is told by its unit in any language, or by the key.
-_HERTZ = re.compile(r"(?P<rate>\d+(?:[.,]\d+)?)\s*(?P<kilo>k?)(?:hz|hertz|герц|гц|赫兹|赫茲|ヘルツ|헤르츠|sps|samples/s)", re.I)
+_HERTZ = re.compile(
+    r"(?P<rate>\d+(?:[.,]\d+)?)\s*(?P<kilo>k?)(?:hz|hertz|герц|гц|赫兹|赫茲|ヘルツ|헤르츠|sps|samples/s)", re.IGNORECASE
+)
 _RATE_KEY = re.compile(
     r"sampl|abtast|muestr|amostr|échantillon|echantillon|campion|frequen|fréquen|frecuen|^fs$|^f_s$|^sfreq$|\brate\b|"
     r"bemonster|próbkow|дискретизац|采样|サンプリング|\[hz\]|\(hz\)",
     re.IGNORECASE,
 )
-_NO_RATE_KEY = re.compile(r"heart|herz|filter|notch|cut|power|mains|count|number of|size|card|accel|imu|gyro|emg|resp|ppg")
+_NO_RATE_KEY = re.compile(
+    r"heart|herz|filter|notch|cut|power|mains|count|number of|size|card|accel|imu|gyro|emg|resp|ppg"
+)
 _NUMBER = re.compile(r"^(?P<number>\d+(?:[.,]\d+)?)\b")
 _UNIT_KEY = re.compile(r"unit|einheit|unidad|unité|unità|единиц|单位|単位|eenheid|jednost", re.IGNORECASE)
 # PLUX's datasheets: an ECG sensor's output is VCC (counts / 2^bits - 1/2) / gain, in V.
@@ -28,7 +32,7 @@ _PLUX_ECG = {"bitalino": (3.3, 1100.0), "plux": (3.0, 1019.0)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preamble:
-    """What stands above a table.
+    """Knowledge that stands above a table.
 
     Attributes
     ----------
@@ -59,7 +63,9 @@ def read_preamble(lines: Sequence[str]) -> Preamble:
     signals = next((found for line in bare if line.startswith("{") and (found := _opensignals(line))), None)
     if signals is not None:
         return signals
-    pairs = [(match["key"].strip(" \"'"), match["value"].strip(" \"'")) for line in bare if (match := _PAIR.match(line))]
+    pairs = [
+        (match["key"].strip(" \"'"), match["value"].strip(" \"'")) for line in bare if (match := _PAIR.match(line))
+    ]
     return Preamble(
         fs_hz=_first(map(_rate, pairs)),
         unit=_first(_unit(key, value) for key, value in pairs),

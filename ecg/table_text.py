@@ -26,7 +26,9 @@ _MISSING = frozenset(
 # What Excel writes where a formula failed, in any language: #N/A, #NV, #DIV/0!, #¡VALOR!
 _FAILED = re.compile(r"^#[\w/¡¿]+[!?]?$")
 _NUMBER = re.compile(r"^[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?$")
-_GROUPED = re.compile(r"^[+-]?\d{1,3}(?:(?P<mark>[.,'\u2019 \u00a0\u202f])\d{3})(?:(?P=mark)\d{3})*(?P<decimals>[.,]\d+)?$")
+_GROUPED = re.compile(
+    r"^[+-]?\d{1,3}(?:(?P<mark>[.,'\u2019 \u00a0\u202f])\d{3})(?:(?P=mark)\d{3})*(?P<decimals>[.,]\d+)?$"
+)
 
 _THOUSANDS = re.compile(r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+$")
 
@@ -84,7 +86,7 @@ def number_of(cell: str) -> float | None:
 
 
 def _commas_group(cells: Sequence[str]) -> bool:
-    """Whether commas part thousands: then three digits follow each, and numbers below 1000 have none."""
+    """Return commas that part thousands: then three digits follow each, and numbers below 1000 have none."""
     with_comma = [cell for cell in cells if "," in cell]
     plain = any(cell.isdigit() and len(cell) <= 3 for cell in cells)
     return plain and bool(with_comma) and all(_THOUSANDS.match(cell) for cell in with_comma)

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from ecg.table_text import is_missing, number_of, numbers_of
 
 TIME_UNITS_S = {
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "sek", "sekunden", "segundos", "secondes", "с"), 1.0),
-    **dict.fromkeys(("ms", "msec", "msecs", "millis", "millisecond", "milliseconds", "millisekunden", "мс"), 1e-3),
-    **dict.fromkeys(("us", "usec", "µs", "μs", "micros", "microsecond", "microseconds", "мкс"), 1e-6),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "sek", "sekunden", "segundos", "secondes"), 1.0),
+    **dict.fromkeys(("ms", "msec", "msecs", "millis", "millisecond", "milliseconds", "millisekunden"), 1e-3),
+    **dict.fromkeys(("us", "usec", "µs", "μs", "micros", "microsecond", "microseconds"), 1e-6),
     **dict.fromkeys(("ns", "nsec", "nanos", "nanosecond", "nanoseconds"), 1e-9),
     **dict.fromkeys(("min", "mins", "minute", "minutes"), 60.0),
     **dict.fromkeys(("h", "hour", "hours"), 3600.0),
@@ -33,7 +33,9 @@ _DAY = (
 )
 _MOMENT = re.compile(rf"^\[?\s*(?:{_DAY}(?:\s*[t,]\s*|\s+|$))?(?:{_CLOCK})?\s*\]?$", re.IGNORECASE)
 _CLOCK_FIRST = re.compile(rf"^\[?\s*{_CLOCK}\s+{_DAY}\s*\]?$", re.IGNORECASE)  # rdsamp -p: [10:11:12.345 01/03/2025]
-_PLAIN_CLOCK = re.compile(r"^(?P<before>(?:.*[^\d:.,])?)(?P<h>\d{1,2}):(?P<m>\d\d):(?P<s>\d\d)(?:[.,:](?P<f>\d+))?(?P<behind>.*)$")
+_PLAIN_CLOCK = re.compile(
+    r"^(?P<before>(?:.*[^\d:.,])?)(?P<h>\d{1,2}):(?P<m>\d\d):(?P<s>\d\d)(?:[.,:](?P<f>\d+))?(?P<behind>.*)$"
+)
 _MAX_LENGTH = 48  # characters of the longest of these
 # By their first three letters, in English, German, French, Spanish, Italian, Portuguese and Dutch.
 _MONTHS = {
@@ -121,23 +123,27 @@ def times_of(cells: Sequence[str]) -> Times | None:
             ordinals[row] = frame.ordinals
             dated = True
         zoned = zoned or frame.zoned
-    known = np.isfinite(seconds)
-    if not known.any():
+    if not np.isfinite(seconds).any():
         return None
     if not dated:
         return Times(values=seconds, form="clock")
-    # A day that cannot be by one order is 0 there.
-    possible = [order for order in (0, 1) if (ordinals[known, order] > 0).all()]
+    days = _days(ordinals, np.isfinite(seconds))
+    return None if days is None else Times(values=days * 86_400 + seconds, form="date", zoned=zoned)
+
+
+def _days(ordinals: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64] | None:
+    """(rows,) days from the first one on, in the order of month and day that spans less; None where neither can be."""
+    possible = [order for order in (0, 1) if (ordinals[known, order] > 0).all()]  # an impossible day is 0
     if not possible:
         return None
     spans = [float(np.ptp(ordinals[known, order])) for order in possible]
     day = ordinals[:, possible[int(np.argmin(spans))]]
-    return Times(values=(day - day[known].min()) * 86_400 + seconds, form="date", zoned=zoned)
+    return np.asarray(day - day[known].min(), np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Frame:
-    """What a cell says beside a plain h:m:s: its day, its half of the day, its zone, and a clock of another form."""
+    """Parts of a cell beside a plain h:m:s: its day, its half of the day, its zone, and a clock of another form."""
 
     ordinals: tuple[int, int] | None
     seconds: float

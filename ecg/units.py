@@ -21,4 +21,4 @@ def millivolts_in(unit: str) -> float | None:
     if found is None:
         return None
     prefix = found["prefix"].lower()
-    return _PREFIXES_MV["micro"] if prefix and not prefix.isascii() or "?" in prefix else _PREFIXES_MV.get(prefix)
+    return _PREFIXES_MV["micro"] if (prefix and not prefix.isascii()) or "?" in prefix else _PREFIXES_MV.get(prefix)

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ecg.errors import EcgStreamError
 from ecg.files import read_file
 from ecg.leads import choose_leads
 from ecg.records import to_millivolts
@@ -107,12 +106,29 @@ Symptoms,
 
 """
 ENGLISH = APPLE.format(
-    birth="Date of Birth", date="Recorded Date", classed="Classification", class_="Sinus Rhythm", version="Software Version",
-    device="Device", rate="Sample Rate", hertz="hertz", lead="Lead", lead_i="Lead I", unit="Unit",
+    birth="Date of Birth",
+    date="Recorded Date",
+    classed="Classification",
+    class_="Sinus Rhythm",
+    version="Software Version",
+    device="Device",
+    rate="Sample Rate",
+    hertz="hertz",
+    lead="Lead",
+    lead_i="Lead I",
+    unit="Unit",
 )
 GERMAN = APPLE.format(
-    birth="Geburtsdatum", date="Aufzeichnungsdatum", classed="Klassifizierung", class_="Sinusrhythmus",
-    version="Softwareversion", device="Gerät", rate="Messrate", hertz="Hertz", lead="Ableitung", lead_i="Ableitung I",
+    birth="Geburtsdatum",
+    date="Aufzeichnungsdatum",
+    classed="Klassifizierung",
+    class_="Sinusrhythmus",
+    version="Softwareversion",
+    device="Gerät",
+    rate="Messrate",
+    hertz="Hertz",
+    lead="Ableitung",
+    lead_i="Ableitung I",
     unit="Einheit",
 )
 UV512 = form(ECG[512.0].ii * 1000, ".3f")
@@ -128,8 +144,12 @@ def openbci(above: str) -> str:
     n = np.arange(len(held.ii))
     stamp = 1_740_820_000 + n // 10 * 0.04 + n % 10 * 1e-4
     return above + rows(
-        form(n % 256, ".1f"), form(held.ii * 1000, ".4f"), form(held.v1 * 1000, ".4f"), ["0.016"] * len(n),
-        form(stamp, ".6f"), [datetime.fromtimestamp(s, UTC).isoformat(" ", "milliseconds")[:-6] for s in stamp],
+        form(n % 256, ".1f"),
+        form(held.ii * 1000, ".4f"),
+        form(held.v1 * 1000, ".4f"),
+        ["0.016"] * len(n),
+        form(stamp, ".6f"),
+        [datetime.fromtimestamp(s, UTC).isoformat(" ", "milliseconds")[:-6] for s in stamp],
         sep=", ",
         head="Sample Index, EXG Channel 0, EXG Channel 1, Accel Channel 0, Timestamp, Timestamp (Formatted)",
     )
@@ -143,11 +163,20 @@ def polar_packets() -> str:
 def opensignals(device: str, bits: int, per_mv: float) -> str:
     about = {
         "20:17:11:20:51:54": {
-            "sensor": ["RAW", "ECG"], "device name": "x", "column": ["nSeq", "I1", "O1", "A1", "A2"], "sync interval": 2,
-            "time": "10:11:12.345", "device": device, "sampling rate": 1000, "resolution": [4, 1, 1, bits, bits],
-            "label": ["A1", "A2"], "channels": [1, 2], "date": "2025-3-1", "mode": 0,
+            "sensor": ["RAW", "ECG"],
+            "device name": "x",
+            "column": ["nSeq", "I1", "O1", "A1", "A2"],
+            "sync interval": 2,
+            "time": "10:11:12.345",
+            "device": device,
+            "sampling rate": 1000,
+            "resolution": [4, 1, 1, bits, bits],
+            "label": ["A1", "A2"],
+            "channels": [1, 2],
+            "date": "2025-3-1",
+            "mode": 0,
         }
-    }  # fmt: skip
+    }
     counts = np.round(2 ** (bits - 1) + ECG[1000.0].ii * per_mv).astype(int)
     other = RNG.integers(500, 520, len(counts))
     n = np.arange(len(counts))
@@ -173,29 +202,39 @@ CASES: dict[str, Case] = {
     "apple watch, utf-16": Case((ENGLISH + "\r\n".join(UV512)).encode("utf-16"), 512.0),
     "apple watch, latin-1": Case((ENGLISH + "\n".join(UV512)).encode("latin-1"), 512.0),
     "kardia": Case(
-        "Recorded at: 2025-03-01\nSampling frequency: 300 Hz\nUnits: mV\n\nLead I\n" + "\n".join(form(ECG[300.0].ii, ".3f")),
+        "Recorded at: 2025-03-01\nSampling frequency: 300 Hz\nUnits: mV\n\nLead I\n"
+        + "\n".join(form(ECG[300.0].ii, ".3f")),
         300.0,
         lead="Lead I",
     ),
     "polar sensor logger": Case(
         rows(
             stamps(130.0, lambda m: m.isoformat(timespec="milliseconds")),
-            [794_000_000_000_000_000 + round(t * 1e9) for t in ECG[130.0].t], form(ECG[130.0].t * 1000, ".6f"),
-            form(ECG[130.0].ii * 1000, ".0f"), sep=";", head="Phone timestamp;sensor timestamp [ns];timestamp [ms];ecg [uV]",
+            [794_000_000_000_000_000 + round(t * 1e9) for t in ECG[130.0].t],
+            form(ECG[130.0].t * 1000, ".6f"),
+            form(ECG[130.0].ii * 1000, ".0f"),
+            sep=";",
+            head="Phone timestamp;sensor timestamp [ns];timestamp [ms];ecg [uV]",
         ),
-        130.0, lead="ecg",
+        130.0,
+        lead="ecg",
     ),
     "polar, its column and rate": Case(
         rows(
-            stamps(130.0, lambda m: m.isoformat(timespec="milliseconds")), ["1"] * 2600, form(ECG[130.0].ii * 1000, ".0f"),
-            sep=";", head="Phone timestamp;sensor;ecg [uV]",
+            stamps(130.0, lambda m: m.isoformat(timespec="milliseconds")),
+            ["1"] * 2600,
+            form(ECG[130.0].ii * 1000, ".0f"),
+            sep=";",
+            head="Phone timestamp;sensor;ecg [uV]",
         ),
-        130.0, options={"leads": ("ecg",), "fs_hz": 130},
+        130.0,
+        options={"leads": ("ecg",), "fs_hz": 130},
     ),
     "polar packets, rate given": Case(polar_packets(), 130.0, options={"fs_hz": 130, "unit": "uV"}),
     "polar packets": Case(polar_packets(), 130.0, lead="ecg"),
     "withings": Case(
-        "Device,Withings ScanWatch\nSampling Frequency (Hz),300\nUnit,uV\n" + rows(form(ECG[300.0].ii * 1000, ".0f"), head="signal"),
+        "Device,Withings ScanWatch\nSampling Frequency (Hz),300\nUnit,uV\n"
+        + rows(form(ECG[300.0].ii * 1000, ".0f"), head="signal"),
         300.0,
     ),
     "movesense": Case(
@@ -210,29 +249,50 @@ CASES: dict[str, Case] = {
     "shimmer": Case(
         "sep=\t\n"
         + rows(
-            form(1_740_820_000_000 + ECG[512.0].t * 1000, ".3f"), form(RNG.normal(size=10240), ".3f"), UV512,
-            form(ECG[512.0].ii, ".6f"), sep="\t",
+            form(1_740_820_000_000 + ECG[512.0].t * 1000, ".3f"),
+            form(RNG.normal(size=10240), ".3f"),
+            UV512,
+            form(ECG[512.0].ii, ".6f"),
+            sep="\t",
             head="Shimmer_6789_Timestamp_Unix_CAL\tShimmer_6789_Accel_LN_X_CAL\tShimmer_6789_ECG_LL-RA_24BIT_RAW\t"
             "Shimmer_6789_ECG_LL-RA_24BIT_CAL\nms\tm/(s^2)\tno_units\tmV",
         ),
-        512.0, options={"leads": ("Shimmer_6789_ECG_LL-RA_24BIT_CAL",)},
+        512.0,
+        options={"leads": ("Shimmer_6789_ECG_LL-RA_24BIT_CAL",)},
     ),
     "rdsamp -v": Case(
-        rows([f"{n:>6}" for n in N], [f"  {v:.0f}" for v in E.ii * 200 + 1024], [f"  {v:.0f}" for v in E.v1 * 200 + 1024],
-             sep="\t", head="samp #\tECG1\tECG2"),
-        options={"fs_hz": 360}, lead="ECG1",
+        rows(
+            [f"{n:>6}" for n in N],
+            [f"  {v:.0f}" for v in E.ii * 200 + 1024],
+            [f"  {v:.0f}" for v in E.v1 * 200 + 1024],
+            sep="\t",
+            head="samp #\tECG1\tECG2",
+        ),
+        options={"fs_hz": 360},
+        lead="ECG1",
     ),
     "rdsamp -v -p": Case(
-        rows([f"{t:>13}" for t in form(E.t, ".3f")], II, with_gap(V1, "-"), sep="\t",
-             head="   Elapsed time\t   MLII\t   V1\n    (seconds)\t   (mV)\t   (mV)"),
+        rows(
+            [f"{t:>13}" for t in form(E.t, ".3f")],
+            II,
+            with_gap(V1, "-"),
+            sep="\t",
+            head="   Elapsed time\t   MLII\t   V1\n    (seconds)\t   (mV)\t   (mV)",
+        ),
         lead="MLII",
     ),
     "rdsamp -v -pd": Case(
-        rows([f"[{t}]" for t in stamps(360.0, lambda m: millis(m, "%H:%M:%S") + " 01/03/2025")], II, sep="\t", head="Time\tMLII")
+        rows(
+            [f"[{t}]" for t in stamps(360.0, lambda m: millis(m, "%H:%M:%S") + " 01/03/2025")],
+            II,
+            sep="\t",
+            head="Time\tMLII",
+        )
     ),
     "kaggle": Case(
         rows(N, form(E.ii * 200 + 1024, ".0f"), form(E.v1 * 200 + 1024, ".0f"), head="'sample #','MLII','V1'"),
-        options={"fs_hz": 360}, lead="MLII",
+        options={"fs_hz": 360},
+        lead="MLII",
     ),
     "excel's sep": Case("sep=;\n" + rows(T, II, V1, sep=";", head="time;MLII;V1")),
     "key, value lines": Case("patient,12345\nfs,360\nunit,mV\nnotes,none\n" + rows(II, V1, head="MLII,V1")),
@@ -241,12 +301,28 @@ CASES: dict[str, Case] = {
     **{
         f"time called {name}": Case(rows(form(E.t * per, ".6f"), II, head=f"{name},ecg"))
         for name, per in {
-            "time_ms": 1e3, "timestamp_ms": 1e3, "time_s": 1, "Time_sec": 1, "ts": 1, "Zeit": 1, "Tiempo (s)": 1, "temps": 1,
-            "czas": 1, "время": 1, "时间": 1, "": 1, "foo": 1, "elapsed [us]": 1e6, "x": 1e3, "zeit_us": 1e6,
+            "time_ms": 1e3,
+            "timestamp_ms": 1e3,
+            "time_s": 1,
+            "Time_sec": 1,
+            "ts": 1,
+            "Zeit": 1,
+            "Tiempo (s)": 1,
+            "temps": 1,
+            "czas": 1,
+            "время": 1,
+            "时间": 1,
+            "": 1,
+            "foo": 1,
+            "elapsed [us]": 1e6,
+            "x": 1e3,
+            "zeit_us": 1e6,
         }.items()
     },
     **{
-        f"time called {name}, rate given": Case(rows(form(E.t * per, ".6f"), II, head=f"{name},ecg"), options={"fs_hz": 360})
+        f"time called {name}, rate given": Case(
+            rows(form(E.t * per, ".6f"), II, head=f"{name},ecg"), options={"fs_hz": 360}
+        )
         for name, per in {"time_ms": 1e3, "time_s": 1, "": 1, "Zeit": 1, "foo": 1e3}.items()
     },
     **{
@@ -267,39 +343,70 @@ CASES: dict[str, Case] = {
     "excel days": Case(rows(form(45_688.878_472_222 + E.t / 86_400, ".10f"), II, head="Time,ecg")),
     "iso with z": Case(rows(stamps(360.0, lambda m: m.isoformat() + "Z"), II, head="time,ecg")),
     "iso with an offset": Case(rows(stamps(360.0, lambda m: m.isoformat() + "+01:00"), II, head="time,ecg")),
-    "iso with nanoseconds": Case(rows(stamps(360.0, lambda m: m.isoformat(timespec="microseconds") + "123"), II, head="time,ecg")),
-    "american dates": Case(rows(stamps(360.0, lambda m: millis(m, "%m/%d/%Y %I:%M:%S") + " PM"), II, V1, head="Timestamp,MLII,V1")),
+    "iso with nanoseconds": Case(
+        rows(stamps(360.0, lambda m: m.isoformat(timespec="microseconds") + "123"), II, head="time,ecg")
+    ),
+    "american dates": Case(
+        rows(stamps(360.0, lambda m: millis(m, "%m/%d/%Y %I:%M:%S") + " PM"), II, V1, head="Timestamp,MLII,V1")
+    ),
     "german dates": Case(
-        rows(stamps(360.0, lambda m: millis(m, "%d.%m.%Y %H:%M:%S", ",")), comma(II), comma(V1), sep=";", head="Zeit;MLII;V1")
+        rows(
+            stamps(360.0, lambda m: millis(m, "%d.%m.%Y %H:%M:%S", ",")),
+            comma(II),
+            comma(V1),
+            sep=";",
+            head="Zeit;MLII;V1",
+        )
     ),
     "british dates": Case(rows(stamps(360.0, lambda m: millis(m, "%d/%m/%Y %H:%M:%S")), II, head="when,ecg")),
     "months in words": Case(rows(stamps(360.0, lambda m: millis(m, "%d-%b-%Y %H:%M:%S")), II, head="Time,ecg")),
-    "date and clock apart": Case(rows(["2025-01-31"] * 7200, stamps(360.0, lambda m: millis(m, "%H:%M:%S")), II, head="Date,Time,ECG")),
-    "over midnight": Case(rows(stamps(360.0, lambda m: millis(m, "%H:%M:%S"), "2025-01-31T23:59:50"), II, head="time,ecg")),
+    "date and clock apart": Case(
+        rows(["2025-01-31"] * 7200, stamps(360.0, lambda m: millis(m, "%H:%M:%S")), II, head="Date,Time,ECG")
+    ),
+    "over midnight": Case(
+        rows(stamps(360.0, lambda m: millis(m, "%H:%M:%S"), "2025-01-31T23:59:50"), II, head="time,ecg")
+    ),
     "over noon": Case(rows(stamps(360.0, lambda m: millis(m, "%I:%M:%S"), "2025-01-31T12:59:50"), II, head="time,ecg")),
-    "over the hour": Case(rows(stamps(360.0, lambda m: millis(m, "%M:%S"), "2025-01-31T12:59:50"), II, head="time,ecg")),
+    "over the hour": Case(
+        rows(stamps(360.0, lambda m: millis(m, "%M:%S"), "2025-01-31T12:59:50"), II, head="time,ecg")
+    ),
     "into summer time": Case(
         rows(
-            stamps(360.0, lambda m: millis(m + timedelta(hours=m.minute == 0), "%Y-%m-%dT%H:%M:%S"), "2025-03-30T01:59:45"),
-            II, head="time,ecg",
+            stamps(
+                360.0, lambda m: millis(m + timedelta(hours=m.minute == 0), "%Y-%m-%dT%H:%M:%S"), "2025-03-30T01:59:45"
+            ),
+            II,
+            head="time,ecg",
         )
     ),
     "out of summer time": Case(
         rows(
-            stamps(360.0, lambda m: millis(m - timedelta(hours=m.minute == 0), "%Y-%m-%d %H:%M:%S"), "2025-10-26T02:59:45"),
-            II, head="time,ecg",
+            stamps(
+                360.0, lambda m: millis(m - timedelta(hours=m.minute == 0), "%Y-%m-%d %H:%M:%S"), "2025-10-26T02:59:45"
+            ),
+            II,
+            head="time,ecg",
         )
     ),
     "whole seconds, rate given": Case(
-        rows(stamps(360.0, lambda m: m.isoformat(timespec="seconds")), II, V1, head="time,MLII,V1"), options={"fs_hz": 360}
+        rows(stamps(360.0, lambda m: m.isoformat(timespec="seconds")), II, V1, head="time,MLII,V1"),
+        options={"fs_hz": 360},
     ),
     "whole seconds": Case(rows(stamps(360.0, lambda m: m.isoformat(timespec="seconds")), II, V1, head="time,MLII,V1")),
     "jitter": Case(
-        rows(form(np.cumsum(np.clip(RNG.normal(1 / 122, 0.0024, 2440), 5e-4, None)), ".4f"), form(ECG[122.0].ii, ".3f"), head="time,ECG"),
-        122.0, near=0.01,
+        rows(
+            form(np.cumsum(np.clip(RNG.normal(1 / 122, 0.0024, 2440), 5e-4, None)), ".4f"),
+            form(ECG[122.0].ii, ".3f"),
+            head="time,ECG",
+        ),
+        122.0,
+        near=0.01,
     ),
     "jitter about even times": Case(
-        rows(form(np.sort(ECG[125.0].t + RNG.normal(0, 0.002, 2500)), ".5f"), form(ECG[125.0].ii, ".3f"), head="time,ECG"), 125.0
+        rows(
+            form(np.sort(ECG[125.0].t + RNG.normal(0, 0.002, 2500)), ".5f"), form(ECG[125.0].ii, ".3f"), head="time,ECG"
+        ),
+        125.0,
     ),
     # cells
     **{
@@ -309,11 +416,17 @@ CASES: dict[str, Case] = {
     "missing beside times": Case(rows(T, with_gap(II, ""), head="time,ECG"), missing=GAP),
     "rows missing by time": Case(rows(*([cells[n] for n in LOST] for cells in (T, II)), head="time,ECG"), missing=GAP),
     "rows missing by counter": Case(
-        rows(*([cells[n] for n in LOST] for cells in (N, II)), head="sample,ECG"), options={"fs_hz": 360, "unit": "mV"}, missing=GAP
+        rows(*([cells[n] for n in LOST] for cells in (N, II)), head="sample,ECG"),
+        options={"fs_hz": 360, "unit": "mV"},
+        missing=GAP,
     ),
     "rows missing by whole seconds": Case(
-        rows(*([cells[n] for n in LOST] for cells in (stamps(360.0, lambda m: m.isoformat(timespec="seconds")), II)), head="time,ECG"),
-        options={"fs_hz": 360}, missing=GAP,
+        rows(
+            *([cells[n] for n in LOST] for cells in (stamps(360.0, lambda m: m.isoformat(timespec="seconds")), II)),
+            head="time,ECG",
+        ),
+        options={"fs_hz": 360},
+        missing=GAP,
     ),
     "a blank line between all rows": Case(rows(II, head="ECG", end="\n\n"), options={"fs_hz": 360}),
     "windows line ends twice": Case(rows(T, II, head="time,ECG", end="\r\r\n").encode()),
@@ -326,7 +439,9 @@ CASES: dict[str, Case] = {
     "µV read as latin-1 before": Case(rows(T, form(E.ii * 1000, ".0f"), head="time,ECG (ÂµV)")),
     "µV lost": Case(rows(T, form(E.ii * 1000, ".0f"), head="time,ECG (?V)")),
     "microvolts in words": Case(rows(T, form(E.ii * 1000, ".0f"), head="time,ECG (microvolts)")),
-    "decimal commas in quotes": Case(rows(*([f'"{cell}"' for cell in comma(cells)] for cells in (T, II, V1)), head="time,MLII,V1")),
+    "decimal commas in quotes": Case(
+        rows(*([f'"{cell}"' for cell in comma(cells)] for cells in (T, II, V1)), head="time,MLII,V1")
+    ),
     "decimal commas without quotes": Case(rows(comma(T), comma(II), comma(V1), head="time,MLII,V1")),
     "decimal commas, tabs": Case(rows(comma(T), comma(II), sep="\t", head="time\tMLII")),
     "decimal commas, spaces": Case(rows(comma(T), comma(II), sep=" ", head="time MLII")),
@@ -348,18 +463,29 @@ CASES: dict[str, Case] = {
     "noise first": Case(rows(T, NOISE, II, head="time,noise,ECG"), lead="ECG"),
     "no name tells": Case(rows(T, RESP, NOISE, II, head="time,a,b,c"), lead="c"),
     "no names at all": Case(rows(T, RESP, II), lead="signal 1"),
-    "labels": Case(rows(II, [str(n // 1800 % 2) for n in range(7200)], head="ecg,label"), options={"fs_hz": 360}, lead="ecg"),
+    "labels": Case(
+        rows(II, [str(n // 1800 % 2) for n in range(7200)], head="ecg,label"), options={"fs_hz": 360}, lead="ecg"
+    ),
     "a counter and adc": Case(
         rows(N, form(E.ii * 200 + 1024, ".0f")), options={"fs_hz": 360, "unit": "adc"}, lead="signal 0"
     ),
     **{
-        f"lead {name!r} behind another": Case(rows(T, NOISE, II, head=f'time,{other},"{name}"'), lead=name)
+        f"lead {name!r} behind another": Case(rows(T, NOISE, II, head=f'time,"{other}","{name}"'), lead=name)
         for name, other in (
-            ("MDC_ECG_LEAD_II", "MDC_ECG_LEAD_AVR"), ("Lead_II", "V1"), ("ECG_II", "V1"), ("DII", "V1"), ("D2", "V1"),
-            ("II+", "V"), ("lead2", "V1"), ("II (LL-RA)", "V1"), ("II,", "V,"), ("EKG1", "noise"), ("Ableitung II", "V1"),
+            ("MDC_ECG_LEAD_II", "MDC_ECG_LEAD_AVR"),
+            ("Lead_II", "V1"),
+            ("ECG_II", "V1"),
+            ("DII", "V1"),
+            ("D2", "V1"),
+            ("II+", "V"),
+            ("lead2", "V1"),
+            ("II (LL-RA)", "V1"),
+            ("II,", "V,"),
+            ("EKG1", "noise"),
+            ("Ableitung II", "V1"),
         )
     },
-}  # fmt: skip
+}
 
 
 def write(path: Path, content: str | bytes) -> Path:
