@@ -191,11 +191,11 @@ def _ordinals(match: re.Match[str]) -> tuple[int, int] | None:
         first, second = int(match["a"]), int(match["b"])
         orders = [(year, first, second), (year, second, first)]
     else:
-        letters, day, year = match["wm"] or match["xm"], match["wd"] or match["xd"], match["wy"] or match["xy"]
+        letters, day, in_year = match["wm"] or match["xm"], match["wd"] or match["xd"], match["wy"] or match["xy"]
         month = _MONTHS.get(letters.lower()[:4]) or _MONTHS.get(letters.lower()[:3])
         if month is None:
             return None
-        orders = [(int(year), month, int(day))] * 2
+        orders = [(int(in_year), month, int(day))] * 2
     month_first, day_first = (_ordinal(order) for order in orders)
     return (month_first, day_first) if month_first or day_first else None
 

@@ -1,6 +1,7 @@
 """Tables as devices and programs write them: each holds the same twenty seconds, and each is read as the same ECG."""
 
 import json
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from ecg.errors import EcgStreamError
 from ecg.files import read_file
 from ecg.leads import choose_leads
 from ecg.records import to_millivolts
@@ -510,3 +512,33 @@ def test_a_table_is_read_as_what_it_is(name: str, tmp_path: Path) -> None:
     # Where 0 mV lies is not told by ADC counts, and does not matter.
     found -= np.nanmedian(found - expected)
     np.testing.assert_allclose(found, expected, atol=case.atol)
+
+
+LENT = Path(__file__).parents[3] / "shared" / "cases"  # beside a checkout, not in it
+
+
+@pytest.mark.skipif(not (LENT / "cases.tar.xz").is_file(), reason="the cases of others do not lie beside the checkout")
+def test_the_cases_of_others_are_read_as_the_same_ecg(tmp_path: Path) -> None:
+    refused = {"119annotations.txt", "mitbih_train.csv"}
+    with tarfile.open(LENT / "cases.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    expected = ECG[360.0]
+    for case in json.loads((LENT / "cases.json").read_text()):
+        given = dict(zip(case["args"][::2], case["args"][1::2], strict=True))
+        leads = tuple(given["--leads"].split(",")) if "--leads" in given else None
+        fs_hz = float(given["--fs"]) if "--fs" in given else None
+        for file in case["files"] if case["id"][0] in "CL" else ():
+            path = tmp_path / "cases" / file
+            if path.name in refused:
+                with pytest.raises(EcgStreamError, match=path.name):
+                    read_file(path, fs_hz=fs_hz)
+                continue
+            record = read_file(path, fs_hz=fs_hz, leads=leads, unit=given.get("--unit"))
+            judged = choose_leads(record.leads)[0]
+            found = to_millivolts(record.samples, record.gain, record.baseline)[:, judged].astype(np.float64)
+            # The shape alone: the jittered one is stretched, and ADC counts have no scale.
+            rate = 122.0 if path.name == "jitter.csv" else record.fs_hz
+            held = np.interp(np.arange(len(found)) / rate, expected.t, expected.ii)
+            known = np.isfinite(found)
+            assert np.corrcoef(found[known], held[known])[0, 1] > 0.99, case["id"]
+            assert record.fs_hz == pytest.approx(rate, rel=0.01), case["id"]
