@@ -88,7 +88,7 @@ def _by_times(
 
 
 def _kept(values: npt.NDArray[np.float64], held: npt.NDArray[np.bool_]) -> Kept:
-    """Which rows count: one of nothing at no time is a blank line."""
+    """Return which rows count: one of nothing at no time is a blank line."""
     known = np.isfinite(values)
     return None if known.all() else known | held
 

@@ -111,7 +111,7 @@ def _scaled(values: _Floats, unit_s: float | None, fs_hz: float | None, name: st
     if np.sum(forward > 0) > _FEW_STEPS:
         forward = forward[:-_PAUSES]
     step = float(np.median(forward))
-    blurred = bool(step < 0.5 * forward.mean())
+    blurred = len(forward) > _FEW_STEPS and bool(step < 0.5 * forward.mean())
     if blurred:  # packets: the mean step is near the truth
         step = float(forward.mean())
     if step <= 0:

@@ -34,7 +34,7 @@ TIMED = rows(T, II, head="time,ECG")
 SWAPPED = rows(*([*cells[:999], cells[1000], cells[999], *cells[1001:]] for cells in (T, II)), head="time,ECG")
 LATER = form([float(t) + 4000 for t in T], ".5f")
 BEATS = rows(*(form([float(v)] * 40, ".3f") for v in II[:188]))
-NOT_TOLD = rows(T, RESP, NOISE, head="time,a,b")
+NO_SHAPE = rows(T, RESP, NOISE, head="time,a,b")
 TWICE = rows(II, V1, head="ECG,ECG")
 BAD = [*II[:5], "0.1x", *II[6:]]
 WIDE = rows(*([cells] * 20 for cells in II[:2000]))
@@ -113,7 +113,7 @@ REFUSED = {
     "times alone": Refused(rows(T, head="time"), "it needs at least one lead", (TIMED,)),
     "text alone": Refused(rows(T, ["sinus"] * 7200, head="time,comment"), "it needs at least one lead", (TIMED,)),
     "no shape of an ECG": Refused(
-        NOT_TOLD,
+        NO_SHAPE,
         r"none of its columns is an ECG by name or shape: .*name the one that is \(leads\), such as 'a'",
         then={"leads": ("a",)},
     ),

@@ -522,7 +522,7 @@ def test_the_cases_of_others_are_read_as_the_same_ecg(tmp_path: Path) -> None:
     refused = {"119annotations.txt", "mitbih_train.csv"}
     with tarfile.open(LENT / "cases.tar.xz") as archive:
         archive.extractall(tmp_path, filter="data")
-    expected = ECG[360.0]
+    plain = np.loadtxt(tmp_path / "cases" / "leads_dii.csv", delimiter=",", skiprows=1)
     for case in json.loads((LENT / "cases.json").read_text()):
         given = dict(zip(case["args"][::2], case["args"][1::2], strict=True))
         leads = tuple(given["--leads"].split(",")) if "--leads" in given else None
@@ -538,7 +538,7 @@ def test_the_cases_of_others_are_read_as_the_same_ecg(tmp_path: Path) -> None:
             found = to_millivolts(record.samples, record.gain, record.baseline)[:, judged].astype(np.float64)
             # The shape alone: the jittered one is stretched, and ADC counts have no scale.
             rate = 122.0 if path.name == "jitter.csv" else record.fs_hz
-            held = np.interp(np.arange(len(found)) / rate, expected.t, expected.ii)
+            held = np.interp(np.arange(len(found)) / rate, np.arange(len(plain)) / 360, plain[:, 2])
             known = np.isfinite(found)
             assert np.corrcoef(found[known], held[known])[0, 1] > 0.99, case["id"]
             assert record.fs_hz == pytest.approx(rate, rel=0.01), case["id"]
