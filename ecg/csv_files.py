@@ -1,42 +1,35 @@
-"""ECGs in text: columns with or without a header, a time column, units; the exports of MIT-BIH among them."""
+"""ECGs in text: tables of devices and programs, one row an instant, whatever stands above, beside and between."""
 
-import csv
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ecg.csv_numbers import all_numbers
+from ecg.ecg_shape import has_ecg_shape
 from ecg.errors import EcgStreamError
 from ecg.leads import find_lead
-from ecg.quantise import ADC_UNIT, UNITS_MV, record_of
-from ecg.records import MAX_FS_HZ, MAX_LEADS, MIN_FS_HZ, Record
+from ecg.quantise import ADC_GAIN, ADC_UNIT, MAX_SPAN_MV, record_of
+from ecg.records import MAX_LEADS, Record, check_fs
+from ecg.signal_names import terms_of
+from ecg.table_axis import grid_of
+from ecg.table_columns import SIGNALS, Known, Role, column_number, know_columns
+from ecg.table_grid import Grid
+from ecg.table_layout import Column, Table, read_table
+from ecg.table_preamble import Preamble, read_preamble
+from ecg.table_text import MAX_QUOTED, read_lines
+from ecg.units import millivolts_in
+from ecg.windows import WINDOW_S
 
-_TIME_NAMES = re.compile(r"^(elapsed )?(time|t|timestamp|date ?time|seconds|ms|milliseconds)\b", re.IGNORECASE)
-_INDEX_NAMES = re.compile(r"^(samples?|index|sample (#|no\.?|number|index))$", re.IGNORECASE)
-_UNIT = re.compile(r"^(?P<name>.*?)\s*[(\[](?P<unit>[^)\]]*)[)\]]\s*$")
-_TIME_UNITS_S = {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-_KNOWN_UNITS = UNITS_MV.keys() | _TIME_UNITS_S.keys() | {ADC_UNIT}
-_MISSING_CELLS = {"", "-", "nan", "na", "n/a", "null", "none"}
-_CLOCK = re.compile(r"^\[?(?:(?P<h>\d+):)?(?P<m>\d+):(?P<s>\d+(?:\.\d+)?)\]?$")
-_MIN_ROWS = 50  # fewer may rise by chance
-_MAX_GAP_S = 3600.0  # a longer pause is another recording
 _MAX_SPREAD = 50_000_000  # samples of a text with gaps: a day of two leads at 250 Hz
-_MAX_QUOTED = 40  # characters of a cell that a message quotes
-_DEFAULT_STEPS_S = ((1 / MAX_FS_HZ, 1 / MIN_FS_HZ, 1.0), (1e3 / MAX_FS_HZ, 1e3 / MIN_FS_HZ, 1e-3))
+_MAX_NAMED = 12  # columns that a message names
+# An ECG swings by 0.3 to 10 mV: what looks like one and swings by less than 0.02 is in volts.
+_VOLTS_SPAN = 0.02
+_LEAST_SPAN_MV = 0.1
+_PIECES = 12
 
-
-Body = npt.NDArray[np.float64] | list[list[str]]  # numbers where there is nothing else, else cells
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Column:
-    name: str
-    unit: str | None
+_Floats = npt.NDArray[np.float64]
 
 
 def read_csv(
@@ -44,267 +37,271 @@ def read_csv(
 ) -> Record:
     """An ECG in text, one row an instant.
 
-    The separator, a header line, a line of units and a time or sample-number column are found. Rows that a time or
-    sample-number column shows to be missing become missing samples, and so do empty and NaN cells.
+    What stands above the table, its separator, its names and units, its times and counters are found; columns of other
+    signals and of text are left out. Rows that times or a counter show to be missing become missing samples, and so do
+    cells that say so.
 
     Parameters
     ----------
     path : the file
-    fs_hz : sampling rate in Hz; needed without a time column
-    leads : names of the columns to read; without a header, the names of all columns
-    unit : "mV", "uV", "V" or "adc" for all columns; by default what the header says, else mV
+    fs_hz : sampling rate in Hz; needed where neither times nor the lines above the table tell it
+    leads : names of the columns to read, or "column 3"; without a header, the names of all columns
+    unit : "mV", "uV", "V" or "adc" for all columns; by default what the file says, else mV or, by their size, V
 
     Raises
     ------
-    EcgStreamError : when the rate is not known, a cell is no number, or the times do not fit a rate
+    EcgStreamError : when the text is no table of an ECG, or does not tell which column, rate or unit
     """
-    lines, separator = _lines(path)
-    columns, head, body = _header(lines, separator, path)
-    columns = _named_columns(columns, head, leads, body)
-    times, index_column = _split_time(columns, body, path)
-    signals = [column for number, column in enumerate(columns) if number != index_column]
-    if leads is None and len(signals) > MAX_LEADS:
+    if fs_hz is not None:
+        check_fs(fs_hz)
+    table = read_table(read_lines(path), path)
+    said = read_preamble(table.above)
+    if said.columns and not table.named:
+        table = _titled(table, said.columns)
+    columns = know_columns(table)
+    if _lists_annotations(table):
         raise EcgStreamError(
-            f"{path.name}: {len(signals)} columns are no leads, {MAX_LEADS} are read at most: transpose the table if "
-            "its rows are leads, or name the columns that are leads (leads); windows of their own, one a row, go into "
-            "a .npy file of shape (rows, samples, 1)"
+            f"{path.name} lists annotations, a beat a row, and no samples: give the file that holds the samples"
         )
-    values = _numbers(body, [number for number, _ in enumerate(columns) if number != index_column], path)
-    numbered = index_column is not None and bool(_INDEX_NAMES.match(columns[index_column].name))
     if leads is not None:
-        wanted = [_named(lead, signals, path) for lead in leads]
-        values, signals = values[:, wanted], [signals[number] for number in wanted]
-    if not signals:
-        raise EcgStreamError(f"{path.name} has a time column alone: it needs at least one lead")
-    rate, places = _grid(times, numbered=numbered, fs_hz=fs_hz, path=path)
-    if places is not None:
-        count = int(places[-1]) + 1
-        if count * values.shape[1] > _MAX_SPREAD:
-            raise EcgStreamError(
-                f"{path.name}: its times span {count} samples of {values.shape[1]} leads, {_MAX_SPREAD} are read in "
-                "all: split it at its gaps"
-            )
-        spread = np.full((count, values.shape[1]), np.nan)
-        spread[places] = values
-        values = spread
-    integers = bool(np.all(values[np.isfinite(values)] % 1 == 0))
-    # A sample-number column and integers: a raw export, in ADC units.
-    fallback = ADC_UNIT if numbered and integers else None
+        chosen = _wanted(columns, leads, table, path)
+    else:
+        _check_count(columns, table, fs_hz or said.fs_hz, path)
+        chosen = []
+    grid, kept = grid_of(table, columns, chosen, fs_hz=fs_hz, said_hz=said.fs_hz, file=path.name)
+    check_fs(grid.fs_hz)
+    remarks = [grid.remark] if grid.remark else []
+    if leads is None:
+        chosen, left_out = _by_shape(columns, grid.fs_hz, path)
+        remarks += left_out
+    values = np.stack([_values(column, table, path) for column in chosen], axis=1)
+    values = _spread(values if kept is None else values[kept], grid, path)
+    units, remark = _units(chosen, table, values, grid.fs_hz, said=said, unit=unit, columns=columns)
     return record_of(
         values,
         name=path.stem,
-        fs_hz=rate,
-        leads=[column.name for column in signals],
-        units=[unit or column.unit or fallback for column in signals],
+        fs_hz=grid.fs_hz,
+        leads=_names(chosen, said),
+        units=units,
+        remarks=(*remarks, *([remark] if remark else [])),
     )
 
 
-def _lines(path: Path) -> tuple[list[str], str | None]:
-    """The lines that say something, and what separates their cells; None for white space."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise EcgStreamError(f"{path.name} is no UTF-8 text ({error}): save it as CSV in UTF-8") from error
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    if not lines:
-        raise EcgStreamError(f"{path.name} is empty: it needs at least one row of samples")
-    middle = lines[len(lines) // 2]
-    return lines, next((mark for mark in (";", "\t", ",") if mark in middle), None)
+def _lists_annotations(table: Table) -> bool:
+    """Return a list of beats with their kinds, as rdann prints it."""
+    return {"TYPE", "SUB", "CHAN", "NUM"} <= {term for column in table.columns for term in terms_of(column.title)}
 
 
-def _cells(lines: Sequence[str], separator: str | None, path: Path) -> list[list[str]]:
-    if separator is None:
-        split = [line.split() for line in lines]
-    else:
-        try:
-            split = list(csv.reader(lines, delimiter=separator))
-        except csv.Error as error:
-            raise EcgStreamError(f"{path.name} is no table ({error}): save it as CSV with short cells") from error
-    if separator == ";":  # where ";" separates, "," is the decimal mark
-        split = [[cell.replace(",", ".") for cell in row] for row in split]
-    return [[cell.strip().strip("'\"").strip() for cell in row] for row in split]
+def _titled(table: Table, names: Sequence[str]) -> Table:
+    """The table with names that stand above it in another form."""
+    columns = [
+        Column(name=names[number], unit=column.unit, title=names[number]) if number < len(names) else column
+        for number, column in enumerate(table.columns)
+    ]
+    return replace(table, columns=tuple(columns), named=True)
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return cell.lower() in _MISSING_CELLS
-    return True
+def _names(chosen: Sequence[Known], said: Preamble) -> list[str]:
+    if len(chosen) == 1 and said.lead and chosen[0].name.startswith(("signal ", "column ")):
+        return [said.lead]
+    return [column.name for column in chosen]
 
 
-def _header(lines: list[str], separator: str | None, path: Path) -> tuple[list[_Column], int, Body]:
-    """Return what the head of the text says of the columns, how many lines it takes, and what stands below it."""
-    rows = _cells(lines[:3], separator, path)
-    head = 0 if all(_is_number(cell) or _seconds(cell) is not None for cell in rows[0]) else 1
-    if head and len(rows) > 1 and any(cell.strip("()[] ").lower() in _KNOWN_UNITS for cell in rows[1]):
-        head = 2
-    if head == len(lines):
-        raise EcgStreamError(f"{path.name} has no row of numbers: it needs at least one row of samples")
-    columns = []
-    for number in range(len(rows[head])):
-        cell = rows[0][number] if head and number < len(rows[0]) else ""
-        match = _UNIT.match(cell)
-        known = match is not None and match["unit"].lower() in _KNOWN_UNITS
-        name, unit = (match["name"], match["unit"]) if match is not None and known else (cell, None)
-        if head == 2 and number < len(rows[1]) and rows[1][number].strip("()[] ").lower() in _KNOWN_UNITS:
-            unit = rows[1][number].strip("()[] ")
-        columns.append(_Column(name=name, unit=unit))
-    numbers = all_numbers(lines[head:], separator, len(columns))
-    return columns, head, _cells(lines[head:], separator, path) if numbers is None else numbers
+def _described(columns: Sequence[Known]) -> str:
+    """The columns with what each is, for messages."""
+    shown = [f"{column.name!r} ({column.kind or column.role.value})" for column in columns[:_MAX_NAMED]]
+    return ", ".join(shown) + (", ..." if len(columns) > _MAX_NAMED else "")
 
 
-def _named_columns(columns: list[_Column], head: int, leads: tuple[str, ...] | None, body: Body) -> list[_Column]:
-    """The columns with the names that the text does not give."""
-    if head:
-        if columns[0].name == "" and _clock_name(body) == "sample":  # pandas writes its index so
-            columns[0] = _Column(name="index", unit=None)
-        return columns
-    clock = [name] if len(columns) > 1 and (name := _clock_name(body)) else []
-    others = len(columns) - len(clock)
-    named = leads if leads is not None and len(leads) == others else [f"signal {n}" for n in range(others)]
-    return [_Column(name=name, unit=None) for name in (*clock, *named)]
+def _wanted(columns: list[Known], leads: Sequence[str], table: Table, path: Path) -> list[Known]:
+    """The columns that somebody names."""
+    signals = [column for column in columns if column.role in SIGNALS]
+    known = {column.name.lower() for column in columns}
+    if (
+        not table.named
+        and len(leads) == len(signals)
+        and not any(lead.lower() in known or column_number(lead) is not None for lead in leads)
+    ):
+        return [replace(column, name=lead) for column, lead in zip(signals, leads, strict=True)]
+    return [_named(lead, columns, table, path) for lead in leads]
 
 
-def _clock_name(body: Body) -> str:
-    """Return what the first column of a headerless file is: "sample", "time", or "" for a lead (no ECG only rises)."""
-    if len(body) < _MIN_ROWS:
-        return ""
-    steps = np.diff(_times(body))
-    if np.isnan(steps).any() or steps.min() <= 0:
-        return ""
-    return "sample" if np.sort(steps)[len(steps) // 2] == 1 else "time"
+def _named(lead: str, columns: list[Known], table: Table, path: Path) -> Known:
+    titles = [column.title for column in table.columns]
+    same = [
+        column
+        for column, title in zip(columns, titles, strict=True)
+        if lead.strip().lower() in {column.name.lower(), title.lower()}
+    ]
+    if len(same) > 1:
+        places = " or ".join(f"'column {column.column + 1}'" for column in same)
+        raise EcgStreamError(
+            f"{path.name} has {len(same)} columns of the name {lead!r}: name one by its place, {places}"
+        )
+    number = column_number(lead)
+    if not same and number is not None and 0 <= number < len(columns):
+        same = [columns[number]]
+    if not same:
+        able = [column for column in columns if column.role in {*SIGNALS, Role.OTHER, Role.LEVEL}]
+        found = find_lead(lead, [column.name for column in able])
+        if found is None:
+            raise EcgStreamError(
+                f"{path.name} has no lead {lead!r}: it has {', '.join(column.name for column in able)}"
+            )
+        same = [able[found]]
+    (column,) = same
+    if column.role in {Role.TIME, Role.COUNTER, Role.TEXT, Role.EMPTY}:
+        others = [one.name for one in columns if one.role in {*SIGNALS, Role.OTHER}]
+        raise EcgStreamError(
+            f"{path.name}: {column.name!r} is {column.role.value}, no ECG: name another column (leads)"
+            + (f", such as {others[0]!r}" if others else "")
+        )
+    return column
 
 
-def _times(body: Body) -> npt.NDArray[np.float64]:
-    """(rows,) the first column as a number or a time; NaN where it is neither."""
-    if isinstance(body, np.ndarray):
-        return body[:, 0]
-    times = [_seconds(row[0]) if row else None for row in body]
-    return np.array([np.nan if seconds is None else seconds for seconds in times])
+def _check_count(columns: list[Known], table: Table, fs_hz: float | None, path: Path) -> None:
+    """Refuse a table whose columns are no leads: too many, or none."""
+    signals = [column for column in columns if column.role in {*SIGNALS, Role.LEVEL}]
+    by_name = [column for column in columns if column.role is Role.ECG]
+    if len(signals) > MAX_LEADS and not 1 <= len(by_name) <= MAX_LEADS:
+        start = f"{path.name}: {len(signals)} columns are no leads, {MAX_LEADS} are read at most: "
+        if table.rows <= MAX_LEADS:
+            raise EcgStreamError(start + "its rows are leads: transpose the table, so that each lead is a column")
+        seconds = "" if fs_hz is None else f" ({len(signals) / fs_hz:.3g} s)"
+        if fs_hz is not None and len(signals) >= WINDOW_S * fs_hz:
+            raise EcgStreamError(
+                start + f"its rows are stretches{seconds} of their own: save them as a .npy file of shape (rows, "
+                "samples, 1), or name the columns that are leads (leads)"
+            )
+        raise EcgStreamError(
+            start + f"its rows are single beats or short stretches{seconds}, a window needs {WINDOW_S} s: give the "
+            "recording that they were cut from, or name the columns that are leads (leads)"
+        )
+    if not signals:
+        held = [column for column in columns if column.role is not Role.EMPTY]
+        if any(column.role is Role.OTHER for column in columns):
+            raise EcgStreamError(
+                f"{path.name} has no column that is an ECG: {_described(held)}; if one is, name it (leads)"
+            )
+        raise EcgStreamError(
+            f"{path.name} has no column of an ECG: {_described(held)}: it needs at least one lead, a column of numbers"
+        )
 
 
-def _named(lead: str, signals: list[_Column], path: Path) -> int:
-    names = [column.name for column in signals]
-    found = find_lead(lead, names)
-    if found is None:
-        raise EcgStreamError(f"{path.name} has no lead {lead!r}: it has {', '.join(names)}")
-    return found
+def _by_shape(columns: list[Known], fs_hz: float, path: Path) -> tuple[list[Known], list[str]]:
+    """The columns that are an ECG by name or, where that does not tell, by shape; and what is left out."""
+    by_name = [column for column in columns if column.role is Role.ECG]
+    unknown = [column for column in columns if column.role is Role.UNKNOWN]
+    others = [column for column in columns if column.role is Role.OTHER]
+    level = [column for column in columns if column.role is Role.LEVEL]
+    if not by_name and not others and len(unknown) + len(level) == 1:
+        return unknown or level, []
+    alike = [column for column in unknown if column.values is not None and has_ecg_shape(column.values, fs_hz)]
+    if not by_name and not alike:
+        asked = [*unknown, *level, *others]
+        raise EcgStreamError(
+            f"{path.name}: none of its columns is an ECG by name or shape: {_described(asked)}; name the one that is "
+            f"(leads), such as {asked[0].name!r}"
+        )
+    chosen = [column for column in columns if column in by_name or column in alike]
+    left_out = [
+        f"{column.name} ({column.kind or 'no ECG by its shape'})" for column in unknown + others if column not in chosen
+    ]
+    remarks = [f"left out: {', '.join(left_out[:_MAX_NAMED])}; name one to read it (leads)"] if left_out else []
+    return chosen[:MAX_LEADS], remarks
 
 
-def _split_time(columns: list[_Column], body: Body, path: Path) -> tuple[npt.NDArray[np.float64] | None, int | None]:
-    """The first column in seconds (or sample numbers) if it is one, and its number."""
-    column = columns[0]
-    if not (_TIME_NAMES.match(column.name) or _INDEX_NAMES.match(column.name)) or len(columns) < 2:
-        return None, None
-    times = _times(body)
-    unknown = np.flatnonzero(np.isnan(times))
-    if len(unknown):
-        cell = str(next(iter(body[unknown[0]]), ""))[:_MAX_QUOTED]
-        raise EcgStreamError(f"{path.name}, row {unknown[0] + 1}: {cell!r} is no time: mend the row")
-    return times * _TIME_UNITS_S.get((column.unit or "s").lower(), 1.0) if column.unit else times, 0
-
-
-def _seconds(cell: str) -> float | None:
-    """A time cell as a number: plain, h:mm:ss.fff, or a date and time."""
-    if len(cell) > _MAX_QUOTED:
-        return None
-    try:
-        return float(cell)
-    except ValueError:
-        pass
-    clock = _CLOCK.match(cell)
-    if clock:
-        return int(clock["h"] or 0) * 3600 + int(clock["m"]) * 60 + float(clock["s"])
-    try:
-        moment = datetime.fromisoformat(cell)
-    except ValueError:
-        return None
-    # Only differences count; a local summer time would tear a gap into the night it ends.
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _numbers(body: Body, columns: list[int], path: Path) -> npt.NDArray[np.float64]:
-    if isinstance(body, np.ndarray):
-        return body[:, columns]
-    values = np.empty((len(body), len(columns)))
-    last = max(columns, default=0)
-    for number, row in enumerate(body):
-        if len(row) <= last:
-            row = row + [""] * (last + 1 - len(row))  # noqa: PLW2901 - a short row lacks its last cells
-        for place, column in enumerate(columns):
-            cell = row[column]
-            try:
-                values[number, place] = float(cell)
-            except ValueError:
-                if cell.lower() not in _MISSING_CELLS:
-                    raise EcgStreamError(
-                        f"{path.name}, row {number + 1}, column {column + 1}: {cell[:_MAX_QUOTED]!r} is no number: "
-                        "mend or empty it"
-                    ) from None
-                values[number, place] = np.nan
+def _values(column: Known, table: Table, path: Path) -> _Floats:
+    values, row = column.values, column.wrong
+    if values is None:  # asked for, and mostly text
+        values, row = table.numbers(column.column)
+    if row is not None:
+        raise EcgStreamError(
+            f"{path.name}, row {row + 1}, column {column.column + 1}: "
+            f"{table.cell(row, column.column)[:MAX_QUOTED]!r} is no number: mend or empty it"
+        )
     return values
 
 
-def _grid(
-    times: npt.NDArray[np.float64] | None, *, numbered: bool, fs_hz: float | None, path: Path
-) -> tuple[float, npt.NDArray[np.int64] | None]:
-    """The sampling rate, and each row's place where rows are missing (None where none is)."""
-    if times is None or numbered or len(times) < 2:
-        if fs_hz is None:
-            raise EcgStreamError(f"{path.name} has no time column: give the sampling rate in Hz")
-        if times is None or len(times) < 2:
-            return fs_hz, None
-        return fs_hz, _places(times - times[0], path, fs_hz)
-    steps = np.diff(times)
-    step = float(np.median(steps))
-    scale = next((scale for low, high, scale in _DEFAULT_STEPS_S if low * 0.99 <= step <= high * 1.01), None)
-    if fs_hz is None and scale is None:
+def _spread(values: _Floats, grid: Grid, path: Path) -> _Floats:
+    """The values in their places, NaN where rows are missing."""
+    if grid.places is None:
+        return values
+    count = int(grid.places[-1]) + 1
+    if count * values.shape[1] > _MAX_SPREAD:
         raise EcgStreamError(
-            f"{path.name}: the time column moves by {step:g} a row, which is no rate from {MIN_FS_HZ:g} to "
-            f"{MAX_FS_HZ:g} Hz in seconds or milliseconds: give the sampling rate in Hz"
+            f"{path.name}: its times span {count} samples of {values.shape[1]} leads, {_MAX_SPREAD} are read in "
+            "all: split it at its gaps"
         )
-    if scale is None:
-        scale = 1.0 / (step * fs_hz) if fs_hz and step > 0 else 1.0
-    seconds = (times - times[0]) * scale
-    rate = _rate(seconds, steps * scale)
-    if fs_hz is not None:
-        if abs(rate / fs_hz - 1) > 0.02:
-            raise EcgStreamError(
-                f"{path.name}: the time column says {rate:g} Hz, the argument fs_hz={fs_hz:g}: give one of them"
-            )
-        rate = fs_hz
-    return rate, _places(seconds * rate, path, rate)
+    spread = np.full((count, values.shape[1]), np.nan)
+    spread[grid.places] = values
+    return spread
 
 
-def _rate(seconds: npt.NDArray[np.float64], steps: npt.NDArray[np.float64]) -> float:
-    """The rate from the longest stretch without a missing row, so that rounded times average out."""
-    breaks = np.flatnonzero(steps > 1.5 * np.median(steps))
-    edges = np.concatenate(([0], breaks + 1, [len(seconds)]))
-    longest = int(np.argmax(np.diff(edges)))
-    first, last = int(edges[longest]), int(edges[longest + 1]) - 1
-    if last <= first or seconds[last] <= seconds[first]:
-        return 0.0
-    rate = float((last - first) / (seconds[last] - seconds[first]))
-    # Times rounded to a unit u are off by at most u over the stretch; a whole rate within that is meant.
-    unit = float(np.ptp(steps[first:last])) if last - first > 1 else 0.0
-    slack = max(unit / (seconds[last] - seconds[first]), 1e-6)
-    return float(round(rate)) if abs(rate - round(rate)) <= rate * slack else rate
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sizes:
+    """Swing of columns without a unit, and whether they are integers and look like an ECG."""
+
+    span: float
+    integers: bool
+    alike: bool
 
 
-def _places(positions: npt.NDArray[np.float64], path: Path, fs_hz: float) -> npt.NDArray[np.int64] | None:
-    """Each row's place on the grid of samples; None where the rows follow one another."""
-    steps = np.diff(positions)
-    if np.any(steps <= 0):
-        row = int(np.argmax(steps <= 0)) + 2
-        raise EcgStreamError(f"{path.name}, row {row}: the time does not go on: sort the rows and drop repeated ones")
-    if np.any(steps > _MAX_GAP_S * fs_hz):
-        raise EcgStreamError(f"{path.name} pauses for more than {_MAX_GAP_S:g} s: split it into two files")
-    if not np.any(steps > 1.5 * max(1.0, float(np.median(steps)))):
-        return None
-    places = np.round(positions).astype(np.int64)
-    if np.any(np.diff(places) <= 0):
-        raise EcgStreamError(
-            f"{path.name}: the times are too coarse for {fs_hz:g} Hz: give the rate and no time column"
+def _units(
+    chosen: list[Known],
+    table: Table,
+    values: _Floats,
+    fs_hz: float,
+    *,
+    said: Preamble,
+    unit: str | None,
+    columns: list[Known],
+) -> tuple[list[str | None], str]:
+    """Return the unit of each column; a column whose ADC counts are known in mV is turned into mV in place."""
+    if unit is not None:
+        return [unit] * len(chosen), ""
+    units: list[str | None] = []
+    for place, column in enumerate(chosen):
+        own = table.columns[column.column].unit
+        if own is not None and (own == ADC_UNIT or millivolts_in(own) is not None):
+            units.append(own)
+        elif column.name in said.per_count_mv:
+            values[:, place] *= said.per_count_mv[column.name]
+            units.append("mV")
+        else:
+            units.append(said.unit or ("uV" if said.device == "OpenBCI" else None))
+    bare = [place for place, one in enumerate(units) if one is None]
+    if not bare:
+        return units, ""
+    sizes = _sizes(values[:, bare], fs_hz)
+    remark = ""
+    if sizes.alike and 0 < sizes.span < _VOLTS_SPAN:
+        units = [one or "V" for one in units]
+        remark = (
+            f"no unit is said, and an ECG swings by more than {sizes.span:.2g} mV: read in V; give the unit if it is "
+            "another"
         )
-    return places
+    elif (
+        sizes.integers
+        and any(column.role is Role.COUNTER for column in columns)
+        and (_LEAST_SPAN_MV <= sizes.span / ADC_GAIN <= MAX_SPAN_MV)
+    ):
+        units = [one or ADC_UNIT for one in units]  # a raw export
+    return units, remark
+
+
+def _sizes(values: _Floats, fs_hz: float) -> _Sizes:
+    finite = np.isfinite(values)
+    length = max(1, len(values) // _PIECES)
+    spans = []
+    for start in range(0, len(values), length):
+        for column in range(values.shape[1]):
+            piece = values[start : start + length, column]
+            piece = piece[np.isfinite(piece)]
+            if len(piece) > 1:
+                spans.append(float(np.subtract(*np.percentile(piece, (99.5, 0.5)))))
+    return _Sizes(
+        span=float(np.median(spans)) if spans else 0.0,
+        integers=bool(np.all(values[finite] % 1 == 0)),
+        alike=any(has_ecg_shape(values[:, column], fs_hz) for column in range(values.shape[1])),
+    )

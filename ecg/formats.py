@@ -98,8 +98,8 @@ _OTHERS: tuple[tuple[Begins, str], ...] = (
     (b"\x80\x03", "pickle"),
     (b"\x80\x04", "pickle"),
     (b"\x80\x05", "pickle"),
-    (b"\xff\xfe", "UTF-16 text"),
-    (b"\xfe\xff", "UTF-16 text"),
+    (b"\xff\xfe", TEXT),  # UTF-16, which tables are read from too
+    (b"\xfe\xff", TEXT),
     (lambda head: head[128:132] == b"DICM", "DICOM file"),
     (lambda head: b"\0" not in head, TEXT),
 )

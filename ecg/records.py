@@ -64,6 +64,7 @@ class Recording(ABC):
     leads : lead names, in the order of the columns of the samples
     gain : per lead, ADC units per millivolt
     baseline : per lead, the ADC value of 0 mV
+    remarks : what of the file was left out or read otherwise than it says, and why, for whoever sent it
     """
 
     name: str
@@ -71,6 +72,7 @@ class Recording(ABC):
     leads: tuple[str, ...]
     gain: tuple[float, ...]
     baseline: tuple[int, ...]
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_fs(self.fs_hz)
@@ -142,6 +144,7 @@ class Recording(ABC):
             gain=self.gain,
             baseline=self.baseline,
             samples=self.part(0, self.length),
+            remarks=self.remarks,
         )
 
 

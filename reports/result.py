@@ -11,6 +11,7 @@ from alerting.state import PatientState
 from bus.messages import Alert, Beat, Urgent, Verdict
 from detector.offline import EPOCH_NS
 from ecg.findings import PRIORITIES, RhythmFinding, merged
+from ecg.leads import choose_leads, why_chosen
 from ecg.records import Recording
 from reports.aggregate import Aggregate, WindowFigures, aggregate_of
 from reports.episodes import ReportFinding, burden_of
@@ -142,6 +143,8 @@ def head_of(recording: Recording, file: str) -> dict[str, Any]:
         "fs_hz": recording.fs_hz,
         "leads": list(recording.leads),
         "seconds": round(recording.seconds, 3),
+        "judged": {"lead": recording.leads[choose_leads(recording.leads)[0]], "why": why_chosen(recording.leads)},
+        "remarks": list(recording.remarks),
     }
 
 

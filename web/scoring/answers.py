@@ -92,6 +92,13 @@ class ScoredRow(Aggregate):
     end_s: float
 
 
+class JudgedLead(_Answer):
+    """The lead that is judged unless it is noise, and why it is that one."""
+
+    lead: str
+    why: str
+
+
 class ScoreResult(_Answer):
     """Findings of a recording.
 
@@ -99,6 +106,8 @@ class ScoreResult(_Answer):
     ----------
     file : its name
     fs_hz, leads, seconds : what it is
+    judged : which of its leads is judged
+    remarks : what of the file was left out or read otherwise than it says, and why
     windows, beats, findings, aggregate : what was found
     atrial_fibrillation : its burden, null where none was found
     rows : of an ``.npy`` file of windows, each window in one word
@@ -111,6 +120,8 @@ class ScoreResult(_Answer):
     fs_hz: float
     leads: list[str]
     seconds: float
+    judged: JudgedLead
+    remarks: list[str] = []
     windows: list[ScoredWindow]
     beats: list[ScoredBeat]
     findings: list[ScoredFinding]
