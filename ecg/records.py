@@ -25,20 +25,21 @@ Float32Array = npt.NDArray[np.float32]
 ValueT = TypeVar("ValueT")
 
 
-def check_fs(fs_hz: float) -> None:
+def check_fs(fs_hz: float, *, most_hz: float = MAX_FS_HZ) -> None:
     """Refuse a sampling rate that this system does not handle.
 
     Parameters
     ----------
     fs_hz : sampling rate in Hz
+    most_hz : the highest rate that is handled: files are read at higher ones than a stream has
 
     Raises
     ------
-    EcgStreamError : when the rate is outside 100 to 1000 Hz, or not a number
+    EcgStreamError : when the rate is below 100 Hz, above the highest, or not a number
     """
-    if not MIN_FS_HZ <= fs_hz <= MAX_FS_HZ:
+    if not MIN_FS_HZ <= fs_hz <= most_hz:
         side = "below" if fs_hz < MIN_FS_HZ else "not at most"
-        limit = MIN_FS_HZ if fs_hz < MIN_FS_HZ else MAX_FS_HZ
+        limit = MIN_FS_HZ if fs_hz < MIN_FS_HZ else most_hz
         raise EcgStreamError(f"fs_hz={fs_hz:g} is {side} {limit:g} Hz: resample the record first")
 
 
@@ -64,6 +65,7 @@ class Recording(ABC):
     leads : lead names, in the order of the columns of the samples
     gain : per lead, ADC units per millivolt
     baseline : per lead, the ADC value of 0 mV
+    remarks : what of the file was left out or read otherwise than it says, and why, for whoever sent it
     """
 
     name: str
@@ -71,6 +73,7 @@ class Recording(ABC):
     leads: tuple[str, ...]
     gain: tuple[float, ...]
     baseline: tuple[int, ...]
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_fs(self.fs_hz)
@@ -142,6 +145,7 @@ class Recording(ABC):
             gain=self.gain,
             baseline=self.baseline,
             samples=self.part(0, self.length),
+            remarks=self.remarks,
         )
 
 
@@ -221,6 +225,9 @@ class RecordOnDisk(Recording):
             baseline=_chosen(self.baseline, columns),
             read=lambda start, stop: np.ascontiguousarray(read(start, stop)[:, chosen]),
         )
+
+
+RecordingT = TypeVar("RecordingT", bound=Recording)
 
 
 def _chosen(values: tuple[ValueT, ...], columns: Sequence[int]) -> tuple[ValueT, ...]:

@@ -137,6 +137,7 @@ def head_of(recording: Recording, file: str) -> dict[str, Any]:
         "fs_hz": recording.fs_hz,
         "leads": list(recording.leads),
         "seconds": round(recording.seconds, 3),
+        "remarks": list(recording.remarks),
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 import ecg
+from ecg.contents import check_content
 from ecg.errors import EcgStreamError
 from ecg.excerpts import EXCERPTS
 from ecg.files import open_recording
@@ -17,7 +18,6 @@ from ecg.records import Recording
 from reports.recording import read_recording as read_for_a_report
 from tests.web.parts import make_parts
 from web.app import make_app
-from web.scoring.contents import check_content
 
 WAVE = np.sin(np.arange(3600) / 57)
 

@@ -137,7 +137,7 @@ def test_fields_that_a_header_leaves_out_have_their_defaults(
 ) -> None:
     (tmp_path / "r.hea").write_text(f"# a remark\nr 1\n{line}\n")
     header = read_header(tmp_path / "r.hea")
-    assert (header.fs_hz, header.length, len(header.signals)) == (250.0, None, 1)
+    assert (header.fs_hz, header.length, len(header.signals)) == (None, None, 1)
     (signal,) = header.signals
     assert (signal.gain, signal.baseline, signal.name, signal.unit) == (gain, baseline, name, "mV")
 

@@ -9,16 +9,16 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Json, ValidationError
 
+from ecg.contents import ARCHIVE
 from ecg.data import data_directory
 from ecg.formats import FORMATS
+from ecg.intake import Sent
 from ops.validation import first_error
 from web.access import Caller, Responder, Viewer
 from web.parts import Parts
 from web.problems import ProblemError, responses
 from web.scoring.answers import BeatsAnswer, FormatAnswer, FormatsAnswer, Samples, ScoreAnswer
 from web.scoring.beats import BEAT_FILES, ScoreBeats
-from web.scoring.contents import ARCHIVE
-from web.scoring.intake import Sent
 from web.scoring.jobs import Keeping, Outcome, Reading, ScoreFiles, ScoreRecord
 from web.scoring.kept import RESULT
 from web.scoring.questionnaire import Questionnaire

@@ -99,6 +99,7 @@ class ScoreResult(_Answer):
     ----------
     file : its name
     fs_hz, leads, seconds : what it is
+    remarks : what of the file was left out or read otherwise than it says, and why
     windows, beats, findings, aggregate : what was found
     atrial_fibrillation : its burden, null where none was found
     rows : of an ``.npy`` file of windows, each window in one word
@@ -111,6 +112,7 @@ class ScoreResult(_Answer):
     fs_hz: float
     leads: list[str]
     seconds: float
+    remarks: list[str] = []
     windows: list[ScoredWindow]
     beats: list[ScoredBeat]
     findings: list[ScoredFinding]

@@ -12,8 +12,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
+from ecg.intake import Sent
 from web.problems import ProblemError
-from web.scoring.intake import Sent
 from web.scoring.store import room
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecg.errors import EcgStreamError
-from web.scoring.names import MAX_NAME, plain_name, plain_path
+from ecg.file_names import MAX_NAME, plain_name, plain_path
 
 
 @pytest.mark.parametrize(
