@@ -79,7 +79,7 @@ def _check_directory(archive: Path, name: str) -> None:
 def _unpacked(opened: zipfile.ZipFile, name: str, into: Path) -> tuple[list[Member], list[BadMember]]:
     members: list[Member] = []
     bad: list[BadMember] = []
-    seen: set[tuple[str, ...]] = set()
+    seen: set[str] = set()
     folders: dict[tuple[str, ...], Path] = {}
     left = MAX_UNPACKED
     if sum(entry.file_size for entry in opened.infolist()) > MAX_UNPACKED:
@@ -90,13 +90,10 @@ def _unpacked(opened: zipfile.ZipFile, name: str, into: Path) -> tuple[list[Memb
         try:
             _check_entry(entry, name)
             *above, own = plain_path(entry.filename)
-            key = tuple(part.casefold() for part in (*above, own))
-            if key in seen:
-                raise EcgStreamError(f"{name} holds {entry.filename!r} twice: pack each file once")
-            seen.add(key)
             folder = folders.setdefault(tuple(above), into / str(len(folders)))
             folder.mkdir(exist_ok=True)
             path = folder / stored_name(own)
+            _check_new(path, seen, entry, name)
             left -= _unpack_one(opened, entry, path, name, left)
         except EcgStreamError as error:
             bad.append(BadMember(name=entry.filename, reason=str(error)))
@@ -105,13 +102,18 @@ def _unpacked(opened: zipfile.ZipFile, name: str, into: Path) -> tuple[list[Memb
     return members, bad
 
 
+def _check_new(path: Path, seen: set[str], entry: zipfile.ZipInfo, name: str) -> None:
+    """Refuse a second file of a name: not every system tells capitals apart."""
+    if (key := str(path).casefold()) in seen:
+        raise EcgStreamError(f"{name} holds {entry.filename!r} twice: pack each file once")
+    seen.add(key)
+
+
 def _unpack_one(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, name: str, left: int) -> int:
     """Unpack one file, whole or not at all; returns its bytes."""
     try:
         with opened.open(entry) as source, path.open("xb") as target:
             return _copy(source, target, entry, name, left)  # type: ignore[arg-type] # a ZipExtFile reads as files do
-    except FileExistsError as error:
-        raise EcgStreamError(f"{name} holds {entry.filename!r} twice: pack each file once") from error
     except (*_BROKEN, EcgStreamError) as error:
         path.unlink(missing_ok=True)
         if isinstance(error, EcgStreamError):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ecg.errors import EcgStreamError
-from ecg.leads import LEADS, choose_leads, find_lead, lead_name
+from ecg.leads import choose_leads, find_lead, knows_lead
 from ecg.quantise import ADC_GAIN, ADC_UNIT
 from ecg.records import MIN_FS_HZ, RecordingT
 from ecg.resampling import MAX_READ_HZ
@@ -212,7 +212,7 @@ def _candidates(channels: Sequence[Channel], *, file: str) -> list[int]:
     alive = [column for column, channel in enumerate(channels) if not channel.dead]
     others = other_signals([channel.name for channel in channels])
     free = [column for column in alive if others[column] is None]
-    leads = [column for column in free if lead_name(channels[column].name) in LEADS]
+    leads = [column for column in free if knows_lead(channels[column].name)]
     called = [column for column in alive if is_ecg(channels[column].name)]
     if called or any(others[column] in _MUSCLE_AND_BRAIN for column in alive):
         free = sorted({*called, *leads})
@@ -244,6 +244,6 @@ def _check_rate(channels: Sequence[Channel], file: str) -> None:
     high = [channel for channel in channels if channel.fs_hz > MAX_READ_HZ]
     if high:
         raise EcgStreamError(
-            f"{file}: {', '.join(map(str, high[:_NAMED]))} is sampled at more than {MAX_READ_HZ:g} Hz, which no recorder "
-            "of ECGs does: if the rate is wrong, give the right one in Hz"
+            f"{file}: {', '.join(map(str, high[:_NAMED]))} is sampled at more than {MAX_READ_HZ:g} Hz, as no ECG is: "
+            "if the rate is wrong, give the right one in Hz"
         )

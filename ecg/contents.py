@@ -3,7 +3,18 @@
 from pathlib import Path
 
 from ecg.errors import EcgStreamError
-from ecg.formats import FORMATS, HEAD_BYTES, TEXT, Format, content_of, describe_formats, format_of, is_part, not_read
+from ecg.formats import (
+    FORMATS,
+    HEAD_BYTES,
+    TEXT,
+    WIDE_TEXT,
+    Format,
+    content_of,
+    describe_formats,
+    format_of,
+    is_part,
+    not_read,
+)
 from ecg.wfdb_header import parse_header
 from ecg.wfdb_places import HEADER
 from ecg.wfdb_signals import INVALID
@@ -20,7 +31,6 @@ _WAYS = {
     "MATLAB file of version 7.3": "save it as version 7, save('ecg.mat', 'val', '-v7'), and give ecg.mat",
     "gzip archive": "unpack it, and give what is in it",
     "old Office document": "save the sheet as CSV, and give that",
-    "UTF-16 text": "save it as CSV in UTF-8, and give that",
     _ZIP: "if it is a workbook, save the sheet as CSV, and give that",
 }
 
@@ -41,7 +51,7 @@ def check_content(path: Path, name: str) -> Format:
     if by_content is not None:
         return by_content
     form = format_of(name)
-    if form is not None and found == form.content == TEXT:
+    if form is not None and form.content == TEXT and found in {TEXT, WIDE_TEXT}:
         _check_no_header(name, form, head)
         return form
     if found in _WAYS:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ecg.channels import Channel, choose_channels
 from ecg.errors import EcgStreamError
@@ -31,38 +32,14 @@ def read_dicom(
     ------
     EcgStreamError : when the file is damaged, holds a picture, or no channel is an ECG
     """
-    import pydicom  # noqa: PLC0415 - paid only where a DICOM file is read
-    from pydicom.waveforms import multiplex_array  # noqa: PLC0415
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of values that the standard forbids and that do not matter here
-            held = pydicom.dcmread(path)
-            groups = list(held.get("WaveformSequence", ()))
-            if not groups:
-                raise EcgStreamError(
-                    f"{path.name} holds no waveform but a {str(held.get('Modality', 'DICOM object'))[:20]}: give the file "
-                    "with the ECG's samples (an ECG waveform object)"
-                )
-            number = max(range(len(groups)), key=lambda place: _seconds(groups[place]))
-            group = groups[number]
-            size = int(group.NumberOfWaveformSamples) * int(group.NumberOfWaveformChannels)
-            if size > MAX_SAMPLES:
-                raise EcgStreamError(f"{path.name} claims {size} samples, above {MAX_SAMPLES}: give it in parts")
-            channels = tuple(_channel(each, group, place) for place, each in enumerate(group.ChannelDefinitionSequence))
-            scales = tuple(_scale(each) for each in group.ChannelDefinitionSequence)
-            padding = _padding(group)
-            values = np.asarray(multiplex_array(held, number, as_raw=True))
-    except (EcgStreamError, OSError):
-        raise
-    except Exception as error:  # pydicom raises many kinds on hostile files
-        raise EcgStreamError(
-            f"{path.name} cannot be read as DICOM ({(str(error) or type(error).__name__)[:_QUOTED]}): export it anew, or "
-            "as HL7 aECG or EDF"
-        ) from error
+    group, others, values = _waveform(path)
+    definitions = group.ChannelDefinitionSequence
+    channels = tuple(_channel(each, group, place) for place, each in enumerate(definitions))
+    scales = tuple(_scale(each) for each in definitions)
+    padding = _padding(group)
     if values.ndim != 2 or values.shape[1] != len(channels) or not len(values):
         raise EcgStreamError(
-            f"{path.name}: samples of shape {values.shape} for {len(channels)} channels: export it anew"
+            f"{path.name}: samples of shape {values.shape} of {len(channels)} channels: export it anew"
         )
     choice = choose_channels(channels, file=path.name, leads=leads, unit=unit, fs_hz=fs_hz)
     columns = choice.columns
@@ -78,11 +55,6 @@ def read_dicom(
     )
     fits = fitted(fits, ((place, values[:, column]) for place, column in enumerate(columns)))
     samples = np.stack([fit.apply(values[:, column]) for fit, column in zip(fits, columns, strict=True)], axis=1)
-    others = tuple(
-        f"the group {str(other.get('MultiplexGroupLabel', place + 1))[:40]} of {_seconds(other):g} s is left out"
-        for place, other in enumerate(groups)
-        if place != number
-    )
     return on_disk(
         name=path.stem,
         fs_hz=choice.fs_hz,
@@ -92,6 +64,43 @@ def read_dicom(
         held=len(samples),
         read=samples_reader(samples),
         remarks=(*others, *choice.remarks),
+    )
+
+
+def _waveform(path: Path) -> tuple[Any, tuple[str, ...], npt.NDArray[Any]]:
+    """Return the longest group, what is to be said of the others, and its samples: (n, channels) integers."""
+    import pydicom  # noqa: PLC0415 - paid only where a DICOM file is read
+    from pydicom.waveforms import multiplex_array  # noqa: PLC0415
+
+    groups: list[Any] = []
+    size, kind = 0, ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of values that the standard forbids and that do not matter here
+            held = pydicom.dcmread(path)
+            kind, groups = str(held.get("Modality", "") or "object"), list(held.get("WaveformSequence", None) or ())
+            number = max(range(len(groups)), key=lambda place: _seconds(groups[place]), default=0)
+            size = max(
+                (int(each.NumberOfWaveformSamples) * int(each.NumberOfWaveformChannels) for each in groups), default=0
+            )
+            if 0 < size <= MAX_SAMPLES:
+                others = tuple(
+                    f"group {str(other.get('MultiplexGroupLabel', place + 1))[:40]} ({_seconds(other):g} s) is left out"
+                    for place, other in enumerate(groups)
+                    if place != number
+                )
+                return groups[number], others, np.asarray(multiplex_array(held, number, as_raw=True))
+    except OSError:
+        raise
+    except Exception as error:  # pydicom raises many kinds on hostile files
+        raise EcgStreamError(
+            f"{path.name} cannot be read as DICOM ({(str(error) or type(error).__name__)[:_QUOTED]}): export it anew, "
+            "or as HL7 aECG or EDF"
+        ) from error
+    if size > MAX_SAMPLES:
+        raise EcgStreamError(f"{path.name} claims {size} samples, above {MAX_SAMPLES}: give it in parts")
+    raise EcgStreamError(
+        f"{path.name} holds no waveform (its kind is {kind[:20]}): give the ECG waveform object of the same study"
     )
 
 

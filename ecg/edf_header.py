@@ -1,6 +1,6 @@
-"""Headers of EDF, EDF+ and BDF files: the text before the samples. Source: the EDF+ specification,
-doi 10.1016/S1388-2457(03)00123-8.
+"""Headers of EDF, EDF+ and BDF files: the text before the samples.
 
+Source: Kemp and Olivan, "European data format plus (EDF+)", doi 10.1016/S1388-2457(03)00123-8.
 Recorders write it with decimal commas, units in any encoding, a scale of nothing for a channel that was off, and no
 number of data records when they are cut off. What can be understood is.
 """
@@ -128,8 +128,8 @@ def _records(path: Path, fixed: bytes, header_bytes: int, record_bytes: int) -> 
         claimed = -1
     if whole == 0:
         raise EcgStreamError(
-            f"{path.name} claims {claimed} data records of {record_bytes} bytes, it holds {held} bytes, not one of them: "
-            "give the file that holds the samples"
+            f"{path.name} claims {claimed} data records of {record_bytes} bytes, it holds {held} bytes, not one of "
+            "them: give the file that holds the samples"
         )
     if claimed == whole and not rest:
         return whole, ()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ecg.contents import check_content
 from ecg.errors import EcgStreamError
-from ecg.formats import describe_formats, format_of, is_part
+from ecg.formats import Format, describe_formats, format_of, is_part
 from ecg.npy_files import WindowSet
 from ecg.records import Record, Recording
 from ecg.scale import UNITS, odd_span_mv, wrong_unit
@@ -55,11 +55,17 @@ def open_recording(
     form = check_content(path, path.name)
     found: Recording | WindowSet = form.reader(path, fs_hz=fs_hz, leads=leads, unit=unit)
     if form.says_all and unit is None and isinstance(found, Recording) and (span_mv := odd_span_mv(found)) is not None:
-        right = [
-            other for other in UNITS if odd_span_mv(form.reader(path, fs_hz=fs_hz, leads=leads, unit=other)) is None
-        ]
+        right = [other for other in UNITS if _fits(form, path, fs_hz=fs_hz, leads=leads, unit=other)]
         raise wrong_unit(path.name, span_mv, right)
     return found
+
+
+def _fits(form: Format, path: Path, *, fs_hz: float | None, leads: tuple[str, ...] | None, unit: str) -> bool:
+    """Return whether a file would be of the size of an ECG in a unit."""
+    try:
+        return odd_span_mv(form.reader(path, fs_hz=fs_hz, leads=leads, unit=unit)) is None
+    except EcgStreamError:
+        return False
 
 
 def main_file(path: Path) -> Path:

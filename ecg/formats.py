@@ -18,6 +18,7 @@ from ecg.xml_files import read_xml
 
 HEAD_BYTES = 4096  # of a file, which tell what it holds
 TEXT = "text"
+WIDE_TEXT = "UTF-16 text"
 _XML_16 = ("\ufeff<".encode("utf-16-le"), "\ufeff<".encode("utf-16-be"))
 Begins = bytes | Callable[[bytes], bool]
 
@@ -58,6 +59,16 @@ class Format:
 def _is_edf(head: bytes) -> bool:
     # A table, too, may begin with "0" and spaces: an EDF header has its own length in its place.
     return head.startswith(b"0       ") and head[184:192].strip().isdigit() and head[252:256].strip().isdigit()
+
+
+def _is_wide(head: bytes) -> bool:
+    # UTF-16 without its mark: every second byte of what Western writing has is 0.
+    low, high = head[: len(head) // 2 * 2 : 2], head[1::2]
+    return bool(head) and ((not any(high) and _is_plain(low)) or (not any(low) and _is_plain(high)))
+
+
+def _is_plain(letters: bytes) -> bool:
+    return b"\0" not in letters and letters.isascii()
 
 
 def _is_xml(head: bytes) -> bool:
@@ -136,8 +147,9 @@ _OTHERS: tuple[tuple[Begins, str], ...] = (
     (b"\x80\x03", "pickle"),
     (b"\x80\x04", "pickle"),
     (b"\x80\x05", "pickle"),
-    (b"\xff\xfe", "UTF-16 text"),
-    (b"\xfe\xff", "UTF-16 text"),
+    (b"\xff\xfe", WIDE_TEXT),
+    (b"\xfe\xff", WIDE_TEXT),
+    (_is_wide, WIDE_TEXT),
     (lambda head: head[16:22] == b"SCPECG", "SCP-ECG file"),
     (b"GDF ", "GDF file"),
     (lambda head: b"\0" not in head, TEXT),

@@ -144,6 +144,10 @@ def _named_by(header: Path) -> Iterable[Path]:
                 yield segment
 
 
+def _lies_beside(name: str) -> bool:
+    return Path(name).name == name != PAUSE
+
+
 def _shown(name: str) -> str:
     """A name that was refused, as it can be told."""
     return "".join(letter if letter.isprintable() else "?" for letter in name[:120]) or "(no name)"

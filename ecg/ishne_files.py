@@ -5,7 +5,7 @@ doi 10.1111/j.1542-474X.1998.tb00353.x.
 """
 
 import struct
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,9 @@ from ecg.resampling import on_disk
 ISHNE_MAGIC = b"ISHNE"  # "ISHNE1.0"
 _HEADER_BYTES = 522
 _MAX_LEADS = 12
+# By the number that a header has for them.
+_LEADS = ("", "bipolar", "X", "Y", "Z", "I", "II", "III", "aVR", "aVL", "aVF")
+_LEADS += ("V1", "V2", "V3", "V4", "V5", "V6", "ES", "AS", "AI")
 _LEADS = [
     "unknown",
     "bipolar",
@@ -98,16 +101,25 @@ def open_ishne(
         gain=choice.gains([1 / resolutions[column] for column in choice.columns]),
         baseline=(0,) * len(choice.columns),
         held=held,
-        read=partial(_read, path, offset, count, choice.columns),
+        read=_Samples(path=path, offset=offset, count=count, columns=choice.columns).read,
         remarks=remarks,
     )
 
 
-def _read(path: Path, offset: int, count: int, columns: tuple[int, ...], start: int, stop: int) -> Int16Array:
-    """(stop - start, columns) int16: samples from one to before another."""
-    wanted = (stop - start) * count
-    held = np.fromfile(path, "<i2", wanted, offset=offset + start * count * _SAMPLE_BYTES)
-    if len(held) != wanted:
-        raise EcgStreamError(f"{path.name} became shorter while it was read: restore it, and read it again")
-    samples = held.reshape(-1, count)[:, list(columns)].astype(np.int16)
-    return np.maximum(samples, MISSING + 1, out=samples)  # the lowest value is a sample, not a mark
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Samples:
+    """Samples of some of the leads that take turns in a file, from a byte on."""
+
+    path: Path
+    offset: int
+    count: int
+    columns: tuple[int, ...]
+
+    def read(self, start: int, stop: int) -> Int16Array:
+        """(stop - start, columns) int16: samples from one to before another."""
+        wanted = (stop - start) * self.count
+        held = np.fromfile(self.path, "<i2", wanted, offset=self.offset + start * self.count * _SAMPLE_BYTES)
+        if len(held) != wanted:
+            raise EcgStreamError(f"{self.path.name} became shorter while it was read: restore it, and read it again")
+        samples = held.reshape(-1, self.count)[:, list(self.columns)].astype(np.int16)
+        return np.maximum(samples, MISSING + 1, out=samples)  # the lowest value is a sample, not a mark

@@ -81,15 +81,15 @@ def _matrices(path: Path) -> dict[str, npt.NDArray[Any]]:
 
     try:
         claimed = sum(int(np.prod(shape, dtype=object)) for _, shape, _ in whosmat(path))
-        if claimed > MAX_NUMBERS:
-            raise EcgStreamError(f"{path.name} claims {claimed} numbers, above {MAX_NUMBERS}: save it in parts")
-        held = loadmat(path, struct_as_record=True, squeeze_me=False)
-    except (OSError, EcgStreamError):
+        held = loadmat(path, struct_as_record=True, squeeze_me=False) if claimed <= MAX_NUMBERS else {}
+    except OSError:
         raise
     except Exception as error:  # scipy raises many kinds on hostile files
         raise EcgStreamError(
             f"{path.name} is no whole MATLAB file ({(str(error) or type(error).__name__)[:100]}): save it anew"
         ) from error
+    if claimed > MAX_NUMBERS:
+        raise EcgStreamError(f"{path.name} claims {claimed} numbers, above {MAX_NUMBERS}: save it in parts")
     found: dict[str, npt.NDArray[Any]] = {}
     for name, value in held.items():
         if not name.startswith("__"):

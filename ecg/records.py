@@ -91,8 +91,8 @@ class Recording(ABC):
         for lead, gain in zip(self.leads, self.gain, strict=True):
             if not MIN_GAIN <= gain <= MAX_GAIN:
                 raise EcgStreamError(
-                    f"record {self.name}, lead {lead}: gain={gain} ADC units per mV is not in {MIN_GAIN:g} to "
-                    f"{MAX_GAIN:g}: mend the header"
+                    f"record {self.name}, lead {lead}: gain={gain:g} ADC units per mV is not in {MIN_GAIN:g} to "
+                    f"{MAX_GAIN:g}: give the right unit, or mend the header"
                 )
 
     @property

@@ -1,4 +1,4 @@
-"""The scale of an ECG, seen by its size: a unit that a header has wrong makes it a thousand times too large or small."""
+"""The scale of an ECG, seen by its size: a wrong unit in a header makes it a thousand times too large or small."""
 
 from collections.abc import Sequence
 
@@ -35,8 +35,8 @@ def wrong_unit(file: str, span_mv: float, right: Sequence[str]) -> EcgStreamErro
     """
     way = f"give {' or '.join(right)} as its unit" if right else "give the file with the right gain or range in it"
     return EcgStreamError(
-        f"{file}: by what it says its ECG spans {span_mv:.3g} mV, and one spans {MIN_SPAN_MV:g} to {MAX_SPAN_MV:g}: its "
-        f"unit is wrong: {way}"
+        f"{file}: by what it says its ECG spans {span_mv:.3g} mV, outside {MIN_SPAN_MV:g} to {MAX_SPAN_MV:g}: its unit "
+        f"is wrong: {way}"
     )
 
 

@@ -34,8 +34,8 @@ def open_wfdb(
     header_path = header_of(path)
     if header_path is None:
         raise EcgStreamError(
-            f"record {path.stem} is not in {path.parent}: no file {path.stem}.hea; name a record that is there, or fetch "
-            "it with 'ecgstream data fetch'"
+            f"record {path.stem} is not in {path.parent}: no file {path.stem}.hea; name a record that is there, or "
+            "fetch it with 'ecgstream data fetch'"
         )
     header = read_header(header_path)
     held = Piece.of(header_path, header) if header.segments is None else Segments.of(header_path, header)

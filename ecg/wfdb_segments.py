@@ -38,6 +38,12 @@ class _Part:
     piece: Piece
     columns: tuple[int | None, ...]
 
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The format of each signal of the whole; "" where the segment has none."""
+        own = self.piece.header.signals
+        return tuple("" if column is None else own[column].fmt for column in self.columns)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segments:
@@ -76,8 +82,8 @@ class Segments:
         span_s = length / (header.fs_hz or DEFAULT_FS_HZ)
         if span_s > MAX_SPAN_S:
             raise EcgStreamError(
-                f"{path.name} spans {span_s / 86_400:.0f} days, above {MAX_SPAN_S / 86_400:.0f}: give the segments that "
-                "you need, each a record of its own, in its place"
+                f"{path.name} spans {span_s / 86_400:.0f} days, above {MAX_SPAN_S / 86_400:.0f}: give the segments "
+                "that you need, each a record of its own, in its place"
             )
         remarks: list[str] = []
         layout: tuple[SignalLine, ...] = ()

@@ -16,9 +16,7 @@ KINDS = "WFDB, EDF, BDF, DICOM, HL7 aECG, ISHNE, MATLAB, CSV, NumPy, or a .zip o
 
 
 def score(
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help=f"Recordings: {KINDS}.")
-    ],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=f"Recordings: {KINDS}.")],
     *,
     fs: SamplingRate = None,
     leads: Leads = None,

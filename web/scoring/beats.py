@@ -24,7 +24,10 @@ _DIGITS = 5
 _CLASSES = 5
 
 # Those that hold numbers and nothing else.
-BEAT_FILES = (*(suffix for form in FORMATS if not form.says_all and not form.in_records for suffix in form.suffixes), ".json")
+BEAT_FILES = (
+    *(suffix for form in FORMATS if not form.says_all and not form.in_records for suffix in form.suffixes),
+    ".json",
+)
 Floats = npt.NDArray[np.float64]
 
 
