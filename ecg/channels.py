@@ -90,8 +90,9 @@ def choose_channels(
     names = _unique([channel.name for channel in channels])
     if not channels:
         raise EcgStreamError(f"{file} holds no signal, so no ECG: give the file that holds the samples")
+    remarks: list[str] = []
     if leads is not None:
-        columns, remarks = _wanted(channels, names, leads, file=file, unit=unit, fs_hz=fs_hz), []
+        columns = _wanted(channels, names, leads, file=file, unit=unit, fs_hz=fs_hz)
     else:
         columns, remarks = _by_name(channels, names, file=file, unit=unit, fs_hz=fs_hz)
     rate = channels[columns[0]].fs_hz

@@ -35,6 +35,9 @@ _WAYS = {
 }
 
 
+_SPOKEN_AN = ("A", "E", "I", "O", "SCP", "HDF", "XML", "old")
+
+
 def check_content(path: Path, name: str) -> Format:
     """Return the format of a file, by what it holds, else by its name.
 
@@ -63,7 +66,7 @@ def check_content(path: Path, name: str) -> Format:
             f"{name} holds {_article(found)}, which is not read: give {describe_formats(beside=_ARCHIVED)}"
         )
     raise EcgStreamError(
-        f"{name} should hold a {form.content}, it holds {_article(found)}: give the right file, or rename it"
+        f"{name} should hold {_article(form.content)}, it holds {_article(found)}: give the right file, or rename it"
     )
 
 
@@ -115,4 +118,4 @@ def _check_no_header(name: str, form: Format, head: bytes) -> None:
 def _article(kind: str | None) -> str:
     if kind is None:
         return "bytes of an unknown kind"
-    return f"{'an' if kind[0] in 'AEIO' else 'a'} {kind}"
+    return f"{'an' if kind.startswith(_SPOKEN_AN) else 'a'} {kind}"

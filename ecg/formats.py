@@ -19,6 +19,7 @@ from ecg.xml_files import read_xml
 HEAD_BYTES = 4096  # of a file, which tell what it holds
 TEXT = "text"
 WIDE_TEXT = "UTF-16 text"
+_LEAST_WIDE = 8  # bytes from which a pattern is one
 _XML_16 = ("\ufeff<".encode("utf-16-le"), "\ufeff<".encode("utf-16-be"))
 Begins = bytes | Callable[[bytes], bool]
 
@@ -64,7 +65,7 @@ def _is_edf(head: bytes) -> bool:
 def _is_wide(head: bytes) -> bool:
     # UTF-16 without its mark: every second byte of what Western writing has is 0.
     low, high = head[: len(head) // 2 * 2 : 2], head[1::2]
-    return bool(head) and ((not any(high) and _is_plain(low)) or (not any(low) and _is_plain(high)))
+    return len(head) >= _LEAST_WIDE and ((not any(high) and _is_plain(low)) or (not any(low) and _is_plain(high)))
 
 
 def _is_plain(letters: bytes) -> bool:

@@ -50,9 +50,9 @@ class ScoreFields(BaseModel):
 
     Attributes
     ----------
-    fs_hz : sampling rate in Hz, of files that do not say it
+    fs_hz : sampling rate in Hz; it comes before what a file says
     leads : lead names separated by commas: which to read, or what the columns are called
-    unit : of files that do not say it; mV by default
+    unit : it comes before what a file says; mV where neither says one
     questionnaire : what is known of the person, as JSON
     """
 
@@ -114,7 +114,7 @@ def routes(parts: Parts) -> APIRouter:
 
     @router.post("/score", response_model=ScoreAnswer, responses=_REFUSALS, openapi_extra=_SCORE_FORM)
     async def score(request: Request, caller: Responder) -> Any:
-        """Score recordings: WFDB (`.hea` with `.dat`), EDF, CSV, `.npy`, or a `.zip` of them; several at once.
+        """Score recordings: any format that `/formats` names, or a `.zip` of them; several at once.
 
         `.npy` is of shape (samples, leads), or of (windows, samples, leads): then each window is judged on its own.
         A file that cannot be read is told with its error beside the results of the others.
