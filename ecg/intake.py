@@ -129,19 +129,11 @@ def _named_by(header: Path) -> Iterable[Path]:
     """The files beside a header that belong to its record: signal files, and headers of its segments."""
     with suppress(EcgStreamError, OSError):  # whoever reads it will say what is wrong with it
         described = read_header(header)
-        for line in described.signals:
-            if Path(line.file_name).name == line.file_name and (
-                found := signal_file(header, described.name, line.file_name)
-            ):
-                yield found
-        for part in described.parts:
-            segment = (
-                header_of(header.with_name(part.name))
-                if part.name != PAUSE and Path(part.name).name == part.name
-                else None
-            )
-            if segment is not None and segment != header:
-                yield segment
+        names = dict.fromkeys(line.file_name for line in described.signals if _lies_beside(line.file_name))
+        parts = dict.fromkeys(part.name for part in described.parts if _lies_beside(part.name))
+        files = [signal_file(header, described.name, name) for name in names]
+        files += [header_of(header.with_name(name)) for name in parts]
+        yield from (file for file in files if file is not None and file != header)
 
 
 def _lies_beside(name: str) -> bool:
