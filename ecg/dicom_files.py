@@ -70,7 +70,7 @@ def read_dicom(
 def _waveform(path: Path) -> tuple[Any, tuple[str, ...], npt.NDArray[Any]]:
     """Return the longest group, what is to be said of the others, and its samples: (n, channels) integers."""
     import pydicom  # noqa: PLC0415 - paid only where a DICOM file is read
-    from pydicom.waveforms import multiplex_array  # noqa: PLC0415
+    from pydicom.waveforms.numpy_handler import multiplex_array  # noqa: PLC0415
 
     groups: list[Any] = []
     size, kind = 0, ""

@@ -19,30 +19,8 @@ ISHNE_MAGIC = b"ISHNE"  # "ISHNE1.0"
 _HEADER_BYTES = 522
 _MAX_LEADS = 12
 # By the number that a header has for them.
-_LEADS = ("", "bipolar", "X", "Y", "Z", "I", "II", "III", "aVR", "aVL", "aVF")
+_LEADS: tuple[str, ...] = ("", "bipolar", "X", "Y", "Z", "I", "II", "III", "aVR", "aVL", "aVF")
 _LEADS += ("V1", "V2", "V3", "V4", "V5", "V6", "ES", "AS", "AI")
-_LEADS = [
-    "unknown",
-    "bipolar",
-    "X",
-    "Y",
-    "Z",
-    "I",
-    "II",
-    "III",
-    "aVR",
-    "aVL",
-    "aVF",
-    "V1",
-    "V2",
-    "V3",
-    "V4",
-    "V5",
-    "V6",
-    "ES",
-    "AS",
-    "AI",
-]
 _SAMPLE_BYTES = 2
 _NANOVOLTS = "nV"  # a step of the converter is so many
 

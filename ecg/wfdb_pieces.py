@@ -253,7 +253,8 @@ def _by_file(header: Header) -> dict[str, list[int]]:
 
 def _length(header: Header, files: dict[str, Path], path: Path) -> tuple[int, dict[int, str]]:
     """Return how many frames there are, by the header and by the bytes that are there, and where these contradict."""
-    claimed, wrong = header.length, {}
+    claimed = header.length
+    wrong: dict[int, str] = {}
     by_file = _by_file(header)
     for name, data in files.items():
         first = header.signals[by_file[name][0]]
