@@ -1,178 +1,216 @@
-"""ECGs in EDF files."""
+"""ECGs in EDF, EDF+ and BDF files."""
 
-import re
-import warnings
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ecg.channels import Channel, choose_channels
+from ecg.edf_header import EdfHeader, EdfSignal, read_edf_header
 from ecg.errors import EcgStreamError
-from ecg.quantise import UNITS_MV
-from ecg.records import MAX_FS_HZ, MIN_FS_HZ, MISSING, Int16Array, RecordOnDisk
-from ecg.wfdb_files import MAX_SIGNALS
+from ecg.records import MISSING, Int16Array, RecordOnDisk
+from ecg.resampling import on_disk
+from ecg.wfdb_signals import Fit, fitted
 
-_ECG_LABEL = re.compile(r"\b(ecg|ekg)", re.IGNORECASE)
-_ANNOTATIONS = "EDF Annotations"  # label of a signal that holds text
-_EDF_HEADER_BYTES = 256
-_LABEL_BYTES = 16
-_EDF_BYTES_BEFORE_COUNTS = 216  # a signal's header fields before its samples per data record
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Layout:
-    """Layout of the samples in a file: data records one after the other, in each some samples of every signal.
-
-    Attributes
-    ----------
-    header_bytes : before the first data record
-    records : how many
-    size : samples of all signals in one
-    spans : of each signal but annotations, its first sample in a data record, and how many there are
-    """
-
-    header_bytes: int
-    records: int
-    size: int
-    spans: tuple[tuple[int, int], ...]
+MAX_SPAN_S = 31 * 86_400.0  # of an interrupted file, with its pauses
+_CLOCK_END = b"\x14"  # behind the time of a data record
+_SCANNED = 500_000  # samples of each lead that are looked through at once
+Spans = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Column:
-    """A lead: which signal it is, and its scale.
+class _Samples:
+    """The samples of some signals of one rate.
 
     Attributes
     ----------
-    span : as in the layout
-    gain : ADC units per mV
-    baseline : the ADC value of 0 mV
-    inverted : whether its samples are to be turned over
+    path, header : of the file
+    signals : which
+    fits : the way of each into int16
+    starts : of each data record, its first sample on the time axis, ascending
     """
 
-    label: str
-    span: tuple[int, int]
-    gain: float
-    baseline: int
-    inverted: bool
+    path: Path
+    header: EdfHeader
+    signals: tuple[EdfSignal, ...]
+    fits: tuple[Fit, ...]
+    starts: Spans
+
+    def read(self, start: int, stop: int) -> Int16Array:
+        """(stop - start, signals) int16: samples from one to before another, missing where a pause is."""
+        each = self.signals[0].count
+        samples = np.full((stop - start, len(self.signals)), MISSING, np.int16)
+        first = max(int(np.searchsorted(self.starts, start, "right")) - 1, 0)
+        last = int(np.searchsorted(self.starts, stop, "left"))
+        while first < last:  # data records that follow one another are read at once
+            apart = np.flatnonzero(np.diff(self.starts[first:last]) != each)
+            behind = first + (int(apart[0]) + 1 if len(apart) else last - first)
+            at = int(self.starts[first])
+            skip, end = max(start - at, 0), min((behind - first) * each, stop - at)
+            if end > skip:
+                for number, values in enumerate(self.steps(first, skip, end)):
+                    samples[at + skip - start : at + end - start, number] = self.fits[number].apply(values)
+            first = behind
+        return samples
+
+    def steps(self, record: int, first: int, last: int) -> list[npt.NDArray[np.int32]]:
+        """Samples of each signal as the file has them, (last - first,), counted from a data record's first."""
+        each = self.signals[0].count
+        low, high = record + first // each, record + -(-last // each)
+        skip = first - (low - record) * each
+        if high - low == 1:  # in one data record, which may be as long as the file
+            return [self._held(low * self.header.size + signal.start + skip, last - first) for signal in self.signals]
+        block = self._held(low * self.header.size, (high - low) * self.header.size).reshape(-1, self.header.size)
+        return [
+            block[:, signal.start : signal.start + each].reshape(-1)[skip : skip + last - first]
+            for signal in self.signals
+        ]
+
+    def _held(self, first: int, count: int) -> npt.NDArray[np.int32]:
+        width = self.header.sample_bytes
+        raw = np.fromfile(self.path, np.uint8, count * width, offset=self.header.header_bytes + first * width)
+        if len(raw) != count * width:
+            raise EcgStreamError(f"{self.path.name} became shorter while it was read: restore it, and read it again")
+        if width == 2:
+            return raw.view("<i2").astype(np.int32)
+        three = raw.reshape(-1, 3).astype(np.int32)
+        return three[:, 0] | three[:, 1] << 8 | three[:, 2].astype(np.int8).astype(np.int32) << 16
 
 
-def open_edf(path: Path) -> RecordOnDisk:
-    """The ECG in an EDF file: its signals named ECG or EKG, else all voltages at the first one's rate.
+def open_edf(
+    path: Path, *, fs_hz: float | None = None, leads: tuple[str, ...] | None = None, unit: str | None = None
+) -> RecordOnDisk:
+    """The ECG in an EDF or BDF file, by its labels, units and rates; where it was interrupted, samples are missing.
+
+    Parameters
+    ----------
+    path : the file
+    fs_hz, leads, unit : what the caller says, which comes before what the file says
 
     Raises
     ------
-    EcgStreamError : when the file is damaged, is interrupted (EDF+D), or holds no ECG at 100 to 1000 Hz
+    EcgStreamError : when the file is damaged, or no signal is an ECG
     """
-    import edfio  # noqa: PLC0415 - paid only where an EDF file is read
-
-    layout = _read_layout(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the lengths, of which it would warn, are checked already
-            signals = edfio.read_edf(path, lazy_load_data=True, header_encoding="latin-1").signals
-        spans = dict(zip(map(id, signals), layout.spans, strict=True))
-    except Exception as error:  # edfio raises many kinds on hostile files
-        raise EcgStreamError(f"{path.name} is no whole EDF file ({str(error)[:200]}): restore the file") from error
-    voltages = [signal for signal in signals if signal.physical_dimension.strip().lower() in UNITS_MV]
-    chosen = [signal for signal in voltages if _ECG_LABEL.search(signal.label)] or voltages
-    in_range = [signal for signal in chosen if MIN_FS_HZ <= signal.sampling_frequency <= MAX_FS_HZ]
-    if not in_range:
-        there = ", ".join(
-            f"{signal.label} ({signal.sampling_frequency:g} Hz, {signal.physical_dimension})" for signal in signals
-        )
+    header = read_edf_header(path)
+    rate = 1 / header.duration_s if header.duration_s > 0 else 0.0
+    if not header.signals:
+        raise EcgStreamError(f"{path.name} holds annotations alone, no signal: give the file of its recording")
+    if not rate and fs_hz is None:
         raise EcgStreamError(
-            f"{path.name} has no ECG in volts at {MIN_FS_HZ:g} to {MAX_FS_HZ:g} Hz; it has {there or 'no signal'}: "
-            "resample the record first"
+            f"{path.name}: its data records last {header.duration_s:g} s: give the sampling rate in Hz"
         )
-    fs_hz = in_range[0].sampling_frequency
-    columns = [_column(signal, spans[id(signal)]) for signal in in_range if signal.sampling_frequency == fs_hz]
-    return RecordOnDisk(
+    channels = tuple(
+        Channel(
+            name=signal.label,
+            unit=signal.unit,
+            fs_hz=_rounded(signal.count * rate) if rate else fs_hz or 0.0,
+            dead=_dead(signal),
+        )
+        for signal in header.signals
+    )
+    choice = choose_channels(channels, file=path.name, leads=leads, unit=unit, fs_hz=fs_hz)
+    signals = tuple(header.signals[column] for column in choice.columns)
+    per_unit = [(s.digital[1] - s.digital[0]) / (s.physical[1] - s.physical[0]) for s in signals]
+    fits = tuple(
+        _fit(signal, gain, inverted=steps < 0)
+        for signal, gain, steps in zip(signals, choice.gains([abs(each) for each in per_unit]), per_unit, strict=True)
+    )
+    each = signals[0].count
+    starts, remarks = _starts(path, header, each, choice.fs_hz)
+    samples = _Samples(path=path, header=header, signals=signals, fits=fits, starts=starts)
+    if header.sample_bytes > 2:
+        samples = _Samples(path=path, header=header, signals=signals, fits=_spanning(samples), starts=starts)
+    return on_disk(
         name=path.stem,
-        fs_hz=float(fs_hz),
-        leads=tuple(column.label for column in columns),
-        gain=tuple(column.gain for column in columns),
-        baseline=tuple(column.baseline for column in columns),
-        held=layout.records * columns[0].span[1],
-        read=lambda start, stop: _read(path, layout, columns, start, stop),
+        fs_hz=choice.fs_hz,
+        leads=choice.leads,
+        gain=tuple(fit.gain for fit in samples.fits),
+        baseline=tuple(fit.baseline for fit in samples.fits),
+        held=int(starts[-1]) + each,
+        read=samples.read,
+        remarks=(*header.remarks, *remarks, *choice.remarks),
     )
 
 
-def _column(signal: Any, span: tuple[int, int]) -> _Column:
-    physical = signal.physical_max - signal.physical_min
-    digital = signal.digital_max - signal.digital_min
-    if physical == 0 or digital <= 0:
-        raise EcgStreamError(
-            f"lead {signal.label}: {physical:g} {signal.physical_dimension} in {digital} steps make no scale: mend it"
-        )
-    scale = UNITS_MV[signal.physical_dimension.strip().lower()]
-    gain = digital / (physical * scale)
-    baseline = round(signal.digital_min - signal.physical_min * scale * gain)
-    if gain < 0:  # an inverted electrode, written as physical minimum above maximum
-        return _Column(label=signal.label, span=span, gain=-gain, baseline=-baseline, inverted=True)
-    return _Column(label=signal.label, span=span, gain=gain, baseline=baseline, inverted=False)
+def _dead(signal: EdfSignal) -> str:
+    """Why a signal has no scale, "" where it has one."""
+    (low, high), (first, last) = signal.physical, signal.digital
+    if not all(map(isfinite, (low, high, first, last))) or low == high or first == last:
+        return f"was off (its range is {low:g} to {high:g} {signal.unit} in {first:g} to {last:g} steps)"
+    return "" if signal.count else "has no samples"
 
 
-def _read(path: Path, layout: _Layout, columns: list[_Column], start: int, stop: int) -> Int16Array:
-    """(stop - start, columns) int16: samples from one to before another."""
-    _, each = columns[0].span
-    first, last = start // each, -(-stop // each)
-    if last - first == 1:  # in one data record, which may be as long as the file
-        at = first * layout.size + start - first * each
-        parts = [_samples(path, layout, at + column.span[0], stop - start) for column in columns]
-    else:
-        block = _samples(path, layout, first * layout.size, (last - first) * layout.size).reshape(-1, layout.size)
-        here = slice(start - first * each, stop - first * each)
-        parts = [block[:, place : place + each].reshape(-1)[here] for place, _ in (column.span for column in columns)]
-    samples = np.stack(parts, axis=1)
-    np.maximum(samples, MISSING + 1, out=samples)  # EDF's lowest value is a sample, not a mark
-    samples[:, [column.inverted for column in columns]] *= -1
-    return samples
+def _fit(signal: EdfSignal, gain: float, *, inverted: bool) -> Fit:
+    """The way into int16 of a signal; one written with its physical minimum above the maximum is turned over."""
+    (low, high), (first, last) = signal.physical, signal.digital
+    baseline = round(first - low * (last - first) / (high - low))
+    return Fit(invalid=None, gain=gain, baseline=-baseline if inverted else baseline, inverted=inverted)
 
 
-def _samples(path: Path, layout: _Layout, first: int, count: int) -> Int16Array:
-    held: npt.NDArray[np.int16] = np.fromfile(path, "<i2", count, offset=layout.header_bytes + 2 * first)
-    if len(held) != count:
-        raise EcgStreamError(f"{path.name} became shorter while it was read: restore it, and read it again")
-    return held.astype(np.int16, copy=False)
-
-
-def _read_layout(path: Path) -> _Layout:
-    """Return the layout of the samples; refuse what the reader would pass over: an untrue length, interruptions."""
-    with path.open("rb") as file:
-        fixed = file.read(_EDF_HEADER_BYTES)
-        try:
-            header_bytes, records, signals = int(fixed[184:192]), int(fixed[236:244]), int(fixed[252:256])
-            if not 1 <= signals <= MAX_SIGNALS or header_bytes != _EDF_HEADER_BYTES * (signals + 1):
-                raise EcgStreamError(
-                    f"{path.name} claims {signals} signals in a header of {header_bytes} bytes: 1 to {MAX_SIGNALS} are "
-                    f"read, in {_EDF_HEADER_BYTES} bytes each and {_EDF_HEADER_BYTES} more: restore the file"
-                )
-            labels = [file.read(_LABEL_BYTES).decode("latin-1").strip() for _ in range(signals)]
-            file.seek(_EDF_HEADER_BYTES + _EDF_BYTES_BEFORE_COUNTS * signals)
-            counts = [int(file.read(8)) for _ in range(signals)]
-            record_bytes = 2 * sum(counts)
-        except ValueError as error:
-            raise EcgStreamError(f"{path.name} has no whole EDF header ({error}): restore the file") from error
-    if min(counts) < 0 or record_bytes == 0 or records < -1:
-        raise EcgStreamError(
-            f"{path.name} claims {records} data records of {str(counts)[:80]} samples: restore the file"
-        )
-    if fixed[192:197] == b"EDF+D":
-        raise EcgStreamError(f"{path.name} is interrupted (EDF+D), only EDF and EDF+C are read: split it at its gaps")
-    held = path.stat().st_size - header_bytes
-    claimed = record_bytes * records if records >= 0 else held - held % record_bytes
-    if claimed != held:
-        raise EcgStreamError(
-            f"{path.name} claims {records} data records of {record_bytes} bytes, it holds {held} bytes: restore it"
-        )
-    starts = [sum(counts[:number]) for number in range(signals)]
-    return _Layout(
-        header_bytes=header_bytes,
-        records=held // record_bytes,
-        size=sum(counts),
-        spans=tuple(
-            (start, count) for label, start, count in zip(labels, starts, counts, strict=True) if label != _ANNOTATIONS
+def _spanning(samples: _Samples) -> tuple[Fit, ...]:
+    """The fits of samples of 24 bits, by all of them."""
+    each, records = samples.signals[0].count, samples.header.records
+    step = max(1, _SCANNED // each)
+    return fitted(
+        samples.fits,
+        (
+            (number, values)
+            for record in range(0, records, step)
+            for number, values in enumerate(samples.steps(record, 0, min(step, records - record) * each))
         ),
     )
+
+
+def _rounded(rate: float) -> float:
+    """A rate without what dividing by a written duration leaves."""
+    return float(round(rate)) if abs(rate - round(rate)) < 1e-6 * rate else rate
+
+
+def _starts(path: Path, header: EdfHeader, each: int, fs_hz: float) -> tuple[Spans, tuple[str, ...]]:
+    """Return where each data record begins, in samples from the first, and what is to be said of it."""
+    at = np.arange(header.records, dtype=np.int64) * each
+    if not header.interrupted or header.clock is None:
+        return at, ()
+    onsets = _onsets(path, header)
+    if np.isnan(onsets).any():
+        unknown = int(np.isnan(onsets).sum())
+        raise EcgStreamError(
+            f"{path.name} is interrupted (EDF+D), and {unknown} of its {header.records} data records do not say when "
+            "they begin: save it as EDF+C, or split it at its gaps"
+        )
+    places = np.round((onsets - onsets[0]) * fs_hz).astype(np.int64)
+    # Rounded times jitter by a sample: records that follow one another do so without a gap or an overlap.
+    pauses = np.diff(places) - each
+    late = np.where(np.abs(pauses) <= max(1, round(fs_hz * _JITTER_S)), 0, pauses)
+    if np.any(late < 0):
+        record = int(np.argmax(late < 0)) + 1
+        raise EcgStreamError(
+            f"{path.name}: its data record {record + 1} begins at {onsets[record]:g} s, before the one before it ends: "
+            "split it there"
+        )
+    starts = at + np.concatenate([[0], np.cumsum(late)])
+    if (starts[-1] + each) / fs_hz > MAX_SPAN_S:
+        raise EcgStreamError(f"{path.name} spans more than {MAX_SPAN_S / 86_400:g} days: split it at its gaps")
+    gaps = int(np.count_nonzero(late))
+    return starts, (f"{path.name} was interrupted {gaps} times: nothing is known of these pauses",) if gaps else ()
+
+
+_JITTER_S = 0.01
+
+
+def _onsets(path: Path, header: EdfHeader) -> npt.NDArray[np.float64]:
+    """(records,) the time at which each data record begins, s; NaN where it does not say."""
+    start, count = header.clock or (0, 0)
+    width = header.sample_bytes
+    onsets = np.full(header.records, np.nan)
+    with path.open("rb") as file:
+        for record in range(header.records):
+            file.seek(header.header_bytes + (record * header.size + start) * width)
+            stamp = file.read(count * width).split(_CLOCK_END, 1)[0]
+            try:
+                onsets[record] = float(stamp)
+            except ValueError:
+                continue
+    return onsets

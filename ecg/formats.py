@@ -6,13 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from ecg.csv_files import read_csv
+from ecg.dicom_files import read_dicom
 from ecg.edf_files import open_edf
+from ecg.edf_header import BDF_VERSION
 from ecg.errors import EcgStreamError
+from ecg.ishne_files import ISHNE_MAGIC, open_ishne
+from ecg.mat_files import is_mat, read_mat
 from ecg.npy_files import read_npy
 from ecg.wfdb_files import open_wfdb
+from ecg.xml_files import read_xml
 
 HEAD_BYTES = 4096  # of a file, which tell what it holds
 TEXT = "text"
+WIDE_TEXT = "UTF-16 text"
+_LEAST_WIDE = 8  # bytes from which a pattern is one
+_XML_16 = ("\ufeff<".encode("utf-16-le"), "\ufeff<".encode("utf-16-be"))
 Begins = bytes | Callable[[bytes], bool]
 
 
@@ -28,7 +36,8 @@ class Format:
     companions : suffixes of files that may lie beside it
     content : what such a file holds, for people, as ``content_of`` says it
     begins : with which bytes, or what tells it by its first bytes; None for text
-    reader : takes the path; where the file need not say them, also ``fs_hz``, ``leads`` and ``unit``
+    reader : takes the path, and as keywords ``fs_hz``, ``leads`` and ``unit``, which come before what the file says
+    in_records : whether such a file may hold the samples of a WFDB record
     says_all : whether the file itself says sampling rate, leads and unit
     """
 
@@ -39,6 +48,7 @@ class Format:
     content: str = TEXT
     begins: Begins | None = None
     reader: Callable[..., Any]  # of a Recording or a WindowSet
+    in_records: bool = False
     says_all: bool
 
     @property
@@ -48,8 +58,22 @@ class Format:
 
 
 def _is_edf(head: bytes) -> bool:
-    # A table, too, may begin with "0" and spaces: an EDF header has its date in its place.
-    return head.startswith(b"0       ") and head[170:171] == head[173:174] == b"."
+    # A table, too, may begin with "0" and spaces: an EDF header has its own length in its place.
+    return head.startswith(b"0       ") and head[184:192].strip().isdigit() and head[252:256].strip().isdigit()
+
+
+def _is_wide(head: bytes) -> bool:
+    # UTF-16 without its mark: every second byte of what Western writing has is 0.
+    low, high = head[: len(head) // 2 * 2 : 2], head[1::2]
+    return len(head) >= _LEAST_WIDE and ((not any(high) and _is_plain(low)) or (not any(low) and _is_plain(high)))
+
+
+def _is_plain(letters: bytes) -> bool:
+    return b"\0" not in letters and letters.isascii()
+
+
+def _is_xml(head: bytes) -> bool:
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<") or head.startswith(_XML_16)
 
 
 FORMATS: tuple[Format, ...] = (
@@ -62,6 +86,33 @@ FORMATS: tuple[Format, ...] = (
         says_all=True,
     ),
     Format(name="EDF", suffixes=(".edf", ".rec"), content="EDF file", begins=_is_edf, reader=open_edf, says_all=True),
+    Format(name="BDF", suffixes=(".bdf",), content="BDF file", begins=BDF_VERSION, reader=open_edf, says_all=True),
+    Format(
+        name="DICOM",
+        suffixes=(".dcm", ".dicom"),
+        content="DICOM file",
+        begins=lambda head: head[128:132] == b"DICM",
+        reader=read_dicom,
+        says_all=True,
+    ),
+    Format(name="HL7 aECG", suffixes=(".xml",), content="XML document", begins=_is_xml, reader=read_xml, says_all=True),
+    Format(
+        name="ISHNE",
+        suffixes=(".ecg", ".ishne"),
+        content="ISHNE Holter file",
+        begins=ISHNE_MAGIC,
+        reader=open_ishne,
+        says_all=True,
+    ),
+    Format(
+        name="MATLAB",
+        suffixes=(".mat",),
+        content="MATLAB file",
+        begins=is_mat,
+        reader=read_mat,
+        in_records=True,
+        says_all=False,
+    ),
     Format(name="CSV", suffixes=(".csv", ".tsv", ".txt"), reader=read_csv, says_all=False),
     Format(
         name="NumPy",
@@ -76,7 +127,6 @@ FORMATS: tuple[Format, ...] = (
 _OTHERS: tuple[tuple[Begins, str], ...] = (
     (b"PK\x03\x04", "zip archive"),
     (b"PK\x05\x06", "zip archive"),
-    (b"\xffBIOSEMI", "BDF file"),
     (b"\x89PNG", "PNG image"),
     (b"\xff\xd8\xff", "JPEG image"),
     (b"GIF8", "GIF image"),
@@ -91,16 +141,18 @@ _OTHERS: tuple[tuple[Begins, str], ...] = (
     (b"Rar!", "rar archive"),
     (b"\x7fELF", "program"),
     (b"MZ", "program"),
+    (b"MATLAB 7.3", "MATLAB file of version 7.3"),
     (b"\x89HDF", "HDF5 file"),
-    (b"MATLAB", "MATLAB file"),
     (b"\xd0\xcf\x11\xe0", "old Office document"),
     (b"\x80\x02", "pickle"),
     (b"\x80\x03", "pickle"),
     (b"\x80\x04", "pickle"),
     (b"\x80\x05", "pickle"),
-    (b"\xff\xfe", TEXT),  # UTF-16, which tables are read from too
-    (b"\xfe\xff", TEXT),
-    (lambda head: head[128:132] == b"DICM", "DICOM file"),
+    (b"\xff\xfe", WIDE_TEXT),
+    (b"\xfe\xff", WIDE_TEXT),
+    (_is_wide, WIDE_TEXT),
+    (lambda head: head[16:22] == b"SCPECG", "SCP-ECG file"),
+    (b"GDF ", "GDF file"),
     (lambda head: b"\0" not in head, TEXT),
 )
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ecg.errors import EcgStreamError
 from ecg.quantise import record_of
 from ecg.records import MAX_LEADS, MISSING, Record, check_fs, exact_rate
+from ecg.resampling import MAX_READ_HZ
 from ecg.segments import CONTEXT_S
 from ecg.windows import HOP_S, WINDOW_S, Grid
 
@@ -65,7 +66,7 @@ def read_npy(
     """
     if fs_hz is None:
         raise EcgStreamError(f"{path.name} does not hold its sampling rate: give it in Hz")
-    check_fs(fs_hz)
+    check_fs(fs_hz, most_hz=MAX_READ_HZ)
     values = read_array(path)
     if values.ndim == 1:
         values = values[:, np.newaxis]

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from ecg.errors import EcgStreamError
 from ecg.records import Record, from_millivolts
+from ecg.resampling import on_disk
 from ecg.units import millivolts_in
 
 UNITS_MV = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6, "v": 1e3}
@@ -81,23 +82,24 @@ def record_of(
             samples[block, column] = from_millivolts(one[block] * scale - zero / gain, gain)
         gains.append(gain)
         baselines.append(-zero)
-    return Record(
+    return on_disk(
         name=name,
         fs_hz=fs_hz,
         leads=tuple(leads),
-        samples=samples,
         gain=tuple(gains),
         baseline=tuple(baselines),
+        held=len(samples),
+        read=lambda start, stop: samples[start:stop],
         remarks=remarks,
-    )
+    ).in_memory()
 
 
 def _millivolts_per_unit(unit: str | None, finite: npt.NDArray[np.float64], lead: str) -> float:
     if unit is not None:
-        per_unit = millivolts_in(unit)
-        if per_unit is None:
+        known = millivolts_in(unit)
+        if known is None:
             raise EcgStreamError(f"lead {lead}: unit={unit!r} is not known: give mV, uV, V or adc")
-        return per_unit
+        return known
     span = float(np.subtract(*np.percentile(finite, (99, 1), overwrite_input=True))) if finite.size else 0.0
     if span > MAX_SPAN_MV:
         raise EcgStreamError(

@@ -25,20 +25,21 @@ Float32Array = npt.NDArray[np.float32]
 ValueT = TypeVar("ValueT")
 
 
-def check_fs(fs_hz: float) -> None:
+def check_fs(fs_hz: float, *, most_hz: float = MAX_FS_HZ) -> None:
     """Refuse a sampling rate that this system does not handle.
 
     Parameters
     ----------
     fs_hz : sampling rate in Hz
+    most_hz : the highest rate that is handled: files are read at higher ones than a stream has
 
     Raises
     ------
-    EcgStreamError : when the rate is outside 100 to 1000 Hz, or not a number
+    EcgStreamError : when the rate is below 100 Hz, above the highest, or not a number
     """
-    if not MIN_FS_HZ <= fs_hz <= MAX_FS_HZ:
+    if not MIN_FS_HZ <= fs_hz <= most_hz:
         side = "below" if fs_hz < MIN_FS_HZ else "not at most"
-        limit = MIN_FS_HZ if fs_hz < MIN_FS_HZ else MAX_FS_HZ
+        limit = MIN_FS_HZ if fs_hz < MIN_FS_HZ else most_hz
         raise EcgStreamError(f"fs_hz={fs_hz:g} is {side} {limit:g} Hz: resample the record first")
 
 
@@ -90,8 +91,8 @@ class Recording(ABC):
         for lead, gain in zip(self.leads, self.gain, strict=True):
             if not MIN_GAIN <= gain <= MAX_GAIN:
                 raise EcgStreamError(
-                    f"record {self.name}, lead {lead}: gain={gain} ADC units per mV is not in {MIN_GAIN:g} to "
-                    f"{MAX_GAIN:g}: mend the header"
+                    f"record {self.name}, lead {lead}: gain={gain:g} ADC units per mV is not in {MIN_GAIN:g} to "
+                    f"{MAX_GAIN:g}: give the right unit, or mend the header"
                 )
 
     @property
@@ -224,6 +225,9 @@ class RecordOnDisk(Recording):
             baseline=_chosen(self.baseline, columns),
             read=lambda start, stop: np.ascontiguousarray(read(start, stop)[:, chosen]),
         )
+
+
+RecordingT = TypeVar("RecordingT", bound=Recording)
 
 
 def _chosen(values: tuple[ValueT, ...], columns: Sequence[int]) -> tuple[ValueT, ...]:

@@ -1,7 +1,7 @@
 """Signal files of WFDB records: samples as the formats of signal(5) pack them, read from anywhere in a file."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,36 +42,50 @@ def samples_in(held_bytes: int, fmt: str, signals: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalFile:
-    """A signal file, of a format in ``READ_HERE``.
+    """A signal file, of a format in ``READ_HERE``; the signals that are read of it have one rate and one skew.
 
     Attributes
     ----------
     path : of the file
     fmt : its format
-    byte_offset : bytes before the first sample
-    signals : how many take turns in it
-    columns : which of them are read
+    byte_offset : bytes before the first frame
+    frame : samples of all signals in a frame
+    frames : how many it holds
+    each : samples of a signal that is read in a frame
+    skew : frames by which it lies late
+    starts : of each signal that is read, where its samples begin in a frame
     places : columns of the recording that they are
     """
 
     path: Path
     fmt: str
     byte_offset: int
-    signals: int
-    columns: tuple[int, ...]
+    frame: int
+    frames: int
+    each: int
+    skew: int
+    starts: tuple[int, ...]
     places: tuple[int, ...]
 
     def read(self, start: int, stop: int) -> Integers:
-        """(stop - start, columns): samples from one to before another.
+        """(n, starts): samples from one to before another; n is less than asked for behind the end of a late signal.
 
         Raises
         ------
         EcgStreamError : when the file has become shorter
         """
-        first, last = start * self.signals, stop * self.signals
-        values = self._packed(first, last) if self.fmt in {"212", "24"} else self._plain(first, last)
-        turns = values.reshape(-1, self.signals)
-        return turns if self.columns == tuple(range(self.signals)) else turns[:, self.columns]
+        first, last = start // self.each + self.skew, -(-stop // self.each) + self.skew
+        last = min(last, self.frames)
+        if last <= first:
+            return np.empty((0, len(self.starts)), np.int32)
+        packed = self.fmt in {"212", "24"}
+        read = self._packed if packed else self._plain
+        frames = read(first * self.frame, last * self.frame).reshape(-1, self.frame)
+        if self.each == 1:
+            return frames if self.starts == tuple(range(self.frame)) else frames[:, self.starts]
+        skipped = start - (first - self.skew) * self.each
+        signals = [frames[:, at : at + self.each].reshape(-1)[skipped : skipped + stop - start] for at in self.starts]
+        return np.stack(signals, axis=1)
 
     def _plain(self, first: int, last: int) -> Integers:
         kind = np.dtype(_BYTES[self.fmt])
@@ -109,6 +123,7 @@ class Fit:
     ----------
     invalid : the value of a sample that was never taken; None where the format has none
     gain, baseline : after it: ADC units per mV, and the ADC value of 0 mV
+    inverted : whether samples are turned over first, since the header gives a gain below 0
     shift : is subtracted
     scaled : gain and middle before it, where values are scaled; None where they are not
     """
@@ -116,32 +131,33 @@ class Fit:
     invalid: int | None
     gain: float
     baseline: int
+    inverted: bool = False
     shift: int = 0
     scaled: tuple[float, float] | None = None
 
-    @classmethod
-    def of(cls, low: int, high: int, *, invalid: int | None, gain: float, baseline: int) -> "Fit":
-        """Return the fit of a lead.
+    def spanning(self, low: int, high: int) -> "Fit":
+        """Return the fit of a lead whose samples, turned over where they are to be, may not fit int16.
 
         Parameters
         ----------
-        low, high : its lowest and highest sample
-        invalid : the value of a sample that was never taken
-        gain, baseline : ADC units per mV, and the ADC value of 0 mV
+        low, high : its lowest and highest sample, as the file has them
         """
+        low, high = (-high, -low) if self.inverted else (low, high)
         if low > MISSING and high <= _INT16_MAX:
-            return cls(invalid=invalid, gain=gain, baseline=baseline)
+            return self
         if high - low < 2 * _INT16_MAX:
             shift = (low + high) // 2  # a large offset and a small ECG: nothing is lost
-            return cls(invalid=invalid, gain=gain, baseline=baseline - shift, shift=shift)
-        scaled_gain = gain * _INT16_MAX / ((high - low + 2) / 2)
+            return replace(self, baseline=self.baseline - shift, shift=shift)
+        scaled_gain = self.gain * _INT16_MAX / ((high - low + 2) / 2)
         middle = (low + high) / 2
-        zero = round((baseline - middle) / gain * scaled_gain)
-        return cls(invalid=invalid, gain=scaled_gain, baseline=zero, scaled=(gain, middle))
+        zero = round((self.baseline - middle) / self.gain * scaled_gain)
+        return replace(self, gain=scaled_gain, baseline=zero, scaled=(self.gain, middle))
 
     def apply(self, values: Integers) -> Int16Array:
         """(n,) samples of the format as int16, ``MISSING`` where none was taken."""
         taken = self.taken(values)
+        if self.inverted:
+            values = -values.astype(np.int64)
         if self.scaled is not None:
             gain, middle = self.scaled
             return from_millivolts(np.where(taken, (values.astype(np.int64) - middle) / gain, np.nan), self.gain)
@@ -176,46 +192,38 @@ class SignalReader:
         fits : of each lead, as if all its samples fitted int16
         length : samples of each lead
         """
-        reader = cls(files=files, fits=fits)
-        if any(file.fmt in _WIDE for file in files):
-            starts = range(0, length, _SCANNED)
-            pieces = (reader.unfitted(start, min(start + _SCANNED, length)) for start in starts)
-            reader = cls(files=files, fits=fitted(fits, pieces))
-        return reader
+        wide = [file for file in files if file.fmt in _WIDE]
+        pieces = (
+            (place, values[:, number])
+            for file in wide
+            for start in range(0, length, _SCANNED)
+            for values in (file.read(start, min(start + _SCANNED, length)),)
+            for number, place in enumerate(file.places)
+        )
+        return cls(files=files, fits=fitted(fits, pieces) if wide else fits)
 
     def read(self, start: int, stop: int) -> Int16Array:
         """(stop - start, leads) int16: samples from one to before another."""
-        samples = np.empty((stop - start, len(self.fits)), np.int16)
+        samples = np.full((stop - start, len(self.fits)), MISSING, np.int16)
         for file in self.files:
             values = file.read(start, stop)
             for number, place in enumerate(file.places):
-                samples[:, place] = self.fits[place].apply(values[:, number])
+                samples[: len(values), place] = self.fits[place].apply(values[:, number])
         return samples
 
-    def unfitted(self, start: int, stop: int) -> Integers:
-        """(stop - start, leads) int32: the same, as the files hold them."""
-        values = np.empty((stop - start, len(self.fits)), np.int32)
-        for file in self.files:
-            values[:, file.places] = file.read(start, stop)
-        return values
 
-
-def fitted(fits: Sequence[Fit], pieces: Iterable[Integers]) -> tuple[Fit, ...]:
+def fitted(fits: Sequence[Fit], pieces: Iterable[tuple[int, Integers]]) -> tuple[Fit, ...]:
     """Return the way of each lead into int16, by all its samples.
 
     Parameters
     ----------
     fits : of each lead, as if all its samples fitted int16
-    pieces : (n, leads), all samples, piece by piece
+    pieces : numbers of leads with samples of theirs, (n,) each; a lead that is never among them fits
     """
-    ends: list[list[int]] = [[] for _ in fits]
-    for piece in pieces:
-        for number, fit in enumerate(fits):
-            values = piece[:, number]
-            taken = values[fit.taken(values)]
-            if taken.size:
-                ends[number] += [int(taken.min()), int(taken.max())]
-    return tuple(
-        Fit.of(min(found, default=0), max(found, default=0), invalid=fit.invalid, gain=fit.gain, baseline=fit.baseline)
-        for fit, found in zip(fits, ends, strict=True)
-    )
+    ends: dict[int, list[int]] = {}
+    for number, values in pieces:
+        found, taken = ends.setdefault(number, []), values[fits[number].taken(values)]
+        if taken.size:
+            found += [int(taken.min()), int(taken.max())]
+    spans = {number: (min(found, default=0), max(found, default=0)) for number, found in ends.items()}
+    return tuple(fit.spanning(*spans[number]) if number in spans else fit for number, fit in enumerate(fits))

@@ -50,6 +50,7 @@ def score_file(
     scorer: Scorer,
     rules: AlarmRules,
     *,
+    name: str | None = None,
     fs_hz: float | None = None,
     leads: tuple[str, ...] | None = None,
     unit: str | None = None,
@@ -60,7 +61,8 @@ def score_file(
 
     Parameters
     ----------
-    path : a WFDB, EDF, CSV or ``.npy`` file
+    path : a file of any format that is read
+    name : what whoever gave it calls it; the path by default
     fs_hz, leads, unit : see ``ecg.files.open_recording``
     progress : is told how many samples are judged, and of how many
     side_by_side : whether a long recording may be scored in a process beside, which imports the program's main module
@@ -69,17 +71,18 @@ def score_file(
     ------
     EcgStreamError : when the file cannot be read, or is shorter than one window
     """
-    with errors_naming(path.name):
+    name = name or str(path)
+    with errors_naming(name):
         recording = open_recording(path, fs_hz=fs_hz, leads=leads, unit=unit)
         if isinstance(recording, WindowSet):
-            return scored(recording, scorer, rules, file=str(path)).result
+            return scored(recording, scorer, rules, file=name).result
         with ExitStack() as stack:
             beside = None
             long = recording.length >= LONG_S * recording.fs_hz
             if side_by_side and long and (os.cpu_count() or 1) > 1:
                 beside = stack.enter_context(ScoringProcess(scorer)).score
             judged = judge_record(recording, scorer, patient=PATIENT, progress=progress, score=beside)
-            return _checked(recording, result_of(recording, judged, rules, file=str(path)))
+            return _checked(recording, result_of(recording, judged, rules, file=name))
 
 
 @contextmanager

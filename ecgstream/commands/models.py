@@ -12,11 +12,11 @@ from ecgstream.commands.options import Data, FileUnit, Json, Leads, Models, Samp
 if TYPE_CHECKING:
     from detector.offline import Progress
 
+KINDS = "WFDB, EDF, BDF, DICOM, HL7 aECG, ISHNE, MATLAB, CSV, NumPy, or a .zip of them"
+
 
 def score(
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Recordings: WFDB (.hea, .dat), EDF, CSV, NumPy.")
-    ],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=f"Recordings: {KINDS}.")],
     *,
     fs: SamplingRate = None,
     leads: Leads = None,
@@ -25,25 +25,30 @@ def score(
     json: Json = None,
 ) -> None:
     """Score files without a broker."""
+    from tempfile import TemporaryDirectory
+
     from detector.scorer import scorer_of
     from ecg.errors import EcgStreamError
+    from ecg.intake import recordings_at
     from ecgstream.failures import complain, one_line
     from ecgstream.running import STDOUT, reader_may_leave, write_json
     from ecgstream.wording import result_lines
-    from reports.scoring import score_file
+    from reports.scoring import NotScoredError, score_file
 
     settings, rules = judging_settings(models)
     scorer, names = scorer_of(settings), lead_names(leads)
     results: list[dict[str, object]] = []
-    failed: EcgStreamError | None = None
-    with reader_may_leave():
-        for path in files:
+    failed: list[EcgStreamError] = []
+    with reader_may_leave(), TemporaryDirectory() as work:
+        readable, refused = recordings_at(files, Path(work))
+        for file in readable:
             try:
-                with _progress(path.name) as progress:
+                with _progress(file.path.name) as progress:
                     found = score_file(
-                        path,
+                        file.path,
                         scorer,
                         rules,
+                        name=file.name,
                         fs_hz=fs,
                         leads=names,
                         unit=unit.value if unit else None,
@@ -51,17 +56,19 @@ def score(
                         side_by_side=True,
                     )
             except EcgStreamError as error:
-                results.append({"file": str(path), "error": one_line(error)})
-                if failed is not None:
-                    complain(failed)
-                failed = error
+                results.append({"file": file.name, "error": one_line(error)})
+                failed.append(error)
                 continue
             results.append(found)
             if json != STDOUT:
                 typer.echo("\n".join(result_lines(found)))
+        failed += [NotScoredError(each.reason) for each in refused]
+        results += [{"file": each.name, "error": one_line(NotScoredError(each.reason))} for each in refused]
         write_json({"results": results}, json)
-    if failed is not None:
-        raise failed  # the last; those before it are told already
+    for error in failed[:-1]:
+        complain(error)
+    if failed:
+        raise failed[-1]
 
 
 @contextmanager

@@ -7,17 +7,19 @@ import edfio
 import numpy as np
 import pytest
 from httpx import ASGITransport, AsyncClient
+from scipy.io import savemat
 
 import ecg
+from ecg.contents import check_content
 from ecg.errors import EcgStreamError
 from ecg.excerpts import EXCERPTS
 from ecg.files import open_recording
 from ecg.formats import FORMATS, Format, content_of, format_of, is_part, names_a_file
 from ecg.records import Recording
 from reports.recording import read_recording as read_for_a_report
+from tests.ecg import forms
 from tests.web.parts import make_parts
 from web.app import make_app
-from web.scoring.contents import check_content
 
 WAVE = np.sin(np.arange(3600) / 57)
 
@@ -30,6 +32,16 @@ def written(form: Format, folder: Path) -> Path:
             return next(iter(EXCERPTS.values())).path
         case "EDF":
             edfio.Edf([edfio.EdfSignal(WAVE, 360, label="ECG II", physical_dimension="mV")]).write(path)
+        case "BDF":
+            forms.edf(path, [("ECG II", "mV", 360.0, WAVE)], bdf=True)
+        case "DICOM":
+            forms.dicom(path)
+        case "HL7 aECG":
+            forms.aecg(path)
+        case "ISHNE":
+            forms.ishne(path)
+        case "MATLAB":
+            savemat(path, {"val": WAVE[np.newaxis]})
         case "CSV":
             path.write_text("MLII\n" + "\n".join(f"{value:.3f}" for value in WAVE))
         case "NumPy":
@@ -75,10 +87,14 @@ def test_suffixes_say_what_a_name_is() -> None:
 
 
 def test_what_is_not_read_is_told_with_what_is(tmp_path: Path) -> None:
-    (tmp_path / "a.mat").write_bytes(b"MATLAB 5.0")
-    with pytest.raises(EcgStreamError, match=r"kind \.mat are not read: give \.hea with \.dat, \.edf, \.csv or \.npy"):
-        open_recording(tmp_path / "a.mat")
-    with pytest.raises(EcgStreamError, match=r"a MATLAB file, which is not read: give .*\.npy or a \.zip of them"):
+    (tmp_path / "a.xyz").write_bytes(b"hello")
+    with pytest.raises(EcgStreamError, match=r"kind \.xyz are not read: give \.hea with \.dat, .*\.npy or a \.zip"):
+        open_recording(tmp_path / "a.xyz")
+    (tmp_path / "a.scp").write_bytes(b"\0" * 16 + b"SCPECG" + b"\0" * 100)
+    with pytest.raises(EcgStreamError, match=r"an SCP-ECG file, which is not read: convert it to EDF, with 'save2gdf"):
+        open_recording(tmp_path / "a.scp")
+    (tmp_path / "a.mat").write_bytes(b"MATLAB 7.3 MAT-file")
+    with pytest.raises(EcgStreamError, match=r"of version 7\.3, which is not read: save it as version 7, save\("):
         check_content(tmp_path / "a.mat", "a.mat")
 
 

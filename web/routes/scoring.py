@@ -9,16 +9,16 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Json, ValidationError
 
+from ecg.contents import ARCHIVE
 from ecg.data import data_directory
 from ecg.formats import FORMATS
+from ecg.intake import Sent
 from ops.validation import first_error
 from web.access import Caller, Responder, Viewer
 from web.parts import Parts
 from web.problems import ProblemError, responses
 from web.scoring.answers import BeatsAnswer, FormatAnswer, FormatsAnswer, Samples, ScoreAnswer
 from web.scoring.beats import BEAT_FILES, ScoreBeats
-from web.scoring.contents import ARCHIVE
-from web.scoring.intake import Sent
 from web.scoring.jobs import Keeping, Outcome, Reading, ScoreFiles, ScoreRecord
 from web.scoring.kept import RESULT
 from web.scoring.questionnaire import Questionnaire
@@ -50,9 +50,9 @@ class ScoreFields(BaseModel):
 
     Attributes
     ----------
-    fs_hz : sampling rate in Hz, of files that do not say it
+    fs_hz : sampling rate in Hz; it comes before what a file says
     leads : lead names separated by commas: which to read, or what the columns are called
-    unit : of files that do not say it; mV by default
+    unit : it comes before what a file says; mV where neither says one
     questionnaire : what is known of the person, as JSON
     """
 
@@ -114,7 +114,7 @@ def routes(parts: Parts) -> APIRouter:
 
     @router.post("/score", response_model=ScoreAnswer, responses=_REFUSALS, openapi_extra=_SCORE_FORM)
     async def score(request: Request, caller: Responder) -> Any:
-        """Score recordings: WFDB (`.hea` with `.dat`), EDF, CSV, `.npy`, or a `.zip` of them; several at once.
+        """Score recordings: any format that `/formats` names, or a `.zip` of them; several at once.
 
         `.npy` is of shape (samples, leads), or of (windows, samples, leads): then each window is judged on its own.
         A file that cannot be read is told with its error beside the results of the others.

@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.single_beats import BEAT_SAMPLES
+from ecg.contents import check_content
 from ecg.csv_numbers import all_numbers
 from ecg.errors import EcgStreamError
+from ecg.file_names import plain_name
 from ecg.formats import FORMATS
+from ecg.intake import Sent
 from ecg.npy_files import read_array
 from web.scoring.answers import BeatAnswer, BeatsAnswer
-from web.scoring.contents import check_content
-from web.scoring.intake import Sent
 from web.scoring.jobs import Desk
-from web.scoring.names import plain_name
 
 MAX_BEATS = 5000  # all of ECG5000
 NOTE = "These networks learned from one patient's beats: what they say about another person's means nothing."
@@ -24,7 +24,10 @@ _DIGITS = 5
 _CLASSES = 5
 
 # Those that hold numbers and nothing else.
-BEAT_FILES = (*(suffix for form in FORMATS if not form.says_all for suffix in form.suffixes), ".json")
+BEAT_FILES = (
+    *(suffix for form in FORMATS if not form.says_all and not form.in_records for suffix in form.suffixes),
+    ".json",
+)
 Floats = npt.NDArray[np.float64]
 
 

@@ -17,6 +17,7 @@ from detector.single_beats import SingleBeatScorer
 from ecg.annotations import read_annotations
 from ecg.errors import EcgStreamError
 from ecg.files import open_recording
+from ecg.intake import Readable, Refused, Sent, take_in
 from ecg.labels import BeatLabels, beat_labels
 from ecg.npy_files import WindowSet
 from ecg.records import Recording
@@ -25,7 +26,6 @@ from models import SHIPPED
 from reports.scoring import errors_naming, scored
 from web.problems import Problem
 from web.scoring.answers import NotScored, ScoreResult
-from web.scoring.intake import Readable, Refused, Sent, take_in
 from web.scoring.kept import About, keep
 from web.scoring.questionnaire import Questionnaire
 

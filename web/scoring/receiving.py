@@ -12,8 +12,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
+from ecg.intake import Sent
 from web.problems import ProblemError
-from web.scoring.intake import Sent
 from web.scoring.store import room
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ async def receive(request: Request, folder: Path, *, known: frozenset[str]) -> U
     ------
     ProblemError : when it is no form, is damaged, holds too much or what is not known, or the disk is full
     """
+    check_coding(request)
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
@@ -70,13 +71,29 @@ async def receive(request: Request, folder: Path, *, known: frozenset[str]) -> U
     return Upload(files=tuple(form.files), fields=form.fields)
 
 
+def check_coding(request: Request) -> None:
+    """Refuse a body that is packed as a whole: what is in it could not be bounded as it comes.
+
+    Raises
+    ------
+    ProblemError : when it is
+    """
+    coding = request.headers.get("content-encoding", "").strip().lower()
+    if coding not in {"", "identity"}:
+        raise ProblemError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"the body is packed with {coding[:20]!r} (Content-Encoding): send it as it is, or its files in a .zip",
+        )
+
+
 async def receive_body(request: Request, path: Path) -> None:
     """Write a request's body to a file.
 
     Raises
     ------
-    ProblemError : when the disk is full
+    ProblemError : when it is packed, or the disk is full
     """
+    check_coding(request)
     with path.open("xb") as file:
         async for piece in _pieces(request.stream()):
             await asyncio.to_thread(_write, file, piece)

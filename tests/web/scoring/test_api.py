@@ -215,6 +215,12 @@ async def test_the_numbers_of_a_strip_are_those_of_the_file(served: Served, tmp_
             413,
             "longer than 64000 bytes",
         ),
+        (
+            b"\x1f\x8b",
+            {"Content-Type": "multipart/form-data; boundary=x", "Content-Encoding": "gzip"},
+            415,
+            "packed with 'gzip' (Content-Encoding): send it as it is",
+        ),
     ],
 )
 async def test_forms_that_are_none(

@@ -7,9 +7,9 @@ import pytest
 
 from alerting.rules import load_rules
 from detector.settings import DetectorSettings
+from ecg.intake import Sent
 from tests.web.scoring.hostile import HOSTILE, MIXED
 from tests.web.scoring.recordings import FS_HZ, csv, millivolts, npy
-from web.scoring.intake import Sent
 from web.scoring.jobs import Desk, Keeping, Outcome, Reading, ScoreFiles
 
 GOOD = npy(millivolts(10)[:, 0])

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from ecg.contents import ARCHIVE
 from ecg.errors import EcgStreamError
-from web.scoring.contents import ARCHIVE
-from web.scoring.names import plain_path
+from ecg.file_names import is_litter, plain_path, stored_name
 
 MAX_MEMBERS = 500  # 48 records have 144 files
 MAX_UNPACKED = 512_000_000  # bytes in all
@@ -22,7 +22,7 @@ _END_FIXED = 22
 _END_MOST = _END_FIXED + 65_535  # with the longest comment
 _PIECE = 1 << 20
 _ENCRYPTED = 0x1
-_LITTER = ("__MACOSX/", ".DS_Store", "Thumbs.db")  # what desktops put in
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +34,16 @@ class Member:
     path: Path
 
 
-def unpack(archive: Path, name: str, into: Path) -> list[Member]:
-    """The files of an archive.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadMember:
+    """A file of an archive that is not taken, by its name in there, and why; it hinders none of the others."""
+
+    name: str
+    reason: str
+
+
+def unpack(archive: Path, name: str, into: Path) -> tuple[list[Member], list[BadMember]]:
+    """The files of an archive, and those in it that are not taken.
 
     Parameters
     ----------
@@ -43,13 +51,13 @@ def unpack(archive: Path, name: str, into: Path) -> list[Member]:
 
     Raises
     ------
-    EcgStreamError : when it is damaged, or more or something else than an archive of recordings
+    EcgStreamError : when it has no whole list of its files, or holds more than an archive of recordings does
     """
     _check_directory(archive, name)
     try:
         with zipfile.ZipFile(archive) as opened:
             return _unpacked(opened, name, into)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except _BROKEN as error:
         raise EcgStreamError(
             f"{name} is not a complete zip archive ({str(error)[:100]}): pack the files again"
         ) from error
@@ -68,28 +76,51 @@ def _check_directory(archive: Path, name: str) -> None:
         raise EcgStreamError(f"{name} holds {members} files, above {MAX_MEMBERS}: send it in parts")
 
 
-def _unpacked(opened: zipfile.ZipFile, name: str, into: Path) -> list[Member]:
+def _unpacked(opened: zipfile.ZipFile, name: str, into: Path) -> tuple[list[Member], list[BadMember]]:
     members: list[Member] = []
-    seen: set[tuple[str, ...]] = set()
+    bad: list[BadMember] = []
+    seen: set[str] = set()
     folders: dict[tuple[str, ...], Path] = {}
     left = MAX_UNPACKED
     if sum(entry.file_size for entry in opened.infolist()) > MAX_UNPACKED:
         raise EcgStreamError(f"{name} unpacks to more than {MAX_UNPACKED / 1e6:g} MB: send it in parts")
     for entry in opened.infolist():
-        if entry.is_dir() or entry.filename.startswith(_LITTER[0]) or entry.filename.endswith(_LITTER[1:]):
+        if entry.filename.endswith(("/", "\\")) or is_litter(entry.filename):
             continue
-        _check_entry(entry, name)
-        *above, own = plain_path(entry.filename)
-        key = tuple(part.casefold() for part in (*above, own))
-        if key in seen:
-            raise EcgStreamError(f"{name} holds {entry.filename!r} twice: pack each file once")
-        seen.add(key)
-        folder = folders.setdefault(tuple(above), into / str(len(folders)))
-        folder.mkdir(exist_ok=True)
-        with opened.open(entry) as source, (folder / own).open("xb") as target:
-            left -= _copy(source, target, entry, name, left)  # type: ignore[arg-type] # a ZipExtFile reads as files do
-        members.append(Member(folders=tuple(above), name=own, path=folder / own))
-    return members
+        try:
+            _check_entry(entry, name)
+            *above, own = plain_path(entry.filename)
+            folder = folders.setdefault(tuple(above), into / str(len(folders)))
+            folder.mkdir(exist_ok=True)
+            path = folder / stored_name(own)
+            _check_new(path, seen, entry, name)
+            left -= _unpack_one(opened, entry, path, name, left)
+        except EcgStreamError as error:
+            bad.append(BadMember(name=entry.filename, reason=str(error)))
+        else:
+            members.append(Member(folders=tuple(above), name=own, path=path))
+    return members, bad
+
+
+def _check_new(path: Path, seen: set[str], entry: zipfile.ZipInfo, name: str) -> None:
+    """Refuse a second file of a name: not every system tells capitals apart."""
+    if (key := str(path).casefold()) in seen:
+        raise EcgStreamError(f"{name} holds {entry.filename!r} twice: pack each file once")
+    seen.add(key)
+
+
+def _unpack_one(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, name: str, left: int) -> int:
+    """Unpack one file, whole or not at all; returns its bytes."""
+    try:
+        with opened.open(entry) as source, path.open("xb") as target:
+            return _copy(source, target, entry, name, left)  # type: ignore[arg-type] # a ZipExtFile reads as files do
+    except (*_BROKEN, EcgStreamError) as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, EcgStreamError):
+            raise
+        raise EcgStreamError(
+            f"{name} holds {entry.filename!r}, which is damaged ({str(error)[:100]}): pack the files again"
+        ) from error
 
 
 def _check_entry(entry: zipfile.ZipInfo, name: str) -> None:

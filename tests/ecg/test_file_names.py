@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecg.errors import EcgStreamError
-from web.scoring.names import MAX_NAME, plain_name, plain_path
+from ecg.file_names import MAX_NAME, is_litter, plain_name, plain_path, stored_name
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,21 @@ from web.scoring.names import MAX_NAME, plain_name, plain_path
 )
 def test_ordinary_names_stay(name: str) -> None:
     assert plain_name(name) == name
+
+
+def test_a_time_of_day_is_no_path() -> None:
+    assert plain_name("ECG 2025-03-01T10:11:12.csv") == "ECG 2025-03-01T10:11:12.csv"
+    assert stored_name("ECG 10:11:12?.csv") == "ECG 10_11_12_.csv"
+
+
+def test_folders_of_an_archive_stand_between_either_slash() -> None:
+    assert plain_path("set\\a/b.hea") == ("set", "a", "b.hea")
+
+
+@pytest.mark.parametrize("name", ["__MACOSX/._r.hea", "set/._r.hea", "a/.DS_Store", "Thumbs.db", "a\\desktop.ini"])
+def test_what_desktops_add_is_litter(name: str) -> None:
+    assert is_litter(name)
+    assert not is_litter("set/r.hea")
 
 
 @pytest.mark.parametrize(
