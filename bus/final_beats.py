@@ -13,14 +13,14 @@ class TimedBeat(Protocol):
 
     @property
     def t_ns(self) -> int:
-        """When it was, ns UTC."""
+        """Time, ns UTC."""
 
 
 AnyBeat_co = TypeVar("AnyBeat_co", bound=TimedBeat, covariant=True)
 
 
 class ReportsBeats(Protocol[AnyBeat_co]):
-    """What reports beats: a verdict, a judgement."""
+    """A report of beats: a verdict, a judgement."""
 
     @property
     def beats(self) -> Sequence[AnyBeat_co]:

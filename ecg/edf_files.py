@@ -135,7 +135,7 @@ def open_edf(
 
 
 def _dead(signal: EdfSignal) -> str:
-    """Why a signal has no scale, "" where it has one."""
+    """Return why a signal has no scale, "" where it has one."""
     (low, high), (first, last) = signal.physical, signal.digital
     if not all(map(isfinite, (low, high, first, last))) or low == high or first == last:
         return f"was off (its range is {low:g} to {high:g} {signal.unit} in {first:g} to {last:g} steps)"

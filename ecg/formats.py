@@ -62,6 +62,10 @@ def _is_edf(head: bytes) -> bool:
     return head.startswith(b"0       ") and head[184:192].strip().isdigit() and head[252:256].strip().isdigit()
 
 
+_PLAIN = frozenset(b"\t\r\n" + bytes(range(0x20, 0x7F)))
+_MOSTLY_PLAIN = 0.9  # of its letters
+
+
 def _is_wide(head: bytes) -> bool:
     # UTF-16 without its mark: every second byte of what Western writing has is 0.
     low, high = head[: len(head) // 2 * 2 : 2], head[1::2]
@@ -69,7 +73,9 @@ def _is_wide(head: bytes) -> bool:
 
 
 def _is_plain(letters: bytes) -> bool:
-    return b"\0" not in letters and letters.isascii()
+    # Nearly all: a micro sign is none, and small numbers of two bytes each are no text.
+    plain = sum(letter in _PLAIN for letter in letters)
+    return b"\0" not in letters and plain >= _MOSTLY_PLAIN * len(letters)
 
 
 def _is_xml(head: bytes) -> bool:

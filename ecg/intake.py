@@ -85,7 +85,8 @@ def recordings_at(paths: Sequence[Path], work: Path) -> tuple[list[Readable], li
         else:
             main = main_file(path)
             if main not in [each.path for each in laid]:
-                laid.append(Readable(name=str(main if main.is_file() else path), path=main))
+                # A record named without a suffix is told of as it was named.
+                laid.append(Readable(name=str(main if path.is_file() and main.is_file() else path), path=main))
     return _recordings(laid, refused), refused
 
 

@@ -35,9 +35,14 @@ def wrong_unit(file: str, span_mv: float, right: Sequence[str]) -> EcgStreamErro
     """
     way = f"give {' or '.join(right)} as its unit" if right else "give the file with the right gain or range in it"
     return EcgStreamError(
-        f"{file}: by what it says its ECG spans {span_mv:.3g} mV, outside {MIN_SPAN_MV:g} to {MAX_SPAN_MV:g}: its unit "
-        f"is wrong: {way}"
+        f"{file}: by what it says its ECG spans {_rounded(span_mv)} mV, outside {MIN_SPAN_MV:g} to {MAX_SPAN_MV:g}: "
+        f"its unit is wrong: {way}"
     )
+
+
+def _rounded(span_mv: float) -> str:
+    """A span without an exponent."""
+    return f"{span_mv:.3g}" if span_mv < 1000 else f"{span_mv:.0f}"
 
 
 def _spans_mv(recording: Recording) -> list[tuple[float, float]]:

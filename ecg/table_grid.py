@@ -17,6 +17,8 @@ MAX_GAP_S = 3600.0  # a longer pause is another recording
 _SCALES_S = (1.0, 1e-3, 1e-6, 1e-9, 86_400.0, 60.0, 3600.0)  # what one of a number may be, the likeliest first
 _DIFFERS = 0.02  # of the rate, by which what is given and what the times say may differ
 _EVEN = 0.15  # of the median step: spread of the steps below which times are even
+_MOSTLY = 0.8  # of the steps: the others are pauses
+_LEAST_FILLED = 0.3  # of the time, by its rows: less, and the rate is another
 _OFTEN = 0.03  # of the steps: single rows are lost so often, packets end so often
 _USUAL_HZ = (100, 120, 125, 128, 130, 200, 240, 250, 256, 300, 333, 360, 400, 480, 500, 512, 600, 800, 960, 1000)
 _NEAR = 0.005  # of a usual rate: what is measured on packets is that
@@ -101,7 +103,7 @@ def _whole(values: _Floats) -> _Floats:
     known = np.flatnonzero(np.isfinite(values))
     if len(known) in {0, len(values)}:
         return values - values[0] if len(known) else np.zeros(len(values))
-    return np.interp(np.arange(len(values)), known, values[known] - values[known[0]])
+    return np.asarray(np.interp(np.arange(len(values)), known, values[known] - values[known[0]]), np.float64)
 
 
 def _scaled(values: _Floats, unit_s: float | None, fs_hz: float | None, name: str) -> _Floats | None:
@@ -111,7 +113,11 @@ def _scaled(values: _Floats, unit_s: float | None, fs_hz: float | None, name: st
     if np.sum(forward > 0) > _FEW_STEPS:
         forward = forward[:-_PAUSES]
     step = float(np.median(forward))
-    blurred = len(forward) > _FEW_STEPS and bool(step < 0.5 * forward.mean())
+    blurred = (
+        len(forward) > _FEW_STEPS
+        and bool(step < 0.5 * forward.mean())
+        and not _is_pace(steps, step, fs_hz, [unit_s] if unit_s else list(_SCALES_S))
+    )
     if blurred:  # packets: the mean step is near the truth
         step = float(forward.mean())
     if step <= 0:
@@ -139,6 +145,17 @@ def _scaled(values: _Floats, unit_s: float | None, fs_hz: float | None, name: st
         f"{name} moves by {step:g} a row, which is no rate from {MIN_FS_HZ:g} to {MAX_FS_HZ:g} Hz in any unit of time: "
         "give the sampling rate in Hz (fs_hz)"
     )
+
+
+def _is_pace(steps: _Floats, step: float, fs_hz: float | None, scales: list[float]) -> bool:
+    """Return whether nearly all steps are alike and make a rate: what is left are pauses between stretches."""
+    alike = np.abs(steps - step) <= _EVEN * step
+    if step <= 0 or float(np.mean(alike)) < _MOSTLY:
+        return False
+    rates = [1 / (float(steps[alike].mean()) * scale) for scale in scales]  # the mean: times are rounded
+    if fs_hz is not None:
+        return any(abs(rate / fs_hz - 1) <= _DIFFERS for rate in rates)
+    return any(abs(usual / rate - 1) <= _NEAR for rate in rates for usual in _USUAL_HZ)
 
 
 def _unwound(seconds: _Floats, times: Times, name: str) -> _Floats:
@@ -223,6 +240,8 @@ def _by_packets(seconds: _Floats, *, fs_hz: float | None, name: str) -> Grid:
         return Grid(fs_hz=fs_hz, places=None)
     at, sizes = seconds[heads], np.diff(np.append(heads, len(seconds)))
     rate, remark = (fs_hz, "") if fs_hz is not None else _measured(at, sizes, name)
+    if rate <= 0:
+        raise NoRateError(f"{name} has {1 / mean:.3g} rows a second, which is no rate: give the sampling rate (fs_hz)")
     late = at * rate - heads
     step = float(np.median(np.diff(at)))
     allowed = max(_LATE_S, step, 6 * float(np.median(np.abs(np.diff(late)))) / rate) * rate
@@ -235,6 +254,11 @@ def _by_packets(seconds: _Floats, *, fs_hz: float | None, name: str) -> Grid:
         if min(ahead, float(late[number]) - before) > allowed:
             leaps[number] = round(ahead)
     if not leaps.any():
+        if mean * rate * _LEAST_FILLED > 1:
+            raise EcgStreamError(
+                f"{name} says {1 / mean:.3g} rows a second, the rate is given as {rate:g} Hz: give the right rate "
+                "(fs_hz), or the file without that column"
+            )
         return Grid(fs_hz=rate, places=None, remark=remark, even=False)
     places = np.arange(len(seconds)) + np.repeat(np.cumsum(leaps), sizes)
     return Grid(fs_hz=rate, places=places, remark=remark, even=False)

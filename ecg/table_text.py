@@ -25,7 +25,8 @@ _MISSING = frozenset(
 ) | {""}
 # What Excel writes where a formula failed, in any language: #N/A, #NV, #DIV/0!, #¡VALOR!
 _FAILED = re.compile(r"^#[\w/¡¿]+[!?]?$")
-_NUMBER = re.compile(r"^[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?$")
+# No digit can be taken by two of its parts: a line of digits without end costs what it is long, not its square.
+_NUMBER = re.compile(r"^[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?$")
 _GROUPED = re.compile(
     r"^[+-]?\d{1,3}(?:(?P<mark>[.,'\u2019 \u00a0\u202f])\d{3})(?:(?P=mark)\d{3})*(?P<decimals>[.,]\d+)?$"
 )

@@ -12,6 +12,7 @@ from ecg.wfdb_pieces import Piece
 from ecg.wfdb_places import header_of
 from ecg.wfdb_segments import Segments
 
+NOISE_SIGNALS = ("noise1", "noise2")
 TOY_NAME = "208-excerpt"  # one lead, where one is enough
 
 
@@ -57,6 +58,11 @@ def open_wfdb(
 def read_wfdb(path: Path) -> Record:
     """Read a WFDB record into memory: see ``open_wfdb``."""
     return open_wfdb(path).in_memory()
+
+
+def read_noise(path: Path) -> Record:
+    """Read a record of the MIT-BIH Noise Stress Test: its signals are named as what they are, and are no ECG."""
+    return open_wfdb(path, leads=NOISE_SIGNALS).in_memory()
 
 
 def list_records(directory: Path) -> tuple[str, ...]:

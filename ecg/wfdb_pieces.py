@@ -112,7 +112,7 @@ class Piece:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Which other files are read than the header names."""
+        """Return which other files are read than the header names."""
         return tuple(
             f"{self.path.name} names {name}; {found.name} is read in its place"
             for name, found in self.files.items()

@@ -209,7 +209,7 @@ def _header(master: Path, part: Segment) -> tuple[Path, Header]:
 
 
 def _columns(signals: Sequence[SignalLine], piece: Piece, *, by_name: bool) -> tuple[int | None, ...]:
-    """Which signal of a segment each of the whole is: of a layout by name, else by place."""
+    """Return which signal of a segment each of the whole is: of a layout by name, else by place."""
     own = piece.header.signals
     found: list[int | None] = []
     for number, line in enumerate(signals):

@@ -38,7 +38,7 @@ class _Strip:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """Length, s."""
         return max((len(lead.values) for lead in self.leads), default=0) / self.fs_hz
 
 

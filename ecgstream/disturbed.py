@@ -11,7 +11,7 @@ from detector.offline import verdicts_in
 from ecg.annotations import Annotations
 from ecg.errors import EcgStreamError
 from ecg.records import Record
-from ecg.wfdb_files import load_record, read_wfdb
+from ecg.wfdb_files import load_record, read_noise
 from ecgstream.evaluation import EVERY, Judging, Progress, alerts_of, judged_each, judged_here
 from training.disturbances import NOISES, Recording, disturbances, disturbances_named
 from training.evaluate import evaluate
@@ -44,7 +44,7 @@ class _Judgement:
 @lru_cache(maxsize=1)
 def noise_records(folder: Path) -> Mapping[str, Record]:
     """The noise records that are in a folder, by name."""
-    return {name: read_wfdb(folder / name) for name in NOISES if (folder / f"{name}.hea").is_file()}
+    return {name: read_noise(folder / name) for name in NOISES if (folder / f"{name}.hea").is_file()}
 
 
 def _judge(job: tuple[str, str], annotations: Annotations, folder: Path, noise: Path) -> _Judgement:

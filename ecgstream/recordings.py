@@ -8,7 +8,7 @@ from ecg.data import data_directory
 from ecg.excerpts import EXCERPTS, WARD
 from ecg.labels import records_named
 from ecg.records import Record
-from ecg.wfdb_files import TOY_NAME, load_record
+from ecg.wfdb_files import TOY_NAME, find_record, load_record, read_noise
 from ecgstream.settings import ProcessSettings, load
 from training.databases import DATABASES, records_of
 from training.records import TrainingRecords
@@ -67,7 +67,7 @@ def noise_record(name: str, process: ProcessSettings) -> Record:
     ------
     EcgStreamError : when it is not in the data directory
     """
-    return load_record(name, data_directory(process.data_dir) / NOISE_DATABASE)
+    return read_noise(find_record(name, data_directory(process.data_dir) / NOISE_DATABASE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ from ecg.labels import beat_labels, flutter_intervals, label_windows
 from ecg.leads import choose_leads
 from ecg.records import MISSING, Float32Array, Int16Array, Record, exact_rate, to_millivolts
 from ecg.segments import CONTEXT_S, MODEL_FS_HZ, PREPROCESSING_VERSION, Preprocessing, prepare_segments, segment_samples
-from ecg.wfdb_files import read_wfdb
+from ecg.wfdb_files import read_noise
 from ecg.windows import HOP_S
 from training.records import TrainingRecords
 
@@ -272,7 +272,7 @@ def noise_of(directory: Path) -> Float32Array:
     """
     kinds = []
     for name in ("bw", "em", "ma"):
-        record = read_wfdb(directory / name)
+        record = read_noise(directory / name)
         millivolts = np.nan_to_num(to_millivolts(record.samples, record.gain, record.baseline)).T
         noise = band_pass(resample(np.ascontiguousarray(millivolts), record.fs_hz, to_hz=MODEL_FS_HZ), MODEL_FS_HZ)
         kinds.append(noise / noise.std(axis=1, keepdims=True))

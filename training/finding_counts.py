@@ -1,4 +1,4 @@
-"""How often what was found of a recording is what its experts annotated, kind by kind.
+"""Counts of what was found of recordings and of what experts annotated there, kind by kind.
 
 A recording counts once for each kind found in it: the many findings of one are alike. Where annotations do not tell of
 a kind, the recording does not count for it.
@@ -78,7 +78,7 @@ def found_in(published: Iterable[Verdict | Urgent]) -> frozenset[FindingKind]:
 
 
 def known_by_annotations(annotations: Annotations, fs_hz: float, seconds: float) -> Known:
-    """What annotated beats and rhythm marks tell of a recording.
+    """Return what annotated beats and rhythm marks tell of a recording.
 
     Annotated beats are read by the rules by which the detector reads those that it finds. Rhythms that are marked count
     where any is; so do ventricular tachycardia and asystole where there are no beats to tell them by.
@@ -105,12 +105,12 @@ def known_by_annotations(annotations: Annotations, fs_hz: float, seconds: float)
 
 
 def known_by_alarm(alarm: MonitorAlarm) -> Known:
-    """What a monitor's alarm, true or false, tells of its recording: of its own kind alone."""
+    """Return what a monitor's alarm, true or false, tells of its recording: of its own kind alone."""
     return {_KIND_OF_ALARM[alarm.kind]: alarm.true}
 
 
 def known_by_strip(letter: StripClass) -> Known:
-    """What the class of a strip tells: of noise nothing."""
+    """Return what the class of a strip tells: of noise nothing."""
     return {} if letter == "~" else {"atrial_fibrillation": letter == "A"}
 
 

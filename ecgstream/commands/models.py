@@ -65,8 +65,8 @@ def score(
         failed += [NotScoredError(each.reason) for each in refused]
         results += [{"file": each.name, "error": one_line(NotScoredError(each.reason))} for each in refused]
         write_json({"results": results}, json)
-    for error in failed[:-1]:
-        complain(error)
+    for each_failed in failed[:-1]:
+        complain(each_failed)
     if failed:
         raise failed[-1]
 

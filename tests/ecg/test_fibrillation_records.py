@@ -18,7 +18,7 @@ from ecg.filters import band_pass, resample
 from ecg.labels import DS1, flutter_intervals, rhythm_intervals
 from ecg.leads import choose_leads
 from ecg.records import Float32Array, Record, to_millivolts
-from ecg.wfdb_files import read_wfdb
+from ecg.wfdb_files import read_noise, read_wfdb
 from producer.noise import noise_for
 from tests.ecg.rhythms import S, follow
 
@@ -40,7 +40,7 @@ class Check:
 
 @cache
 def noise_record(name: str) -> Record:
-    return read_wfdb(NSTDB / name)
+    return read_noise(NSTDB / name)
 
 
 def signal(record: str, noise: str | None, snr_db: float) -> Float32Array:

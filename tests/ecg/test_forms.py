@@ -493,9 +493,9 @@ def test_whoever_follows_an_error_reads_the_file(
     write: Writer, said: str, mend: Mend, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     path = write(tmp_path)
-    with pytest.raises(EcgStreamError) as told:
+    with pytest.raises(EcgStreamError) as raised:
         read(path, **GIVEN.get(request.node.callspec.id, {}))
-    assert re.search(said, str(told.value)), told.value
+    assert re.search(said, str(raised.value)), raised.value
     mended, given = mend(path)
     found = signal(read(mended, **given))
     expected = millivolts()

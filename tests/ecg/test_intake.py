@@ -9,8 +9,8 @@ import pytest
 from ecg.files import open_recording
 from ecg.intake import Readable, Refused, Sent, recordings_at, take_in
 from ecg.records import Recording
-from tests.ecg.forms import BASELINE, GAIN, base, zipped
-from tests.ecg.test_forms import mat_with_header, same, segments, wfdb
+from tests.ecg.forms import BASELINE, GAIN, base, wfdb, zipped
+from tests.ecg.test_forms import mat_with_header, same, segments
 from tests.ecgstream.commands import status_of
 
 Taken = tuple[list[Readable], list[Refused]]

@@ -37,7 +37,7 @@ def test_a_record_knows_its_length() -> None:
         ({"samples": np.zeros(720, np.int16)}, "do not fit 2 leads"),
         ({"gain": (200.0,)}, "gain and baseline for each of its 2 leads"),
         ({"baseline": (0, 0, 0)}, "gain and baseline for each of its 2 leads"),
-        ({"gain": (200.0, 0.0)}, "lead V5: gain=0.0 ADC units per mV is not in 0.001"),
+        ({"gain": (200.0, 0.0)}, "lead V5: gain=0 ADC units per mV is not in 0.001"),
         ({"gain": (float("inf"), 200.0)}, "lead MLII: gain=inf"),
     ],
 )

@@ -40,7 +40,7 @@ BAD = [*II[:5], "0.1x", *II[6:]]
 WIDE = rows(*([cells] * 20 for cells in II[:2000]))
 
 REFUSED = {
-    "empty": Refused("", "is empty: it needs at least one row of samples", ("\n".join(II),), then={"fs_hz": 360}),
+    "empty": Refused("", "is empty: give one that holds samples", ("\n".join(II),), then={"fs_hz": 360}),
     "head alone": Refused(
         "ECG\n",
         "no row of numbers: it needs at least one row of samples",

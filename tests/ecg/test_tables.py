@@ -2,7 +2,7 @@
 
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -67,7 +67,7 @@ def rows(*columns: object, sep: str = ",", head: str = "", end: str = "\n") -> s
     return end.join([*([head] if head else []), *lines]) + end
 
 
-def form(values: Floats, spec: str) -> list[str]:
+def form(values: Iterable[float], spec: str) -> list[str]:
     return [format(value, spec) for value in values]
 
 

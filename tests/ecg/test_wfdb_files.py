@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ecg.data import data_directory
 from ecg.errors import EcgStreamError
 from ecg.records import MISSING, RecordOnDisk, to_millivolts
-from ecg.wfdb_files import TOY_NAME, find_record, list_records, load_record, open_wfdb, read_wfdb
+from ecg.wfdb_files import TOY_NAME, find_record, list_records, load_record, open_wfdb, read_noise, read_wfdb
 from ecg.wfdb_header import read_header
 
 MITDB = data_directory() / "mitdb"
@@ -283,4 +283,4 @@ def test_every_record_of_the_database_reads_with_its_leads() -> None:
 @pytest.mark.data("nstdb")
 def test_noise_records_have_the_default_gain() -> None:
     for name in ("bw", "em", "ma"):
-        assert load_record(name, data_directory() / "nstdb").gain == (200.0, 200.0)
+        assert read_noise(data_directory() / "nstdb" / name).gain == (200.0, 200.0)

