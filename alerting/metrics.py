@@ -35,13 +35,17 @@ class AlertingMetrics:
             "alerts", "Alert messages; those of phase start count the alerts", ("kind", "priority", "phase")
         )
         self.dead_letters = counter(
-            "dead_letters", "Messages that could not be decoded, and commands that were refused"
+            "dead_letters",
+            "Dead letters written, by why: messages that could not be decoded, and commands that were refused",
+            ("code",),
         )
         self.refused_messages = counter("refused_messages", "Messages that were refused, by why", ("code",))
         self.quarantined_senders = gauge(
             "quarantined_senders", "Keys of which nothing but bad messages come: these are only counted"
         )
         self.transactions = counter("transactions", "Transactions committed")
+        self.rebalances = counter("rebalances", "Times that the group dealt the partitions anew, but the first")
+        self.commit_failures = counter("commit_failures", "Transactions that were not committed, and done again")
         self.input_expired = counter("input_expired", "Verdicts that Kafka deleted before they were read")
         self.open_alerts = gauge("open_alerts", "Alerts that have started and not ended", ("kind", "priority"))
         self.patients = gauge("patients", "Patients that are followed")
@@ -89,6 +93,7 @@ class AlertingMetrics:
         self.set_open(Tally())
         for code in ("undecodable", "no_key", "wrong_key", "wrong_partition", "too_many_patients", "command"):
             self.refused_messages.labels(code=code)
+            self.dead_letters.labels(code=code)
         for decision in ("normal", "abnormal", "unusable"):
             self.verdicts.labels(decision=decision)
 

@@ -68,6 +68,8 @@ async def run(
         instance=settings.instance,
         commit_every_s=settings.commit_every_s,
         on_expired=metrics.input_expired.inc,
+        on_rebalance=metrics.rebalances.inc,
+        on_commit_failure=metrics.commit_failures.inc,
         clock=clock,
     )
     named = settings.alarm_db
@@ -80,7 +82,7 @@ async def run(
         metrics.quarantined_senders.set(transform.quarantined)
         metrics.partitions_assigned.set(runner.assigned)
         metrics.partitions_existing.set(runner.existing)
-        metrics.lag_messages.set(runner.lag())
+        metrics.lag_messages.set(sum(runner.lag().values()))
 
     async with (
         probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=gauges),

@@ -18,7 +18,7 @@ from alerting.policy import Event, Refusal, Silence, next_due_ns, policy
 from alerting.progress import OFFSETS, PARTITION_KEY, PartitionProgress, dump, restore
 from alerting.rules import BY_SILENCE, AlarmRules
 from bus import topics
-from bus.dead_letters import BadMessageError, dead_letter
+from bus.dead_letters import BadMessageError, Letter, dead_letter
 from bus.dead_letters import Refusal as RefusedMessage
 from bus.interfaces import Headers, Outgoing, Received
 from bus.messages import Alert, AlertCommand, DeadLetter, RefusalCode, Urgent, Verdict
@@ -353,15 +353,16 @@ class AlertingTransform:
                 offset=message.offset,
                 reason=refusal.reason,
             )
-        return self._count_letters(letters)
+        return [*self._count_letters(letters)]
 
-    def _count_letters(self, letters: list[Outgoing]) -> list[Outgoing]:
-        self._metrics.dead_letters.inc(len(letters))
+    def _count_letters(self, letters: list[Letter]) -> list[Letter]:
+        for letter in letters:
+            self._metrics.dead_letters.labels(code=letter.code).inc()
         return letters
 
     def _dead_letter(self, message: Received, reason: str, *, code: RefusalCode = "command") -> Outgoing:
         """Answer a command that cannot be done."""
-        self._metrics.dead_letters.inc()
+        self._metrics.dead_letters.labels(code=code).inc()
         self._metrics.refused_messages.labels(code=code).inc()
         log.warning(
             "dead_letter", topic=message.topic, partition=message.partition, offset=message.offset, reason=reason

@@ -41,6 +41,13 @@ class BadMessageError(EcgStreamError):
         self.refusal = Refusal(code=code, reason=reason, patient=patient)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter(Outgoing):
+    """A dead letter, with the code of its refusal."""
+
+    code: RefusalCode
+
+
 def refuse_misplaced(received: Received, patient: str, partitions: int, error: type[BadMessageError]) -> None:
     """Refuse a message that lies in another partition than its patient's."""
     if (home := partition_of(patient.encode(), partitions)) != received.partition:
@@ -62,7 +69,7 @@ def dead_letter(
     partitions: int | None = None,
     count: int = 1,
     first_offset: int | None = None,
-) -> Outgoing:
+) -> Letter:
     """The dead letter for a message, or for several that one letter stands for.
 
     Parameters
@@ -94,7 +101,7 @@ def dead_letter(
         first_offset=first_offset,
     )
     home = None if patient is None or partitions is None else partition_of(patient.encode(), partitions)
-    return Outgoing(topic=topic, key=_text_key(key), value=letter.to_bytes(), partition=home)
+    return Letter(topic=topic, key=_text_key(key), value=letter.to_bytes(), partition=home, code=refusal.code)
 
 
 def _patient_in(key: bytes | None) -> str | None:

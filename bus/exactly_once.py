@@ -133,6 +133,8 @@ class ExactlyOnce:
     commit_every_s : the least time between the starts of two transactions of a partition, when the process is busy; a
         process that is not commits at once
     on_expired : is told how many offsets of the input were deleted before they were read
+    on_rebalance : is called when the group has dealt the partitions anew, its first deal not counted
+    on_commit_failure : is called when a transaction was not committed: its messages are seen again
     """
 
     def __init__(
@@ -145,6 +147,8 @@ class ExactlyOnce:
         instance: str | None = None,
         commit_every_s: float = 0.1,
         on_expired: Callable[[int], None] = lambda _: None,
+        on_rebalance: Callable[[], None] = lambda: None,
+        on_commit_failure: Callable[[], None] = lambda: None,
         clock: Clock | None = None,
     ) -> None:
         self._settings = settings
@@ -153,6 +157,8 @@ class ExactlyOnce:
         self._instance = instance
         self._commit_every_s = commit_every_s
         self._on_expired = on_expired
+        self._on_rebalance = on_rebalance
+        self._on_commit_failure = on_commit_failure
         self._clock = clock or SystemClock()
         self._slots: dict[int, _Slot] = {}
         self._generation = 0
@@ -185,13 +191,13 @@ class ExactlyOnce:
             return 0
         return len(self._consumer.partitions_for_topic(self._settings.topic(self._transform.input_topic)) or ())
 
-    def lag(self) -> int:
-        """Messages that wait in the partitions being processed."""
-        waiting = 0
-        for slot in self._slots.values():
-            high = self._consumer.highwater(slot.place) if slot.state is State.READY else None
-            waiting += max(0, (high or 0) - slot.next_offset)
-        return waiting
+    def lag(self) -> dict[int, int]:
+        """Messages that wait in each partition being processed."""
+        ready = {number: slot for number, slot in self._slots.items() if slot.state is State.READY}
+        return {
+            number: max(0, (self._consumer.highwater(slot.place) or 0) - slot.next_offset)
+            for number, slot in ready.items()
+        }
 
     async def run(self, stop: asyncio.Event) -> None:
         """Process until ``stop`` is set; then commit what is pending and leave.
@@ -329,17 +335,7 @@ class ExactlyOnce:
     def _reconcile(self, assignment: _Assignment) -> None:
         """Bring the slots in line with what the group assigned and with what failed."""
         if assignment.generation != self._generation:
-            self._generation = assignment.generation
-            kept = {place.partition for place in assignment.places}
-            for partition in [p for p in self._slots if p not in kept]:
-                log.info("partition_given_up", service=self._service, partition=partition)
-                self._drop(partition)
-            for place in assignment.places:
-                slot = self._slots.get(place.partition)
-                if slot is None:
-                    self._slots[place.partition] = self._new_slot(place)
-                else:
-                    slot.reseek = True
+            self._take_assignment(assignment)
         for slot in list(self._slots.values()):
             self._supervise(slot)
             if slot.state is State.FAILED:
@@ -351,6 +347,22 @@ class ExactlyOnce:
             elif slot.state is State.READY and slot.reseek:
                 # An eager rebalance has moved the consumer's position of the partitions that stayed, too.
                 self._continue(slot)
+
+    def _take_assignment(self, assignment: _Assignment) -> None:
+        """Give up the partitions that went to others, and begin with those that came."""
+        if self._generation:
+            self._on_rebalance()
+        self._generation = assignment.generation
+        kept = {place.partition for place in assignment.places}
+        for partition in [p for p in self._slots if p not in kept]:
+            log.info("partition_given_up", service=self._service, partition=partition)
+            self._drop(partition)
+        for place in assignment.places:
+            slot = self._slots.get(place.partition)
+            if slot is None:
+                self._slots[place.partition] = self._new_slot(place)
+            else:
+                slot.reseek = True
 
     def _supervise(self, slot: _Slot) -> None:
         """See that no acquisition and no commit ends unheard, or never."""
@@ -459,6 +471,7 @@ class ExactlyOnce:
         try:
             offsets = await slot.writer.commit(messages)
         except BaseException as error:  # whatever it was: nothing of it is visible, so do it again
+            self._on_commit_failure()
             if slot.state is State.READY:  # and not given up meanwhile
                 self._fail(slot, error)
             if isinstance(error, asyncio.CancelledError):

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast, get_args
 
-from bus.dead_letters import Refusal, dead_letter
-from bus.interfaces import Outgoing, Received
+from bus.dead_letters import Letter, Refusal, dead_letter
+from bus.interfaces import Received
 from bus.messages import RefusalCode
 
 QUARANTINED_AFTER = 20  # bad messages one after another
@@ -67,7 +67,7 @@ class Quarantine:
         """Number of senders whose messages are only counted now."""
         return sum(sender.row > QUARANTINED_AFTER for sender in self._senders.values())
 
-    def bad(self, received: Received, refusal: Refusal) -> list[Outgoing]:
+    def bad(self, received: Received, refusal: Refusal) -> list[Letter]:
         """Take a refused message in; the letters that are to be written now."""
         now_ms = received.timestamp_ms
         out = self.passed(now_ms)
@@ -86,16 +86,16 @@ class Quarantine:
         sender.last = _kept(received, refusal)
         return out
 
-    def good(self, received: Received) -> list[Outgoing]:
+    def good(self, received: Received) -> list[Letter]:
         """Take note of a message that was used: its sender's quarantine ends, and what was counted is told."""
         if not self._senders:  # nearly always
             return []
         sender = self._senders.pop(_sender_of(received.key), None)
         return [*([] if sender is None else self._summary(sender)), *self.passed(received.timestamp_ms)]
 
-    def passed(self, now_ms: int) -> list[Outgoing]:
+    def passed(self, now_ms: int) -> list[Letter]:
         """The letters that are due at a time of the broker's clock."""
-        out: list[Outgoing] = []
+        out: list[Letter] = []
         for name, sender in list(self._senders.items()):
             if sender.counted and abs(now_ms - sender.letter_ms) >= LETTER_EVERY_MS:
                 out += self._summary(sender)
@@ -116,7 +116,7 @@ class Quarantine:
         name = _sender_of(key)
         return name if name in self._senders or len(self._senders) < MAX_SENDERS else _OTHERS
 
-    def _summary(self, sender: _Sender) -> list[Outgoing]:
+    def _summary(self, sender: _Sender) -> list[Letter]:
         """The letter about what was counted, if anything was."""
         if not sender.counted or sender.last is None:
             return []
@@ -126,7 +126,7 @@ class Quarantine:
 
     def _letter(
         self, received: Received, refusal: Refusal, *, count: int = 1, first_offset: int | None = None
-    ) -> Outgoing:
+    ) -> Letter:
         return dead_letter(
             received,
             refusal,

@@ -26,6 +26,7 @@ PARTITION_KEY = b"/partition"
 SERVICE = "detector"
 PARK_AT_ONCE = 100  # half a millisecond each
 MAX_PATIENTS = 2500  # of a partition
+CHUNK_WEIGHT = 0.1  # of a batch in the usual length of a chunk: senders of other lengths show within some batches
 RETURN_S = 60.0  # after a crash, who has not returned by then is away
 
 
@@ -39,12 +40,14 @@ class _Live:
     contexts, signals : of each stream of which something was judged, what it has shown and its filtered signal; of one
         that has ended, until the record is written
     heard_s : when something new came, monotonic seconds
+    ring_bytes : what its rings hold, as far as ``PartitionState.ring_bytes`` counts it
     """
 
     streams: PatientStreams
     contexts: dict[StreamId, PatientContext] = field(default_factory=dict)
     signals: dict[StreamId, FilteredSignal] = field(default_factory=dict)
     heard_s: float
+    ring_bytes: int = 0
 
 
 class PartitionState:
@@ -70,6 +73,9 @@ class PartitionState:
         # The first message that each live patient needs, each once: the smallest first, and never one too large.
         self._resumes: list[tuple[int, str]] = []
         self._placed: set[str] = set()
+        # Kept up where streams begin and end, so that nobody has to look at every patient.
+        self.ring_bytes = 0
+        self.chunk_s = 0.0
         self.next_offset = 0
         # Messages before this offset had their dead letters written, or were counted in the quarantine.
         self.reported_before = 0
@@ -101,6 +107,10 @@ class PartitionState:
             else:
                 state._dormant[key.decode()] = Dormant.of(record.value, record.offset, hop_s=hop_s)
         return state, resume
+
+    def came(self, chunk_s: float) -> None:
+        """Note how long the chunks of a batch are on average, s."""
+        self.chunk_s += CHUNK_WEIGHT * (chunk_s - self.chunk_s) if self.chunk_s else chunk_s
 
     @property
     def live(self) -> int:
@@ -218,7 +228,12 @@ class PartitionState:
             streams = {stream.id for stream in live.streams.streams}
             live.contexts = {stream: context for stream, context in live.contexts.items() if stream in streams}
             live.signals = {stream: signal for stream, signal in live.signals.items() if stream in streams}
+            self._weigh(live, live.streams.ring_bytes)
             yield patient, progress.dump(live.streams, live.contexts)
+
+    def _weigh(self, live: _Live, ring_bytes: int) -> None:
+        self.ring_bytes += ring_bytes - live.ring_bytes
+        live.ring_bytes = ring_bytes
 
     def park_silent(self, *, now_s: float, now_ns: int, silent_s: float) -> Iterator[tuple[str, bytes]]:
         """Make dormant from whom nothing new came for ``silent_s`` seconds; patient and progress record of each.
@@ -230,6 +245,7 @@ class PartitionState:
             live = self._live.pop(patient)
             self._changed.discard(patient)
             live.streams.park()
+            self._weigh(live, 0)
             record = progress.dump(live.streams, live.contexts, parked_ns=now_ns)
             self._dormant[patient] = Dormant.of(record, hop_s=self._hop_s)
             yield patient, record

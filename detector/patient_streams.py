@@ -40,6 +40,12 @@ IDLE_MS = 60_000  # a stream of which nothing came for so long, by the broker's 
 EVICTED_MS = 10_000  # and for so long, when there is no room for another
 
 Kind = Literal["ahead", "stepped", "judged", "other"]
+StaleReason = Literal[
+    "late",  # their window had been given out
+    "repeated",  # within what is held of a candidate
+    "held",  # a candidate that waited for long let go of them
+    "judged",  # a candidate of what had been judged before came to nothing
+]
 
 
 class _Place(NamedTuple):
@@ -58,16 +64,21 @@ class Accepted:
     ----------
     due : the windows and rapid checks that are due now; of each stream, in order
     refused : messages, this one or earlier ones, that will not be used, and why
-    stale_samples : samples that came too late for their window
+    stale : samples that came too late to be judged, by why
     changed : whether what is written of the patient has to be written anew
     begun : streams that began beside or after another
     """
 
     due: list[Due] = field(default_factory=list)
     refused: list[tuple[Received, Refusal]] = field(default_factory=list)
-    stale_samples: int = 0
+    stale: dict[StaleReason, int] = field(default_factory=dict)
     changed: bool = False
     begun: int = 0
+
+    def leave_out(self, reason: StaleReason, samples: int) -> None:
+        """Note samples that came too late to be judged."""
+        if samples:
+            self.stale[reason] = self.stale.get(reason, 0) + samples
 
 
 class PatientStreams:
@@ -100,6 +111,11 @@ class PatientStreams:
         self.signal_ns = 0
         self.strayed = -1
         self.rereading: Rereading | None = None
+
+    @property
+    def ring_bytes(self) -> int:
+        """Return how many bytes the rings of the streams hold."""
+        return sum(stream.ring.nbytes for stream in self.streams)
 
     @property
     def resume_offset(self) -> int:
@@ -175,7 +191,7 @@ class PatientStreams:
         high, window = stream.ring.high, stream.next_window
         due, stale_samples = stream.accept(held.chunk, held.offset)
         out.due += due
-        out.stale_samples += stale_samples
+        out.leave_out("late", stale_samples)
         if held.kept:
             stream.park()  # the chunk cannot be reread
         out.changed |= stream.next_window != window
@@ -200,7 +216,7 @@ class PatientStreams:
         candidate = next((c for c in self.candidates if c.continued_by(held.chunk)), None)
         if candidate is not None and self._overtaken(candidate):
             self.candidates.remove(candidate)
-            out.stale_samples += sum(len(one.chunk.samples) for one in candidate.held)
+            out.leave_out("judged", sum(len(one.chunk.samples) for one in candidate.held))
             out.changed, candidate = True, None
         if candidate is None:
             if len(self.candidates) == MAX_CANDIDATES:
@@ -211,13 +227,13 @@ class PatientStreams:
             candidate = Candidate.begin(held, signal_ns=self.signal_ns, beside=beside)
             self.candidates.append(candidate)
         elif not candidate.take(held, signal_ns=self.signal_ns):
-            out.stale_samples += len(held.chunk.samples)
+            out.leave_out("repeated", len(held.chunk.samples))
             return
         place = self._place_of(candidate)
         if candidate.continued_s >= place.needs_s:
             self._settle(candidate, place, held, out)
         else:
-            out.stale_samples += candidate.trim()
+            out.leave_out("held", candidate.trim())
 
     def _overtaken(self, candidate: Candidate) -> bool:
         """Return whether its stream has gone on since, beyond where it began: it would wait for that stream for ever.
@@ -304,7 +320,7 @@ class PatientStreams:
     def _refuse(self, candidate: Candidate, out: Accepted, *, crowded: bool = False) -> None:
         out.changed = True
         if self._place_of(candidate).kind == "judged":
-            out.stale_samples += sum(len(held.chunk.samples) for held in candidate.held)
+            out.leave_out("judged", sum(len(held.chunk.samples) for held in candidate.held))
             return
         refusal = self._refusal(candidate, crowded=crowded)
         out.refused += [(held.message, refusal) for held in candidate.held if held.message is not None]

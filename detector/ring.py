@@ -28,6 +28,11 @@ class Ring:
         self._runs: list[Run] = []
 
     @property
+    def nbytes(self) -> int:
+        """Return how many bytes the samples take, those that are still to come too."""
+        return self._buffer.nbytes
+
+    @property
     def limit(self) -> int:
         """The index after the newest sample that fits."""
         return self.floor + len(self._buffer)

@@ -15,6 +15,7 @@ import onnxruntime as ort
 from detector.baseline import QRS_AFTER, QRS_BEFORE
 from detector.batches import in_batches
 from detector.beat_map import BeatMapReader
+from detector.drift import load_reference
 from detector.due import DueWindow
 from detector.manifest import Manifest, ModelError, ModelFile, load_manifest
 from detector.score import Score
@@ -58,6 +59,7 @@ class Scorer:
             Scorer, directory, preprocessing=preprocessing, threads=threads, hop_s=hop_s
         )
         self.manifest: Manifest = load_manifest(directory)
+        self.reference = load_reference(directory, self.manifest.versions)
         self.preprocessing = preprocessing or Preprocessing()
         self._cnn = open_session(directory, self.manifest.cnn, threads)
         self._autoencoder = open_session(directory, self.manifest.autoencoder, threads)

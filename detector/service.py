@@ -62,6 +62,8 @@ async def run(
         instance=settings.instance,
         commit_every_s=settings.commit_every_s,
         on_expired=metrics.input_expired.inc,
+        on_rebalance=metrics.rebalances.inc,
+        on_commit_failure=metrics.commit_failures.inc,
         clock=clock,
     )
     on_start(runner)
@@ -72,7 +74,11 @@ async def run(
         metrics.partitions.set(runner.partitions)
         metrics.partitions_assigned.set(runner.assigned)
         metrics.partitions_existing.set(runner.existing)
-        metrics.lag_messages.set(runner.lag())
+        lag = runner.lag()
+        metrics.lag_messages.set(sum(lag.values()))
+        metrics.lag_seconds.set(transform.seconds_waiting(lag))
+        metrics.ring_bytes.set(transform.ring_bytes)
+        transform.measure_drift()
 
     try:
         async with store, probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=gauges):

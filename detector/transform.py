@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import structlog
 
 from bus import topics
-from bus.dead_letters import Refusal
+from bus.dead_letters import Letter, Refusal
 from bus.interfaces import Outgoing, Received
 from bus.messages import Urgent, Verdict
 from bus.progress_store import ProgressRecord, ProgressStore
 from bus.samples import BadChunkError, Chunk, receive
+from detector.drift import DriftMeter, ScoreName
 from detector.due import Due, StreamId
 from detector.metrics import DetectorMetrics
 from detector.partition_state import MAX_PATIENTS, PARTITION_KEY, PartitionState
@@ -78,6 +79,8 @@ class DetectorTransform:
         self._states: dict[int, PartitionState] = {}
         self._parked_s = clock.monotonic_s()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scoring")
+        self._drift = DriftMeter(scorer.reference)
+        metrics.set_models(scorer.versions, preprocessing=scorer.manifest.preprocessing_version)
 
     @property
     def patients(self) -> int:
@@ -88,6 +91,30 @@ class DetectorTransform:
     def quarantined(self) -> int:
         """Return how many senders' messages are only counted, since nothing but bad ones come."""
         return sum(state.quarantine.quarantined for state in self._states.values())
+
+    @property
+    def ring_bytes(self) -> int:
+        """Return how many bytes of samples are held."""
+        return sum(state.ring_bytes for state in self._states.values())
+
+    def seconds_waiting(self, lag: Mapping[int, int]) -> float:
+        """Return how many seconds of ECG of each patient wait in the partition that is furthest behind.
+
+        Parameters
+        ----------
+        lag : messages that wait, by partition
+        """
+        return max((waiting * self._seconds_of_one(partition) for partition, waiting in lag.items()), default=0.0)
+
+    def _seconds_of_one(self, partition: int) -> float:
+        """Seconds of each patient's ECG that a message of a partition is worth: its patients send in turn."""
+        state = self._states.get(partition)
+        return 0.0 if state is None else state.chunk_s / max(1, state.live)
+
+    def measure_drift(self) -> None:
+        """Bring the figures of the scores' drift up to date."""
+        for score, index in self._drift.indices(self._clock.monotonic_s()).items():
+            self._metrics.score_drift.labels(score=score).set(index)
 
     def open(self, partition: int, progress_records: Mapping[bytes, ProgressRecord]) -> int | None:
         """Take a partition over."""
@@ -148,9 +175,12 @@ class DetectorTransform:
             return error.refusal
 
     def _count_chunks(self, batch: Mapping[int, Sequence[tuple[Received, Chunk | Refusal]]]) -> None:
-        chunks = [content for messages in batch.values() for _, content in messages if isinstance(content, Chunk)]
-        self._metrics.chunks.inc(len(chunks))
-        self._metrics.samples.inc(sum(len(chunk.samples) for chunk in chunks))
+        for partition, messages in batch.items():
+            chunks = [content for _, content in messages if isinstance(content, Chunk)]
+            if chunks:
+                self._metrics.chunks.inc(len(chunks))
+                self._metrics.samples.inc(sum(len(chunk.samples) for chunk in chunks))
+                self._states[partition].came(sum(len(each.samples) / each.fs_hz for each in chunks) / len(chunks))
 
     async def _fetch_returning(self, batch: Mapping[int, Sequence[tuple[Received, Chunk | Refusal]]]) -> None:
         """Get the records of all dormant patients of whom there are chunks.
@@ -185,8 +215,8 @@ class DetectorTransform:
         accepted = state.accept(chunk, message.offset, now_s=now_s, at_ms=message.timestamp_ms, message=message)
         if accepted.begun:
             self._metrics.further_streams.inc(accepted.begun)
-        if accepted.stale_samples:
-            self._metrics.stale_samples.inc(accepted.stale_samples)
+        for reason, samples in accepted.stale.items():
+            self._metrics.stale_samples.labels(reason=reason).inc(samples)
         # What a message that is read again brought about was done before; what it refuses may be older than itself.
         if message.offset >= state.reported_before:
             for refused, refusal in accepted.refused:
@@ -209,8 +239,9 @@ class DetectorTransform:
             )
         self._write_letters(letters, outputs)
 
-    def _write_letters(self, letters: list[Outgoing], outputs: list[Outgoing]) -> None:
-        self._metrics.dead_letters.inc(len(letters))
+    def _write_letters(self, letters: list[Letter], outputs: list[Outgoing]) -> None:
+        for letter in letters:
+            self._metrics.dead_letters.labels(code=letter.code).inc()
         outputs.extend(letters)
 
     async def _judged(self, items: Sequence[_Due]) -> list[Judged]:
@@ -257,6 +288,15 @@ class DetectorTransform:
 
     def _count(self, verdict: Verdict) -> None:
         self._metrics.windows.labels(decision=verdict.decision).inc()
+        if verdict.fused is not None and verdict.cnn is not None and verdict.autoencoder is not None:
+            scores: dict[ScoreName, float] = {
+                "fused": verdict.fused,
+                "cnn": verdict.cnn,
+                "autoencoder": verdict.autoencoder,
+            }
+            for score, value in scores.items():
+                self._metrics.scores.labels(score=score).observe(value)
+            self._drift.add(scores, self._clock.monotonic_s())
         continuity = verdict.continuity
         gap_s = continuity.gap_before_s + continuity.missing_samples / verdict.fs_hz
         self._metrics.gap_seconds.inc(gap_s)

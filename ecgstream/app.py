@@ -95,6 +95,7 @@ GROUPS: dict[str, tuple[Callable[..., object] | tuple[str, typer.Typer], ...]] =
         model_commands.train,
         model_commands.train_beats,
         model_commands.export,
+        model_commands.score_reference,
         single_beats.train_ecg5000,
         ("compare", comparing.compare),
     ),

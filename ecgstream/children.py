@@ -133,6 +133,7 @@ class Command(Program):
     def __init__(
         self, name: str, *arguments: str, kafka: KafkaSettings, logs: Path, environment: Mapping[str, str] | None = None
     ) -> None:
+        self.name = name
         (self.health_port,) = free_ports(1)
         found = with_new_names(os.environ) | {
             "ECGSTREAM_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,

@@ -101,13 +101,31 @@ def training_data(
     """
     process = load(ProcessSettings)
     folder = records_folder(data, process)
-    directory = data_directory(process.data_dir)
+    names = names_of([records], folder) if databases is None else records_of(databases)
     return TrainingData(
-        records=TrainingRecords(
-            directory=folder,
-            names=names_of([records], folder) if databases is None else records_of(databases),
-            folders={name: directory / name for name in DATABASES if name != DATABASE},
-        ),
+        records=recordings_of(names, data=data),
         cache=cache or run_directory / "windows",
         noise=noise or data_directory(process.data_dir) / NOISE_DATABASE,
+    )
+
+
+def recordings_of(names: Sequence[str], *, data: Path | None) -> TrainingRecords:
+    """Return recordings that may be learned from, by their names in a manifest.
+
+    Parameters
+    ----------
+    names : of mitdb "101", of other databases "svdb/800"
+    data : the folder of mitdb's; None for the one in the data directory, beside which the others lie
+
+    Raises
+    ------
+    EcgStreamError : when a record is not there
+    SplitError : when one is held back
+    """
+    process = load(ProcessSettings)
+    directory = data_directory(process.data_dir)
+    return TrainingRecords(
+        directory=records_folder(data, process),
+        names=tuple(names),
+        folders={name: directory / name for name in DATABASES if name != DATABASE},
     )

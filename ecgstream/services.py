@@ -3,10 +3,11 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from typing import Protocol
 
 import structlog
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector
 
 from bus.clients import await_topics
 from bus.sample_schemas import WRITER_SCHEMAS
@@ -91,8 +92,9 @@ async def serve(
 
 
 def own_registry() -> CollectorRegistry:
-    """A registry that holds what every process tells: CPU time, memory, open files, garbage collection."""
+    """A registry that holds what every process tells: its build, CPU time, memory, open files, garbage collection."""
     registry = CollectorRegistry()
+    Info("ecgstream_build", "Release of ecgstream that runs", registry=registry).info({"version": version("ecgstream")})
     PlatformCollector(registry=registry)
     ProcessCollector(registry=registry)
     if sys.implementation.name == "cpython":

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Brings programs that tests use and that no Python package brings: on Debian and its children only.
 # Into .tools/debian, unpacked and not installed, so no daemon starts, and no root is needed where apt knows its lists:
-#   prometheus   promtool tests the alert rules; the server answers the dashboard's queries
+#   prometheus   promtool tests the alert rules; the server answers the dashboards' queries
+#   prometheus-alertmanager   amtool checks who is told; the server tells a mailbox of the tests
 #   kcat         the README's example of another consumer
 #   postgresql   a real server for the tests of the alarm history
 # Installed, as root alone, because a hundred libraries and a configuration of its own belong to it:
@@ -32,8 +33,8 @@ browser() {
 }
 browser
 
-packages=(prometheus kcat librdkafka1 libyajl2)
-programs=(prometheus promtool kcat)
+packages=(prometheus prometheus-alertmanager kcat librdkafka1 libyajl2)
+programs=(prometheus promtool prometheus-alertmanager amtool kcat)
 root=.tools/debian
 
 missing=()
@@ -42,7 +43,15 @@ for program in "${programs[@]}"; do
 done
 servers=$(compgen -G "/usr/lib/postgresql/*/bin/initdb" || compgen -G "$root/usr/lib/postgresql/*/bin/initdb" || true)
 [ -n "$servers" ] || missing+=(postgresql)
-[ ${#missing[@]} -gt 0 ] || exit 0
+# Debian's Alertmanager reads these files of its package at their own place alone, and does not start without them.
+alertmanager_templates() {
+  local folder=/usr/share/prometheus/alertmanager
+  if [ ! -e "$folder/email.tmpl" ] && [ -e "$root$folder/email.tmpl" ] && [ "$(id -u)" = 0 ]; then
+    install -D -m 644 -t "$folder" "$root$folder"/*.tmpl ||
+      echo "debian: $folder cannot be written: tests of Alertmanager are skipped" >&2
+  fi
+}
+[ ${#missing[@]} -gt 0 ] || { alertmanager_templates; exit 0; }
 if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
   echo "debian: no ${missing[*]} here, and no apt to bring them: tests that need them are skipped" >&2
   exit 0
@@ -77,3 +86,4 @@ if ! fetch 2>/dev/null; then
 fi
 mkdir -p "$root"
 for package in "$work"/*.deb; do dpkg-deb --extract "$package" "$root"; done
+alertmanager_templates

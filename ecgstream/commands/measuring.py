@@ -130,6 +130,22 @@ def bench_live(
     _report(run(run_live(_plan(patients, duration, record or ["ds1"], data), clients=clients)), json)
 
 
+@bench.command("monitoring")
+def bench_monitoring(
+    *,
+    patients: Annotated[int, typer.Option(min=1, metavar="N", help="Live patients.")] = 500,
+    duration: Annotated[float, typer.Option(min=10, metavar="S", help="Seconds that are measured.")] = 600.0,
+    record: Record = None,
+    data: Data = None,
+    json: Json = None,
+) -> None:
+    """Scrape every service as Prometheus does, on a broker of its own: time, series, whether anything grows."""
+    from ecgstream.bench.monitoring import run_monitoring
+    from ecgstream.running import run
+
+    _report(run(run_monitoring(_plan(patients, duration, record or ["ds1"], data))), json)
+
+
 @bench.command("starts")
 def bench_starts(
     *,

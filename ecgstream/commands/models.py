@@ -156,6 +156,7 @@ def export(
     run_directory: Annotated[Path, typer.Argument(metavar="RUN", help="What `ecgstream train` wrote.")],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where the models go; earlier ones are replaced.")],
     *,
+    data: Data = None,
     figures: Annotated[
         list[str] | None,
         typer.Option(
@@ -166,6 +167,8 @@ def export(
 ) -> None:
     """Write a run's networks as ONNX files with their manifest, checked against torch, and their card."""
     need_torch()
+    from ecg.errors import EcgStreamError
+    from ecgstream.failures import one_line
     from training.export import export as export_networks
     from training.model_card import FiguresRow
 
@@ -174,6 +177,32 @@ def export(
     for name, difference in exported.largest_difference.items():
         typer.echo(f"{name}: onnxruntime and torch differ by at most {difference:.2g}")
     typer.echo(f"the models are in {exported.directory}")
+    try:
+        score_reference(directory, data=data)
+    except EcgStreamError as error:
+        typer.echo(
+            f"export: detectors cannot measure the drift of these models' scores ({one_line(error)}): bring the "
+            f"records, then run 'ecgstream score-reference {directory}'",
+            err=True,
+        )
+
+
+def score_reference(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of models, as `ecgstream export` writes.")],
+    *,
+    data: Data = None,
+) -> None:
+    """Write beside models how their scores are distributed over the records that they learned from.
+
+    Detectors measure the drift of the scores against it. `ecgstream export` does the same.
+    """
+    from ecgstream.recordings import recordings_of
+    from training.score_reference import learned_records, write_reference
+
+    records = recordings_of(learned_records(directory), data=data)
+    with _progress("the records that the models learned from") as progress:
+        reference = write_reference(directory, records, progress=progress)
+    typer.echo(f"the scores of {reference.windows} windows of {len(reference.records)} records are the reference")
 
 
 def need_torch(*others: str) -> None:

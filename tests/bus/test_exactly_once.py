@@ -130,7 +130,7 @@ async def test_every_message_takes_effect_once(settings: KafkaSettings) -> None:
     check(await collect(settings, 500), 500)
     assert runner.ready
     assert runner.partitions == settings.partitions
-    assert runner.lag() == 0
+    assert runner.lag() == dict.fromkeys(range(settings.partitions), 0)
     stop.set()
     await task
 
@@ -187,7 +187,8 @@ async def test_partitions_move_between_instances(settings: KafkaSettings) -> Non
     stops = [asyncio.Event(), asyncio.Event()]
     first = asyncio.create_task(ExactlyOnce(settings, Counter(), service="counter").run(stops[0]))
     await produce(settings, range(count // 2))
-    runner = ExactlyOnce(settings, Counter(), service="counter")
+    dealt: list[str] = []
+    runner = ExactlyOnce(settings, Counter(), service="counter", on_rebalance=lambda: dealt.append("anew"))
     second = asyncio.create_task(runner.run(stops[1]))
     await until(lambda: runner.ready and 0 < runner.partitions < settings.partitions)
     stops[0].set()
@@ -198,6 +199,7 @@ async def test_partitions_move_between_instances(settings: KafkaSettings) -> Non
                 Outgoing(topic=topics.SAMPLES, key=str(number % 17).encode(), value=str(number).encode())
             )
     check(await collect(settings, count), count)
+    assert dealt  # when the first one left
     stops[1].set()
     await second
 
@@ -305,9 +307,12 @@ async def test_a_commit_that_never_ends_is_done_again(settings: KafkaSettings, m
     await produce(settings, range(100))
     stop = asyncio.Event()
     impatient = settings.model_copy(update={"partition_timeout_s": 3.0})
-    task = asyncio.create_task(ExactlyOnce(impatient, Counter(), service="counter").run(stop))
+    failed: list[str] = []
+    runner = ExactlyOnce(impatient, Counter(), service="counter", on_commit_failure=lambda: failed.append("once"))
+    task = asyncio.create_task(runner.run(stop))
     check(await collect(settings, 100), 100)
     assert stuck
+    assert failed == ["once"]
     stop.set()
     await task
 

@@ -28,6 +28,6 @@ def debian_program(name: str) -> str:
 def run(*command: str | Path) -> None:
     """Run a check in the repository's root; fail with what it says."""
     done = subprocess.run(
-        [str(word) for word in command], cwd=ROOT, check=False, capture_output=True, text=True, timeout=60
+        [str(word) for word in command], cwd=ROOT, check=False, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, f"{command[0]} says:\n{done.stdout}{done.stderr}"

@@ -22,7 +22,7 @@ def machine(tmp_path: Path) -> Path:
         assert found is not None
         (programs / name).symlink_to(found)
     written(programs / "apt-get", f'echo "$*" >> {tmp_path}/asked')
-    for name in ("prometheus", "promtool", "kcat"):
+    for name in ("prometheus", "promtool", "prometheus-alertmanager", "amtool", "kcat"):
         written(programs / name, "")
     return programs
 

@@ -2,18 +2,13 @@
 
 import asyncio
 import json
-import os
 import re
+import signal
 import subprocess
 import sys
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from bus import topics
 from bus.clients import KafkaReader
@@ -21,9 +16,9 @@ from bus.messages import Alert, Verdict
 from bus.settings import KafkaSettings
 from ops.ports import free_ports
 from tests.deploy import compose
-from tests.deploy.programs import debian_program
+from tests.deploy.monitors import Alertmanager, Mailbox, Prometheus
 from tests.deploy.stack import Running, Stack, stack
-from tests.monitoring.queries import dashboard_queries, declared_names, metric_names, rule_queries
+from tests.monitoring.queries import dashboard_queries, declared_names, metric_names, recorded, rule_queries
 from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = pytest.mark.broker
@@ -91,82 +86,58 @@ async def test_verdicts_anomalies_and_alerts_flow(running: Stack) -> None:
     assert Alert.model_validate_json(alert).patient in {verdict.patient for verdict in verdicts}
 
 
-def test_monitoring_names_only_metrics_that_are_exported(running: Stack) -> None:
-    known = set().union(*(declared_names(page) for page in running.metrics().values()))
-    for title, expression in (*dashboard_queries(), *rule_queries()):
-        assert metric_names(expression) <= known, title
-
-
 def test_no_metric_has_a_patient_as_a_label(running: Stack) -> None:
     for page in running.metrics().values():
         assert "patient=" not in page
 
 
-class Prometheus:
-    """The real Prometheus on the project's configuration, with the services where they are here."""
-
-    def __init__(self, up: Stack, folder: Path) -> None:
-        self._url = f"http://127.0.0.1:{free_ports(1)[0]}"
-        config = yaml.safe_load((compose.ROOT / "monitoring/prometheus/prometheus.yml").read_text())
-        config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-        config["rule_files"] = [str(compose.ROOT / "monitoring/prometheus" / name) for name in config["rule_files"]]
-        config["scrape_configs"] = [
-            {"job_name": job["job_name"], "static_configs": [{"targets": [self._target(up, job)]}]}
-            for job in config["scrape_configs"]
-            if "dns_sd_configs" in job
-        ]
-        assert {job["job_name"] for job in config["scrape_configs"]} == set(LASTING)
-        (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-        self.log = folder / "log"
-        with self.log.open("wb") as out:
-            self.process = subprocess.Popen(
-                [
-                    debian_program("prometheus"),
-                    f"--config.file={folder / 'prometheus.yml'}",
-                    f"--storage.tsdb.path={folder / 'tsdb'}",
-                    f"--web.listen-address={self._url.removeprefix('http://')}",
-                ],
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env={key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")},
-            )
-
-    @staticmethod
-    def _target(up: Stack, job: dict[str, Any]) -> str:
-        (found,) = job["dns_sd_configs"]
-        (name,) = found["names"]
-        declared = compose.services()[name]["environment"]["ECGSTREAM_HEALTH_PORT"]
-        assert str(found["port"]) == declared, "Prometheus asks the port that the compose file gives the service"
-        return f"127.0.0.1:{up.services[name].port}"
-
-    def ask(self, expression: str) -> list[Any] | None:
-        """What a query gives; None while the server does not answer yet."""
-        assert self.process.poll() is None, self.log.read_text()[-2000:]
-        query = urllib.parse.urlencode({"query": expression})
-        try:
-            with urllib.request.urlopen(f"{self._url}/api/v1/query?{query}", timeout=10) as page:  # noqa: S310 # http
-                answer = json.load(page)
-        except urllib.error.HTTPError as error:
-            if error.code == 503:  # still starting
-                return None
-            raise
-        except OSError:
-            return None
-        assert answer["status"] == "success", answer
-        found: list[Any] = answer["data"]["result"]
-        return found
+@pytest.fixture(scope="module")
+def mailbox() -> Iterator[Mailbox]:
+    with Mailbox() as box:
+        yield box
 
 
 @pytest.fixture(scope="module")
-def prometheus(running: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    server = Prometheus(running, tmp_path_factory.mktemp("prometheus"))
-    yield server
-    server.process.terminate()
-    assert server.process.wait(30) == 0
+def alertmanager_address() -> str:
+    """Where Prometheus looks for it: it asks and counts without one as well."""
+    return f"127.0.0.1:{free_ports(1)[0]}"
+
+
+@pytest.fixture(scope="module")
+def alertmanager(
+    mailbox: Mailbox, alertmanager_address: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Alertmanager]:
+    folder = tmp_path_factory.mktemp("alertmanager")
+    with Alertmanager(folder, address=alertmanager_address, mail=mailbox.address) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def prometheus(
+    running: Stack, alertmanager_address: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Prometheus]:
+    services = {name: f"127.0.0.1:{running.services[name].port}" for name in LASTING}
+    with Prometheus(tmp_path_factory.mktemp("prometheus"), services, alertmanager_address) as server:
+        yield server
 
 
 async def test_prometheus_reaches_every_service(prometheus: Prometheus) -> None:
-    await until(lambda: len(prometheus.ask("up == 1") or []) == len(LASTING))
+    jobs = {*LASTING, "prometheus"}
+    await until(lambda: jobs <= {each["metric"]["job"] for each in prometheus.ask("up == 1") or []})
+
+
+async def test_prometheus_reaches_alertmanager(prometheus: Prometheus, alertmanager: Alertmanager) -> None:
+    await until(lambda: bool(prometheus.ask('up{job="alertmanager"} == 1')))
+    assert alertmanager.page()
+
+
+async def test_rules_name_only_metrics_that_are_exported(
+    running: Stack, prometheus: Prometheus, alertmanager: Alertmanager
+) -> None:
+    pages = [*running.metrics().values(), prometheus.page(), alertmanager.page()]
+    known = set().union(*(declared_names(page) for page in pages)) | {name for name, _ in recorded()}
+    for title, expression in (*dashboard_queries(), *rule_queries(), *recorded()):
+        assert metric_names(expression) <= known, title
 
 
 @pytest.mark.parametrize(("title", "expression"), dashboard_queries(), ids=lambda text: text[:40])
@@ -179,3 +150,26 @@ async def test_every_panel_shows_something(prometheus: Prometheus, title: str, e
 async def test_every_rule_can_be_evaluated(prometheus: Prometheus, name: str, expression: str) -> None:
     await until(lambda: prometheus.ask(expression) is not None)
     assert name
+
+
+@pytest.mark.parametrize("name", [name for name, _ in recorded() if "delivery" not in name])
+async def test_every_objective_is_measured(prometheus: Prometheus, name: str) -> None:
+    await until(lambda: bool(prometheus.ask(name)))
+
+
+@pytest.mark.usefixtures("alertmanager")
+async def test_monitoring_says_that_it_is_at_work(prometheus: Prometheus, mailbox: Mailbox) -> None:
+    await until(lambda: any("Watchdog" in subject for subject in mailbox.subjects()))
+    assert prometheus.ask("up") is not None
+
+
+# The last one: it ends a service.
+@pytest.mark.usefixtures("alertmanager")
+async def test_somebody_is_told_when_a_service_is_gone(
+    running: Stack, prometheus: Prometheus, mailbox: Mailbox
+) -> None:
+    running.services["producer"].process.send_signal(signal.SIGTERM)
+    await until(lambda: any("ServiceDown of producer" in subject for subject in mailbox.subjects()))
+    (mail,) = [text for text in mailbox.texts() if "producer at" in text]
+    assert "see docs/runbook.md#servicedown" in mail
+    assert prometheus.ask('up{job="producer"} == 0')

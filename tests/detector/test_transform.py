@@ -110,6 +110,49 @@ async def test_windows_of_many_patients_are_scored_in_one_call(
     assert transform.patients == 5
 
 
+async def test_rings_scores_and_models_are_measured(
+    transform: DetectorTransform, scorer: Scorer, registry: CollectorRegistry, excerpt: Record
+) -> None:
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"ecgstream_detector_{name}", labels)
+
+    transform.open(0, {})
+    await transform.process({0: [*stream_of(excerpt, "p", 20), *stream_of(excerpt, "q", 20)]})
+    # Two patients, two bytes a sample: the 15 s that the models see, and what comes before and behind.
+    assert 2 * 2 * 15 < transform.ring_bytes / excerpt.fs_hz < 2 * 2 * 30
+    counts = [value("scores_count", score=score) for score in ("fused", "cnn", "autoencoder")]
+    assert counts[0]
+    assert len(set(counts)) == 1
+    assert value("model_info", preprocessing=scorer.manifest.preprocessing_version, **scorer.versions) == 1
+    transform.close(0)
+    assert transform.ring_bytes == 0
+
+
+async def test_what_waits_is_told_in_seconds_of_each_patients_ecg(
+    transform: DetectorTransform, excerpt: Record
+) -> None:
+    transform.open(0, {})
+    await transform.process({0: [*stream_of(excerpt, "p", 5), *stream_of(excerpt, "q", 5)]})
+    # Eight messages of 0.25 s, of two patients in turn.
+    assert transform.seconds_waiting({0: 8}) == pytest.approx(1.0)
+    assert transform.seconds_waiting({0: 0}) == 0
+    assert transform.seconds_waiting({}) == 0
+
+
+async def test_letters_and_stale_samples_are_counted_by_why(
+    transform: DetectorTransform, registry: CollectorRegistry, excerpt: Record
+) -> None:
+    transform.open(0, {})
+    good = stream_of(excerpt, "p", 40)
+    again = [message._replace(offset=1000 + number) for number, message in enumerate(good[:4])]
+    await transform.process({0: [*good, *again, received(b"bad", b"q", 2000)]})
+    await transform.process({0: [m._replace(offset=3000 + m.offset) for m in stream_of(excerpt, "p", 80)[160:]]})
+    assert registry.get_sample_value("ecgstream_detector_dead_letters_total", {"code": "undecodable"}) == 1
+    assert registry.get_sample_value("ecgstream_detector_dead_letters_total", {"code": "clock"}) == 0
+    judged = registry.get_sample_value("ecgstream_detector_stale_samples_total", {"reason": "judged"})
+    assert judged == pytest.approx(excerpt.fs_hz)  # four chunks of 0.25 s
+
+
 async def test_outputs_of_a_window(transform: DetectorTransform, scorer: Scorer, excerpt: Record) -> None:
     transform.open(0, {})
     outputs = list((await transform.process({0: stream_of(excerpt, "p", 10)}))[0])

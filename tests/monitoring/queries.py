@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DASHBOARDS = sorted((ROOT / "monitoring" / "grafana" / "dashboards").glob("*.json"))
 RULES = sorted((ROOT / "monitoring" / "prometheus" / "rules").glob("*.yml"))
 
-_NAME = re.compile(r"\b(ecgstream_\w+|process_\w+|python_\w+)")
+_NAME = re.compile(r"\b((?:ecgstream|process|python|prometheus|alertmanager)_\w+|ecgstream:[\w:]+)")
 
 
 def panels(dashboard: Path) -> Iterator[dict[str, Any]]:
@@ -25,7 +25,7 @@ def panels(dashboard: Path) -> Iterator[dict[str, Any]]:
 def dashboard_queries() -> list[tuple[str, str]]:
     """Title and expression of every query, Grafana's variables replaced."""
     return [
-        (panel["title"], target["expr"].replace("$__rate_interval", "1m"))
+        (panel["title"], target["expr"].replace("$__rate_interval", "1m").replace("$instance", ".*"))
         for dashboard in DASHBOARDS
         for panel in panels(dashboard)
         for target in panel.get("targets", [])
@@ -34,12 +34,19 @@ def dashboard_queries() -> list[tuple[str, str]]:
 
 def rule_queries() -> list[tuple[str, str]]:
     """Name and expression of every alert rule."""
-    return [
-        (rule["alert"], rule["expr"])
-        for file in RULES
-        for group in yaml.safe_load(file.read_text())["groups"]
-        for rule in group["rules"]
-    ]
+    return [(rule["alert"], rule["expr"]) for rule in rules() if "alert" in rule]
+
+
+def recorded() -> list[tuple[str, str]]:
+    """Name and expression of every recording rule."""
+    return [(rule["record"], rule["expr"]) for rule in rules() if "record" in rule]
+
+
+def rules() -> Iterator[dict[str, Any]]:
+    """Every rule, in the order of their evaluation."""
+    for file in RULES:
+        for group in yaml.safe_load(file.read_text())["groups"]:
+            yield from group["rules"]
 
 
 def metric_names(expression: str) -> set[str]:
