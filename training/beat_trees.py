@@ -105,7 +105,8 @@ class Trees:
 
     def probabilities(self, features: npt.NDArray[np.float32]) -> Probabilities:
         """(n, classes); 0 of a class that no beat was of."""
-        odds = np.mean([model.decision_function(features) for model in self.models], axis=0)
+        with threadpool_limits(1, user_api="openmp"):  # as for the fit
+            odds = np.mean([model.decision_function(features) for model in self.models], axis=0)
         if odds.ndim == 1:  # of two classes, those of the second
             odds = np.stack([np.zeros(len(odds)), odds], axis=1)
         powers = np.exp(odds - odds.max(axis=1, keepdims=True))

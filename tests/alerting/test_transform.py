@@ -218,6 +218,7 @@ def test_poison_becomes_a_dead_letter_and_the_stream_goes_on(bench: Bench, bad: 
     assert reason in letter.reason
     assert letter.service == "alerting"
     assert len(bench.sent(topics.ALERTS)) == 1
+    assert letter.code is not None
     assert bench.metric("dead_letters_total", code=letter.code) == 1
     assert bench.open() == 3
 

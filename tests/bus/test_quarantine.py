@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hypothesis import given
@@ -20,7 +21,7 @@ def message(offset: int, *, key: bytes | None = b"p1", at_ms: int = 0) -> Receiv
     return Received(topic="ecg.samples", partition=0, offset=offset, timestamp_ms=at_ms, key=key, value=b"bad")
 
 
-def read(sent: list[Outgoing]) -> list[DeadLetter]:
+def read(sent: Sequence[Outgoing]) -> list[DeadLetter]:
     return [DeadLetter.model_validate_json(each.value or b"") for each in sent]
 
 
