@@ -8,7 +8,6 @@ from typing import Annotated, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 ScoreName = Literal["fused", "cnn", "autoencoder"]
@@ -19,8 +18,6 @@ HALF_LIFE_S = 3600.0  # what an hour ago was judged counts half: a shift of pati
 LEAST_WINDOWS = 200.0  # by chance alone the index of so many is 0.05, half of what is called a small shift
 SMALLEST_SHARE = 1e-4  # an empty bin: the logarithm of nothing is none
 DECAY_EVERY_S = 1.0
-
-log = structlog.get_logger(__name__)
 
 
 class ScoreDistribution(BaseModel):
@@ -80,12 +77,18 @@ def load_reference(directory: Path, versions: Mapping[str, str]) -> ScoreReferen
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
-        log.warning("score_reference_unreadable", path=str(path), error=str(error))
+        _warn("score_reference_unreadable", path=path, error=str(error))
         return None
     if reference.models != dict(versions) or set(reference.scores) != set(get_args(ScoreName)):
-        log.warning("score_reference_of_other_models", path=str(path), models=reference.models)
+        _warn("score_reference_of_other_models", path=path, models=reference.models)
         return None
     return reference
+
+
+def _warn(event: str, *, path: Path, **said: object) -> None:
+    import structlog  # noqa: PLC0415 # whoever scores a file reads the reference, and few references are amiss
+
+    structlog.get_logger(__name__).warning(event, path=str(path), **said)
 
 
 def stability_index(expected: Sequence[float], found: Sequence[float]) -> float:

@@ -12,7 +12,6 @@ from ecg.wfdb_pieces import Piece
 from ecg.wfdb_places import header_of
 from ecg.wfdb_segments import Segments
 
-NOISE_SIGNALS = ("noise1", "noise2")
 TOY_NAME = "208-excerpt"  # one lead, where one is enough
 
 
@@ -61,8 +60,15 @@ def read_wfdb(path: Path) -> Record:
 
 
 def read_noise(path: Path) -> Record:
-    """Read a record of the MIT-BIH Noise Stress Test: its signals are named as what they are, and are no ECG."""
-    return open_wfdb(path, leads=NOISE_SIGNALS).in_memory()
+    """Read a record of the MIT-BIH Noise Stress Test, all its signals: they are named as noise, and are no ECG.
+
+    Raises
+    ------
+    EcgStreamError : as for ``open_wfdb``
+    """
+    header = header_of(path)
+    leads = None if header is None else tuple(signal.name for signal in read_header(header).signals)
+    return open_wfdb(path, leads=leads).in_memory()
 
 
 def list_records(directory: Path) -> tuple[str, ...]:

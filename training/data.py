@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 import ecg.annotations
 import ecg.beats
+import ecg.channels
 import ecg.fibrillation
 import ecg.filters
 import ecg.holes
@@ -25,10 +26,16 @@ import ecg.noise
 import ecg.quality
 import ecg.quantise
 import ecg.records
+import ecg.resampling
 import ecg.second_filter
 import ecg.segments
+import ecg.signal_names
+import ecg.units
 import ecg.wfdb_files
 import ecg.wfdb_header
+import ecg.wfdb_pieces
+import ecg.wfdb_places
+import ecg.wfdb_segments
 import ecg.wfdb_signals
 import ecg.windows
 import training.databases.svdb
@@ -52,6 +59,7 @@ PHASE_S = 1.25  # training windows start four times as often as the detector's, 
 _MADE_BY: tuple[ModuleType, ...] = (
     ecg.annotations,
     ecg.beats,
+    ecg.channels,
     ecg.fibrillation,
     ecg.filters,
     ecg.holes,
@@ -61,10 +69,16 @@ _MADE_BY: tuple[ModuleType, ...] = (
     ecg.quality,
     ecg.quantise,
     ecg.records,
+    ecg.resampling,
     ecg.second_filter,
     ecg.segments,
+    ecg.signal_names,
+    ecg.units,
     ecg.wfdb_files,
     ecg.wfdb_header,
+    ecg.wfdb_pieces,
+    ecg.wfdb_places,
+    ecg.wfdb_segments,
     ecg.wfdb_signals,
     ecg.windows,
     training.databases.svdb,

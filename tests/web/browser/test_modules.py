@@ -505,7 +505,10 @@ async def test_chosen_files_are_put_together_as_the_servers_formats_say(run: Run
       };
     }"""
     expected = await run("chosen_files", function, [names, known])
-    text = "WFDB (.hea with .dat), EDF (.edf), CSV (.csv), NumPy (.npy), or a .zip of them"
+    text = (
+        "WFDB (.hea with .dat), EDF (.edf), BDF (.bdf), DICOM (.dcm), HL7 aECG (.xml), ISHNE (.ecg), MATLAB (.mat), "
+        "CSV (.csv), NumPy (.npy), or a .zip of them"
+    )
     assert expected["found"] == [
         ["a", 3, None],
         ["b", 1, "b.dat needs its header: add b.hea"],
@@ -517,5 +520,7 @@ async def test_chosen_files_are_put_together_as_the_servers_formats_say(run: Run
         ["h.jpg", 1, f"h.jpg is not of a kind that is read: {text}"],
     ]
     assert (expected["says"], expected["beats"]) == (["e.npy"], ["e.npy", "g.json"])
-    assert expected["accepted"] == ".hea,.dat,.atr,.edf,.rec,.csv,.tsv,.txt,.npy,.zip,.json"
+    assert expected["accepted"] == (
+        ".hea,.dat,.atr,.edf,.rec,.bdf,.dcm,.dicom,.xml,.ecg,.ishne,.mat,.csv,.tsv,.txt,.npy,.zip,.json"
+    )
     assert expected["kinds"] == text

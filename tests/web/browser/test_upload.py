@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from playwright.async_api import Page, expect
 
+from ecg.wfdb_files import toy_record
 from tests.support.browser import PHONE, OpenPage, fits, shot
 from tests.support.live_ward import LiveWard, Stay, lay_out
 
@@ -150,7 +151,7 @@ async def test_file_is_dropped(live_ward: LiveWard, watched: OpenPage) -> None:
     page = (await watched()).page
     await page.goto(f"{live_ward.url}/upload")
     rows = io.StringIO()
-    np.savetxt(rows, np.random.default_rng(1).normal(size=(3600, 2)), delimiter=",")
+    np.savetxt(rows, toy_record().samples[:3600] / 200, fmt="%.3f")
     data = await page.evaluate_handle(
         "text => { const all = new DataTransfer(); all.items.add(new File([text], 'dropped.csv')); return all; }",
         rows.getvalue(),
