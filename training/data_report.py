@@ -14,7 +14,7 @@ from scipy import signal
 from ecg.errors import EcgStreamError
 from ecg.labels import AAMI
 from ecg.records import to_millivolts
-from ecg.wfdb_files import list_records, read_wfdb
+from ecg.wfdb_files import list_records, read_noise
 from reports.formats import to_svg
 from reports.paper import draw_strip
 from training.database_facts import facts_of_databases
@@ -180,7 +180,7 @@ def _noise(directory: Path, pencil: _Pencil) -> list[Drawing]:
     for name, word in NOISE.items():
         if not (directory / f"{name}.hea").is_file():
             continue
-        record = read_wfdb(directory / name)
+        record = read_noise(directory / name)
         millivolts = np.nan_to_num(to_millivolts(record.samples, record.gain, record.baseline))
         figure = Figure(figsize=(7.5, 1.6), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(2.2, 1))

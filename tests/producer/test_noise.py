@@ -4,7 +4,7 @@ import pytest
 from ecg.data import data_directory
 from ecg.errors import EcgStreamError
 from ecg.records import Record, to_millivolts
-from ecg.wfdb_files import read_wfdb, toy_record
+from ecg.wfdb_files import read_noise, read_wfdb, toy_record
 from producer.noise import noise_for
 
 
@@ -49,7 +49,7 @@ def test_silence_on_either_side_is_refused() -> None:
 def test_record_118_with_em_at_0_db_is_what_the_noise_stress_test_publishes() -> None:
     folder = data_directory()
     clean, published = read_wfdb(folder / "mitdb" / "118"), read_wfdb(folder / "nstdb" / "118e00")
-    added_mv = noise_for(clean, read_wfdb(folder / "nstdb" / "em"), 0.0)
+    added_mv = noise_for(clean, read_noise(folder / "nstdb" / "em"), 0.0)
     # nst lets five minutes pass, then adds noise for two minutes, less an offset against a step.
     noisy = slice(301 * 360, 419 * 360)
     theirs_mv = (

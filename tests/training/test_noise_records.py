@@ -9,7 +9,7 @@ from ecg.data import data_directory
 from ecg.labels import rhythm_intervals
 from ecg.records import Record, exact_rate
 from ecg.segments import Prepared, Preprocessing, prepare_segments
-from ecg.wfdb_files import list_records, load_record
+from ecg.wfdb_files import list_records, load_record, read_noise
 from ecg.windows import WINDOW_S, Grid
 from training.data import segments_of
 from training.databases.challenge2017 import read_classes
@@ -63,7 +63,7 @@ def test_a_pacemaker_is_no_noise() -> None:
 def test_muscle_noise_is_noise_when_it_drowns_the_beats(snr_db: float, at_least: float, at_most: float) -> None:
     record = load_record("116", data_directory() / "mitdb")
     recording = Recording(record=record, annotations=read_annotations(data_directory() / "mitdb" / "116"))
-    heard = noisy(recording, load_record("ma", data_directory() / "nstdb"), snr_db).record
+    heard = noisy(recording, read_noise(data_directory() / "nstdb" / "ma"), snr_db).record
     share = prepared(heard, np.arange(10, 110)).noisy.mean()
     assert at_least <= share <= at_most
 
