@@ -63,7 +63,7 @@ def test_it_ends_before_it_has_begun(tmp_path: Path) -> None:
     ("victim", "shown"), [("ecgstream detect", "'ecgstream detect'"), ("kafka.Kafka", "Kafka ended")]
 )
 def test_it_says_in_one_line_which_part_has_died(victim: str, shown: str, tmp_path: Path) -> None:
-    with start("demo", "--record", "208-excerpt", "--speed", "5", directory=tmp_path) as process:
+    with start("demo", "--record", "208-excerpt", "--speed", "2", directory=tmp_path) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "/min" in line:  # the first verdict

@@ -30,6 +30,7 @@ class CheapScorer(Scorer):
     def __init__(self) -> None:
         self.manifest = load_manifest(SHIPPED)
         self.preprocessing = Preprocessing()
+        self.reference = None  # these scores are of no models
 
     def score(self, windows: Sequence[DueWindow], signals: Sequence[FilteredSignal]) -> list[Score]:  # noqa: ARG002
         """Judge windows, in their order."""
