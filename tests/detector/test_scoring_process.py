@@ -33,10 +33,11 @@ def end_processes() -> None:
 
 
 def test_a_process_beside_scores_as_this_one_does(heart: Record, scorer: Scorer) -> None:
+    before = set(multiprocessing.active_children())  # other tests may have left some
     with ScoringProcess(scorer) as beside:
         found = list(judge_record(heart, scorer, score=beside.score))
     assert found == list(judge_record(heart, scorer))
-    assert multiprocessing.active_children() == []
+    assert set(multiprocessing.active_children()) <= before
 
 
 def test_a_process_that_was_ended_is_told(heart: Record, scorer: Scorer) -> None:
