@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ecg.errors import EcgStreamError
 from ecg.leads import choose_leads, find_lead, knows_lead
 from ecg.quantise import ADC_GAIN, ADC_UNIT
-from ecg.records import MIN_FS_HZ, RecordingT
+from ecg.records import MIN_FS_HZ
 from ecg.resampling import MAX_READ_HZ
 from ecg.signal_names import is_ecg, other_signals
 from ecg.units import millivolts_in
@@ -121,19 +121,6 @@ def check_unit(unit: str | None) -> None:
     """
     if unit is not None and unit.lower() != ADC_UNIT and millivolts_in(unit) is None:
         raise EcgStreamError(f"unit={unit!r} is not known: give mV, uV, V or adc")
-
-
-def with_leads(recording: RecordingT, leads: tuple[str, ...] | None) -> RecordingT:
-    """Return the leads of a recording that somebody wants, all by default.
-
-    Raises
-    ------
-    EcgStreamError : when one is not there
-    """
-    if leads is None:
-        return recording
-    columns = [column for lead in leads for column in _find(lead, recording.leads, recording.leads, recording.name)]
-    return recording.with_columns(columns)
 
 
 def _unique(names: Sequence[str]) -> list[str]:

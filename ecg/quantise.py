@@ -10,7 +10,6 @@ from ecg.records import Record, from_millivolts
 from ecg.resampling import on_disk
 from ecg.units import millivolts_in
 
-UNITS_MV = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6, "v": 1e3}
 ADC_UNIT = "adc"
 ADC_GAIN = 200.0  # ADC units per mV where nobody says: WFDB's default, and the MIT-BIH databases' gain
 MAX_SPAN_MV = 50.0  # the widest ECG is a tenth of it; wider values are not in mV

@@ -1,11 +1,10 @@
 """Recordings, in memory or on disk: integer samples as the recorder stored them, and what they mean."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,6 @@ MAX_LEAD_NAME = 128  # what a samples message carries
 
 Int16Array = npt.NDArray[np.int16]
 Float32Array = npt.NDArray[np.float32]
-ValueT = TypeVar("ValueT")
 
 
 def check_fs(fs_hz: float, *, most_hz: float = MAX_FS_HZ) -> None:
@@ -117,10 +115,6 @@ class Recording(ABC):
         EcgStreamError : when the file that holds them has changed meanwhile
         """
 
-    @abstractmethod
-    def with_columns(self, columns: Sequence[int]) -> Self:
-        """The same recording with the leads of some columns alone, in their order."""
-
     @property
     def seconds(self) -> float:
         """The length of the recording in seconds."""
@@ -178,16 +172,6 @@ class Record(Recording):
         """Samples from one to before another: a view."""
         return self.samples[start:stop]
 
-    def with_columns(self, columns: Sequence[int]) -> Self:
-        """The same recording with the leads of some columns alone, in their order."""
-        return replace(
-            self,
-            leads=_chosen(self.leads, columns),
-            gain=_chosen(self.gain, columns),
-            baseline=_chosen(self.baseline, columns),
-            samples=np.ascontiguousarray(self.samples[:, list(columns)]),
-        )
-
     def in_memory(self) -> "Record":
         """The record itself."""
         return self
@@ -214,24 +198,6 @@ class RecordOnDisk(Recording):
     def part(self, start: int, stop: int) -> Int16Array:
         """Samples from one to before another, read from the file."""
         return self.read(start, min(stop, self.held))
-
-    def with_columns(self, columns: Sequence[int]) -> Self:
-        """The same recording with the leads of some columns alone, in their order."""
-        read, chosen = self.read, list(columns)
-        return replace(
-            self,
-            leads=_chosen(self.leads, columns),
-            gain=_chosen(self.gain, columns),
-            baseline=_chosen(self.baseline, columns),
-            read=lambda start, stop: np.ascontiguousarray(read(start, stop)[:, chosen]),
-        )
-
-
-RecordingT = TypeVar("RecordingT", bound=Recording)
-
-
-def _chosen(values: tuple[ValueT, ...], columns: Sequence[int]) -> tuple[ValueT, ...]:
-    return tuple(values[column] for column in columns)
 
 
 def to_millivolts(samples: Int16Array, gain: tuple[float, ...], baseline: tuple[int, ...]) -> Float32Array:

@@ -111,7 +111,8 @@ def test_any_part_is_read_as_of_the_whole(packed: Path, size: int, start: int) -
     whole = record.in_memory().samples
     np.testing.assert_array_equal(np.concatenate(list(record.pieces(size))), whole)
     np.testing.assert_array_equal(record.part(start, start + size), whole[start : start + size])
-    np.testing.assert_array_equal(record.with_columns([2, 0]).part(start, start + size), whole[start:, [2, 0]][:size])
+    chosen = open_wfdb(packed, leads=(record.leads[2], record.leads[0]))
+    np.testing.assert_array_equal(chosen.part(start, start + size), whole[start:, [2, 0]][:size])
 
 
 def test_a_file_that_becomes_shorter_while_it_is_read_is_an_error(tmp_path: Path) -> None:
