@@ -202,6 +202,18 @@ def decode(value: bytes | None, *, key: bytes | None = None) -> Chunk:
     return chunk
 
 
+def sender_of(value: bytes) -> bytes | None:
+    """Return the beginning of a samples message, which names patient and device: the same in all that a sender sends.
+
+    None where an id is too long to be compared, or nothing is named.
+    """
+    try:
+        end = _head_end(value)
+    except (IndexError, _TooLongError):
+        return None
+    return value[:end] if value.startswith(_PREFIX) and end < len(value) else None
+
+
 class _Known(NamedTuple):
     """The part of a sender's messages that is the same in each, as it stands there and as it was read."""
 

@@ -117,7 +117,7 @@ def bench_page(
 def bench_live(
     *,
     patients: Annotated[int, typer.Option(min=1, metavar="N", help="Live patients.")] = 50,
-    clients: Annotated[int, typer.Option(min=1, metavar="N", help="Simulated browsers; one of ten is slow.")] = 200,
+    clients: Annotated[int, typer.Option(min=0, metavar="N", help="Simulated browsers; one of ten is slow.")] = 200,
     duration: Annotated[float, typer.Option(min=10, metavar="S", help="Seconds that are measured.")] = 60.0,
     record: Record = None,
     data: Data = None,

@@ -25,12 +25,13 @@ from web.live.positions import CLUSTER
 from web.live.registry import PatientRegistry, TooManyPatientsError
 from web.live.summary import ranked_json
 from web.live.verdicts import VerdictHead
-from web.live.watching import Watchers
+from web.live.watching import LiveClient, Watch, Watchers
 from web.metrics import WebMetrics
 
 TICK_S = 0.08  # a turn of the hub: what has come in it goes out as one message
 POLL_S = 1.0
 FLUSH_S = 0.25
+READ_TOGETHER = 20  # patients: some 15 ms
 REFUSED_S = 60.0  # between two words in the log about patients for whom there is no room
 QUIET_S = 3.0  # nothing came for so long: see whether Kafka is there
 SAMPLES_BACK_MS = 20_000
@@ -70,6 +71,8 @@ class Hub:
         self._identified = asyncio.Event()
         self._broadcast_line: Line = "waiting"
         self._logged_refused_s = float("-inf")
+        self._newest_samples_ms = 0
+        self._damaged = 0
         self._samples = Follower(
             kafka,
             topics.SAMPLES,
@@ -77,7 +80,7 @@ class Hub:
             take=self._take_samples,
             clock=clock,
             pace_s=TICK_S,
-            after=self.watchers.send,
+            after=self._after_samples,
         )
         self._verdicts = Follower(
             kafka,
@@ -152,22 +155,51 @@ class Hub:
     # --- taking ---
 
     def _take_samples(self, message: Received) -> None:
+        self._newest_samples_ms = message.timestamp_ms
+        patient, value = (message.key or b"").decode(errors="replace"), message.value or b""
+        unwatched = not self.watchers.watches(patient)
+        if unwatched and self.ward.keep_unread(patient, value, message.partition, message.timestamp_ms):
+            return
         try:
-            chunk = decode(message.value, key=message.key)
+            chunk = decode(value, key=message.key)
         except BadChunkError:  # the detector puts it aside and says why
             self._metrics.unreadable.inc()
             return
         if message.partition != partition_of(chunk.patient.encode(), len(self._samples.positions)):
             self._metrics.misplaced.inc()
             return
-        self._metrics.hub_lag_seconds.set(max(0.0, (self._now_ms() - message.timestamp_ms) / 1000))
         try:
             arrived = self.ward.take_chunk(chunk, message.timestamp_ms)
         except TooManyPatientsError:
             self._refused()
             return
-        if arrived is not None:
-            self.watchers.arrived(arrived)
+        if arrived is None:
+            return
+        self.watchers.arrived(arrived)
+        if unwatched:
+            self.ward.let_wait(patient, value, message.partition)
+
+    def _after_samples(self) -> None:
+        self._metrics.hub_lag_seconds.set(max(0.0, (self._now_ms() - self._newest_samples_ms) / 1000))
+        self.watchers.send()
+
+    async def watch(self, client: LiveClient, watch: Watch) -> None:
+        """Let a client watch; what it watched before, it does no longer.
+
+        What was kept of the patients as it came is read first, a few at a time: others are waiting for what comes.
+        """
+        for number, patient in enumerate(self._ids(watch), start=1):
+            self.ward.read(patient)
+            if not number % READ_TOGETHER:
+                await asyncio.sleep(0)
+        ids = self._ids(watch)
+        for patient in ids:  # whoever came meanwhile, and what did of the first
+            self.ward.read(patient)
+        self.watchers.watch(client, watch, [self.ward.patients[patient] for patient in ids])
+
+    def _ids(self, watch: Watch) -> list[str]:
+        patients = self.ward.patients
+        return sorted(patients.keys() if watch.patients is None else watch.patients & patients.keys())
 
     def _take_verdict(self, message: Received) -> None:
         value = (message.value or b"").replace(b"\r", b" ").replace(b"\n", b" ")  # a line break ends an event
@@ -232,6 +264,8 @@ class Hub:
                 self._broadcast_line = self.line
                 self.events.say("status", {"kafka": self.line})
             self._metrics.patients.set(len(self.ward.patients))
+            self._metrics.unreadable.inc(self.ward.damaged - self._damaged)
+            self._damaged = self.ward.damaged
             self._metrics.live_clients.set(self.watchers.clients)
             self._metrics.listeners.set(len(self.events.listeners))
             self._metrics.event_queue_depth.set(max((one.depth for one in self.events.listeners), default=0))

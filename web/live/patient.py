@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 from alerting.commanding import urgency_of
 from bus.messages import Alert
-from bus.samples import CLOCK_TOLERANCE_NS, Chunk
+from bus.samples import CLOCK_TOLERANCE_NS, BadChunkError, Chunk, decode, sender_of
 from ecg.leads import choose_leads
 from web.live.frames import ANEW, HOLE
 from web.live.share import RECENT_S, Share, bytes_of
 from web.live.streams import AHEAD_S, BACK_S, Streams
 from web.live.summary import PatientSummary, Place, VerdictBrief, brief_of, rank_of, state_of
+from web.live.unread import Unread
 from web.live.verdicts import ALL, VerdictHead, VerdictLog
 
 _NS = 1_000_000_000
@@ -42,6 +43,7 @@ class LivePatient:
     devices : of the streams that send, the shown one first
     latest : the newest samples that are shown
     recent : those of the last seconds
+    unread : messages of the last seconds that nobody has looked at, newer than ``recent``
     alarms : those that are open, by id
     """
 
@@ -53,6 +55,7 @@ class LivePatient:
     recent_bytes: int
     verdicts: VerdictLog
     alarms: dict[str, Alert]
+    unread: Unread | None = None
 
     @classmethod
     def empty(cls, patient: str) -> "LivePatient":
@@ -86,6 +89,65 @@ class LivePatient:
             self.forget_samples()
             self.devices = self.streams.devices(sent_ms)
         return self._keep(Arrived(chunk, flags, sent_ms), share)
+
+    def let_wait(self, value: bytes, partition: int) -> None:
+        """Let the messages that follow one that is shown wait until somebody looks.
+
+        Parameters
+        ----------
+        value : that message
+        partition : in which it came
+        """
+        sender = None if self.streams.others else sender_of(value)
+        if sender is not None and self.unread is None:
+            self.unread = Unread(sender, partition)
+
+    def keep_unread(self, value: bytes, partition: int, sent_ms: int, share: Share = ALL) -> bool:
+        """Keep a message as it came; False where it has to be read at once.
+
+        Parameters
+        ----------
+        partition : in which it came
+        sent_ms : when it was handed to Kafka, ms UTC
+        """
+        if self.unread is None or not self.unread.is_of_sender(value, partition):
+            return False
+        self.unread.add(value, sent_ms, most_bytes=share.recent_bytes)
+        if self.unread.lost or self.recent_bytes + self.unread.held_bytes > share.recent_bytes:
+            self.recent, self.recent_bytes = None, 0
+        return True
+
+    def read_unread(self, share: Share = ALL) -> int:
+        """Read what was kept as it came; how much of it is no samples message."""
+        unread, self.unread = self.unread, None
+        damaged = 0
+        if unread is None:
+            return 0
+        if unread.lost:
+            self.streams = Streams()
+        for value, sent_ms in unread.messages:
+            try:
+                self.take_chunk(decode(value), sent_ms, share)
+            except BadChunkError:
+                damaged += 1
+        return damaged
+
+    def newest_samples(self) -> Arrived | None:
+        """Return the newest samples, of those that are not read the last message."""
+        if self.unread is not None and self.unread.messages:
+            value, sent_ms = self.unread.messages[-1]
+            try:
+                return Arrived(decode(value), 0, sent_ms)
+            except BadChunkError:
+                pass  # it is counted when it is read
+        return self.latest
+
+    @property
+    def sent_ms(self) -> int | None:
+        """Return when the newest samples were handed to Kafka, ms UTC."""
+        if self.unread is not None and self.unread.messages:
+            return self.unread.messages[-1].sent_ms
+        return self.latest.sent_ms if self.latest else None
 
     def forget_samples(self) -> None:
         """Keep no samples but the newest message: nothing comes, or something else."""
@@ -121,11 +183,11 @@ class LivePatient:
         silent : whether nothing has come for too long
         """
         alert = min(self.alarms.values(), key=urgency_of) if self.alarms else None
-        newest = self._newest()
+        newest = self._newest_verdict()
         state = state_of(alert, newest.decision if newest else None, silent=silent)
         return Place.of(self.patient, rank_of(state, alert))
 
-    def _newest(self) -> VerdictHead | None:
+    def _newest_verdict(self) -> VerdictHead | None:
         """The newest verdict, where several devices send the one on what is shown."""
         if self.latest is not None and len(self.devices) > 1:
             return self.verdicts.newest_of(self.latest.chunk.device)
@@ -138,8 +200,9 @@ class LivePatient:
         ----------
         silent : whether nothing has come for too long
         """
-        chunk = self.latest.chunk if self.latest else None
-        newest = self._newest()
+        shown = self.newest_samples()
+        chunk = shown.chunk if shown else None
+        newest = self._newest_verdict()
         alert = next(iter(self.open_alarms()), None)
         alarm = brief_of(alert) if alert else None
         state = state_of(alarm, newest.decision if newest else None, silent=silent)
@@ -152,7 +215,7 @@ class LivePatient:
             fs_hz=chunk.fs_hz if chunk else None,
             lead=newest.lead if newest and newest.lead in leads else _first_lead(leads),
             last_sample_ns=chunk.end_ns if chunk else None,
-            last_wall_ms=self.latest.sent_ms if self.latest else None,
+            last_wall_ms=shown.sent_ms if shown else None,
             heart_rate_bpm=newest.heart_rate_bpm if newest else None,
             state=state,
             rank=rank_of(state, alarm),

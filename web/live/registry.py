@@ -32,11 +32,13 @@ class PatientRegistry:
     ----------
     patients : by patient id
     share : how much is kept of each patient
+    damaged : messages that were kept unread and turned out to be none
     """
 
     def __init__(self, *, most: int = MOST_PATIENTS, keep_bytes: int = DEFAULT_BYTES) -> None:
         self.patients: dict[str, LivePatient] = {}
         self.share = Share.of(keep_bytes, 0)
+        self.damaged = 0
         self._most = most
         self._keep_bytes = keep_bytes
         self._heard_ms: OrderedDict[str, int] = OrderedDict()  # the one who was heard longest ago first
@@ -56,6 +58,7 @@ class PatientRegistry:
         TooManyPatientsError : when there is no room for this patient
         """
         live = self._patient(chunk.patient, sent_ms)
+        self._read(live)
         first, devices = live.latest is None, live.devices
         arrived = live.take_chunk(chunk, sent_ms, self.share)
         if first or live.devices != devices or (arrived and arrived.flags):
@@ -63,6 +66,33 @@ class PatientRegistry:
             if len(live.devices) > 1:
                 self._several.add(chunk.patient)
         return arrived
+
+    def let_wait(self, patient: str, value: bytes, partition: int) -> None:
+        """See ``LivePatient.let_wait``."""
+        self.patients[patient].let_wait(value, partition)
+
+    def keep_unread(self, patient: str, value: bytes, partition: int, sent_ms: int) -> bool:
+        """Keep a message of a patient whom nobody watches as it came; False where it has to be read at once.
+
+        Parameters
+        ----------
+        partition : in which it came
+        sent_ms : when it was handed to Kafka, ms UTC
+        """
+        live = self.patients.get(patient)
+        if live is None or not live.keep_unread(value, partition, sent_ms, self.share):
+            return False
+        self._heard(patient, sent_ms)
+        return True
+
+    def read(self, patient: str) -> None:
+        """Read what was kept of a patient as it came: somebody looks."""
+        if live := self.patients.get(patient):
+            self._read(live)
+
+    def _read(self, live: LivePatient) -> None:
+        if live.unread is not None:
+            self.damaged += live.read_unread(self.share)
 
     def take_verdict(self, head: VerdictHead, value: bytes, *, offset: int, sent_ms: int) -> None:
         """Take a verdict in.
@@ -114,11 +144,13 @@ class PatientRegistry:
         for patient, live in list(self.patients.items()):
             unheard_ms = now_ms - self._heard_ms[patient]
             if unheard_ms > DORMANT_MS:
+                self._read(live)
                 live.forget_samples()
                 if unheard_ms > FORGET_MS and not live.alarms:
                     self._forget(patient)
                     continue
-            silent = live.latest is None or now_ms - live.latest.sent_ms > SILENT_MS
+            sent_ms = live.sent_ms
+            silent = sent_ms is None or now_ms - sent_ms > SILENT_MS
             if silent != (patient in self._silent):
                 self._silent ^= {patient}
                 self._touched.add(patient)
@@ -167,10 +199,13 @@ class PatientRegistry:
                 raise TooManyPatientsError
             live = self.patients[patient] = LivePatient.empty(patient)
             self.share = Share.of(self._keep_bytes, len(self.patients))
+        self._heard(patient, heard_ms)
+        return live
+
+    def _heard(self, patient: str, heard_ms: int) -> None:
         before_ms = self._heard_ms.get(patient, heard_ms)
         self._heard_ms[patient] = max(heard_ms, before_ms)
         self._heard_ms.move_to_end(patient)
-        return live
 
     def _made_room(self, now_ms: int, *, alarmed: bool) -> bool:
         """Make room for one more: the one who was heard longest ago goes, if that is long enough."""

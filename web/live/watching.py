@@ -103,6 +103,12 @@ class Watchers:
         self._channels: dict[Watch, _Channel] = {}
         self._watch_of: dict[LiveClient, Watch] = {}
         self._traces: dict[tuple[str, Variant], Trace] = {}
+        self._all_watched = False
+        self._watched: frozenset[str] = frozenset()
+
+    def watches(self, patient: str) -> bool:
+        """Return whether anybody watches a patient."""
+        return self._all_watched or patient in self._watched
 
     def watch(self, client: LiveClient, watch: Watch, patients: Iterable[LivePatient]) -> None:
         """Let a client watch; what it watched before, it does no longer.
@@ -117,6 +123,7 @@ class Watchers:
         channel = self._channels.setdefault(watch, _Channel())
         channel.clients.add(client)
         self._watch_of[client] = watch
+        self._see_who_is_watched()
         frames, samples = [], Counter[str]()
         for live in patients:
             trace, caught = caught_up(live.recent, watch.variant)
@@ -137,9 +144,15 @@ class Watchers:
         channel.clients.discard(client)
         if not channel.clients:
             del self._channels[watch]
+            self._see_who_is_watched()
             wanted = {left.variant for left in self._channels}
             if watch.variant not in wanted:
                 self._traces = {key: trace for key, trace in self._traces.items() if key[1] in wanted}
+
+    def _see_who_is_watched(self) -> None:
+        named = [watch.patients for watch in self._channels if watch.patients is not None]
+        self._all_watched = len(named) < len(self._channels)
+        self._watched = frozenset().union(*named)
 
     def arrived(self, arrived: Arrived) -> bool:
         """Encode new samples for those who watch them; whether anybody does."""

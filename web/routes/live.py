@@ -16,7 +16,6 @@ from ecg.errors import EcgStreamError
 from ops.validation import first_error
 from web.access import Viewer
 from web.live.broadcaster import KINDS
-from web.live.hub import Hub
 from web.live.positions import positions_of
 from web.live.stream import event_stream
 from web.live.traces import Leads, Variant
@@ -72,7 +71,7 @@ def routes(parts: Parts) -> APIRouter:
                 except ValidationError as error:
                     await socket.send_json({"type": "error", "detail": f"{first_error(error.errors())}: correct it"})
                     continue
-                _watch(hub, client, wanted)
+                await hub.watch(client, Watch(wanted.patients, Variant(wanted.leads, wanted.fs_hz)))
         except (WebSocketDisconnect, KeyError):  # KeyError: bytes where text is expected
             pass
         finally:
@@ -140,10 +139,3 @@ async def _send(socket: WebSocket, client: LiveClient) -> None:
             await socket.send_bytes(message)
         else:
             await socket.send_text(message)
-
-
-def _watch(hub: Hub, client: LiveClient, wanted: Wanted) -> None:
-    variant = Variant(wanted.leads, wanted.fs_hz)
-    patients = hub.ward.patients
-    ids = patients.keys() if wanted.patients is None else wanted.patients & patients.keys()
-    hub.watchers.watch(client, Watch(wanted.patients, variant), [patients[patient] for patient in sorted(ids)])
