@@ -5,14 +5,12 @@ steady bundle branch block or a noisy electrode is nothing new after a while. Al
 runs, from what is held to be normal, and is part of the detector's recovered state.
 """
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from detector.beat_features import BeatHistory, OpenBeat
-from ecg.records import Float32Array
+from detector.beat_history import BeatHistory, OpenBeat
 
 QRS_BEFORE, QRS_AFTER = 10, 15  # samples at the models' rate around the R peak: 0.25 s
 # Chosen on DS1, out of fold; the figures hardly change when any of these is halved or doubled.
@@ -102,13 +100,19 @@ class PersonalBaseline(NamedTuple):
         windows = min(self.error_windows + 1, ERROR_WINDOWS)
         return self._replace(log_error=self.log_error + (log_error - self.log_error) / windows, error_windows=windows)
 
-    def with_qrs(self, lead: str, qrs: Sequence[Float32Array]) -> "PersonalBaseline":
-        """After normal beats of a lead, (QRS samples,) each."""
-        before = next((usual for usual in self.usual if usual.lead == lead), UsualQrs(lead, (0,) * len(qrs[0]), 0))
-        mean, beats = np.array(before.qrs, np.float64), before.beats
-        for one in qrs:
-            beats = min(beats + 1, QRS_BEATS)
-            mean += (one / _STEP - mean) / beats
+    def with_qrs(self, lead: str, qrs: npt.NDArray[np.float64]) -> "PersonalBaseline":
+        """After normal beats of a lead, (n, QRS samples)."""
+        before = next((usual for usual in self.usual if usual.lead == lead), UsualQrs(lead, (0,) * qrs.shape[1], 0))
+        weights, left, beats = [], 1.0, before.beats
+        for count in range(before.beats + 1, before.beats + len(qrs) + 1):
+            beats = min(count, QRS_BEATS)
+            weights.append(1 / beats)
+            left *= 1 - 1 / beats
+        # Each beat moves the mean towards itself, and those behind it take their part of that.
+        kept = 1.0
+        for place in reversed(range(len(weights))):
+            weights[place], kept = weights[place] * kept, kept * (1 - weights[place])
+        mean = left * np.array(before.qrs, np.float64) + (np.array(weights)[:, None] * qrs).sum(axis=0) / _STEP
         learned = UsualQrs(lead, tuple(np.rint(mean).astype(int).tolist()), beats)
         others = [usual for usual in self.usual if usual.lead != lead]
         return self._replace(usual=(learned, *others)[:MAX_LEADS])

@@ -5,14 +5,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log
+from math import exp
 from typing import NamedTuple
+
+import numpy as np
 
 from detector.beat_map import AAMI_CLASSES, AamiClass
 from detector.manifest import BeatReading, Calibration
-from detector.weighing import LIMIT, WeighedWindow, limited
+from detector.weighing import LIMIT, WeighedWindow
 
 _NO_BEAT = -4.0  # evidence of a window without beats
+_LEAST = 1e-9  # probability of a class: nothing is quite impossible
 
 
 class JudgedBeat(NamedTuple):
@@ -43,6 +46,31 @@ class BeatEvidence(NamedTuple):
     t_ns: int
     ectopic: float
     supraventricular: float
+
+
+class ClassedBeat(NamedTuple):
+    """Outcome of the trees for one beat.
+
+    Attributes
+    ----------
+    beat_class, confidence : its AAMI class, and the probability of that
+    fibrillating : the same while atrial fibrillation lasts: what comes early in it is not supraventricular
+    ectopic, supraventricular : as ``BeatEvidence`` has them
+    """
+
+    beat_class: AamiClass
+    confidence: float
+    fibrillating: tuple[AamiClass, float]
+    ectopic: float
+    supraventricular: float
+
+    def called(self, *, fibrillates: bool) -> tuple[AamiClass, float]:
+        """Return the beat's class and its probability."""
+        return self.fibrillating if fibrillates else (self.beat_class, self.confidence)
+
+    def evidence_at(self, t_ns: int) -> BeatEvidence:
+        """Return what it is evidence of."""
+        return BeatEvidence(t_ns, self.ectopic, self.supraventricular)
 
 
 class ReportedBeats(NamedTuple):
@@ -100,27 +128,58 @@ class Judgement:
     fused: float | None = None
 
 
+def classed_beats(probabilities: Sequence[Sequence[float]], reading: BeatReading) -> list[ClassedBeat]:
+    """Read what the trees say of beats of any patients.
+
+    Parameters
+    ----------
+    probabilities : of each beat, of the classes N, S, V, F
+    reading : of the models' manifest
+    """
+    if not len(probabilities):
+        return []
+    shares = np.maximum(np.array(probabilities, np.float64), _LEAST) * np.exp(reading.biases)
+    shares /= shares.sum(axis=1, keepdims=True)
+    n, s, v, f = shares.T
+    normal, wide = n + s, v + f
+    ectopic = np.clip(np.log(wide / normal), -LIMIT, LIMIT)
+    early = np.clip(np.log(s / n), -LIMIT, LIMIT)
+    early[np.maximum(v, f) >= np.maximum(n, s)] = -LIMIT
+    fibrillating = np.stack([normal, np.zeros_like(n), v, f], axis=1)
+    return [
+        ClassedBeat(AAMI_CLASSES[best], round(share, 4), (AAMI_CLASSES[other], round(other_share, 4)), *evidence)
+        for best, share, other, other_share, *evidence in zip(
+            shares.argmax(axis=1).tolist(),
+            shares.max(axis=1).tolist(),
+            fibrillating.argmax(axis=1).tolist(),
+            fibrillating.max(axis=1).tolist(),
+            ectopic.tolist(),
+            early.tolist(),
+            strict=True,
+        )
+    ]
+
+
 def judge_window(
     window: WeighedWindow | None,
-    probabilities: Sequence[Sequence[float]],
+    classed: Sequence[ClassedBeat],
     before: ReportedBeats,
     *,
     start_ns: int,
     next_start_ns: int,
     fibrillates: bool,
-    reading: BeatReading,
     calibration: Calibration,
 ) -> tuple[Judgement, ReportedBeats]:
     """Give a window its scores, now that its beats are classed.
 
     Parameters
     ----------
-    window : as ``weigh_window`` gave it
-    probabilities : of each of its ``rows``, of the classes N, S, V, F
+    window : as ``weigh_windows`` gave it
+    classed : each of its ``rows``
     before : what was reported with the windows before
     start_ns, next_start_ns : beginning of the window and of the next one
     fibrillates : whether atrial fibrillation lasts: what comes early in it is not supraventricular
-    reading, calibration : of the models' manifest
+    calibration : of the models' manifest
 
     Returns
     -------
@@ -130,15 +189,16 @@ def judge_window(
         return Judgement(), ReportedBeats()
     beats: list[JudgedBeat] = []
     reported, unsettled = list(before.evidence), []
-    each_shares = [_weighed(probability, reading) for probability in probabilities]
     corrected = None
     if window.completed_ns is not None:
-        corrected, final = _corrected(before.provisional, window.completed_ns, each_shares.pop(0), fibrillates)
+        completed, *classed = classed
+        corrected = _corrected(before.provisional, window.completed_ns, *completed.called(fibrillates=fibrillates))
+        final = completed.evidence_at(window.completed_ns)
         reported = [final if beat.t_ns == final.t_ns else beat for beat in reported]
-    for t_ns, whole, shares in zip(window.times_ns, window.whole, each_shares, strict=True):
-        letter, confidence = _class_of(shares, fibrillates)
+    for t_ns, whole, one in zip(window.times_ns, window.whole, classed, strict=True):
+        letter, confidence = one.called(fibrillates=fibrillates)
         # What looks premature in a fibrillation speaks for an abnormal window all the same.
-        of_beat = [_evidence_of(t_ns, shares)] if whole else []
+        of_beat = [one.evidence_at(t_ns)] if whole else []
         if len(beats) < window.reported:
             beats.append(JudgedBeat(t_ns, letter if whole else None, confidence if whole else None))
             reported += of_beat
@@ -165,13 +225,10 @@ def judge_window(
     )
 
 
-def _corrected(
-    provisional: JudgedBeat | None, t_ns: int, shares: "Shares", fibrillates: bool
-) -> tuple[JudgedBeat | None, BeatEvidence]:
-    """A beat whose features are whole now, None where its class stays, and its evidence."""
-    letter, confidence = _class_of(shares, fibrillates)
+def _corrected(provisional: JudgedBeat | None, t_ns: int, letter: AamiClass, confidence: float) -> JudgedBeat | None:
+    """A beat whose features are whole now; None where its class stays."""
     stays = provisional is None or provisional.t_ns != t_ns or provisional.beat_class == letter
-    return None if stays else JudgedBeat(t_ns, letter, confidence), _evidence_of(t_ns, shares)
+    return None if stays else JudgedBeat(t_ns, letter, confidence)
 
 
 def fused(evidence: Evidence, calibration: Calibration) -> float:
@@ -183,35 +240,6 @@ def fused(evidence: Evidence, calibration: Calibration) -> float:
         + calibration.fused_supraventricular * evidence.supraventricular
         + calibration.fused_irregularity * evidence.irregularity
         + calibration.fused_bias
-    )
-
-
-Shares = tuple[float, float, float, float]  # of the classes N, S, V, F, their sum 1
-
-
-def _weighed(probabilities: Sequence[float], reading: BeatReading) -> Shares:
-    """The probabilities of a beat's classes, as they are read."""
-    n, s, v, f = (max(each, 1e-9) * exp(bias) for each, bias in zip(probabilities, reading.biases, strict=True))
-    whole = n + s + v + f
-    return n / whole, s / whole, v / whole, f / whole
-
-
-def _class_of(shares: Shares, fibrillates: bool) -> tuple[AamiClass, float]:
-    """A beat's class and its probability; what comes early in a fibrillation is not supraventricular."""
-    n, s, v, f = shares
-    shares = (n + s, 0.0, v, f) if fibrillates else shares
-    highest = max(range(len(AAMI_CLASSES)), key=shares.__getitem__)
-    return AAMI_CLASSES[highest], round(shares[highest], 4)
-
-
-def _evidence_of(t_ns: int, shares: Shares) -> BeatEvidence:
-    """Evidence of one beat for its window's score."""
-    n, s, v, f = shares
-    wide = max(v, f) >= max(n, s)
-    return BeatEvidence(
-        t_ns,
-        ectopic=limited(log((v + f) / (n + s)), LIMIT),
-        supraventricular=-LIMIT if wide else limited(log(s / n), LIMIT),
     )
 
 

@@ -4,6 +4,7 @@ A stream's windows and rapid checks are to be judged in the order in which they 
 one before gave.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,13 +15,14 @@ import numpy as np
 from bus.messages import Urgent, Verdict
 from bus.samples import CLOCK_TOLERANCE_NS
 from detector.baseline import PersonalBaseline
+from detector.beat_features import Floats
 from detector.due import Due, DueWindow, RapidCheck, StreamId
-from detector.judgement import Judgement, ReportedBeats, judge_window
+from detector.judgement import ClassedBeat, Judgement, ReportedBeats, classed_beats, judge_window
 from detector.manifest import Calibration, Manifest
 from detector.rapid_check import make_urgent
 from detector.score import Result, Score
 from detector.verdicts import make_verdict
-from detector.weighing import OVERLAP_NS, SETTLE_NS, WeighedWindow, time_of, weigh_window
+from detector.weighing import OVERLAP_NS, SETTLE_NS, Unweighed, WeighedWindow, time_of, weigh_windows
 from ecg.fibrillation import FLUTTER_LEAKAGE, NO_WAVE
 from ecg.findings import RhythmFinding
 from ecg.lethal import Measured, UsualSwing, judge_check
@@ -28,7 +30,7 @@ from ecg.records import Float32Array
 from ecg.rhythm import RhythmState, Span, step
 
 # Features of beats to the probabilities of their classes: ``detector.scorer.Scorer.class_beats``.
-ClassBeats = Callable[[Sequence[Sequence[float]]], Sequence[Sequence[float]]]
+ClassBeats = Callable[[Floats], Sequence[Sequence[float]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,11 @@ class _Weighed(NamedTuple):
     window: WeighedWindow | None
     jump_ns: int  # of the device's clock since the window before
 
+    @property
+    def beats(self) -> int:
+        """Return how many of its beats are classed."""
+        return 0 if self.window is None else len(self.window.features) + (self.window.completed is not None)
+
 
 class _Checked(NamedTuple):
     """A rapid check that was due."""
@@ -100,8 +107,9 @@ def judge_all(
     what each led to, in the order of ``due``
     """
     weighed = _weigh_all(contexts, due, results, manifest.calibration)
-    windows = [each.window for each in weighed if isinstance(each, _Weighed) and each.window is not None]
-    classed = iter(class_beats([features for window in windows for features in window.rows]))
+    rows = [each.window.rows for each in weighed if isinstance(each, _Weighed) and each.window is not None]
+    probabilities = class_beats(np.concatenate(rows)) if rows else []
+    classed = iter(classed_beats(probabilities, manifest.beat_reading))
     now = dict(contexts)
     judged = []
     for each in weighed:
@@ -109,8 +117,7 @@ def judge_all(
         if isinstance(each, _Checked):
             found = _judge_check(context, each.due, each.measured)
         else:
-            count = 0 if each.window is None else len(each.window.rows)
-            found = _judge_window(context, each, list(islice(classed, count)), manifest)
+            found = _judge_window(context, each, list(islice(classed, each.beats)), manifest)
         now[each.due.stream] = found.context
         judged.append(found)
     return judged
@@ -119,28 +126,39 @@ def judge_all(
 def _weigh_all(
     contexts: Mapping[StreamId, PatientContext], due: Sequence[Due], results: Sequence[Result], calibration: Calibration
 ) -> list[_Weighed | _Checked]:
-    """Describe the beats of all windows, each against what the one before it left."""
-    baselines = {stream: context.baseline for stream, context in contexts.items()}
-    ends_ns = {stream: context.rhythm.end_ns for stream, context in contexts.items()}
-    weighed: list[_Weighed | _Checked] = []
-    for each, result in zip(due, results, strict=True):
+    """Describe the beats of all windows, each against what the one before it left.
+
+    The first windows of all streams are described in one go, then the second ones, and so on.
+    """
+    weighed: list[_Weighed | _Checked | None] = [None] * len(due)
+    turns: list[list[tuple[int, DueWindow, Score]]] = []
+    seen: Counter[StreamId] = Counter()
+    for place, (each, result) in enumerate(zip(due, results, strict=True)):
         if isinstance(each, RapidCheck) and isinstance(result, Measured):
-            weighed.append(_Checked(each, result))
+            weighed[place] = _Checked(each, result)
         elif isinstance(each, DueWindow) and isinstance(result, Score):
-            before = baselines.get(each.stream, _NOTHING_USUAL)
-            jump_ns = _jump_ns(each, before, ends_ns.get(each.stream))
-            after, window = weigh_window(
-                before.shifted(jump_ns) if jump_ns else before,
-                result,
-                new_from_ns=each.new_from_ns,
-                end_ns=each.end_ns,
-                calibration=calibration,
-            )
-            baselines[each.stream], ends_ns[each.stream] = after, each.end_ns
-            weighed.append(_Weighed(each, result, after, window, jump_ns))
+            if seen[each.stream] == len(turns):
+                turns.append([])
+            turns[seen[each.stream]].append((place, each, result))
+            seen[each.stream] += 1
         else:
             raise TypeError(f"a {type(each).__name__} cannot be judged by a {type(result).__name__}")
-    return weighed
+    baselines = {stream: context.baseline for stream, context in contexts.items()}
+    ends_ns = {stream: context.rhythm.end_ns for stream, context in contexts.items()}
+    for turn in turns:
+        jumps_ns, windows = [], []
+        for _, window, score in turn:
+            before = baselines.get(window.stream, _NOTHING_USUAL)
+            jump_ns = _jump_ns(window, before, ends_ns.get(window.stream))
+            before = before.shifted(jump_ns) if jump_ns else before
+            jumps_ns.append(jump_ns)
+            windows.append(Unweighed(before, score, window.new_from_ns, window.end_ns))
+        for (place, window, score), jump_ns, (after, found) in zip(
+            turn, jumps_ns, weigh_windows(windows, calibration), strict=True
+        ):
+            baselines[window.stream], ends_ns[window.stream] = after, window.end_ns
+            weighed[place] = _Weighed(window, score, after, found, jump_ns)
+    return [each for each in weighed if each is not None]
 
 
 _NOTHING_USUAL = PersonalBaseline()
@@ -155,17 +173,16 @@ def _jump_ns(due: DueWindow, baseline: PersonalBaseline, before_ns: int | None) 
 
 
 def _judge_window(
-    context: PatientContext, weighed: _Weighed, probabilities: Sequence[Sequence[float]], manifest: Manifest
+    context: PatientContext, weighed: _Weighed, classed: Sequence[ClassedBeat], manifest: Manifest
 ) -> Judged:
     due, score = weighed.due, weighed.score
     judgement, reported = judge_window(
         weighed.window,
-        probabilities,
+        classed,
         context.reported.shifted(weighed.jump_ns) if weighed.jump_ns else context.reported,
         start_ns=due.start_ns,
         next_start_ns=due.start_ns + due.hop_s * 1_000_000_000,
         fibrillates=context.rhythm.fibrillates,
-        reading=manifest.beat_reading,
         calibration=manifest.calibration,
     )
     rhythm, findings = _rhythm(context, due, score, judgement)

@@ -14,6 +14,7 @@ import onnxruntime as ort
 
 from detector.baseline import QRS_AFTER, QRS_BEFORE
 from detector.batches import in_batches
+from detector.beat_features import Floats
 from detector.beat_map import BeatMapReader
 from detector.drift import load_reference
 from detector.due import DueWindow
@@ -70,12 +71,12 @@ class Scorer:
         """The models' versions, as verdicts carry them."""
         return self.manifest.versions
 
-    def class_beats(self, features: Sequence[Sequence[float]]) -> list[list[float]]:
+    def class_beats(self, features: Floats) -> list[list[float]]:
         """Class beats of any patients, in their order.
 
         Parameters
         ----------
-        features : of each beat, in the order of ``detector.beat_features.NAMES``
+        features : (n, features) in the order of ``detector.beat_features.NAMES``
 
         Returns
         -------
@@ -217,11 +218,11 @@ class BeatClassifier:
         self._session = open_session(directory, model, threads)
         self._input = model.input_name
 
-    def __call__(self, features: Sequence[Sequence[float]]) -> list[list[float]]:
+    def __call__(self, features: Floats) -> list[list[float]]:
         """The probabilities of ``AAMI_CLASSES`` of each beat, by its features in the order of their names."""
-        if not features:
+        if not len(features):
             return []
-        (found,) = self._session.run(["probabilities"], {self._input: np.array(features, np.float32)})
+        (found,) = self._session.run(["probabilities"], {self._input: features.astype(np.float32)})
         return cast("list[list[float]]", found.tolist())
 
 

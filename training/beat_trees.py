@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from detector.beat_features import NAMES
+from detector.beat_features import NAMES, Floats
 from detector.beat_map import AAMI_CLASSES
 from detector.manifest import BeatReading
 from detector.weighing import WeighedWindow
@@ -68,7 +68,7 @@ def table_of(name: str, windows: Sequence[WeighedWindow | None], reference: Refe
         if window.completed is not None and times and times[-1] == window.completed_ns:
             provisional.append((len(times) - 1, features[-1]))
             features[-1] = window.completed
-        features += window.features[: window.reported]
+        features += window.features[: window.reported].tolist()
         times += window.times_ns[: window.reported]
     classes = reference.classes(name, np.array(times, np.float64) / 1e9)
     return BeatTable(
@@ -96,11 +96,11 @@ class Trees:
     def __init__(self, models: Sequence[HistGradientBoostingClassifier]) -> None:
         self.models = tuple(models)
 
-    def __call__(self, features: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
+    def __call__(self, features: Floats) -> Sequence[Sequence[float]]:
         """The probabilities of ``AAMI_CLASSES`` of each beat, as the exported graph gives them."""
         if not len(features):
             return []
-        found: list[list[float]] = self.probabilities(np.array(features, np.float32)).tolist()
+        found: list[list[float]] = self.probabilities(features.astype(np.float32)).tolist()
         return found
 
     def probabilities(self, features: npt.NDArray[np.float32]) -> Probabilities:

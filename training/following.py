@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from detector.baseline import PersonalBaseline
 from detector.beat_map import BeatMapReader
-from detector.judgement import Judgement, ReportedBeats, judge_window
+from detector.judgement import Judgement, ReportedBeats, classed_beats, judge_window
 from detector.manifest import BeatMap, BeatReading, Calibration
 from detector.patient import ClassBeats
 from detector.score import Score
 from detector.scorer import log_of, p_waves_of
-from detector.weighing import OVERLAP_NS, SETTLE_NS, WeighedWindow, settled, time_of, weigh_window
+from detector.weighing import OVERLAP_NS, SETTLE_NS, Unweighed, WeighedWindow, settled, time_of, weigh_windows
 from ecg.beats import find_beats
 from ecg.rhythm import RhythmState, Span, step
 from ecg.segments import MODEL_FS_HZ
@@ -86,9 +86,7 @@ def weigh(record: OutOfFold, scores: Sequence[Score], calibration: Calibration) 
     windows = []
     for end_s, score in zip(record.windows.end_s, scores, strict=True):
         end_ns = round(end_s * 1e9)
-        baseline, window = weigh_window(
-            baseline, score, new_from_ns=end_ns - _WINDOW_NS, end_ns=end_ns, calibration=calibration
-        )
+        ((baseline, window),) = weigh_windows([Unweighed(baseline, score, end_ns - _WINDOW_NS, end_ns)], calibration)
         windows.append(window)
     return windows
 
@@ -103,21 +101,19 @@ def judge(
 ) -> list[Judgement]:
     """The judgement of each window of a record, in order."""
     windows = weigh(record, scores, calibration)
-    features = [beat for window in windows if window is not None for beat in window.rows]
-    classed = iter(class_beats(features))
+    rows = [window.rows for window in windows if window is not None]
+    classed = iter(classed_beats(class_beats(np.concatenate(rows)) if rows else [], reading))
     judgements = []
     rhythm, reported = RhythmState(), ReportedBeats()
     for end_s, score, window in zip(record.windows.end_s, scores, windows, strict=True):
         end_ns = round(end_s * 1e9)
-        probabilities = [] if window is None else list(islice(classed, len(window.rows)))
         judgement, reported = judge_window(
             window,
-            probabilities,
+            [] if window is None else list(islice(classed, len(window.rows))),
             reported,
             start_ns=end_ns - _WINDOW_NS,
             next_start_ns=end_ns,
             fibrillates=rhythm.fibrillates,
-            reading=reading,
             calibration=calibration,
         )
         judgements.append(judgement)

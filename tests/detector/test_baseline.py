@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.baseline import ERROR_WINDOWS, MAX_LEADS, QRS_AFTER, QRS_BEATS, QRS_BEFORE, PersonalBaseline
-from detector.beat_features import BeatHistory
+from detector.beat_history import BeatHistory
 
 S = 1_000_000_000
 TIME = np.arange(-QRS_BEFORE, QRS_AFTER)
@@ -17,7 +17,10 @@ WIDE = (-4 * np.exp(-((TIME / 6) ** 2))).astype(np.float32)
 
 
 def test_the_usual_qrs_is_that_of_its_lead_once_some_beats_have_shaped_it() -> None:
-    once, usual = PersonalBaseline().with_qrs("MLII", [NARROW]), PersonalBaseline().with_qrs("MLII", [NARROW] * 5)
+    once, usual = (
+        PersonalBaseline().with_qrs("MLII", np.array([NARROW])),
+        PersonalBaseline().with_qrs("MLII", np.array([NARROW] * 5)),
+    )
     assert once.usual_qrs("MLII") is None
     assert usual.usual_qrs("MLII") == pytest.approx(NARROW, abs=1e-3)
     assert usual.usual_qrs("V1") is None
@@ -25,19 +28,23 @@ def test_the_usual_qrs_is_that_of_its_lead_once_some_beats_have_shaped_it() -> N
 
 
 def test_a_qrs_that_has_changed_becomes_usual_after_some_beats() -> None:
-    changed = PersonalBaseline().with_qrs("MLII", [NARROW] * QRS_BEATS).with_qrs("MLII", [WIDE] * (5 * QRS_BEATS))
+    changed = (
+        PersonalBaseline()
+        .with_qrs("MLII", np.array([NARROW] * QRS_BEATS))
+        .with_qrs("MLII", np.array([WIDE] * (5 * QRS_BEATS)))
+    )
     assert changed.usual_qrs("MLII") == pytest.approx(WIDE, abs=0.1)
 
 
 def test_the_usual_qrs_of_a_lead_that_was_away_for_a_while_is_not_forgotten() -> None:
-    usual = PersonalBaseline().with_qrs("MLII", [NARROW] * 5)
-    away = PersonalBaseline.load(json.loads(json.dumps(usual.with_qrs("V1", [WIDE] * 3).dump())))
-    back = away.with_qrs("MLII", [NARROW])
+    usual = PersonalBaseline().with_qrs("MLII", np.array([NARROW] * 5))
+    away = PersonalBaseline.load(json.loads(json.dumps(usual.with_qrs("V1", np.array([WIDE] * 3)).dump())))
+    back = away.with_qrs("MLII", np.array([NARROW]))
     for baseline in (away, back):
         assert baseline.usual_qrs("MLII") == pytest.approx(NARROW, abs=1e-3)
         assert baseline.usual_qrs("V1") == pytest.approx(WIDE, abs=1e-3)
     for number in range(MAX_LEADS):
-        back = back.with_qrs(f"lead {number}", [NARROW] * 3)
+        back = back.with_qrs(f"lead {number}", np.array([NARROW] * 3))
     assert len(back.usual) == MAX_LEADS
     assert back.usual_qrs("MLII") is None
 
@@ -75,7 +82,7 @@ def test_what_is_dumped_comes_back_exactly_and_stays_small(
     for error in errors:
         baseline = baseline.with_error(error)
     for lead, shape in shapes:
-        baseline = baseline.with_qrs(lead, [shape * NARROW])
+        baseline = baseline.with_qrs(lead, np.array([shape * NARROW]))
     text = json.dumps(baseline.dump())
     assert PersonalBaseline.load(json.loads(text)) == baseline
     assert len(text) < 1000

@@ -8,31 +8,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.beat_features import (
-    MEANS,
-    NAMES,
-    QRS_POINTS,
-    RECENT,
-    UNKNOWN_REGULARITY,
-    BeatHistory,
-    SeenBeat,
-    features_of,
-    likeness_to_previous,
-    shape_of,
-)
+from detector.beat_features import NAMES, Floats, SeenBeats, features_of, likeness_to_previous, shape_of
+from detector.beat_history import MEANS, RECENT, UNKNOWN_REGULARITY, BeatHistory, FollowedBeats, follow
 
 S = 1_000_000_000
-POINTS = len(range(*QRS_POINTS.indices(25)))
 NORMAL, VENTRICULAR = (-6.0, -6.0, -6.0), (3.0, -1.0, -4.0)
+SHAPE = len(NAMES) - NAMES.index("unlike")
+
+Odds = tuple[float, float, float]
 
 
-def beat(t_s: float, odds: tuple[float, float, float] = NORMAL) -> SeenBeat:
-    return SeenBeat(round(t_s * S), odds, (0.0,) * 4, (nan,) * 3, 1.0, (0.0,) * POINTS)
+def followed(
+    history: BeatHistory, times_s: list[float], breaks_ns: list[int] | None = None, odds: list[Odds] | None = None
+) -> tuple[FollowedBeats, Floats]:
+    times = [round(t * S) for t in times_s]
+    odds = odds or [NORMAL] * len(times)
+    rhythm = follow(history, times, [(v, s) for v, s, _ in odds], breaks_ns or [])
+    (rows,) = features_of(
+        [rhythm], [SeenBeats(times, np.array(odds).reshape(len(times), 3), np.zeros((len(times), SHAPE)))]
+    )
+    return rhythm, rows
 
 
 def described(times_s: list[float], history: BeatHistory | None = None) -> tuple[BeatHistory, list[dict[str, float]]]:
-    histories, rows = features_of(history or BeatHistory(), [beat(t) for t in times_s], ())
-    return histories[-1], [dict(zip(NAMES, row, strict=True)) for row in rows]
+    rhythm, rows = followed(history or BeatHistory(), times_s)
+    return rhythm.history_behind(len(times_s)), [dict(zip(NAMES, row, strict=True)) for row in rows.tolist()]
 
 
 def steady(count: int, rr_s: float = 0.8) -> BeatHistory:
@@ -72,10 +72,9 @@ def test_where_early_beats_are_the_rule_their_interval_is_still_short_of_the_mea
 def test_no_interval_reaches_over_a_hole() -> None:
     history = steady(20)
     last_s = (history.last_ns or 0) / S
-    _, (row,) = features_of(history, [beat(last_s + 1.6)], [round((last_s + 1) * S)])
+    rhythm, (row,) = followed(history, [last_s + 1.6], [round((last_s + 1) * S)])
     assert isnan(dict(zip(NAMES, row, strict=True))["rr_over_previous"])
-    histories, _ = features_of(history, [beat(last_s + 1.6)], [round((last_s + 1) * S)])
-    assert histories[-1].rr == history.rr
+    assert rhythm.history_behind(1).rr == history.rr
 
 
 def test_regularity_tells_a_metronome_from_fibrillation_and_bears_extrasystoles() -> None:
@@ -84,23 +83,22 @@ def test_regularity_tells_a_metronome_from_fibrillation_and_bears_extrasystoles(
     assert steady(40).regularity == 1
     assert fibrillation.regularity < 0.4
     times = np.cumsum([1.1, 0.5] * 30).tolist()
-    histories, _ = features_of(
-        BeatHistory(), [beat(t, VENTRICULAR if number % 6 == 1 else NORMAL) for number, t in enumerate(times)], ()
-    )
-    assert histories[-1].regularity >= 0.45
+    odds = [VENTRICULAR if number % 6 == 1 else NORMAL for number in range(len(times))]
+    rhythm, _ = followed(BeatHistory(), times, odds=odds)
+    assert rhythm.history_behind(len(times)).regularity >= 0.45
 
 
 def test_a_strange_qrs_is_unlike_the_usual_one_in_shape_size_and_width() -> None:
     time = np.arange(-10, 15)
     narrow, wide = 4 * np.exp(-((time / 2) ** 2)), -8 * np.exp(-((time / 6) ** 2))
-    ((same, strange),) = shape_of(np.stack([narrow, wide])[None], narrow[None])
+    ((same, strange),) = shape_of(np.stack([narrow, wide])[None], np.stack([narrow, narrow])[None])
     assert same == pytest.approx([0, 0, 0, 0], abs=1e-9)
     unlike, different, amplitude, width = strange
     assert unlike > 1
     assert different > 1
     assert amplitude > 0.5
     assert width > 0.5
-    assert np.isnan(shape_of(narrow[None, None], np.full((1, 25), nan))).all()
+    assert np.isnan(shape_of(narrow[None, None], np.full((1, 1, 25), nan))).all()
     like = likeness_to_previous(np.stack([narrow, narrow, wide]))
     assert isnan(like[0])
     assert like[1] == pytest.approx(1)
@@ -115,19 +113,25 @@ def test_a_strange_qrs_is_unlike_the_usual_one_in_shape_size_and_width() -> None
 def test_beats_that_come_in_two_parts_leave_the_same_history_and_it_is_kept_exactly(
     rr_s: list[float], marks: list[bool], cut: int
 ) -> None:
-    beats = [beat(t, VENTRICULAR if mark else NORMAL) for t, mark in zip(np.cumsum(rr_s).tolist(), marks, strict=False)]
-    histories, rows = features_of(BeatHistory(), beats, ())
-    first, rows_before = features_of(BeatHistory(), beats[:cut], ())
-    kept = BeatHistory.load(json.loads(json.dumps((first or [BeatHistory()])[-1].dump())))
-    second, rows_behind = features_of(kept, beats[cut:], ())
-    assert (first + second)[-1] == histories[-1]
+    times = np.cumsum(rr_s).tolist()
+    odds = [VENTRICULAR if mark else NORMAL for _, mark in zip(times, marks, strict=False)]
+    whole, rows = followed(BeatHistory(), times, odds=odds)
+    history = whole.history_behind(len(times))
+    first, rows_before = followed(BeatHistory(), times[:cut], odds=odds[:cut])
+    kept = BeatHistory.load(json.loads(json.dumps(first.history_behind(len(times[:cut])).dump())))
+    second, rows_behind = followed(kept, times[cut:], odds=odds[cut:])
+    assert second.history_behind(len(times[cut:])) == history
+    for count in range(len(times) + 1):
+        assert whole.history_behind(count) == followed(BeatHistory(), times[:count], odds=odds[:count])[
+            0
+        ].history_behind(count)
     behind = [place for place, name in enumerate(NAMES) if name.startswith("next") or name.endswith("_after")]
-    for number, (one, other) in enumerate(zip(rows, rows_before + rows_behind, strict=True)):
+    for number, (one, other) in enumerate(zip(rows, np.concatenate([rows_before, rows_behind]), strict=True)):
         if number != cut - 1:
             assert np.array_equal(one, other, equal_nan=True)
         else:  # of the last before the cut, what comes behind was not known
             kept_places = [place for place in range(len(NAMES)) if place not in behind]
-            assert np.array_equal(np.array(one)[kept_places], np.array(other)[kept_places], equal_nan=True)
-    assert len(histories[-1].rr) == len(histories[-1].marks) <= RECENT
-    assert histories[-1].beats <= MEANS[-1]
-    assert len(json.dumps(histories[-1].dump())) < 400
+            assert np.array_equal(one[kept_places], other[kept_places], equal_nan=True)
+    assert len(history.rr) == len(history.marks) <= RECENT
+    assert history.beats <= MEANS[-1]
+    assert len(json.dumps(history.dump())) < 400

@@ -1,23 +1,23 @@
 """Windows judged against what is usual for their patient."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
-from math import isnan, log, nan
+from math import isnan, log
 
 import numpy as np
 import pytest
 
 from bus.final_beats import final_beats
 from detector.baseline import QRS_AFTER, QRS_BEFORE, PersonalBaseline
-from detector.beat_features import NAMES, BeatHistory, OpenBeat, SeenBeat, completed
+from detector.beat_features import NAMES, Floats, completed
+from detector.beat_history import BeatHistory, OpenBeat
 from detector.beat_map import BeatFinding
-from detector.judgement import Evidence, Judgement, ReportedBeats, fused, judge_window
+from detector.judgement import Evidence, Judgement, ReportedBeats, classed_beats, fused, judge_window
 from detector.manifest import BeatReading, Calibration, Manifest, load_manifest
 from detector.patient import ClassBeats
 from detector.score import Score
-from detector.weighing import LIMIT, WeighedWindow, settled, weigh_window
+from detector.weighing import LIMIT, Unweighed, WeighedWindow, settled, weigh_windows
 from ecg.segments import MODEL_SAMPLES
 from models import SHIPPED
 from tests.detector.beat_classes import EVEN, by_network
@@ -58,22 +58,26 @@ def score(beats: list[tuple[int, tuple[float, float, float, float], np.ndarray]]
     )
 
 
+def weigh(
+    baseline: PersonalBaseline, one: Score, new_from_ns: int, end_ns: int
+) -> tuple[PersonalBaseline, WeighedWindow | None]:
+    (found,) = weigh_windows([Unweighed(baseline, one, new_from_ns, end_ns)], CALIBRATION)
+    return found
+
+
 def judged(windows: list[Score], *, hop_s: int = 5, class_beats: ClassBeats = by_network) -> list[Judgement]:
     baseline, found = PersonalBaseline(), list[Judgement]()
     reported = ReportedBeats()
     for number, one in enumerate(windows):
         end_ns = (5 + hop_s * number) * S
-        baseline, weighed = weigh_window(
-            baseline, one, new_from_ns=end_ns - hop_s * S, end_ns=end_ns, calibration=CALIBRATION
-        )
+        baseline, weighed = weigh(baseline, one, end_ns - hop_s * S, end_ns)
         judgement, reported = judge_window(
             weighed,
-            [] if weighed is None else class_beats(weighed.rows),
+            [] if weighed is None else classed_beats(class_beats(weighed.rows), EVEN),
             reported,
             start_ns=end_ns - 5 * S,
             next_start_ns=end_ns - (5 - hop_s) * S,
             fibrillates=False,
-            reading=EVEN,
             calibration=CALIBRATION,
         )
         found.append(judgement)
@@ -99,13 +103,7 @@ def test_the_beats_of_a_window_are_described_against_those_before_and_behind() -
     early = score([(0, NORMAL, NARROW), (100, NORMAL, NARROW), (155, UNSURE, WIDE), (300, NORMAL, NARROW)])
     baseline = PersonalBaseline()
     for number, one in enumerate([*steady(6), early]):
-        baseline, weighed = weigh_window(
-            baseline,
-            one,
-            new_from_ns=5 * number * S,
-            end_ns=5 * (number + 1) * S,
-            calibration=CALIBRATION,
-        )
+        baseline, weighed = weigh(baseline, one, 5 * number * S, 5 * (number + 1) * S)
     assert weighed is not None
     assert weighed.reported == 3  # the one at 0 was reported with the window before
     usual, strange, behind = (dict(zip(NAMES, row, strict=True)) for row in weighed.features)
@@ -123,15 +121,38 @@ def test_the_other_lead_is_seen_where_there_is_one() -> None:
     def second(windows: list[Score]) -> float:
         baseline = PersonalBaseline()
         for number, one in enumerate(windows):
-            baseline, weighed = weigh_window(
-                baseline, one, new_from_ns=5 * number * S, end_ns=5 * (number + 1) * S, calibration=CALIBRATION
-            )
+            baseline, weighed = weigh(baseline, one, 5 * number * S, 5 * (number + 1) * S)
         assert weighed is not None
-        return dict(zip(NAMES, weighed.features[-1], strict=True))["unlike_second"]
+        return float(weighed.features[-1, NAMES.index("unlike_second")])
 
     two = [replace(one, second="V1") for one in steady(4)]
     assert isnan(second(steady(4)))
     assert second(two) == pytest.approx(0, abs=1e-3)
+
+
+def test_windows_weighed_together_are_weighed_as_each_alone() -> None:
+    """Patients who have just come, who lack a lead, a beat or a whole signal, beside others."""
+    odd = score([(100, VENTRICULAR, WIDE), (300, UNSURE, NARROW), (480, NORMAL, NARROW), (560, FUSION, WIDE)])
+    before = [PersonalBaseline()]
+    for number, one in enumerate(steady(8)):
+        before.append(weigh(before[-1], replace(one, second="V1"), 5 * number * S, 5 * (number + 1) * S)[0])
+    windows = [
+        Unweighed(before[0], odd, 0, 5 * S),
+        Unweighed(before[8], replace(odd, second="V1"), 40 * S, 45 * S),
+        Unweighed(before[3], replace(odd, lead=None, logit=None, log_error=None), 15 * S, 20 * S),
+        Unweighed(before[2], score([]), 10 * S, 15 * S),
+        Unweighed(before[5], replace(odd, holes=((MODEL_SAMPLES - 450, MODEL_SAMPLES - 430),)), 25 * S, 30 * S),
+        Unweighed(before[1], odd, 5 * S, 10 * S),
+    ]
+    together = weigh_windows(windows, CALIBRATION)
+    for window, (after, found) in zip(windows, together, strict=True):
+        after_alone, alone = weigh(*window)
+        assert after_alone == after
+        assert (alone is None) == (found is None)
+        if alone is not None and found is not None:
+            assert np.array_equal(alone.rows, found.rows, equal_nan=True)
+            plain = [each.name for each in fields(alone) if each.name not in {"features", "completed"}]
+            assert [getattr(alone, name) for name in plain] == [getattr(found, name) for name in plain]
 
 
 def test_evidence_reaches_into_the_next_window_only_where_windows_overlap() -> None:
@@ -145,18 +166,17 @@ def test_evidence_reaches_into_the_next_window_only_where_windows_overlap() -> N
 
 def test_a_bias_moves_what_a_beat_is_called_and_not_whether_it_is_one() -> None:
     early = score([(0, NORMAL, NARROW), (100, NORMAL, NARROW), (155, UNSURE, NARROW), (300, NORMAL, NARROW)])
-    _, weighed = weigh_window(PersonalBaseline(), early, new_from_ns=0, end_ns=5 * S, calibration=CALIBRATION)
+    _, weighed = weigh(PersonalBaseline(), early, 0, 5 * S)
     assert weighed is not None
 
     def called(bias: float) -> str:
         judgement, _ = judge_window(
             weighed,
-            by_network(weighed.rows),
+            classed_beats(by_network(weighed.rows), BeatReading(biases=(0.0, bias, 0.0, 0.0))),
             ReportedBeats(),
             start_ns=0,
             next_start_ns=5 * S,
             fibrillates=False,
-            reading=BeatReading(biases=(0.0, bias, 0.0, 0.0)),
             calibration=CALIBRATION,
         )
         return classes(judgement)
@@ -167,7 +187,7 @@ def test_a_bias_moves_what_a_beat_is_called_and_not_whether_it_is_one() -> None:
 def test_the_last_beat_of_a_window_is_classed_again_once_the_next_is_known() -> None:
     """Of the last beat, the next interval is not known; with the trees it may change the class."""
 
-    def by_pause(rows: Sequence[Sequence[float]]) -> list[list[float]]:
+    def by_pause(rows: Floats) -> list[list[float]]:
         # Premature where a pause follows.
         return [
             [0.1, 0.9, 0.0, 0.0] if row[NAMES.index("next_over_mean")] > 0.3 else [0.9, 0.1, 0.0, 0.0] for row in rows
@@ -192,13 +212,11 @@ def test_the_last_beat_of_a_window_is_classed_again_once_the_next_is_known() -> 
 def test_a_beat_keeps_its_class_where_what_followed_it_was_not_seen_or_the_clock_jumped() -> None:
     baseline = PersonalBaseline()
     for number, one in enumerate(steady(3)):
-        baseline, _ = weigh_window(
-            baseline, one, new_from_ns=5 * number * S, end_ns=5 * (number + 1) * S, calibration=CALIBRATION
-        )
+        baseline, _ = weigh(baseline, one, 5 * number * S, 5 * (number + 1) * S)
     assert baseline.open_beat is not None
 
     def behind(before: PersonalBaseline, one: Score) -> WeighedWindow | None:
-        return weigh_window(before, one, new_from_ns=15 * S, end_ns=20 * S, calibration=CALIBRATION)[1]
+        return weigh(before, one, 15 * S, 20 * S)[1]
 
     one = steady(1)[0]
     whole = behind(baseline, one)
@@ -217,17 +235,14 @@ def test_a_beat_is_completed_as_if_all_had_been_seen_at_once() -> None:
     baseline = PersonalBaseline()
     for number, one in enumerate([*steady(6), early]):
         before = baseline
-        baseline, weighed = weigh_window(
-            baseline, one, new_from_ns=5 * number * S, end_ns=5 * (number + 1) * S, calibration=CALIBRATION
-        )
+        baseline, weighed = weigh(baseline, one, 5 * number * S, 5 * (number + 1) * S)
     assert weighed is not None
     assert baseline.open_beat is not None
     waiting = OpenBeat.load(json.loads(json.dumps(baseline.open_beat.dump())))
     behind = replace(early, beats=(*early.beats, score([(480, NORMAL, NARROW)]).beats[0]))
-    _, at_once = weigh_window(before, behind, new_from_ns=30 * S, end_ns=35 * S, calibration=CALIBRATION)
+    _, at_once = weigh(before, behind, 30 * S, 35 * S)
     assert at_once is not None
-    after = SeenBeat(at_once.times_ns[-1], (-4.0, -4.0, -4.0), (), (), nan, ())
-    late = completed(waiting, after, ())
+    late = completed(waiting, at_once.times_ns[-1], (-4.0, -4.0), ())
     expected = at_once.features[-2]
     known = [index for index, name in enumerate(NAMES) if "odds_after" not in name]
     assert late is not None
@@ -267,7 +282,7 @@ def test_a_beat_that_has_not_settled_counts_and_is_not_learned_from() -> None:
 def test_a_window_that_no_lead_can_tell_of_changes_nothing() -> None:
     nothing = replace(score([]), lead=None, logit=None, log_error=None)
     baseline = PersonalBaseline(history=BeatHistory(last_ns=3 * S))
-    after, weighed = weigh_window(baseline, nothing, new_from_ns=0, end_ns=5 * S, calibration=CALIBRATION)
+    after, weighed = weigh(baseline, nothing, 0, 5 * S)
     assert after is baseline
     assert weighed is None
     judgement, _ = judge_window(
@@ -277,7 +292,6 @@ def test_a_window_that_no_lead_can_tell_of_changes_nothing() -> None:
         start_ns=0,
         next_start_ns=5 * S,
         fibrillates=False,
-        reading=EVEN,
         calibration=CALIBRATION,
     )
     assert judgement == Judgement()
@@ -313,17 +327,16 @@ def test_fused_is_the_weighted_sum_of_the_evidence() -> None:
 
 def test_nothing_is_called_premature_while_atrial_fibrillation_lasts() -> None:
     early = score([(0, NORMAL, NARROW), (100, NORMAL, NARROW), (155, (0.2, 0.8, 0.0, 0.0), NARROW)])
-    _, weighed = weigh_window(PersonalBaseline(), early, new_from_ns=0, end_ns=5 * S, calibration=CALIBRATION)
+    _, weighed = weigh(PersonalBaseline(), early, 0, 5 * S)
     assert weighed is not None
     found = [
         judge_window(
             weighed,
-            by_network(weighed.rows),
+            classed_beats(by_network(weighed.rows), EVEN),
             ReportedBeats(),
             start_ns=0,
             next_start_ns=5 * S,
             fibrillates=fibrillates,
-            reading=EVEN,
             calibration=CALIBRATION,
         )[0]
         for fibrillates in (False, True)

@@ -6,6 +6,7 @@ from zlib import crc32
 import numpy as np
 
 from detector.baseline import QRS_AFTER, QRS_BEFORE
+from detector.beat_features import Floats
 from detector.beat_map import BeatFinding
 from detector.due import DueWindow
 from detector.manifest import load_manifest
@@ -36,7 +37,7 @@ class CheapScorer(Scorer):
         """Judge windows, in their order."""
         return [_score(window) for window in windows]
 
-    def class_beats(self, features: Sequence[Sequence[float]]) -> list[list[float]]:
+    def class_beats(self, features: Floats) -> list[list[float]]:
         """Class beats, in their order."""
         return by_network(features)
 

@@ -1,9 +1,9 @@
 """A finished run looked at in other ways: one series of recordings left out, other rules for classing beats."""
 
 import shutil
-from math import nan
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -92,7 +92,7 @@ def test_trees_are_trained_for_networks_that_stay_as_they_are(folder: Path, run:
     assert after.figures["beats"]["mitdb"]["veb"]["se"] is not None
     assert (after.calibration, after.thresholds) == (before.calibration, before.thresholds)
     assert (copy / "cnn.npz").read_bytes() == (run / "cnn.npz").read_bytes()
-    (found,) = exported_trees(copy)([[nan] * len(NAMES)])
+    (found,) = exported_trees(copy)(np.full((1, len(NAMES)), np.nan))
     assert sum(found) == pytest.approx(1)
 
 
