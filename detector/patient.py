@@ -25,9 +25,11 @@ from detector.verdicts import make_verdict
 from detector.weighing import OVERLAP_NS, SETTLE_NS, Unweighed, WeighedWindow, time_of, weigh_windows
 from ecg.fibrillation import FLUTTER_LEAKAGE, NO_WAVE
 from ecg.findings import RhythmFinding
-from ecg.lethal import Measured, UsualSwing, judge_check
+from ecg.lethal import Measured, judge_check
 from ecg.records import Float32Array
-from ecg.rhythm import RhythmState, Span, step
+from ecg.rhythm import step
+from ecg.rhythm_state import RhythmState, Span
+from ecg.usual_swing import UsualSwing
 
 # Features of beats to the probabilities of their classes: ``detector.scorer.Scorer.class_beats``.
 ClassBeats = Callable[[Floats], Sequence[Sequence[float]]]

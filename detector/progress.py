@@ -22,9 +22,9 @@ from detector.patient_streams import PatientStreams
 from detector.rereading import Rereading, Target
 from detector.stream import PatientStream, WindowNotes
 from ecg.errors import EcgStreamError
-from ecg.lethal import UsualSwing
 from ecg.records import Int16Array
-from ecg.rhythm import RhythmState
+from ecg.rhythm_state import RhythmState
+from ecg.usual_swing import UsualSwing
 from ecg.windows import HOP_S
 
 VERSION = 8

@@ -17,7 +17,8 @@ from bus.messages import Urgent, Verdict
 from ecg.annotations import Annotations
 from ecg.findings import FindingKind
 from ecg.labels import beat_labels, flutter_intervals, rhythm_intervals
-from ecg.rhythm import BeatLetter, RhythmState, Span, step
+from ecg.rhythm import step
+from ecg.rhythm_state import BeatLetter, RhythmState, Span
 from ecg.windows import WINDOW_S
 from training.databases.challenge2015 import MonitorAlarm
 from training.databases.challenge2017 import StripClass

@@ -16,7 +16,8 @@ from detector.score import Score
 from detector.scorer import log_of, p_waves_of
 from detector.weighing import OVERLAP_NS, SETTLE_NS, Unweighed, WeighedWindow, settled, time_of, weigh_windows
 from ecg.beats import find_beats
-from ecg.rhythm import RhythmState, Span, step
+from ecg.rhythm import step
+from ecg.rhythm_state import RhythmState, Span
 from ecg.segments import MODEL_FS_HZ
 from ecg.windows import WINDOW_S
 from training.outoffold import OutOfFold

@@ -7,7 +7,8 @@ from itertools import accumulate
 from ecg.fibrillation import NO_WAVE
 from ecg.findings import RhythmFinding, merged
 from ecg.p_waves import PWaves
-from ecg.rhythm import Beat, BeatLetter, RhythmState, Span, step
+from ecg.rhythm import step
+from ecg.rhythm_state import Beat, BeatLetter, RhythmState, Span
 
 S = 1_000_000_000
 SETTLE_NS = S // 2  # a window hands over the beats up to so long before its end

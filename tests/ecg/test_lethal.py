@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ecg.lethal import CHECK_S, MIN_USUAL_CHECKS, Measured, Sign, UsualSwing, judge_check
+from ecg.lethal import CHECK_S, Measured, Sign, judge_check
 from ecg.records import MISSING, Int16Array
+from ecg.usual_swing import MIN_USUAL_CHECKS, UsualSwing
 from tests.ecg.checks import measured
 
 GAIN = 200.0

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from ecg.data import data_directory
-from ecg.lethal import CHECK_S, UsualSwing, judge_check
+from ecg.lethal import CHECK_S, judge_check
 from ecg.records import MISSING, Int16Array, Record
 from ecg.segments import segment_samples
+from ecg.usual_swing import UsualSwing
 from ecg.wfdb_files import read_wfdb
 from tests.ecg.checks import measured
 

@@ -11,7 +11,8 @@ from ecg.fibrillation import FLUTTER_LEAKAGE, FLUTTER_LEAKAGE_ON, NO_WAVE
 from ecg.findings import PRIORITIES, FindingKind, RhythmFinding, describe_finding, merged
 from ecg.irregularity import MIN_INTERVALS
 from ecg.p_waves import PWaves
-from ecg.rhythm import Beat, BeatLetter, RhythmState, Span, step
+from ecg.rhythm import step
+from ecg.rhythm_state import Beat, BeatLetter, RhythmState, Span
 from tests.ecg.rhythms import S, beats_of, follow, found_in, grid
 
 

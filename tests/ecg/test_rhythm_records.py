@@ -15,7 +15,7 @@ from ecg.annotations import read_annotations
 from ecg.data import data_directory
 from ecg.findings import FindingKind, RhythmFinding, merged
 from ecg.labels import DS1, beat_labels, flutter_intervals, rhythm_intervals
-from ecg.rhythm import Beat, BeatLetter
+from ecg.rhythm_state import Beat, BeatLetter
 from tests.ecg.rhythms import S, follow, grid
 
 pytestmark = pytest.mark.data
