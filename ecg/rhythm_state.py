@@ -1,4 +1,4 @@
-"""What rhythm findings need to know: a window's span, and the past of the beats. Pure values."""
+"""Values that rhythm findings are made of: a window's span, and the past of the beats. Pure."""
 
 from dataclasses import dataclass
 from itertools import pairwise
