@@ -166,7 +166,7 @@ def _find(lead: str, own: Sequence[str], names: Sequence[str], file: str) -> lis
     found = find_lead(lead, names)
     if not same and found is None:
         there = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
-        raise EcgStreamError(f"{file} has no lead {lead!r}: it has {there}")
+        raise EcgStreamError(f"{file} has no lead {lead!r}: name one of {there}")
     return same or [found or 0]
 
 

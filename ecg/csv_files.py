@@ -146,7 +146,7 @@ def _named(lead: str, columns: list[Known], table: Table, path: Path) -> Known:
         found = find_lead(lead, [column.name for column in able])
         if found is None:
             raise EcgStreamError(
-                f"{path.name} has no lead {lead!r}: it has {', '.join(column.name for column in able)}"
+                f"{path.name} has no lead {lead!r}: name one of {', '.join(column.name for column in able)}"
             )
         same = [able[found]]
     (column,) = same

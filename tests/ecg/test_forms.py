@@ -472,7 +472,7 @@ REMEDIES: dict[str, tuple[Writer, str, Mend]] = {
     ),
     "a lead that is not there": (
         wfdb,
-        r"r\.hea has no lead 'V9': it has MLII, V1",
+        r"r\.hea has no lead 'V9': name one of MLII, V1",
         lambda path: (path, {"leads": ("MLII", "V1")}),
     ),
     "a unit that nobody knows": (
