@@ -22,15 +22,21 @@ _BEATS: dict[BeatClass, str] = {"V": "ventricular", "S": "supraventricular", "F"
 # Of the recordings in which a kind was found, in how many annotators saw it; one right, one wrong added (Laplace).
 # docs/scoring.md, "How sure", has the recordings. Of a kind that is not here nothing is known.
 PRECISION: dict[Condition, float] = {
-    "asystole": 10 / 16,
-    "ventricular_flutter": 13 / 24,
-    "ventricular_tachycardia": 16 / 19,
-    "ventricular_run": 18 / 24,
-    "pause": 3 / 6,
-    "bradycardia": 22 / 28,
-    "tachycardia": 60 / 63,
-    "heart_rate_high": 9 / 10,
-    "atrial_fibrillation": 18 / 24,
+    "asystole": 16 / 23,
+    "ventricular_flutter": 13 / 33,
+    "ventricular_tachycardia": 65 / 100,
+    "ventricular_run": 30 / 34,
+    "couplet": 41 / 51,
+    "bigeminy": 24 / 28,
+    "trigeminy": 28 / 29,
+    "pause": 2 / 3,
+    "bradycardia": 11 / 13,
+    "tachycardia": 45 / 53,
+    "extreme_bradycardia": 22 / 26,
+    "extreme_tachycardia": 80 / 83,
+    "atrial_fibrillation": 227 / 254,
+    "supraventricular_run": 22 / 34,
+    "supraventricular_tachycardia": 10 / 19,
 }
 
 

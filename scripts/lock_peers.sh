@@ -8,7 +8,7 @@ folder=peers/requirements
 same=$(mktemp)
 trap 'rm -f "$same"' EXIT
 grep -E '^(aiokafka|fastavro|numpy|onnxruntime|scipy|sleepecg|threadpoolctl)==' requirements/run.lock | sed 's/ \\$//' > "$same"
-for peer in quix_streams faststream bytewax; do
+for peer in confluent faust quix_streams faststream bytewax; do
   .uv/bin/uv pip compile "$folder/$peer.in" --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
     --no-annotate --no-header --quiet "$@" --constraints "$same" --output-file "$folder/$peer.lock" >/dev/null
 done

@@ -48,6 +48,14 @@ class Peer:
 PEERS: Mapping[str, Peer] = {
     "plain_aiokafka": Peer(arguments=("-m", "peers.plain_aiokafka"), guarantee="at most once"),
     "aiokafka_batches": Peer(arguments=("-m", "peers.aiokafka_batches"), guarantee="at least once, without state"),
+    "confluent_batches": Peer(
+        arguments=("-m", "peers.confluent_batches"), lock="confluent.lock", guarantee="at least once, without state"
+    ),
+    "faust": Peer(
+        arguments=("-m", "peers.faust_agent", "worker", "--loglevel", "warn"),
+        lock="faust.lock",
+        guarantee="at least once, without state",
+    ),
     "quix_streams": Peer(arguments=("-m", "peers.quix_streams"), lock="quix_streams.lock", guarantee="at least once"),
     "quix_streams_exactly_once": Peer(
         arguments=("-m", "peers.quix_streams"),

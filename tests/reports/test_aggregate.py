@@ -13,6 +13,7 @@ from bus.messages import Condition, Decision
 from ecg.urgency import AlarmPriority
 from ecg.windows import HOP_S
 from reports.aggregate import (
+    PRECISION,
     Aggregate,
     WindowFigures,
     aggregate_of,
@@ -121,7 +122,7 @@ def test_a_stopped_heart_beside_normal_windows_is_abnormal() -> None:
     outcome = word([0.05] * 24, *found("asystole", "high", (80.0, 120.0)))
     assert outcome.decision == "abnormal"
     assert outcome.reason == "asystole from 1:20, 40 s"
-    assert outcome.confidence == 0.625
+    assert outcome.confidence == pytest.approx(PRECISION["asystole"], abs=1e-4)
 
 
 def test_the_most_urgent_is_told_first_and_one_kind_once() -> None:
