@@ -1,5 +1,5 @@
 # One image for every service; the command says which: docker run ecgstream detect
-FROM python:3.11.14-slim-bookworm AS build
+FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/ecgstream
@@ -25,7 +25,7 @@ RUN /opt/ecgstream/bin/pip install --no-deps . \
     && /opt/ecgstream/bin/python -m compileall -q /opt/ecgstream/lib \
     && /opt/ecgstream/bin/pip uninstall --yes pip setuptools
 
-FROM python:3.11.14-slim-bookworm
+FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 
 RUN groupadd --gid 10001 ecgstream \
     && useradd --uid 10001 --gid ecgstream --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ecgstream \

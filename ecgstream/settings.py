@@ -18,7 +18,9 @@ from ops.validation import limit_in
 PREFIX = "ECGSTREAM_"
 TEST_PREFIX = "ECGSTREAM_TEST_"  # for the project's tests, which start commands
 # Read by docker-compose.yml alone, but out of the same `.env`.
-COMPOSE = tuple(f"ECGSTREAM_COMPOSE_{name}" for name in ("RECORD", "PATIENTS", "SPEED", "HOST_DATA"))
+COMPOSE = tuple(
+    f"ECGSTREAM_COMPOSE_{name}" for name in ("RECORD", "PATIENTS", "SPEED", "HOST_DATA", "CONFIG", "ALERTMANAGER")
+)
 # The new name of each variable that was renamed. The old ones are read in this version, with a warning, and refused in
 # the next: what falls away then is this table and what reads it.
 RENAMED = {

@@ -15,7 +15,7 @@ _VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::-(?P<default>(?:[^{}]|\{[^{}]
 
 
 def load(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The compose file with ``${NAME:-default}`` replaced from the environment given."""
+    """The compose file with ``${NAME:-default}`` replaced, and settings without a value filled in or left out."""
     values = environment or {}
 
     def value(match: re.Match[str]) -> str:
@@ -31,6 +31,10 @@ def load(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
         return _VARIABLE.sub(value, node) if isinstance(node, str) else node
 
     loaded: dict[str, Any] = replaced(yaml.safe_load(FILE.read_text()))
+    for service in loaded["services"].values():
+        given = service.get("environment", {})
+        filled = {key: values.get(key) if value is None else value for key, value in given.items()}
+        service["environment"] = {key: value for key, value in filled.items() if value is not None}
     return loaded
 
 

@@ -1,15 +1,24 @@
 """Dockerfile and compose file: well formed, locked down, and in step with the project."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic_settings import BaseSettings
 
-from ecgstream.settings import COMPOSE, RENAMED
+from alerting.delivery.apprise_channel import AppriseChannel
+from alerting.delivery.channels import load_channels
+from alerting.settings import AlertingSettings
+from bus.settings import KafkaSettings
+from detector.settings import DetectorSettings
+from ecgstream.settings import COMPOSE, RENAMED, ProcessSettings, _variable, kinds
+from producer.settings import FaultSettings, ReplaySettings
 from tests.deploy import compose
 from tests.deploy.compose import OURS, ROOT
 from tests.deploy.programs import program, run
+from web.settings import WebSettings
 
 SERVICES = compose.services()
 
@@ -35,8 +44,7 @@ def test_variables_are_replaced_as_compose_does() -> None:
 
 
 def test_compose_reads_the_old_names_of_its_variables_too() -> None:
-    for new in COMPOSE:
-        (old,) = (name for name, its_new in RENAMED.items() if its_new == new)
+    for new, old in ((new, old) for old, new in RENAMED.items() if new in COMPOSE):
         before, now = compose.load({old: "7"}), compose.load({new: "7", old: "8"})
         assert compose.load() != before == now
 
@@ -93,11 +101,72 @@ def test_ports_are_bound_to_loopback(name: str) -> None:
         assert port.startswith("127.0.0.1:"), port
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_images_are_pinned_to_a_version(name: str) -> None:
-    _, _, tag = SERVICES[name]["image"].partition(":")
-    assert tag
-    assert tag[0] in "v0123456789", tag
+@pytest.mark.parametrize("name", [name for name in SERVICES if name not in OURS])
+def test_images_are_pinned_to_a_version_and_its_digest(name: str) -> None:
+    assert re.fullmatch(r"[a-z/]+:v?[0-9][0-9.a-z-]+@sha256:[0-9a-f]{64}", SERVICES[name]["image"])
+
+
+def test_one_service_builds_the_image_and_nobody_looks_for_it_elsewhere() -> None:
+    policies = {name: (SERVICES[name].get("build"), SERVICES[name]["pull_policy"]) for name in OURS}
+    assert policies.pop("topics") == (".", "build")
+    assert set(policies.values()) == {(None, "never")}
+
+
+# Chosen by the compose file, since they are addresses and places within its network and its containers.
+OWN = {"BOOTSTRAP_SERVERS", "HEALTH_HOST", "HEALTH_PORT", "WEB_HOST", "WEB_PORT", "DATA_DIR"}
+READS: dict[str, tuple[type[BaseSettings], ...]] = {
+    "topics": (ProcessSettings, KafkaSettings),
+    "detector": (ProcessSettings, KafkaSettings, DetectorSettings),
+    "alerting": (ProcessSettings, KafkaSettings, AlertingSettings),
+    "web": (ProcessSettings, KafkaSettings, DetectorSettings, AlertingSettings, WebSettings),
+    "producer": (ProcessSettings, KafkaSettings, ReplaySettings, FaultSettings),
+}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_setting_reaches_the_services_that_read_it_and_no_other(name: str) -> None:
+    read = {_variable(kind, field) for kind in READS[name] for field in kind.model_fields}
+    if name == "web":
+        read.discard("ECGSTREAM_INSTANCE")  # of the services that take partitions
+    own = {f"ECGSTREAM_{each}" for each in OWN}
+    chosen = {variable: "7" for variable in read - own}
+    environment = compose.load(chosen)["services"][name]["environment"]
+    assert {variable for variable, value in environment.items() if value == "7"} == read - own
+    assert environment.keys() <= read
+    assert compose.load()["services"][name]["environment"].get("ECGSTREAM_PARTITIONS") is None
+
+
+def test_every_class_of_settings_is_read_by_a_service() -> None:
+    assert {kind for read in READS.values() for kind in read} == set(kinds())
+
+
+def test_an_empty_environment_leaves_what_nobody_chose_to_the_services() -> None:
+    for name in OURS:
+        assert all(value for value in compose.load()["services"][name]["environment"].values())
+
+
+def test_alarms_are_delivered_to_the_mail_catcher_as_shipped() -> None:
+    alerting = SERVICES["alerting"]
+    mounts = dict(mount.split(":")[1::-1] for mount in alerting["volumes"])
+    inside = Path(alerting["environment"]["ECGSTREAM_ALERTING_CHANNELS"])
+    channels = load_channels(ROOT / mounts[str(inside.parent)] / inside.name)
+    (url,) = (each.url.get_secret_value() for each in channels.values() if isinstance(each, AppriseChannel))
+    assert url.startswith("mailto://mailpit:1025/")
+    assert {"demo", "monitoring"} <= set(SERVICES["mailpit"]["profiles"])
+
+
+def test_the_profiles() -> None:
+    profiles = {name: service.get("profiles", []) for name, service in SERVICES.items()}
+    assert {name for name, its in profiles.items() if "demo" in its} == {"producer", "mailpit"}
+    assert {name for name, its in profiles.items() if "monitoring" in its} == {
+        "prometheus",
+        "alertmanager",
+        "grafana",
+        "mailpit",
+    }
+    for name, service in SERVICES.items():
+        for other in waits_for(service):
+            assert set(profiles[other]) <= set(profiles[name]), f"{name} waits for {other}, which may not be there"
 
 
 def waits_for(service: dict[str, Any]) -> dict[str, str]:
@@ -134,7 +203,7 @@ def test_the_order_of_start() -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_what_is_mounted_exists(name: str) -> None:
-    volumes = compose.load()["volumes"]
+    volumes = compose.load()["volumes"].keys()
     for mount in SERVICES[name].get("volumes", []):
         source = mount.split(":")[0]
         if source.startswith("."):
