@@ -129,7 +129,7 @@ def test_every_setting_reaches_the_services_that_read_it_and_no_other(name: str)
     if name == "web":
         read.discard("ECGSTREAM_INSTANCE")  # of the services that take partitions
     own = {f"ECGSTREAM_{each}" for each in OWN}
-    chosen = {variable: "7" for variable in read - own}
+    chosen = dict.fromkeys(read - own, "7")
     environment = compose.load(chosen)["services"][name]["environment"]
     assert {variable for variable, value in environment.items() if value == "7"} == read - own
     assert environment.keys() <= read
