@@ -9,12 +9,13 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
+SECURE = ROOT / "docker-compose.secure.yml"
 OURS = ("topics", "detector", "alerting", "web", "producer")
 
 _VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::-(?P<default>(?:[^{}]|\{[^{}]*\})*))?\}")
 
 
-def load(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+def load(environment: Mapping[str, str] | None = None, *, secure: bool = False) -> dict[str, Any]:
     """The compose file with ``${NAME:-default}`` replaced, and settings without a value filled in or left out."""
     values = environment or {}
 
@@ -30,12 +31,25 @@ def load(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
             return [replaced(child) for child in node]
         return _VARIABLE.sub(value, node) if isinstance(node, str) else node
 
-    loaded: dict[str, Any] = replaced(yaml.safe_load(FILE.read_text()))
+    read = yaml.safe_load(FILE.read_text())
+    if secure:
+        read = _merged(read, yaml.safe_load(SECURE.read_text()))
+    loaded: dict[str, Any] = replaced(read)
     for service in loaded["services"].values():
         given = service.get("environment", {})
         filled = {key: values.get(key) if value is None else value for key, value in given.items()}
         service["environment"] = {key: value for key, value in filled.items() if value is not None}
     return loaded
+
+
+def _merged(below: Any, above: Any, key: str = "") -> Any:
+    """A file laid over another: mappings are merged, lists go on, and what is a command is replaced."""
+    if isinstance(below, dict) and isinstance(above, dict):
+        both = below | {name: _merged(below[name], value, name) for name, value in above.items() if name in below}
+        return both | {name: value for name, value in above.items() if name not in below}
+    if isinstance(below, list) and isinstance(above, list) and key not in {"command", "entrypoint", "test"}:
+        return below + above
+    return above
 
 
 def services() -> dict[str, dict[str, Any]]:

@@ -1,28 +1,34 @@
-"""The compose file's own services as plain processes: its commands, environment and order, on a broker of the tests.
+"""The compose file's services as containers without an engine: its commands, users, environment, limits and order.
 
-Only what cannot be the same outside containers is changed: the broker's address, the health endpoint's address, and
-the paths of the container's file system.
+Changed is only what cannot be the same where all share one machine's loopback network: services listen on an address of
+their own instead of all. Kafka, PostgreSQL, Prometheus and Alertmanager are those of this machine, configured as the
+compose file says; what their images' entry points do is done here.
 """
 
 import asyncio
 import contextlib
 import graphlib
-import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
 from bus.settings import KafkaSettings
-from ops.ports import free_ports
-from tests.deploy import compose
+from tests.deploy import compose, foreign
+from tests.deploy.container import Container, Spec, why_not
+from tests.deploy.mailbox import Mailbox
+from tests.deploy.network import Network
 from tests.support.waiting import until
 
 CHOSEN = {
@@ -30,7 +36,15 @@ CHOSEN = {
     "ECGSTREAM_COMPOSE_PATIENTS": "2",
 }  # as a user would, before `docker compose up`
 READY_S = 120.0
+EVERYWHERE = "0.0.0.0"  # noqa: S104  # within a container
+MONITORS = (
+    "prometheus",
+    "alertmanager",
+    "grafana",
+    "mailpit",
+)  # started by the tests that ask them, or not here at all
 _IMAGE_ENV = re.compile(r"^(?:ENV)?\s+(\w+)=(\S+)(?: \\)?$", re.MULTILINE)
+_IMAGE_USER = re.compile(r"^USER (\d+:\d+)$", re.MULTILINE)
 
 
 def image_environment() -> dict[str, str]:
@@ -41,114 +55,209 @@ def image_environment() -> dict[str, str]:
 
 @dataclass(slots=True, kw_only=True)
 class Running:
-    """A service's process."""
+    """A service's container."""
 
     name: str
     spec: Mapping[str, Any]
-    process: subprocess.Popen[bytes]
-    environment: Mapping[str, str]
-    log: Path
+    container: Container
+    address: str
 
     @property
-    def port(self) -> int:
-        return int(self.environment["ECGSTREAM_HEALTH_PORT"])
+    def url(self) -> str:
+        return f"http://{self.address}:9400"
 
     def said(self) -> str:
-        return f"{self.name} ({self.process.poll()}):\n{self.log.read_text()[-4000:]}"
+        return self.container.said()
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of a page of the service; 0 where nobody answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as page:
+            with urllib.request.urlopen(f"{self.url}{path}", timeout=5) as page:  # noqa: S310  # http, above
                 return page.status, page.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
         except OSError:
             return 0, ""
 
+    def check(self, arguments: list[str]) -> int:
+        """The exit status of a health check, run in the service's container."""
+        python, *rest = (word.replace("127.0.0.1", self.address) for word in arguments)
+        assert python == "python"
+        return self.container.run(sys.executable, *rest).returncode
+
     def healthy(self) -> bool:
-        assert self.process.poll() is None, f"ended while it was waited for: {self.said()}"
+        assert self.container.running, f"ended while it was waited for: {self.said()}"
         return self.get("/readyz")[0] == 200
 
 
 @dataclass(slots=True, kw_only=True)
 class Stack:
-    """All that runs."""
+    """All that runs: ``foreign`` holds what is not ours, ``mailbox`` stands in the place of the mail catcher."""
 
-    kafka: KafkaSettings
-    services: dict[str, Running]
+    folder: Path
+    network: Network
+    mailbox: Mailbox
+    specs: Mapping[str, Mapping[str, Any]]
+    services: dict[str, Running] = field(default_factory=dict)
+    foreign: dict[str, Container] = field(default_factory=dict)
+
+    @property
+    def kafka(self) -> KafkaSettings:
+        """How this machine reaches Kafka: without names."""
+        return KafkaSettings(_env_file=None, bootstrap_servers=f"{self.network['kafka']}:19092")
 
     def metrics(self) -> dict[str, str]:
         """The metrics page of each service."""
         return {name: each.get("/metrics")[1] for name, each in self.services.items()}
 
+    def mounts(self, name: str, owner: int) -> dict[str, tuple[Path, bool]]:
+        """What the compose file mounts into a service; a named volume is a folder that its first user owns."""
+        found = {}
+        for mount in self.specs[name].get("volumes", []):
+            source, target, *mode = mount.split(":")
+            here = (compose.ROOT / source).resolve()
+            if source[0] not in "./~":
+                here = self.folder / "volumes" / source
+                if not here.exists():
+                    here.mkdir(parents=True, mode=0o700)
+                    subprocess.run(["chown", f"{owner}:{owner}", here], check=True)
+            found[target] = (here, mode != ["ro"])
+        for each in self.specs[name].get("secrets", []):
+            found[f"/run/secrets/{each}"] = (self.folder / "secure" / each, False)
+        return found
 
-def start(name: str, spec: Mapping[str, Any], kafka: KafkaSettings, folder: Path) -> Running:
-    """Start a service as its container would."""
-    home = folder / name
-    home.mkdir()
-    (folder / "data").mkdir(exist_ok=True)
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("ECGSTREAM_")}
-    declared = image_environment() | spec["environment"]
-    outside = {
-        "ECGSTREAM_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        "ECGSTREAM_TOPIC_PREFIX": kafka.topic_prefix,
-        "ECGSTREAM_HEALTH_HOST": "127.0.0.1",
-        "ECGSTREAM_HEALTH_PORT": str(free_ports(1)[0]),
-        "ECGSTREAM_DATA_DIR": str(folder / "data"),
-        "ECGSTREAM_WEB_PORT": str(free_ports(1)[0]),
-        "XDG_CACHE_HOME": str(folder / "cache"),
-        "XDG_STATE_HOME": str(folder / "state"),
-        "MPLCONFIGDIR": str(folder / "matplotlib"),
-        "PATH": inherited.get("PATH", os.defpath),
-        "PYTHONPATH": str(compose.ROOT),
-    }
-    environment = inherited | declared | outside
-    log = home / "log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ecgstream", *spec["command"]],
-            cwd=home,
-            env=environment,
-            stdout=out,
-            stderr=subprocess.STDOUT,
+    def ours(self, name: str) -> Spec:
+        """The container of a service of ours."""
+        spec = self.specs[name]
+        text = (compose.ROOT / "Dockerfile").read_text()
+        (user,) = _IMAGE_USER.findall(text)
+        environment = image_environment() | {key: str(value) for key, value in spec["environment"].items()}
+        for variable in ("ECGSTREAM_HEALTH_HOST", "ECGSTREAM_WEB_HOST"):
+            if variable in environment:
+                assert environment[variable] == EVERYWHERE, "everybody of its network reaches it"
+                environment[variable] = self.network[name]
+        environment["PATH"] = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+        environment["PYTHONPATH"] = str(compose.ROOT)
+        mounts = self.mounts(name, int(user.split(":")[0]))
+        for place in ("/data", "/var/lib/ecgstream"):  # the image has them
+            if place not in mounts:
+                mounts[place] = (self.folder / "empty", False)
+        return self.spec(
+            name, [sys.executable, "-m", "ecgstream", *map(str, spec["command"])], user, environment, mounts
         )
-    return Running(name=name, spec=spec, process=process, environment=environment, log=log)
+
+    def spec(
+        self,
+        name: str,
+        command: list[str],
+        user: str,
+        environment: Mapping[str, str],
+        mounts: Mapping[str, tuple[Path, bool]],
+    ) -> Spec:
+        """A container with the compose file's limits."""
+        declared = self.specs[name]
+        limits = declared["deploy"]["resources"]["limits"]
+        return Spec(
+            name=name,
+            command=command,
+            user=user,
+            environment=environment,
+            read_only=declared.get("read_only", False),
+            tmpfs=declared.get("tmpfs", []),
+            mounts=mounts,
+            trees=(compose.ROOT, Path(sys.prefix).resolve(), Path(sys.base_prefix), *foreign.trees(name)),
+            memory=limits["memory"],
+            pids=limits["pids"],
+            hosts=self.network,
+        )
+
+    def start(self, name: str) -> None:
+        """Start a service."""
+        if name in compose.OURS:
+            container = Container(spec=self.ours(name), folder=self.folder / name)
+            self.services[name] = Running(
+                name=name, spec=self.specs[name], container=container, address=self.network[name]
+            )
+        else:
+            self.foreign[name] = foreign.START[name](self)
+
+    def ready(self, name: str) -> bool:
+        """Return whether a service is healthy, as the compose file's check has it."""
+        if name in self.services:
+            return self.services[name].healthy()
+        container = self.foreign[name]
+        assert container.running, container.said()
+        return _ASK[name](self)
+
+    def ended(self, name: str) -> bool:
+        return not self.services[name].container.running
 
 
-async def bring_up(running: dict[str, Running], kafka: KafkaSettings, folder: Path) -> None:
-    """Start what is ours in the order that the compose file asks for, each once its conditions hold."""
-    specs = {name: spec for name, spec in compose.load(CHOSEN)["services"].items() if name in compose.OURS}
-    needs = {name: [n for n in spec.get("depends_on", {}) if n in specs] for name, spec in specs.items()}
+def _kafka_answers(stack: Stack) -> bool:
+    try:
+        socket.create_connection((stack.network["kafka"], 19092), timeout=1).close()
+    except OSError:
+        return False
+    return "Kafka Server started" in stack.foreign["kafka"].log()
+
+
+def _postgres_answers(stack: Stack) -> bool:
+    url = make_url(foreign.database_url(stack)).set(host=stack.network["postgres"])
+    try:
+        psycopg.connect(url.render_as_string(hide_password=False), connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+_ASK: Mapping[str, Callable[[Stack], bool]] = {"kafka": _kafka_answers, "postgres": _postgres_answers}
+
+
+async def bring_up(stack: Stack) -> None:
+    """Start everything in the order that the compose file asks for, each once its conditions hold."""
+    names = [name for name in stack.specs if name not in MONITORS]
+    needs = {name: [n for n in stack.specs[name].get("depends_on", {}) if n in names] for name in names}
     for name in graphlib.TopologicalSorter(needs).static_order():
         for other in needs[name]:
-            before = running[other]
-            if specs[name]["depends_on"][other]["condition"] == "service_healthy":
-                await until(before.healthy, deadline_s=READY_S)
+            if stack.specs[name]["depends_on"][other]["condition"] == "service_healthy":
+                await until(lambda other=other: stack.ready(other), deadline_s=READY_S)  # type: ignore[misc] # a default binds
             else:
-                await until(lambda before=before: before.process.poll() is not None, deadline_s=READY_S)  # type: ignore[misc] # a default binds
-                assert before.process.returncode == 0, before.said()
-        running[name] = start(name, specs[name], kafka, folder)
-    for name, each in running.items():
-        if not specs[name]["healthcheck"].get("disable"):
+                await until(lambda other=other: stack.ended(other), deadline_s=READY_S)  # type: ignore[misc] # a default binds
+                before = stack.services[other]
+                assert before.container.process.returncode == 0, before.said()
+        stack.start(name)
+    for name, each in stack.services.items():
+        if not stack.specs[name]["healthcheck"].get("disable"):
             await until(each.healthy, deadline_s=READY_S)
 
 
 @contextlib.contextmanager
-def stack(bootstrap: str, folder: Path) -> Iterator[Stack]:
-    """All services of ours, running and ready; at the end each must leave in order when it is told to."""
-    kafka = KafkaSettings(bootstrap_servers=bootstrap, topic_prefix=f"test-{uuid.uuid4().hex[:12]}.")
-    running: dict[str, Running] = {}
-    try:
-        asyncio.run(bring_up(running, kafka, folder))
-        lasting = {name: each for name, each in running.items() if each.process.poll() is None}
-        yield Stack(kafka=kafka, services=lasting)
-        for each in lasting.values():
-            each.process.send_signal(signal.SIGTERM)
-        for each in lasting.values():
-            grace_s = float(str(each.spec["stop_grace_period"]).removesuffix("s"))
-            assert each.process.wait(grace_s) == 0, each.said()
-    finally:
-        for each in running.values():
-            each.process.kill()
-            each.process.wait()
+def stack(folder: Path, *, secure: bool = False, prepare: Callable[[Stack], None] = lambda _: None) -> Iterator[Stack]:
+    """All services of ours and what they stand on, running and ready; at the end each must leave in order when told to.
+
+    Parameters
+    ----------
+    folder : where volumes, logs and roots lie
+    secure : with docker-compose.secure.yml
+    prepare : what a user does before
+    """
+    if reason := why_not():
+        pytest.skip(reason)
+    specs = compose.load(CHOSEN, secure=secure)["services"]
+    (folder / "empty").mkdir()
+    with Network(specs) as network, Mailbox(network["mailpit"]) as mailbox:
+        made = Stack(folder=folder, network=network, mailbox=mailbox, specs=specs)
+        prepare(made)
+        try:
+            asyncio.run(bring_up(made))
+            made.services = {name: each for name, each in made.services.items() if each.container.running}
+            yield made
+            for each in made.services.values():
+                if each.container.running:
+                    each.container.process.send_signal(signal.SIGTERM)
+            for each in made.services.values():
+                grace_s = float(str(each.spec["stop_grace_period"]).removesuffix("s"))
+                assert each.container.process.wait(grace_s) == 0, each.said()
+        finally:
+            for container in (*(each.container for each in made.services.values()), *made.foreign.values()):
+                container.close()

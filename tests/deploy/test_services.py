@@ -3,9 +3,6 @@
 import asyncio
 import json
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -14,10 +11,9 @@ from bus import topics
 from bus.clients import KafkaReader
 from bus.messages import Alert, Verdict
 from bus.settings import KafkaSettings
-from ops.ports import free_ports
 from tests.deploy import compose
-from tests.deploy.monitors import Alertmanager, Mailbox, Prometheus
-from tests.deploy.stack import Running, Stack, stack
+from tests.deploy.monitors import Alertmanager, Prometheus
+from tests.deploy.stack import Stack, stack
 from tests.monitoring.queries import dashboard_queries, declared_names, metric_names, recorded, rule_queries
 from tests.support.waiting import DEADLINE_S, until
 
@@ -27,8 +23,8 @@ LASTING = ("detector", "alerting", "web", "producer")
 
 
 @pytest.fixture(scope="module")
-def running(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with stack(kafka, tmp_path_factory.mktemp("stack")) as up:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with stack(tmp_path_factory.mktemp("stack")) as up:
         yield up
 
 
@@ -37,10 +33,21 @@ def test_the_services_that_last_have_not_ended(running: Stack) -> None:
 
 
 @pytest.mark.parametrize("name", LASTING)
+def test_a_service_runs_as_the_image_says_without_any_right_of_root(running: Stack, name: str) -> None:
+    container = running.services[name].container
+    assert set(container.status("Uid")) == set(container.status("Gid")) == {"10001"}
+    for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert container.status(kind) == ["0000000000000000"]
+    assert container.status("NoNewPrivs") == ["1"]
+    tried = container.run("sh", "-c", f"touch /tmp/ours && touch {compose.ROOT}/ours /usr/ours /ours")
+    assert tried.stderr.count("Read-only file system") == 3, tried.stderr
+
+
+@pytest.mark.parametrize("name", LASTING)
 def test_the_compose_files_health_check_passes(running: Stack, name: str) -> None:
-    kind, python, *arguments = running.services[name].spec["healthcheck"]["test"]
-    assert (kind, python) == ("CMD", "python")
-    assert check(running.services[name], arguments) == 0
+    kind, *arguments = running.services[name].spec["healthcheck"]["test"]
+    assert kind == "CMD"
+    assert running.services[name].check(arguments) == 0
 
 
 @pytest.mark.parametrize("name", LASTING)
@@ -48,24 +55,21 @@ def test_the_images_health_check_passes(running: Stack, name: str) -> None:
     (line,) = re.findall(
         r"^HEALTHCHECK .*\\\n\s+CMD (\[.*\])$", (compose.ROOT / "Dockerfile").read_text(), re.MULTILINE
     )
-    python, *arguments = json.loads(line)
-    assert python == "python"
-    assert check(running.services[name], arguments) == 0
+    assert running.services[name].check(json.loads(line)) == 0
 
 
 def test_a_health_check_fails_where_nobody_answers(running: Stack) -> None:
-    nobody = running.services["detector"]
-    arguments = nobody.spec["healthcheck"]["test"][2:]
-    environment = dict(nobody.environment) | {"ECGSTREAM_HEALTH_PORT": str(free_ports(1)[0])}
-    done = subprocess.run([sys.executable, *arguments], env=environment, check=False, capture_output=True)
-    assert done.returncode != 0
+    service = running.services["detector"]
+    kind, python, option, program = service.spec["healthcheck"]["test"]
+    assert service.check([python, option, program.replace("/readyz", "/nothing")]) != 0
+    assert kind == "CMD"
 
 
-def check(service: Running, arguments: list[str]) -> int:
-    """The exit status of a health check in the service's own environment."""
-    return subprocess.run(
-        [sys.executable, *arguments], env=dict(service.environment), check=False, timeout=30
-    ).returncode
+@pytest.mark.parametrize("name", [*LASTING, "kafka", "postgres"])
+def test_a_service_stays_within_its_memory(running: Stack, name: str) -> None:
+    ours = running.services.get(name)
+    container = ours.container if ours else running.foreign[name]
+    assert container.limit.kills == 0
 
 
 async def collect(kafka: KafkaSettings, topic: str, count: int) -> list[bytes]:
@@ -91,33 +95,19 @@ def test_no_metric_has_a_patient_as_a_label(running: Stack) -> None:
         assert "patient=" not in page
 
 
-@pytest.fixture(scope="module")
-def mailbox() -> Iterator[Mailbox]:
-    with Mailbox() as box:
-        yield box
+async def test_an_alarm_of_a_patient_reaches_the_mail_catcher(running: Stack) -> None:
+    await until(lambda: any("208-excerpt-" in subject for subject in running.mailbox.subjects()))
 
 
 @pytest.fixture(scope="module")
-def alertmanager_address() -> str:
-    """Where Prometheus looks for it: it asks and counts without one as well."""
-    return f"127.0.0.1:{free_ports(1)[0]}"
-
-
-@pytest.fixture(scope="module")
-def alertmanager(
-    mailbox: Mailbox, alertmanager_address: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Alertmanager]:
-    folder = tmp_path_factory.mktemp("alertmanager")
-    with Alertmanager(folder, address=alertmanager_address, mail=mailbox.address) as server:
+def alertmanager(running: Stack) -> Iterator[Alertmanager]:
+    with Alertmanager(running) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def prometheus(
-    running: Stack, alertmanager_address: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Prometheus]:
-    services = {name: f"127.0.0.1:{running.services[name].port}" for name in LASTING}
-    with Prometheus(tmp_path_factory.mktemp("prometheus"), services, alertmanager_address) as server:
+def prometheus(running: Stack) -> Iterator[Prometheus]:
+    with Prometheus(running) as server:
         yield server
 
 
@@ -158,18 +148,16 @@ async def test_every_objective_is_measured(prometheus: Prometheus, name: str) ->
 
 
 @pytest.mark.usefixtures("alertmanager")
-async def test_monitoring_says_that_it_is_at_work(prometheus: Prometheus, mailbox: Mailbox) -> None:
-    await until(lambda: any("Watchdog" in subject for subject in mailbox.subjects()))
+async def test_monitoring_says_that_it_is_at_work(running: Stack, prometheus: Prometheus) -> None:
+    await until(lambda: any("Watchdog" in subject for subject in running.mailbox.subjects()))
     assert prometheus.ask("up") is not None
 
 
-# The last one: it ends a service.
+# The last one: it kills a service.
 @pytest.mark.usefixtures("alertmanager")
-async def test_somebody_is_told_when_a_service_is_gone(
-    running: Stack, prometheus: Prometheus, mailbox: Mailbox
-) -> None:
-    running.services["producer"].process.send_signal(signal.SIGTERM)
-    await until(lambda: any("ServiceDown of producer" in subject for subject in mailbox.subjects()))
-    (mail,) = [text for text in mailbox.texts() if "producer at" in text]
+async def test_somebody_is_told_when_a_service_was_killed(running: Stack, prometheus: Prometheus) -> None:
+    running.services.pop("producer").container.kill()
+    await until(lambda: any("ServiceDown of producer" in subject for subject in running.mailbox.subjects()))
+    (mail,) = [text for text in running.mailbox.texts() if "producer at" in text]
     assert "see docs/runbook.md#servicedown" in mail
     assert prometheus.ask('up{job="producer"} == 0')

@@ -26,7 +26,7 @@ def postgres() -> Iterator[str]:
     if named := os.environ.get(NAMED):
         yield named
         return
-    programs = _programs()
+    programs = server_programs()
     if programs is None:
         pytest.skip(f"no PostgreSQL server here: scripts/debian.sh brings it on Debian, or name one in {NAMED}")
     with _server(programs) as url:
@@ -47,7 +47,7 @@ def postgres_database(postgres: str) -> Iterator[str]:
     engine.dispose()
 
 
-def _programs() -> Path | None:
+def server_programs() -> Path | None:
     """The folder of the newest server's programs."""
     found = [
         initdb.parent
