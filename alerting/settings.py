@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ops.secret_files import SecretSetting
 
 
 class AlertingSettings(BaseSettings):
@@ -19,8 +21,8 @@ class AlertingSettings(BaseSettings):
     max_patients : patients that are followed in a partition; the verdicts of more are refused
     ended_retention_s : how long an alarm that has ended stays on the topic; the alarm history keeps it, s
     channels : TOML file of the channels over which alarms are delivered; None delivers none
-    alarm_db : address of the alarm history: ``sqlite:////path`` or ``postgresql://user:password@host/database``; None
-        means a file in the user's state directory
+    alarm_db : address of the alarm history: ``sqlite:////path`` or ``postgresql://user:password@host/database``, or
+        ``file:/path`` of a file that holds it; None means a file in the user's state directory
     """
 
     model_config = SettingsConfigDict(
@@ -34,4 +36,4 @@ class AlertingSettings(BaseSettings):
     max_patients: int = Field(default=2500, ge=1, le=1_000_000)
     ended_retention_s: float = Field(default=604_800.0, ge=60.0, le=10 * 365 * 86_400.0)
     channels: Path | None = None
-    alarm_db: SecretStr | None = None
+    alarm_db: SecretSetting = None

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ops.secret_files import SecretSetting
 
 
 class KafkaSettings(BaseSettings):
@@ -22,7 +24,7 @@ class KafkaSettings(BaseSettings):
     partition_timeout_s : how long taking a partition over, or one commit, may take before it is given up and tried
         anew, s
     schemas_dir : folder of further Avro schemas (``.avsc``) in which senders write chunks
-    security_protocol, sasl_*, ssl_* : TLS and SASL, as Kafka names them
+    security_protocol, sasl_*, ssl_* : TLS and SASL, as Kafka names them; ``file:/path`` names a file with the password
     """
 
     model_config = SettingsConfigDict(env_prefix="ECGSTREAM_", env_file=".env", extra="ignore", frozen=True)
@@ -37,7 +39,7 @@ class KafkaSettings(BaseSettings):
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-256"
     sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
+    sasl_password: SecretSetting = None
     ssl_cafile: Path | None = None
     ssl_certfile: Path | None = None
     ssl_keyfile: Path | None = None

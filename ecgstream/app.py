@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from ecgstream.commands import (
+    access,
     alarm_history,
     alarms,
     comparing,
@@ -100,7 +101,14 @@ GROUPS: dict[str, tuple[Callable[..., object] | tuple[str, typer.Typer], ...]] =
         ("compare", comparing.compare),
     ),
     "Measure": (evaluating.evaluate, ("bench", measuring.bench), measuring.chaos),
-    "Maintain": (upkeep.doctor, ("topics", services.topics), ("data", upkeep.data), tokens.web_token),
+    "Maintain": (
+        upkeep.doctor,
+        ("topics", services.topics),
+        ("data", upkeep.data),
+        tokens.web_token,
+        access.certificates,
+        ("access", access.access),
+    ),
 }
 for heading, commands in GROUPS.items():
     for command in commands:

@@ -19,7 +19,8 @@ PREFIX = "ECGSTREAM_"
 TEST_PREFIX = "ECGSTREAM_TEST_"  # for the project's tests, which start commands
 # Read by docker-compose.yml alone, but out of the same `.env`.
 COMPOSE = tuple(
-    f"ECGSTREAM_COMPOSE_{name}" for name in ("RECORD", "PATIENTS", "SPEED", "HOST_DATA", "CONFIG", "ALERTMANAGER")
+    f"ECGSTREAM_COMPOSE_{name}"
+    for name in ("RECORD", "PATIENTS", "SPEED", "HOST_DATA", "CONFIG", "ALERTMANAGER", "SECURE")
 )
 # The new name of each variable that was renamed. The old ones are read in this version, with a warning, and refused in
 # the next: what falls away then is this table and what reads it.

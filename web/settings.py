@@ -5,9 +5,10 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ops.secret_files import SecretSetting
 from web.addresses import is_loopback
 from web.live.share import MOST_PATIENTS
 from web.roles import ROLES, Role
@@ -57,7 +58,8 @@ class WebSettings(BaseSettings):
     session_secret : what sessions are signed with; None means a new one at each start, which ends all sessions
     session_hours : how long a session lasts, h
     oidc_issuer : address of the OpenID Connect provider, as it names itself
-    oidc_client_id, oidc_client_secret : what the provider knows this service as
+    oidc_client_id, oidc_client_secret : what the provider knows this service as; ``file:/path`` names a file with a
+        secret, here and in ``session_secret``
     oidc_scopes : asked of the provider, separated by spaces
     oidc_claim : the claim of the ID token that gives the role; a name or a list
     oidc_roles : which value of that claim is which role: ``value=role`` separated by commas
@@ -86,11 +88,11 @@ class WebSettings(BaseSettings):
     state: Path | None = None
     tokens: Path | None = None
     start_token: bool = False
-    session_secret: SecretStr | None = Field(default=None, min_length=32)
+    session_secret: SecretSetting = Field(default=None, min_length=32)
     session_hours: float = Field(default=12.0, gt=0.0, le=168.0)
     oidc_issuer: str | None = Field(default=None, pattern=r"^https?://\S+$")
     oidc_client_id: str | None = None
-    oidc_client_secret: SecretStr | None = None
+    oidc_client_secret: SecretSetting = None
     oidc_scopes: str = "openid profile email"
     oidc_claim: str = "groups"
     oidc_roles: Annotated[str, AfterValidator(_mapping)] | None = None

@@ -2,8 +2,9 @@
 
 import os
 import re
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from ops.secret_files import read_secret
 
 SHORTEST = 4  # characters: what is shorter hides nothing, and would blacken half of a message
 _PARTS = re.compile(r"[/?&=;,:@#+\s]+")
@@ -22,19 +23,9 @@ def resolved(named: str) -> str:
         if not found:
             raise ValueError(f"the environment has no {name}, or it is empty: set it")
         return found
-    if named.startswith("file:"):
-        path = Path(named.removeprefix("file:"))
-        try:
-            found = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise ValueError(f"{path} cannot be read ({why}): correct the path or its rights") from None
-        if not found:
-            raise ValueError(f"{path} is empty: write the secret into it")
-        return found
     if not named:
         raise ValueError("it is empty: write the secret, env:NAME or file:/path")
-    return named
+    return read_secret(named)
 
 
 def scrubbed(text: str, *secrets: str) -> str:

@@ -67,6 +67,10 @@ def topics_create(
     bootstrap_servers: BootstrapServers = None,
     partitions: Annotated[int | None, typer.Option(help="Partitions of every topic.")] = None,
     replication: Annotated[int | None, typer.Option(help="Replicas of every topic.")] = None,
+    access: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Users and rights, too: 'ecgstream access apply --passwords DIR'."),
+    ] = None,
 ) -> None:
     """Make every topic that is missing, and bring the settings of the others in line."""
     from bus.clients import create_topics
@@ -79,6 +83,10 @@ def topics_create(
     run(create_topics(kafka))
     for topic in TOPICS:
         typer.echo(f"{kafka.topic(topic.name)}: {kafka.partitions} partitions, {topic.holds}")
+    if access is not None:
+        from ecgstream.commands.access import access_apply
+
+        access_apply(passwords=access, bootstrap_servers=bootstrap_servers)
 
 
 @topics.command("check")

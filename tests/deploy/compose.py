@@ -9,10 +9,18 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
+RESET = object()
 SECURE = ROOT / "docker-compose.secure.yml"
 OURS = ("topics", "detector", "alerting", "web", "producer")
 
 _VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::-(?P<default>(?:[^{}]|\{[^{}]*\})*))?\}")
+
+
+class _WithReset(yaml.SafeLoader):
+    """Reads ``!reset null`` as what takes a value away."""
+
+
+_WithReset.add_constructor("!reset", lambda _loader, _node: RESET)
 
 
 def load(environment: Mapping[str, str] | None = None, *, secure: bool = False) -> dict[str, Any]:
@@ -33,7 +41,7 @@ def load(environment: Mapping[str, str] | None = None, *, secure: bool = False) 
 
     read = yaml.safe_load(FILE.read_text())
     if secure:
-        read = _merged(read, yaml.safe_load(SECURE.read_text()))
+        read = _merged(read, yaml.load(SECURE.read_text(), _WithReset))  # noqa: S506  # a safe one
     loaded: dict[str, Any] = replaced(read)
     for service in loaded["services"].values():
         given = service.get("environment", {})
@@ -45,8 +53,8 @@ def load(environment: Mapping[str, str] | None = None, *, secure: bool = False) 
 def _merged(below: Any, above: Any, key: str = "") -> Any:
     """A file laid over another: mappings are merged, lists go on, and what is a command is replaced."""
     if isinstance(below, dict) and isinstance(above, dict):
-        both = below | {name: _merged(below[name], value, name) for name, value in above.items() if name in below}
-        return both | {name: value for name, value in above.items() if name not in below}
+        both = below | {name: _merged(below.get(name), value, name) for name, value in above.items()}
+        return {name: value for name, value in both.items() if value is not RESET}
     if isinstance(below, list) and isinstance(above, list) and key not in {"command", "entrypoint", "test"}:
         return below + above
     return above

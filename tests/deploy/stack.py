@@ -22,9 +22,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from bus.settings import KafkaSettings
+from ecgstream.certificates import make_certificates
 from tests.deploy import compose, foreign
 from tests.deploy.container import Container, Spec, why_not
 from tests.deploy.mailbox import Mailbox
@@ -103,8 +105,29 @@ class Stack:
 
     @property
     def kafka(self) -> KafkaSettings:
-        """How this machine reaches Kafka: without names."""
-        return KafkaSettings(_env_file=None, bootstrap_servers=f"{self.network['kafka']}:19092")
+        """How this machine reaches Kafka: without names, and where it is secured, as who may read along."""
+        bootstrap = f"{self.network['kafka']}:19092"
+        if not (self.folder / "secure").exists():
+            return KafkaSettings(_env_file=None, bootstrap_servers=bootstrap)
+        return KafkaSettings(
+            _env_file=None,
+            bootstrap_servers=bootstrap,
+            security_protocol="SASL_SSL",
+            sasl_username="reader",
+            sasl_password=SecretStr((self.folder / "secure" / "reader_password").read_text()),
+            ssl_cafile=self.folder / "secure" / "ca.pem",
+        )
+
+    @property
+    def administrator(self) -> KafkaSettings:
+        """How this machine reaches a secured Kafka as who may do all."""
+        return KafkaSettings(
+            _env_file=None,
+            bootstrap_servers=f"{self.network['kafka']}:19094",
+            security_protocol="SSL",
+            ssl_cafile=self.folder / "secure" / "ca.pem",
+            ssl_certfile=self.folder / "secure" / "admin.pem",
+        )
 
     def metrics(self) -> dict[str, str]:
         """The metrics page of each service."""
@@ -232,14 +255,13 @@ async def bring_up(stack: Stack) -> None:
 
 
 @contextlib.contextmanager
-def stack(folder: Path, *, secure: bool = False, prepare: Callable[[Stack], None] = lambda _: None) -> Iterator[Stack]:
+def stack(folder: Path, *, secure: bool = False) -> Iterator[Stack]:
     """All services of ours and what they stand on, running and ready; at the end each must leave in order when told to.
 
     Parameters
     ----------
     folder : where volumes, logs and roots lie
     secure : with docker-compose.secure.yml
-    prepare : what a user does before
     """
     if reason := why_not():
         pytest.skip(reason)
@@ -247,7 +269,9 @@ def stack(folder: Path, *, secure: bool = False, prepare: Callable[[Stack], None
     (folder / "empty").mkdir()
     with Network(specs) as network, Mailbox(network["mailpit"]) as mailbox:
         made = Stack(folder=folder, network=network, mailbox=mailbox, specs=specs)
-        prepare(made)
+        if secure:
+            hosts = ["kafka", "localhost", network["kafka"]]
+            make_certificates(folder / "secure", hosts=hosts, days=1)
         try:
             asyncio.run(bring_up(made))
             made.services = {name: each for name, each in made.services.items() if each.container.running}
