@@ -1,5 +1,6 @@
 """Dockerfile and compose file: well formed, locked down, and in step with the project."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -13,6 +14,7 @@ from alerting.delivery.channels import load_channels
 from alerting.settings import AlertingSettings
 from bus.settings import KafkaSettings
 from detector.settings import DetectorSettings
+from ecgstream.certificates import make_certificates
 from ecgstream.settings import COMPOSE, RENAMED, ProcessSettings, _variable, kinds
 from producer.settings import FaultSettings, ReplaySettings
 from tests.deploy import compose
@@ -36,6 +38,37 @@ def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
 
 def test_the_compose_file_fits_the_compose_specification() -> None:
     run(the("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", compose.FILE)
+
+
+def test_the_secured_compose_file_fits_it_too(tmp_path: Path) -> None:
+    merged = tmp_path / "docker-compose.json"
+    merged.write_text(json.dumps(compose.load(secure=True)))
+    run(the("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", merged)
+
+
+def test_every_secret_is_made_by_the_command_and_every_one_made_is_used(tmp_path: Path) -> None:
+    secured = compose.load({"ECGSTREAM_COMPOSE_SECURE": "/made"}, secure=True)
+    declared = {name: secret["file"] for name, secret in secured["secrets"].items()}
+    assert set(make_certificates(tmp_path / "secure", hosts=["kafka"], days=1)) == set(declared)
+    assert declared == {name: f"/made/{name}" for name in declared}
+    used = {name: service.get("secrets", []) for name, service in secured["services"].items()}
+    assert {secret for secrets in used.values() for secret in secrets} == set(declared)
+    assert [name for name, secrets in used.items() if "admin.pem" in secrets] == ["topics"]
+    for name in OURS:
+        mounted = re.findall(
+            r"/run/secrets/(\S+)", " ".join(map(str, secured["services"][name]["environment"].values()))
+        )
+        assert set(mounted) <= set(used[name])
+
+
+def test_secured_every_client_of_kafka_speaks_tls_and_shows_who_it_is() -> None:
+    services = compose.load(secure=True)["services"]
+    for name in OURS:
+        environment = services[name]["environment"]
+        by = {"SASL_SSL": "ECGSTREAM_SASL_PASSWORD", "SSL": "ECGSTREAM_SSL_CERTFILE"}
+        assert by[environment["ECGSTREAM_SECURITY_PROTOCOL"]] in environment
+    protocols = services["kafka"]["environment"]["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(",")
+    assert {each.partition(":")[2] for each in protocols} == {"SSL", "SASL_SSL"}
 
 
 def test_variables_are_replaced_as_compose_does() -> None:
