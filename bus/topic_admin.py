@@ -12,6 +12,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
 from bus.connection import (
@@ -91,6 +92,23 @@ async def await_topics(settings: KafkaSettings, names: Sequence[str]) -> None:
     """
     async with admin_of(settings) as admin:
         await visible(admin, settings, names)
+
+
+async def hidden_topics(settings: KafkaSettings) -> list[str]:
+    """Return the topics of ``bus.topics`` that this user may not see; whether they are there, only others can tell."""
+    async with admin_of(settings) as admin:
+        described = await _described(admin, [settings.topic(topic.name) for topic in TOPICS])
+    hidden = TopicAuthorizationFailedError.errno
+    return [topic.name for topic in TOPICS if described[settings.topic(topic.name)]["error_code"] == hidden]
+
+
+async def readable(settings: KafkaSettings, name: str) -> bool:
+    """Return whether this user may read a topic of ``bus.topics``."""
+    async with admin_of(settings) as admin:
+        request = FetchRequest(1, 0, 1, 0, [(settings.topic(name), [(0, 0, 1)])])
+        answer = await admin._send_request(request)  # noqa: SLF001  # aiokafka offers no public way
+    ((_, (partition,)),) = answer.topics
+    return bool(partition[1] != TopicAuthorizationFailedError.errno)
 
 
 async def topic_differences(settings: KafkaSettings) -> list[Difference]:

@@ -5,59 +5,48 @@ import os
 import shutil
 import socket
 import time
+import urllib.request
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import gettempdir
 
 from alerting.settings import AlertingSettings
+from bus.connection import addresses
 from bus.settings import KafkaSettings
 from detector.settings import DetectorSettings
 from ecg.data import check as check_data
 from ecg.data import data_directory
 from ecg.errors import EcgStreamError
 from ecg.excerpts import EXCERPTS
+from ecgstream.doctor_kafka import examine_kafka
+from ecgstream.finding import Finding, tried
 from ecgstream.settings import ProcessSettings
 
-CONNECT_S = 3.0  # a broker that is there answers within a tenth of it
 BUILT_NS = 1_750_000_000_000_000_000  # June 2025: no machine that runs this can be older
 STEP_S = 0.2  # how long the two clocks are held against each other
 CLOCK_ERROR_S = 0.05
-APART_S = 5.0  # between the broker's clock and this machine's, the way of a message included
-FREE_BYTES = 2 * 2**30  # a day of one patient's samples takes 0.1 GB on the broker
+CONNECT_S = 3.0  # what is there answers within a tenth of it
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # compared, not listened on
+FREE_BYTES = 2 * 2**30  # for a broker on this machine: a day of one patient's samples takes 0.1 GB
+SERVICE_FREE_BYTES = 2**24  # for a service alone: caches of its libraries
 MEMORY_BYTES = 2**30  # Kafka 0.5 GB, each service 0.2 GB
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Result of a check.
-
-    Attributes
-    ----------
-    check : what was looked at
-    ok : whether it is as it should be
-    found : what is there
-    remedy : what to do when it is not ok; empty otherwise
-    """
-
-    check: str
-    ok: bool
-    found: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        """The finding as a line."""
-        return f"{self.check}: {self.found}" + (f" → {self.remedy}" if self.remedy else "")
+SERVICE_MEMORY_BYTES = 2**28
 
 
 async def examine(
     process: ProcessSettings, kafka: KafkaSettings, detector: DetectorSettings, alerting: AlertingSettings
 ) -> list[Finding]:
-    """Every check, in the order in which to mend what they find."""
+    """Every check, in the order in which to mend what they find.
+
+    Where Kafka is on another machine or in another container, nothing is asked for that only a broker needs.
+    """
+    elsewhere = not _local(kafka)
     checks: list[tuple[str, Callable[[], Awaitable[Finding]]]] = [
-        ("java", _java),
-        ("memory", _memory),
-        ("disk", _disk),
+        ("java", lambda: _java(kafka)),
+        ("memory", lambda: _memory(SERVICE_MEMORY_BYTES if elsewhere else MEMORY_BYTES)),
+        ("disk", lambda: _disk(SERVICE_FREE_BYTES if elsewhere else FREE_BYTES)),
         ("clock", _clock),
         ("health port", lambda: _port(process)),
         ("models", lambda: _models(detector)),
@@ -65,41 +54,55 @@ async def examine(
         ("alarm history", lambda: _alarm_history(alerting)),
         ("alarm channels", lambda: _alarm_channels(alerting)),
     ]
-    findings = [await _tried(name, check) for name, check in checks]
-    return findings + await _kafka(kafka)
+    findings = [await tried(name, check) for name, check in checks]
+    return findings + await examine_kafka(kafka)
 
 
-async def _tried(name: str, check: Callable[[], Awaitable[Finding]]) -> Finding:
-    """A check's finding; what it raises is one, too: its message ends with the remedy."""
+def _local(kafka: KafkaSettings) -> bool:
+    """Return whether the broker is this machine's, so that this program may have to start it."""
+    host = addresses(kafka)[0][0].strip("[]")
     try:
-        return await check()
-    except EcgStreamError as error:
-        found, _, remedy = str(error).rpartition(": ")
-        return Finding(check=name, ok=False, found=found or str(error), remedy=remedy)
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
-async def _java() -> Finding:
+async def _java(kafka: KafkaSettings) -> Finding:
     from bus.broker_jars import find_java
 
-    java = await asyncio.to_thread(find_java)
+    try:
+        java = await asyncio.to_thread(find_java)
+    except EcgStreamError:
+        if _local(kafka) and not await _listened_on(*addresses(kafka)[0]):
+            raise
+        return Finding(check="java", ok=True, found=f"none, and none is needed: Kafka is at {kafka.bootstrap_servers}")
     return Finding(check="java", ok=True, found=f"Java {java.version} at {java.program}")
 
 
-async def _memory() -> Finding:
+async def _listened_on(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host.strip("[]"), port), CONNECT_S)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+async def _memory(needed: int) -> Finding:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     found = f"{total / 2**30:.1f} GB, {free / 2**30:.1f} GB of it untouched, {os.cpu_count()} processors"
-    if total < MEMORY_BYTES:
-        return Finding(check="memory", ok=False, found=found, remedy="1 GB is the least for Kafka and the services")
+    if total < needed:
+        return Finding(check="memory", ok=False, found=found, remedy=f"give it {needed / 2**30:g} GB at least")
     return Finding(check="memory", ok=True, found=found)
 
 
-async def _disk() -> Finding:
+async def _disk(needed: int) -> Finding:
     place = Path(gettempdir())
     free = shutil.disk_usage(place).free
-    found = f"{free / 2**30:.1f} GB free under {place}"
-    if free < FREE_BYTES:
-        return Finding(check="disk", ok=False, found=found, remedy="free some: the local broker needs 2 GB")
+    found = f"{free / 2**30:.2f} GB free under {place}"
+    if free < needed:
+        return Finding(check="disk", ok=False, found=found, remedy=f"free some: {needed / 2**30:.2g} GB are needed")
     return Finding(check="disk", ok=True, found=found)
 
 
@@ -124,6 +127,8 @@ async def _port(process: ProcessSettings) -> Finding:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except OSError as error:
+        if await asyncio.to_thread(_ours_answers, host, port):
+            return Finding(check="health port", ok=True, found=f"{host}:{port}: a service of this program answers")
         return Finding(
             check="health port",
             ok=False,
@@ -131,6 +136,16 @@ async def _port(process: ProcessSettings) -> Finding:
             remedy="end what listens there (a service that runs?), or set ECGSTREAM_HEALTH_PORT",
         )
     return Finding(check="health port", ok=True, found=f"{host}:{port or 'any'} is free")
+
+
+def _ours_answers(host: str, port: int) -> bool:
+    """Return whether a service of this program listens there: in a container, the one beside which this runs."""
+    asked = "127.0.0.1" if host in EVERYWHERE else host
+    try:
+        with urllib.request.urlopen(f"http://{asked}:{port}/metrics", timeout=CONNECT_S) as page:
+            return b"ecgstream_" in page.read()
+    except (OSError, ValueError):
+        return False
 
 
 async def _models(settings: DetectorSettings) -> Finding:
@@ -183,73 +198,6 @@ async def _alarm_channels(settings: AlertingSettings) -> Finding:
         await asyncio.to_thread(sender.close)
     found = ", ".join(f"{name} ({channel.kind})" for name, channel in channels.items())
     return Finding(check="alarm channels", ok=True, found=found or "none: alarms stay on the topic and in the history")
-
-
-async def _kafka(settings: KafkaSettings) -> list[Finding]:
-    from bus.topic_admin import cluster_id, topic_differences
-    from bus.topics import TOPICS
-
-    quick = settings.model_copy(update={"connect_timeout_s": min(settings.connect_timeout_s, CONNECT_S)})
-
-    async def broker() -> Finding:
-        await cluster_id(quick)
-        return Finding(check="broker", ok=True, found=f"Kafka answers at {settings.bootstrap_servers}")
-
-    findings = [await _tried("broker", broker)]
-    if not findings[0].ok:
-        return findings
-
-    async def topics() -> Finding:
-        different = await topic_differences(quick)
-        if different:
-            return Finding(
-                check="topics",
-                ok=False,
-                found="; ".join(map(str, different)),
-                remedy="; ".join(dict.fromkeys(each.remedy for each in different)),
-            )
-        return Finding(check="topics", ok=True, found=f"{len(TOPICS)} topics of {settings.partitions} partitions each")
-
-    findings.append(await _tried("topics", topics))
-    if not findings[-1].ok and "is missing" in findings[-1].found:
-        return findings
-    return findings + await _samples(quick)
-
-
-async def _samples(settings: KafkaSettings) -> list[Finding]:
-    """Return what the newest samples show: the senders' partitioner, and the broker's clock."""
-    from bus.samples_probe import probe_samples
-
-    try:
-        probe = await probe_samples(settings)
-    except EcgStreamError as error:
-        return [Finding(check="senders", ok=False, found=str(error), remedy="see whether the broker runs")]
-    wrong = [f"{probe.keyless} without a key"] * bool(probe.keyless)
-    wrong += [f"in the wrong partition: {', '.join(probe.misplaced[:5])}"] * bool(probe.misplaced)
-    senders = Finding(
-        check="senders",
-        ok=not wrong,
-        found="; ".join(wrong) or f"the newest {probe.messages} messages lie where their keys belong",
-        remedy="key each message with its patient id, and set partitioner=murmur2_random (librdkafka, kcat -X); the "
-        "detector refuses what lies elsewhere"
-        if wrong
-        else "",
-    )
-    ahead_s = probe.broker_ahead_s
-    if ahead_s is None:
-        found, ok = "not known while nobody sends", True
-    else:
-        found, ok = (
-            f"{abs(ahead_s):.1f} s {'ahead of' if ahead_s > 0 else 'behind'} this machine's",
-            abs(ahead_s) <= APART_S,
-        )
-    clock = Finding(
-        check="broker's clock",
-        ok=ok,
-        found=found,
-        remedy="" if ok else "set both clocks by NTP: the broker's time counts",
-    )
-    return [senders, clock]
 
 
 def as_json(findings: list[Finding]) -> dict[str, object]:

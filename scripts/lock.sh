@@ -11,3 +11,6 @@ options=(--universal --python-version 3.11 --generate-hashes --no-emit-index-url
 # The run set binds the dev set, so that tests run what users run.
 .uv/bin/uv pip compile pyproject.toml --extra train --extra dev "${options[@]}" "$@" \
   --constraints "$folder/run.lock" --output-file "$folder/dev.lock" >/dev/null
+# What builds the wheel that the image installs.
+sed -n 's/^requires = \["\(.*\)"\]$/\1/p' pyproject.toml |
+  .uv/bin/uv pip compile - "${options[@]}" "$@" --output-file "$folder/build.lock" >/dev/null

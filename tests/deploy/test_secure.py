@@ -16,7 +16,7 @@ from bus.settings import KafkaSettings
 from bus.topic_admin import admin_of, cluster_id
 from bus.topics import ALERTS, TOPICS, WINDOWS
 from tests.deploy.attempts import attempts
-from tests.deploy.stack import Stack, stack
+from tests.deploy.stack import PYTHON, Stack, stack
 from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = pytest.mark.broker
@@ -68,6 +68,13 @@ async def test_verdicts_and_alarms_flow_to_who_may_read_them(running: Stack) -> 
                         alerts.append(Alert.model_validate_json(message.value))
     assert len({verdict.patient for verdict in verdicts}) == 2
     assert alerts[0].patient in {verdict.patient for verdict in verdicts}
+
+
+@pytest.mark.parametrize("name", ["detector", "alerting", "web", "producer"])
+def test_the_doctor_finds_nothing_wrong_in_a_container(running: Stack, name: str) -> None:
+    done = running.services[name].container.run(str(PYTHON), "-m", "ecgstream", "doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "java: none, and none is needed" in done.stdout
 
 
 async def test_an_alarm_reaches_the_mail_catcher(running: Stack) -> None:
@@ -152,7 +159,7 @@ def test_a_service_sees_its_own_secrets_alone(running: Stack) -> None:
 def test_the_database_wants_its_password(running: Stack) -> None:
     where = f"postgresql://ecgstream:ecgstream@{running.network['postgres']}/alarms"
     tried = running.services["alerting"].container.run(
-        "python", "-c", f"import psycopg; psycopg.connect({where!r})", timeout_s=30
+        str(PYTHON), "-c", f"import psycopg; psycopg.connect({where!r})", timeout_s=30
     )
     assert "password authentication failed" in tried.stderr
 

@@ -13,7 +13,7 @@ from bus.messages import Alert, Verdict
 from bus.settings import KafkaSettings
 from tests.deploy import compose
 from tests.deploy.monitors import Alertmanager, Prometheus
-from tests.deploy.stack import Stack, stack
+from tests.deploy.stack import PYTHON, Stack, stack
 from tests.monitoring.queries import dashboard_queries, declared_names, metric_names, recorded, rule_queries
 from tests.support.waiting import DEADLINE_S, until
 
@@ -93,6 +93,13 @@ async def test_verdicts_anomalies_and_alerts_flow(running: Stack) -> None:
 def test_no_metric_has_a_patient_as_a_label(running: Stack) -> None:
     for page in running.metrics().values():
         assert "patient=" not in page
+
+
+@pytest.mark.parametrize("name", ["detector", "alerting", "web", "producer"])
+def test_the_doctor_finds_nothing_wrong_in_a_container(running: Stack, name: str) -> None:
+    done = running.services[name].container.run(str(PYTHON), "-m", "ecgstream", "doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "java: none, and none is needed" in done.stdout
 
 
 async def test_an_alarm_of_a_patient_reaches_the_mail_catcher(running: Stack) -> None:

