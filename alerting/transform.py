@@ -179,7 +179,8 @@ class AlertingTransform:
             elif isinstance(message, _OutgoingAlert):
                 alert = message.alert
                 self._metrics.alerts.labels(kind=alert.kind, priority=alert.priority, phase=alert.phase).inc()
-                log.info("alert", **alert.as_json())
+                log.info("alert", phase=alert.phase, priority=alert.priority, condition=alert.condition)
+                log.debug("alert", **alert.as_json())  # who it is about is for those who may read the topic
 
     def _listened_s(self) -> float:
         """The monotonic clock, less the time in which this service did not listen."""

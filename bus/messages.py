@@ -13,7 +13,9 @@ from ecg.findings import FindingKind, LethalKind
 from ecg.urgency import AlarmPriority, AlarmState
 
 MAX_PATIENT_ID = 128
-PATIENT_ID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}")
+# Not "." and "..": as parts of a path they are another place. Without looking ahead, which pydantic cannot.
+_DOTLESS, _ANY = "[A-Za-z0-9_:@+-]", "[A-Za-z0-9._:@+-]"
+PATIENT_ID = re.compile(rf"(?:{_DOTLESS}{_ANY}{{0,127}}|\.{_DOTLESS}{_ANY}{{0,126}}|\.\.{_ANY}{{1,126}})")
 
 PatientId = Annotated[str, StringConstraints(pattern=rf"^{PATIENT_ID.pattern}$")]
 Decision = Literal["normal", "abnormal", "unusable"]

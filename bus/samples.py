@@ -133,7 +133,9 @@ def check_patient(patient: str) -> None:
             f"patient id {patient[:20]!r}... has {len(patient)} characters, at most {MAX_PATIENT_ID}: shorten it"
         )
     if not PATIENT_ID.fullmatch(patient):
-        raise BadChunkError(f"patient id {patient!r}: only letters, digits and . _ : @ + - may stand in it")
+        raise BadChunkError(
+            f"patient id {patient!r}: only letters, digits and . _ : @ + - may stand in it, and not . or .. alone"
+        )
 
 
 def encode(chunk: Chunk) -> bytes:
@@ -430,6 +432,10 @@ def _check(chunk: Chunk) -> None:
         raise BadChunkError(f"samples of shape {chunk.samples.shape} do not fit {n_leads} leads (1 to {MAX_LEADS})")
     if (longest := max(len(name) for name in (chunk.device, *chunk.leads))) > MAX_NAME:
         raise BadChunkError(f"a device or lead name has {longest} characters, at most {MAX_NAME}: shorten it")
+    if unprintable := [name for name in (chunk.device, *chunk.leads) if not name.isprintable()]:
+        raise BadChunkError(
+            f"the device or lead name {unprintable[0][:20]!r} has characters that cannot be printed: leave them out"
+        )
     if len(chunk.gain) != n_leads or len(chunk.baseline) != n_leads:
         raise BadChunkError(f"{len(chunk.gain)} gains and {len(chunk.baseline)} baselines for {n_leads} leads")
     if not all(MIN_GAIN <= gain <= MAX_GAIN for gain in chunk.gain):

@@ -26,7 +26,7 @@ ALERTS = st.builds(
     id=TEXTS,
     sequence=st.integers(0, 2**40),
     device=TEXTS,
-    patient=st.from_regex(r"\A[A-Za-z0-9._:@+-]{1,12}\Z"),
+    patient=st.from_regex(r"\A[A-Za-z0-9_:@+-][A-Za-z0-9._:@+-]{0,11}\Z"),
     lead=st.none() | TEXTS,
     label=TEXTS,
     mdc=st.none() | st.builds(MdcCode, reference_id=TEXTS, code=st.integers(0, 2**32)),

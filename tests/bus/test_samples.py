@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_np
 
+from bus.messages import PATIENT_ID
 from bus.samples import _PREFIX, MAX_LEADS, BadChunkError, Chunk, decode, encode
 from ecg.records import MAX_GAIN, MIN_GAIN
 from tests.bus.poison import POISON, Poison, written
 
-PATIENT = st.from_regex(r"[A-Za-z0-9._:@+-]{1,128}", fullmatch=True)
+PATIENT = st.from_regex(PATIENT_ID, fullmatch=True)
 GAINS = st.floats(MIN_GAIN, MAX_GAIN)
 
 

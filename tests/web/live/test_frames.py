@@ -18,7 +18,7 @@ frames = st.builds(
         baseline=tuple(range(-1, len(leads) - 1)),
         samples=np.random.default_rng(seed).integers(-32768, 32767, (count, len(leads)), np.int16),
     ),
-    patient=st.from_regex(r"[A-Za-z0-9._:@+-]{1,20}", fullmatch=True),
+    patient=st.from_regex(r"[A-Za-z0-9_:@+-][A-Za-z0-9._:@+-]{0,19}", fullmatch=True),
     flags=st.sampled_from([0, HOLE, ANEW, HOLE | ANEW]),
     fs_hz=st.sampled_from([100.0, 250.5, 360.0]),
     start_ms=st.floats(-1e15, 1e15),
