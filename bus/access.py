@@ -30,7 +30,7 @@ class Operation(IntEnum):
 
 
 class Pattern(IntEnum):
-    """How the name of a thing is meant, as Kafka numbers it."""
+    """Ways in which the name of a thing is meant, as Kafka numbers them."""
 
     LITERAL = 3
     PREFIXED = 4
@@ -64,7 +64,7 @@ class _Entry(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What a user may do, by names without an installation's prefix."""
+    """Rights of a user, by names without an installation's prefix."""
 
     read: tuple[str, ...]
     write: tuple[str, ...]

@@ -67,15 +67,15 @@ def _contents(hosts: tuple[str, ...], days: int) -> dict[str, bytes]:
         return _key_pem(key) + _pem(certificate) + _pem(authority)
 
     database = secrets.token_urlsafe(SECRET_BYTES)
-    words = {f"{user}_password": secrets.token_urlsafe(SECRET_BYTES) for user in access()}
-    words["postgres_password"] = database
-    words["alarm_db"] = f"postgresql://ecgstream:{quote(database)}@postgres/alarms"
-    words["session_secret"] = secrets.token_urlsafe(SECRET_BYTES)
+    passwords = {f"{user}_password": secrets.token_urlsafe(SECRET_BYTES) for user in access()}
+    passwords["postgres_password"] = database
+    passwords["alarm_db"] = f"postgresql://ecgstream:{quote(database)}@postgres/alarms"
+    passwords["session_secret"] = secrets.token_urlsafe(SECRET_BYTES)
     return {
         "ca.pem": _pem(authority),
         f"{BROKER}.pem": certified(BROKER, hosts, server=True),
         f"{ADMIN}.pem": certified(ADMIN, (), server=False),
-    } | {name: word.encode() for name, word in words.items()}
+    } | {name: word.encode() for name, word in passwords.items()}
 
 
 def _name(common: str) -> x509.Name:

@@ -174,7 +174,7 @@ class Stack:
                 mounts[place] = (self.folder / "empty", False)
         for java in JAVAS:  # the image has none
             if java.exists():
-                mounts[str(java)] = (self.folder / "empty" if java.is_dir() else Path(os.devnull), False)
+                mounts[str(java)] = (self.folder / "absent" if java.is_dir() else Path(os.devnull), False)
         return self.spec(name, [str(PYTHON), "-m", "ecgstream", *map(str, spec["command"])], user, environment, mounts)
 
     def spec(
@@ -275,6 +275,8 @@ def stack(folder: Path, *, secure: bool = False) -> Iterator[Stack]:
         pytest.skip(reason)
     specs = compose.load(CHOSEN, secure=secure)["services"]
     (folder / "empty").mkdir()
+    (folder / "absent").mkdir()
+    (folder / "absent" / "__init__.py").write_text("raise ImportError\n")
     with Network(specs) as network, Mailbox(network["mailpit"]) as mailbox:
         made = Stack(folder=folder, network=network, mailbox=mailbox, specs=specs)
         if secure:
