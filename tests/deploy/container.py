@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -149,10 +150,18 @@ class Container:
         if self.running:
             self.process.kill()
         self.process.wait()
-        for left in self._pids.glob("cgroup.procs"):
-            for pid in left.read_text().split():
+        give_up_s = time.monotonic() + 10
+        while (left := self._left()) and time.monotonic() < give_up_s:
+            for pid in left:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
+                    os.kill(pid, signal.SIGKILL)
+
+    def _left(self) -> list[int]:
+        """Processes that it started and that have not ended."""
+        try:
+            return [int(pid) for pid in (self._pids / "cgroup.procs").read_text().split()]
+        except OSError:
+            return []
 
     def close(self) -> None:
         """End it, and take its control groups away."""

@@ -263,17 +263,18 @@ async def bring_up(stack: Stack) -> None:
 
 
 @contextlib.contextmanager
-def stack(folder: Path, *, secure: bool = False) -> Iterator[Stack]:
+def stack(folder: Path, *, secure: bool = False, chosen: Mapping[str, str] = CHOSEN) -> Iterator[Stack]:
     """All services of ours and what they stand on, running and ready; at the end each must leave in order when told to.
 
     Parameters
     ----------
     folder : where volumes, logs and roots lie
     secure : with docker-compose.secure.yml
+    chosen : what a user sets in ``.env``
     """
     if reason := why_not():
         pytest.skip(reason)
-    specs = compose.load(CHOSEN, secure=secure)["services"]
+    specs = compose.load(chosen, secure=secure)["services"]
     (folder / "empty").mkdir()
     (folder / "absent").mkdir()
     (folder / "absent" / "__init__.py").write_text("raise ImportError\n")
@@ -284,7 +285,9 @@ def stack(folder: Path, *, secure: bool = False) -> Iterator[Stack]:
             make_certificates(folder / "secure", hosts=hosts, days=1)
         try:
             asyncio.run(bring_up(made))
-            made.services = {name: each for name, each in made.services.items() if each.container.running}
+            over = [made.services.pop(name).container for name in list(made.services) if made.ended(name)]
+            for container in over:
+                container.close()
             yield made
             for each in made.services.values():
                 if each.container.running:
