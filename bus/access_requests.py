@@ -60,7 +60,14 @@ class ScramRequest(Request[_ScramStruct]):  # type: ignore[misc] # as above
     API_KEY = 51
 
     def __init__(self, user: str, *, iterations: int, salt: bytes, salted_password: bytes) -> None:
-        self._upsertion = (user, SCRAM_SHA_256, iterations, salt, salted_password, {})
+        self._upsertion: tuple[str, int, int, bytes, bytes, dict[int, bytes]] = (
+            user,
+            SCRAM_SHA_256,
+            iterations,
+            salt,
+            salted_password,
+            {},
+        )
 
     def build(self, request_struct_class: type[_ScramStruct]) -> _ScramStruct:
         """Return the message."""

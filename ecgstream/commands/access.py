@@ -1,4 +1,4 @@
-"""The commands that secure an installation: certificates and passfound, users and their rights."""
+"""The commands that secure an installation: certificates and passwords, users and their rights."""
 
 from pathlib import Path
 from typing import Annotated
@@ -30,9 +30,9 @@ def certificates(
 @access.command("apply")
 def access_apply(
     *,
-    passfound: Annotated[
+    passwords: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Set the users' passfound, too: files USER_password in this folder."),
+        typer.Option(metavar="DIR", help="Set the users' passwords, too: files USER_password in this folder."),
     ] = None,
     bootstrap_servers: BootstrapServers = None,
 ) -> None:
@@ -47,7 +47,7 @@ def access_apply(
 
     kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
     try:
-        found = {user: read_secret(f"{PREFIX}{passfound}/{user}_password") for user in users()} if passfound else {}
+        found = {user: read_secret(f"{PREFIX}{passwords}/{user}_password") for user in users()} if passwords else {}
     except ValueError as error:
         raise EcgStreamError(f"{error}; 'ecgstream certificates DIR' makes them all") from None
     given, taken = run(apply_access(kafka, found))
@@ -55,7 +55,7 @@ def access_apply(
         typer.echo(f"given  {right}")
     for right in taken:
         typer.echo(f"taken  {right}")
-    typer.echo(f"{len(users())} users, {len(found)} passfound set, {len(given)} rights given, {len(taken)} taken away")
+    typer.echo(f"{len(users())} users, {len(found)} passwords set, {len(given)} rights given, {len(taken)} taken away")
 
 
 @access.command("check")

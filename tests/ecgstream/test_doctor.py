@@ -20,7 +20,8 @@ from bus.samples_probe import probe_samples
 from bus.settings import KafkaSettings
 from bus.topics import SAMPLES, TOPICS
 from detector.settings import DetectorSettings
-from ecgstream.doctor import Finding, as_json, examine
+from ecgstream.doctor import as_json, examine
+from ecgstream.finding import Finding
 from ecgstream.settings import ProcessSettings
 from models import SHIPPED
 from ops.health import HealthServer

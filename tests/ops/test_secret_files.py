@@ -30,4 +30,4 @@ def test_a_file_that_is_no_use_is_named_without_what_is_in_it(content: bytes | N
     if content is not None:
         (tmp_path / "password").write_bytes(content)
     with pytest.raises(ValidationError, match=says):
-        KafkaSettings(_env_file=None, sasl_password=f"file:{tmp_path}/password")  # type: ignore[arg-type] # as text
+        KafkaSettings(_env_file=None, sasl_password=f"file:{tmp_path}/password")
