@@ -16,6 +16,7 @@ from bus.settings import KafkaSettings
 from bus.topic_admin import admin_of, cluster_id
 from bus.topics import ALERTS, TOPICS, WINDOWS
 from tests.deploy.attempts import attempts
+from tests.deploy.monitors import Alertmanager, Prometheus
 from tests.deploy.stack import PYTHON, Stack, stack
 from tests.support.waiting import DEADLINE_S, until
 
@@ -164,7 +165,14 @@ def test_the_database_wants_its_password(running: Stack) -> None:
     assert "password authentication failed" in tried.stderr
 
 
-# The last one: it kills a service, which takes its work up again under its own rights.
+# The last ones: they kill services.
+async def test_somebody_is_told_when_a_service_was_killed(running: Stack) -> None:
+    with Alertmanager(running), Prometheus(running) as prometheus:
+        await until(lambda: bool(prometheus.ask('up{job="producer"} == 1')))
+        running.services.pop("producer").container.kill()
+        await until(lambda: any("ServiceDown of producer" in subject for subject in running.mailbox.subjects()))
+
+
 async def test_a_killed_detector_takes_its_work_up_again(running: Stack) -> None:
     running.services["detector"].container.close()
     running.start("detector")
