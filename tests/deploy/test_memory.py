@@ -43,3 +43,4 @@ async def test_nothing_is_killed_for_memory(running: Stack) -> None:
     )
     for container in containers:
         assert container.running, container.said()
+        print(f"{container.spec.name}: {container.limit.peak_mb} MB of {container.spec.memory} at most")  # noqa: T201 # -s
