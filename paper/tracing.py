@@ -1,0 +1,174 @@
+"""Traces followed from stroke to stroke along their rows, and the line that a pen of known width must have drawn."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter, minimum_filter1d
+
+from paper.sheet import PX_PER_MM
+from paper.strokes import Strokes
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+_LOOK_BACK = 10  # columns over which a break is bridged stroke by stroke
+_MISSED = 1.5  # cost of a column without a stroke
+_JUMP = 0.35  # of each pixel between strokes that do not touch
+_LEAP = 12.0  # of a break that is longer than the look back
+_TURN = 0.004  # of each pixel by which a stroke's middle moves
+_AWAY = 0.012  # of each pixel away from the row's level, in a column
+_FAR_MM = 8.0  # beyond it being away costs no more
+_FLAT_MM = 2.0  # strokes up to this height show where a trace dwells
+_ROW_BLUR_MM = 1.3
+_LEAST_APART_MM = 7.0
+_LEAST_COVER = 0.22  # of the columns, in which a row has strokes near its level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """A trace as it was followed: for each column the stroke, -1 where there is none.
+
+    Attributes
+    ----------
+    level_px : of the row in which it was looked for
+    stroke : (width,) int64
+    """
+
+    level_px: float
+    stroke: IntArray
+
+
+def row_levels(strokes: Strokes, height: int) -> list[float]:
+    """Return the levels at which traces dwell, from the top, in pixels.
+
+    Parameters
+    ----------
+    strokes : in the sheet
+    height : of the sheet, pixels
+    """
+    width = len(strokes.first) - 1
+    high = strokes.bottom_px - strokes.top_px
+    flat = high <= _FLAT_MM * PX_PER_MM
+    middle = (strokes.top_px + strokes.bottom_px) / 2
+    crowd, _ = np.histogram(middle[flat], bins=np.arange(height + 1))
+    density = gaussian_filter1d(crowd.astype(np.float64), _ROW_BLUR_MM * PX_PER_MM)
+    around = 2 * round(_LEAST_APART_MM * PX_PER_MM / 2) + 1
+    tops = np.nonzero((density == maximum_filter1d(density, around)) & (density > 0))[0]
+    reach = 2.0 * _ROW_BLUR_MM * PX_PER_MM
+    levels = []
+    for top in tops:
+        near = flat & (np.abs(middle - top) <= reach)
+        if len(np.unique(strokes.column[near])) >= _LEAST_COVER * width:
+            levels.append(float(np.median(middle[near])))
+    return levels
+
+
+def follow(strokes: Strokes, levels: list[float]) -> list[Path]:
+    """Follow the trace of each row through the strokes, as the cheapest way from left to right.
+
+    Parameters
+    ----------
+    strokes : in the sheet
+    levels : of the rows, pixels
+    """
+    width = len(strokes.first) - 1
+    rows = len(levels)
+    level = np.array(levels)[:, None]
+    n = len(strokes.column)
+    cost = np.full((rows, n), np.inf)
+    came = np.full((rows, n), -1, np.int64)
+    # The cheapest way that ended longer ago than the look back, as if each column since had been missed.
+    old_cost, old_stroke = np.zeros(rows), np.full(rows, -1, np.int64)
+    top, bottom = strokes.top_px, strokes.bottom_px
+    for x in range(width):
+        old_cost += _MISSED
+        leaving = x - _LOOK_BACK - 1
+        if leaving >= 0:
+            begin, end = strokes.first[leaving], strokes.first[leaving + 1]
+            if end > begin:
+                best = begin + np.argmin(cost[:, begin:end], axis=1)
+                value = cost[np.arange(rows), best] + _LEAP + _MISSED * _LOOK_BACK
+                better = value < old_cost
+                old_cost, old_stroke = np.where(better, value, old_cost), np.where(better, best, old_stroke)
+        begin, end = strokes.first[x], strokes.first[x + 1]
+        if begin == end:
+            continue
+        here_top, here_bottom = top[begin:end], bottom[begin:end]
+        away = np.maximum(np.maximum(here_top - level, level - here_bottom), 0.0)
+        own = _AWAY * np.minimum(away, _FAR_MM * PX_PER_MM)
+        best_cost = np.repeat((old_cost - _MISSED)[:, None], end - begin, axis=1)
+        best_from = np.repeat(old_stroke[:, None], end - begin, axis=1)
+        since = strokes.first[max(0, x - _LOOK_BACK)]
+        if begin > since:
+            before_top, before_bottom = top[since:begin, None], bottom[since:begin, None]
+            apart = np.maximum(np.maximum(here_top - before_bottom, before_top - here_bottom), 0.0)
+            turn = np.abs(here_top + here_bottom - before_top - before_bottom) / 2
+            missed = (x - 1 - strokes.column[since:begin])[:, None]
+            step = _JUMP * apart + _TURN * turn + _MISSED * missed
+            whole = cost[:, since:begin, None] + step
+            arg = np.argmin(whole, axis=1)
+            value = np.take_along_axis(whole, arg[:, None, :], axis=1)[:, 0]
+            better = value < best_cost
+            best_cost, best_from = np.where(better, value, best_cost), np.where(better, since + arg, best_from)
+        cost[:, begin:end] = best_cost + own
+        came[:, begin:end] = best_from
+    return [_path(strokes, cost[row], came[row], levels[row], width) for row in range(rows)]
+
+
+def _path(strokes: Strokes, cost: FloatArray, came: IntArray, level: float, width: int) -> Path:
+    stroke = np.full(width, -1, np.int64)
+    if len(cost):
+        here = int(np.argmin(cost + _MISSED * (width - 1 - strokes.column)))
+        while here >= 0:
+            stroke[strokes.column[here]] = here
+            here = int(came[here])
+    return Path(level_px=level, stroke=stroke)
+
+
+def pen_px(strokes: Strokes, paths: list[Path]) -> float:
+    """Return the width of the pen in pixels: the height of strokes where traces run level."""
+    used = np.concatenate([path.stroke[path.stroke >= 0] for path in paths])
+    return float(np.quantile(strokes.bottom_px[used] - strokes.top_px[used], 0.25)) if len(used) else 1.0
+
+
+def line_of(top_px: FloatArray, bottom_px: FloatArray, pen: float) -> FloatArray:
+    """Return the line along which a round pen must have gone to leave strokes of these edges.
+
+    The upper edge of what a pen draws is the line widened by the pen, the lower edge likewise. Taking the pen off the
+    upper edge gives the line with its narrow valleys filled, off the lower edge the line with its narrow peaks cut;
+    so the first is right at peaks, the second in valleys, and both between.
+
+    Parameters
+    ----------
+    top_px, bottom_px : (n,) float64, edges in each column, counted downwards; without holes
+    pen : its width in pixels
+
+    Returns
+    -------
+    (n,) float64, pixels downwards
+    """
+    radius = pen / 2
+    reach = max(0, int(np.floor(radius)))
+    offset = np.arange(-reach, reach + 1)
+    disc = np.sqrt(np.maximum(radius**2 - offset**2, 0.0))
+    padded_top = np.pad(top_px, reach, mode="edge")
+    padded_bottom = np.pad(bottom_px, reach, mode="edge")
+    n = len(top_px)
+    # Downwards is positive: the pen's upper side lies at line - disc.
+    from_top = np.max([padded_top[reach + d : reach + d + n] + h for d, h in zip(offset, disc, strict=True)], axis=0)
+    from_bottom = np.min(
+        [padded_bottom[reach + d : reach + d + n] - h for d, h in zip(offset, disc, strict=True)], axis=0
+    )
+    middle = (from_top + from_bottom) / 2
+    apart = from_bottom - from_top  # how far valleys are filled and peaks cut
+    usual = median_filter(middle, 2 * max(2, round(1.2 * PX_PER_MM)) + 1, mode="nearest")
+    peak = middle < usual
+    unsure = apart > 0.5
+    return np.where(unsure, np.where(peak, from_top, from_bottom), middle)
+
+
+def smallest(values: FloatArray, reach: int) -> FloatArray:
+    """Return the smallest value around each."""
+    result: FloatArray = minimum_filter1d(values, 2 * reach + 1, mode="nearest")
+    return result
