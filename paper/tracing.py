@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter, minimum_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter
 
 from paper.sheet import PX_PER_MM
 from paper.strokes import Strokes
@@ -23,6 +23,8 @@ _FLAT_MM = 2.0  # strokes up to this height show where a trace dwells
 _ROW_BLUR_MM = 1.3
 _LEAST_APART_MM = 7.0
 _LEAST_COVER = 0.22  # of the columns, in which a row has strokes near its level
+_LEAST_QUARTER = 0.4  # and of those of a quarter
+_QUARTERS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,25 +33,46 @@ class Path:
 
     Attributes
     ----------
-    level_px : of the row in which it was looked for
+    level_px : (width,) float64, at which it dwells
     stroke : (width,) int64
     """
 
-    level_px: float
+    level_px: FloatArray
     stroke: IntArray
 
 
-def row_levels(strokes: Strokes, height: int) -> list[float]:
-    """Return the levels at which traces dwell, from the top, in pixels.
+def row_levels(strokes: Strokes, height: int) -> FloatArray:
+    """Return the levels at which traces dwell.
+
+    Leads of one row may lie at different heights, so levels are looked for in each quarter of the width, too; where
+    all quarters have as many, the rows are theirs.
 
     Parameters
     ----------
     strokes : in the sheet
     height : of the sheet, pixels
+
+    Returns
+    -------
+    (rows, width) float64, pixels downwards, from the top
     """
     width = len(strokes.first) - 1
+    edges = np.linspace(0, width, _QUARTERS + 1).astype(int)
+    whole = _levels(strokes, height, 0, width, _LEAST_COVER)
+    quarters = [
+        _levels(strokes, height, begin, end, _LEAST_QUARTER) for begin, end in zip(edges[:-1], edges[1:], strict=True)
+    ]
+    counts = {len(each) for each in quarters}
+    if len(counts) == 1 and 0 < counts.pop() < len(whole):
+        return np.repeat(np.array(quarters).T, np.diff(edges), axis=1)
+    return np.repeat(np.array(whole, np.float64).reshape(-1, 1), width, axis=1)
+
+
+def _levels(strokes: Strokes, height: int, begin: int, end: int, least_cover: float) -> list[float]:
+    """Levels between two columns."""
     high = strokes.bottom_px - strokes.top_px
-    flat = high <= _FLAT_MM * PX_PER_MM
+    inside = (strokes.column >= begin) & (strokes.column < end)
+    flat = inside & (high <= _FLAT_MM * PX_PER_MM)
     middle = (strokes.top_px + strokes.bottom_px) / 2
     crowd, _ = np.histogram(middle[flat], bins=np.arange(height + 1))
     density = gaussian_filter1d(crowd.astype(np.float64), _ROW_BLUR_MM * PX_PER_MM)
@@ -59,22 +82,21 @@ def row_levels(strokes: Strokes, height: int) -> list[float]:
     levels = []
     for top in tops:
         near = flat & (np.abs(middle - top) <= reach)
-        if len(np.unique(strokes.column[near])) >= _LEAST_COVER * width:
+        if len(np.unique(strokes.column[near])) >= least_cover * (end - begin):
             levels.append(float(np.median(middle[near])))
     return levels
 
 
-def follow(strokes: Strokes, levels: list[float]) -> list[Path]:
+def follow(strokes: Strokes, levels: FloatArray) -> list[Path]:
     """Follow the trace of each row through the strokes, as the cheapest way from left to right.
 
     Parameters
     ----------
     strokes : in the sheet
-    levels : of the rows, pixels
+    levels : (rows, width) float64, at which each dwells, pixels
     """
     width = len(strokes.first) - 1
     rows = len(levels)
-    level = np.array(levels)[:, None]
     n = len(strokes.column)
     cost = np.full((rows, n), np.inf)
     came = np.full((rows, n), -1, np.int64)
@@ -95,6 +117,7 @@ def follow(strokes: Strokes, levels: list[float]) -> list[Path]:
         if begin == end:
             continue
         here_top, here_bottom = top[begin:end], bottom[begin:end]
+        level = levels[:, x, None]
         away = np.maximum(np.maximum(here_top - level, level - here_bottom), 0.0)
         own = _AWAY * np.minimum(away, _FAR_MM * PX_PER_MM)
         best_cost = np.repeat((old_cost - _MISSED)[:, None], end - begin, axis=1)
@@ -116,7 +139,7 @@ def follow(strokes: Strokes, levels: list[float]) -> list[Path]:
     return [_path(strokes, cost[row], came[row], levels[row], width) for row in range(rows)]
 
 
-def _path(strokes: Strokes, cost: FloatArray, came: IntArray, level: float, width: int) -> Path:
+def _path(strokes: Strokes, cost: FloatArray, came: IntArray, level: FloatArray, width: int) -> Path:
     stroke = np.full(width, -1, np.int64)
     if len(cost):
         here = int(np.argmin(cost + _MISSED * (width - 1 - strokes.column)))
@@ -166,9 +189,3 @@ def line_of(top_px: FloatArray, bottom_px: FloatArray, pen: float) -> FloatArray
     peak = middle < usual
     unsure = apart > 0.5
     return np.where(unsure, np.where(peak, from_top, from_bottom), middle)
-
-
-def smallest(values: FloatArray, reach: int) -> FloatArray:
-    """Return the smallest value around each."""
-    result: FloatArray = minimum_filter1d(values, 2 * reach + 1, mode="nearest")
-    return result

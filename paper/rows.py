@@ -1,0 +1,137 @@
+"""Rows of a sheet: each trace as a line of heights, with holes where it is broken or hidden by another."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from paper.sheet import PX_PER_MM
+from paper.strokes import Strokes
+from paper.tracing import Path, line_of
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+_BRIDGED_MM = 0.5  # breaks up to this length are the printer's: 20 ms at 25 mm/s, shorter than any wave
+_TOUCHING_MM = 1.0  # strokes of neighbouring columns so near each other are one line
+_STRAY_MM = 6.0  # pieces shorter than this at the ends, or wholly so far from the row's level, are no trace
+_LEAST_MM = 30.0  # of a trace
+_LEAST_COVER = 0.5  # of the columns between a row's ends
+_LEAST_PIECE_MM = 5.0  # of the pieces of a trace, half its length in longer ones: writing has short ones
+_SHARED = 0.3  # of a row's strokes that are another's, too: more, and it is that one
+_FRAME_MM = 0.12  # a line that strays no more from a straight one is a frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row's trace on a sheet.
+
+    Attributes
+    ----------
+    level_px : (width,) float64, at which it dwells
+    y_px : (width,) float64, downwards; NaN where no line is seen
+    top_px, bottom_px : (width,) float64, edges of its ink; NaN where there is none
+    hidden : (width,) bool, where it shares its ink with another row's
+    """
+
+    level_px: FloatArray
+    y_px: FloatArray
+    top_px: FloatArray
+    bottom_px: FloatArray
+    hidden: BoolArray
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The first column with a line, and one past the last."""
+        seen = np.nonzero(np.isfinite(self.y_px))[0]
+        return (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, 0)
+
+    @property
+    def up_mm(self) -> FloatArray:
+        """Heights over the row's level in millimetres."""
+        return (self.level_px - self.y_px) / PX_PER_MM
+
+
+def rows_of(strokes: Strokes, paths: list[Path], pen: float) -> list[Row]:
+    """Return the rows that hold traces.
+
+    Parameters
+    ----------
+    strokes : in the sheet
+    paths : one for each row
+    pen : width of the pen, pixels
+    """
+    kept = [(path, _without_strays(strokes, path)) for path in paths]
+    kept = _each_once(kept)
+    used = np.zeros(len(strokes.column), np.int64)
+    for _, stroke in kept:
+        used[stroke[stroke >= 0]] += 1
+    rows = [_row(strokes, path.level_px, stroke, used, pen) for path, stroke in kept]
+    return [row for row in rows if _is_trace(row)]
+
+
+def _each_once(kept: list[tuple[Path, IntArray]]) -> list[tuple[Path, IntArray]]:
+    """Leave out what mostly follows the strokes of another row, which goes on for longer."""
+    order = sorted(range(len(kept)), key=lambda number: -int((kept[number][1] >= 0).sum()))
+    chosen: list[int] = []
+    for number in order:
+        own = kept[number][1]
+        seen = int((own >= 0).sum())
+        shared = max((int(((own >= 0) & (own == kept[other][1])).sum()) for other in chosen), default=0)
+        if seen and shared <= _SHARED * seen:
+            chosen.append(number)
+    return [kept[number] for number in sorted(chosen)]
+
+
+def _row(strokes: Strokes, level_px: FloatArray, stroke: IntArray, used: IntArray, pen: float) -> Row:
+    width = len(stroke)
+    y, tops, bottoms = np.full((3, width), np.nan)
+    hidden = np.zeros(width, bool)
+    columns = np.nonzero(stroke >= 0)[0]
+    if len(columns):
+        breaks = np.nonzero(np.diff(columns) > _BRIDGED_MM * PX_PER_MM)[0] + 1
+        for piece in np.split(columns, breaks):
+            whole = np.arange(piece[0], piece[-1] + 1)
+            top = np.interp(whole, piece, strokes.top_px[stroke[piece]])
+            bottom = np.interp(whole, piece, strokes.bottom_px[stroke[piece]])
+            y[whole], tops[whole], bottoms[whole] = line_of(top, bottom, pen), top, bottom
+        shared = used[stroke[columns]] > 1
+        hidden[columns[shared]] = True
+    return Row(level_px=level_px, y_px=y, top_px=tops, bottom_px=bottoms, hidden=hidden)
+
+
+def _without_strays(strokes: Strokes, path: Path) -> IntArray:
+    """The strokes of a path without pieces that are no part of its trace."""
+    stroke = path.stroke.copy()
+    columns = np.nonzero(stroke >= 0)[0]
+    if not len(columns):
+        return stroke
+    top, bottom = strokes.top_px[stroke[columns]], strokes.bottom_px[stroke[columns]]
+    apart = np.maximum(top[1:] - bottom[:-1], top[:-1] - bottom[1:])
+    cut = (np.diff(columns) > 2 * PX_PER_MM) | (apart > _TOUCHING_MM * PX_PER_MM)
+    pieces = np.split(np.arange(len(columns)), np.nonzero(cut)[0] + 1)
+    for number, piece in enumerate(pieces):
+        level = path.level_px[columns[piece]]
+        away = np.maximum(np.maximum(top[piece] - level, level - bottom[piece]), 0.0)
+        far = bool(away.min() > _STRAY_MM * PX_PER_MM)
+        at_end = number in (0, len(pieces) - 1)
+        short = columns[piece[-1]] - columns[piece[0]] < _STRAY_MM * PX_PER_MM
+        if (far and short) or (at_end and short and away.min() > 3 * PX_PER_MM) or (far and at_end):
+            stroke[columns[piece]] = -1
+    return stroke
+
+
+def _is_trace(row: Row) -> bool:
+    first, last = row.ends
+    seen = np.isfinite(row.y_px[first:last])
+    if last - first < _LEAST_MM * PX_PER_MM or seen.mean() < _LEAST_COVER:
+        return False
+    edges = np.nonzero(np.diff(np.concatenate([[0], seen.astype(np.int8), [0]])))[0]
+    lengths = edges[1::2] - edges[::2]
+    if lengths[lengths >= _LEAST_PIECE_MM * PX_PER_MM].sum() < 0.5 * seen.sum():
+        return False
+    x = np.arange(first, last)[seen]
+    y = row.y_px[first:last][seen]
+    slope = np.polyfit(x, y, 1)
+    return float(np.quantile(np.abs(y - np.polyval(slope, x)), 0.98)) > _FRAME_MM * PX_PER_MM
