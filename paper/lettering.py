@@ -64,9 +64,9 @@ def lead_in(text: str) -> str | None:
     bare = re.sub(r"[\s.,:;'`_\u2019]", "", text)
     if not bare or len(bare) > 6:
         return None
-    augmented = re.search(r"(-?)a[vy]([rlf1i])", bare, re.IGNORECASE)
+    augmented = re.search(r"(-?)a[vy]([rlf1ie])", bare, re.IGNORECASE) or re.fullmatch(r"(.?)[vV]([RLF])", bare)
     if augmented:
-        letter = augmented[2].upper().replace("1", "L").replace("I", "L")
+        letter = augmented[2].upper().translate({ord("1"): "L", ord("I"): "L", ord("E"): "F"})
         return f"{'-' if augmented[1] and letter == 'R' else ''}aV{letter}"
     chest = re.fullmatch(r"[|!\[\]I]?[vVyY]([1-6ilI|!sSbBzZgGat])", bare)
     if chest:
