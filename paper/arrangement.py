@@ -122,10 +122,10 @@ def arrange(
     layout, leads : what a user gives
     title : the lead that a heading names
     """
-    begins = [_begin(row, found) for row, found in zip(rows, pulses, strict=True)]
+    begins = _begins(rows, pulses)
     ends = [row.ends[1] for row in rows]
     labels = [label for label in labels if label.left_px > begins[label.row] - _SAME_COLUMN_MM * PX_PER_MM]
-    chosen = layout or _layout(rows, labels, begins, ends)
+    chosen = layout or (_layout(rows, labels, begins, ends) if labels or title is None else None)
     if chosen is None or chosen.all_rows != len(rows):
         return _one_by_one(rows, labels, begins, leads, title)
     begin, end = int(np.median(begins)), int(np.median(ends))
@@ -153,6 +153,17 @@ def arrange(
 def _start(edges: list[tuple[int, int]], column: int) -> int:
     # Columns that stand apart, each with a pulse, still follow each other in time.
     return sum(last - first for first, last in edges[:column])
+
+
+def _begins(rows: list[Row], pulses: list[list[Pulse]]) -> list[int]:
+    """The column in which each row's trace begins: where a pulse was missed, as in the other rows."""
+    own = [_begin(row, found) for row, found in zip(rows, pulses, strict=True)]
+    after = [begin for row, begin in zip(rows, own, strict=True) if begin > row.ends[0]]
+    if not after:
+        return own
+    usual = int(np.median(after))
+    near = 1.5 * PX_PER_MM
+    return [begin if begin > usual - near and abs(begin - usual) < 4 * near else usual for begin in own]
 
 
 def _begin(row: Row, pulses: list[Pulse]) -> int:
@@ -196,7 +207,7 @@ def _layout(rows: list[Row], labels: list[Label], begins: list[int], ends: list[
             score += 2.0 * _steps(rows, begin, end, layout) - 1.0
             if labels and len(names) <= len(rows) and len(labels) <= len(rows) and _left_only(labels, begin, end):
                 score -= len(labels)
-        usual = 1.0 if layout.name == _BY_ROWS.get(len(rows)) else 0.0
+        usual = 1.0 if layout.name == _BY_ROWS.get(len(rows)) and (labels or len(rows) not in {3, 6}) else 0.0
         scores.append((score + usual, -len(scores), layout))
     best = max(scores)[2]
     if best.columns == 1 and best.rows > 1 and not labels:

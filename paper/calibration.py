@@ -15,8 +15,7 @@ _TOP_MM = (2.0, 12.0)  # length of a pulse's flat top
 _HIGH_MM = (3.5, 24.0)
 _FLAT_MM = 0.45  # a flat top stays within
 _RISE_MM = 1.1  # an edge takes no longer
-_NEAR_START_MM = 45.0  # from a row's beginning, or in its last part, where pulses stand
-_NEAR_END_MM = 14.0
+_BREAK_MM = 1.2  # a pulse's line may be broken so far
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +48,7 @@ def pulses_in(row: Row) -> list[Pulse]:
     row : a trace
     """
     first, last = row.ends
-    y = row.y_px
+    y = _bridged(row.y_px)
     found: list[Pulse] = []
     x = first
     while x < last:
@@ -61,6 +60,19 @@ def pulses_in(row: Row) -> list[Pulse]:
         else:
             x += 2
     return found
+
+
+def _bridged(y: FloatArray) -> FloatArray:
+    """The line with short breaks filled: what a pulse is does not hang on them."""
+    seen = np.nonzero(np.isfinite(y))[0]
+    if len(seen) < 2:
+        return y
+    filled = np.interp(np.arange(len(y)), seen, y[seen])
+    far = np.diff(seen) > _BREAK_MM * PX_PER_MM
+    for left, right in zip(seen[:-1][far], seen[1:][far], strict=True):
+        filled[left + 1 : right] = np.nan
+    filled[: seen[0]] = filled[seen[-1] + 1 :] = np.nan
+    return filled
 
 
 def found_before(found: list[Pulse], pulse: Pulse) -> bool:
@@ -90,8 +102,9 @@ def _pulse(y: FloatArray, begin: int, stop: int) -> Pulse | None:
     for side in (before[::-1], after):
         low = np.nonzero(side >= least)[0]
         if len(low):
-            beyond = y[begin - 2 * rise : begin - low[0]] if side is not after else y[stop + low[0] : stop + 2 * rise]
-            feet.append(float(np.nanmax(beyond)) if np.isfinite(beyond).any() else np.nan)
+            left = y[max(0, begin - 2 * rise) : max(0, begin - int(low[0]))]
+            beyond = y[stop + low[0] : stop + 2 * rise] if side is after else left
+            feet.append(float(np.nanmedian(beyond)) if np.isfinite(beyond).any() else np.nan)
     feet = [each for each in feet if np.isfinite(each)]
     if len(feet) < 2 or abs(feet[0] - feet[1]) > 1.5 * PX_PER_MM:
         return None

@@ -181,7 +181,7 @@ def _rows(sheet: Sheet) -> list[Row]:
     if not len(levels):
         return []
     paths = follow(strokes, levels)
-    return rows_of(strokes, paths, pen_px(strokes, paths))
+    return rows_of(strokes, paths, pen_px(strokes, paths), sheet.ink)
 
 
 def _scale_by_pulse(flat: Flat) -> tuple[float, float] | None:

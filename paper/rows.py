@@ -6,11 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from paper.sheet import PX_PER_MM
-from paper.strokes import Strokes
+from paper.strokes import EDGE, Strokes
 from paper.tracing import Path, line_of
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+InkArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
 _BRIDGED_MM = 0.5  # breaks up to this length are the printer's: 20 ms at 25 mm/s, shorter than any wave
@@ -20,6 +21,9 @@ _LEAST_MM = 30.0  # of a trace
 _LEAST_COVER = 0.5  # of the columns between a row's ends
 _LEAST_PIECE_MM = 5.0  # of the pieces of a trace, half its length in longer ones: writing has short ones
 _SHARED = 0.3  # of a row's strokes that are another's, too: more, and it is that one
+_BESIDE_MM = 1.0  # ink looked at on both sides of strokes that two rows share
+_LEAST_WAY_MM = 4.0  # between two rows
+_NARROW = 0.7  # a waist, of the usual width of such ink
 _FRAME_MM = 0.12  # a line that strays no more from a straight one is a frame
 
 
@@ -53,7 +57,7 @@ class Row:
         return (self.level_px - self.y_px) / PX_PER_MM
 
 
-def rows_of(strokes: Strokes, paths: list[Path], pen: float) -> list[Row]:
+def rows_of(strokes: Strokes, paths: list[Path], pen: float, ink: InkArray) -> list[Row]:
     """Return the rows that hold traces.
 
     Parameters
@@ -61,14 +65,68 @@ def rows_of(strokes: Strokes, paths: list[Path], pen: float) -> list[Row]:
     strokes : in the sheet
     paths : one for each row
     pen : width of the pen, pixels
+    ink : (height, width) float32 of the sheet
     """
-    kept = [(path, _without_strays(strokes, path)) for path in paths]
-    kept = _each_once(kept)
-    used = np.zeros(len(strokes.column), np.int64)
-    for _, stroke in kept:
-        used[stroke[stroke >= 0]] += 1
-    rows = [_row(strokes, path.level_px, stroke, used, pen) for path, stroke in kept]
+    kept = _each_once([(path, _without_strays(strokes, path)) for path in paths])
+    edges = [_Edges(strokes.top_px.copy(), strokes.bottom_px.copy(), np.zeros(len(strokes.column), bool)) for _ in kept]
+    for upper in range(len(kept)):
+        for lower in range(upper + 1, len(kept)):
+            _part(strokes, kept[upper], kept[lower], edges[upper], edges[lower], ink)
+    rows = [_row(path.level_px, stroke, own, pen) for (path, stroke), own in zip(kept, edges, strict=True)]
     return [row for row in rows if _is_trace(row)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """A row's own edges of all strokes, and which of them it shares."""
+
+    top_px: FloatArray
+    bottom_px: FloatArray
+    shared: BoolArray
+
+
+def _part(
+    strokes: Strokes,
+    first: tuple[Path, IntArray],
+    second: tuple[Path, IntArray],
+    upper: _Edges,
+    lower: _Edges,
+    ink: InkArray,
+) -> None:
+    """Part the strokes that two rows share where the ink between their levels is narrowest.
+
+    Where a wave of one row touches a wave of the other, tip meets tip. Where no waist is seen the strokes belong to
+    neither: they are taken out of both.
+    """
+    columns = np.nonzero((first[1] >= 0) & (first[1] == second[1]))[0]
+    if not len(columns):
+        return
+    for piece in np.split(columns, np.nonzero(np.diff(columns) > 2)[0] + 1):
+        shared = first[1][piece]
+        level = float(first[0].level_px[piece[0]]), float(second[0].level_px[piece[0]])
+        waist = _waist(ink, piece, level)
+        upper.shared[shared] = lower.shared[shared] = True
+        if waist is None:
+            upper.top_px[shared] = lower.top_px[shared] = np.nan
+            continue
+        upper.bottom_px[shared] = np.minimum(upper.bottom_px[shared], waist)
+        lower.top_px[shared] = np.maximum(lower.top_px[shared], waist)
+        upper.top_px[shared[upper.top_px[shared] > waist]] = np.nan
+        lower.top_px[shared[lower.bottom_px[shared] < waist]] = np.nan
+
+
+def _waist(ink: InkArray, piece: IntArray, level: tuple[float, float]) -> float | None:
+    """The height between two levels at which the ink around some columns is narrowest; None where it is not."""
+    beside = round(_BESIDE_MM * PX_PER_MM)
+    top, bottom = round(level[0]), round(level[1])
+    part = ink[max(0, top) : bottom, max(0, piece[0] - beside) : piece[-1] + beside + 1] >= EDGE
+    if len(part) < _LEAST_WAY_MM * PX_PER_MM:
+        return None
+    wide = np.where(part.any(axis=1), part.shape[1] - np.argmax(part, axis=1) - np.argmax(part[:, ::-1], axis=1), 0)
+    away = np.abs(np.arange(len(wide)) - len(wide) / 2) / len(wide)
+    best = int(np.argmin(wide + away))
+    usual = float(np.median(wide))
+    return top + best + 0.5 if wide[best] < _NARROW * max(usual, 1.0) or wide[best] <= 3 else None
 
 
 def _each_once(kept: list[tuple[Path, IntArray]]) -> list[tuple[Path, IntArray]]:
@@ -84,20 +142,20 @@ def _each_once(kept: list[tuple[Path, IntArray]]) -> list[tuple[Path, IntArray]]
     return [kept[number] for number in sorted(chosen)]
 
 
-def _row(strokes: Strokes, level_px: FloatArray, stroke: IntArray, used: IntArray, pen: float) -> Row:
+def _row(level_px: FloatArray, stroke: IntArray, edges: _Edges, pen: float) -> Row:
     width = len(stroke)
     y, tops, bottoms = np.full((3, width), np.nan)
     hidden = np.zeros(width, bool)
     columns = np.nonzero(stroke >= 0)[0]
+    hidden[columns[edges.shared[stroke[columns]]]] = True
+    columns = columns[np.isfinite(edges.top_px[stroke[columns]])]
     if len(columns):
         breaks = np.nonzero(np.diff(columns) > _BRIDGED_MM * PX_PER_MM)[0] + 1
         for piece in np.split(columns, breaks):
             whole = np.arange(piece[0], piece[-1] + 1)
-            top = np.interp(whole, piece, strokes.top_px[stroke[piece]])
-            bottom = np.interp(whole, piece, strokes.bottom_px[stroke[piece]])
+            top = np.interp(whole, piece, edges.top_px[stroke[piece]])
+            bottom = np.interp(whole, piece, edges.bottom_px[stroke[piece]])
             y[whole], tops[whole], bottoms[whole] = line_of(top, bottom, pen), top, bottom
-        shared = used[stroke[columns]] > 1
-        hidden[columns[shared]] = True
     return Row(level_px=level_px, y_px=y, top_px=tops, bottom_px=bottoms, hidden=hidden)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import percentile_filter
 
 from paper.straightening import Flat
 
@@ -15,6 +16,9 @@ GUESSED_WIDTH_MM = 280.0  # of a picture without a grid, until a calibration pul
 _BAND_MM = 70.0  # height and
 _REACH_MM = 110.0  # width over which a grid line looks the same, while a trace does not
 _LINE_SHARE = 0.25  # quantile of the ink along a line that is taken for the line itself: a QRS is far shorter
+_LEAST_INK = 0.03  # darkness of a trace: below it there is none
+_ALIKE_MM = 30.0  # over which traces are as dark as each other
+_UNLIKE = 1.8  # and by how much they may differ over the sheet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +54,14 @@ def sheet_of(flat: Flat, *, mm_px: tuple[float, float] | None = None) -> Sheet |
     ink = np.clip(cv2.resize(flat.ink, size, interpolation=how), 0.0, 1.0)
     ink = without_lines(ink)
     inside = cv2.resize(flat.to_picture, size, interpolation=cv2.INTER_LINEAR)
-    strength = float(np.median(ink.max(axis=0)))
-    if strength < 0.03:
+    darkest = ink.max(axis=0)
+    strength = float(np.median(darkest))
+    if strength < _LEAST_INK:
         return None
-    return Sheet(ink=np.minimum(ink / strength, 1.5), to_picture=inside, measured=known is not None)
+    around = 2 * round(_ALIKE_MM * PX_PER_MM / 2) + 1
+    local = percentile_filter(darkest, 40, around, mode="nearest")
+    local = np.clip(local, strength / _UNLIKE, strength * _UNLIKE).astype(np.float32)
+    return Sheet(ink=np.minimum(ink / local, 1.5), to_picture=inside, measured=known is not None)
 
 
 def without_lines(ink: InkArray) -> InkArray:
