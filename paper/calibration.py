@@ -11,8 +11,8 @@ from paper.sheet import PX_PER_MM
 FloatArray = npt.NDArray[np.float64]
 
 GAINS_MM = (5.0, 10.0, 20.0)  # millimetres of 1 mV
-_TOP_MM = (2.0, 12.0)  # length of a pulse's flat top
-_HIGH_MM = (3.5, 24.0)
+_TOP_MM = (2.0, 14.0)  # length of a pulse's flat top
+_HIGH_MM = (3.5, 45.0)  # where the scale is not known yet, a pulse of 20 mm may look so high
 _FLAT_MM = 0.45  # a flat top stays within
 _RISE_MM = 1.1  # an edge takes no longer
 _BREAK_MM = 1.2  # a pulse's line may be broken so far
@@ -108,9 +108,9 @@ def _pulse(y: FloatArray, begin: int, stop: int) -> Pulse | None:
     feet = [each for each in feet if np.isfinite(each)]
     if len(feet) < 2 or abs(feet[0] - feet[1]) > 1.5 * PX_PER_MM:
         return None
-    flat = np.concatenate([y[max(0, begin - 2 * rise) : begin - rise // 2], y[stop + rise // 2 : stop + 2 * rise]])
-    flat = flat[flat >= least]
-    foot = float(np.median(flat)) if len(flat) >= rise // 2 else float(np.mean(feet))
+    lead_in = y[max(0, begin - 2 * rise) : max(0, begin - rise // 2)]
+    lead_in = lead_in[lead_in >= least]
+    foot = float(np.median(lead_in)) if len(lead_in) >= 3 else feet[-1]
     high = (foot - top) / PX_PER_MM
     if not _HIGH_MM[0] <= high <= _HIGH_MM[1]:
         return None

@@ -13,6 +13,7 @@ from paper.calibration import Pulse, nearest_gain, pulses_in
 from paper.ink import ink_of
 from paper.layouts import layout_named
 from paper.lettering import Word, gain_in, speed_in, titled_lead, words_on
+from paper.page import page_in
 from paper.rows import Row, rows_of
 from paper.sheet import PX_PER_MM, Sheet, sheet_of
 from paper.straightening import Flat, lay_flat
@@ -30,7 +31,8 @@ _MOST_PX = 2400  # longer pictures are made smaller: a page of 300 mm has 8 pixe
 _LEAST_PX = 200
 _WIDE_PULSE_MM = 8.5  # from here the pulse of 0.2 s was drawn at 50 mm/s
 _PULSE_MM = 5.0
-_LEAST_ROW_MM = 30.0
+_LEGIBLE = 4  # letters of a word that nobody reads upside down
+_LEGIBLE_SCORE = 0.85
 
 
 class NoEcgError(EcgStreamError):
@@ -117,7 +119,8 @@ class _Found:
     def score(self) -> float:
         """How much on it is as it is on an upright page."""
         leads = sum(word.lead is not None and len(word.text) > 1 for word in self.words)
-        return leads + 2.0 * sum(bool(each) for each in self.pulses)
+        texts = sum(len(word.text) >= _LEGIBLE and word.score > _LEGIBLE_SCORE for word in self.words)
+        return leads + texts + 2.0 * sum(bool(each) for each in self.pulses)
 
 
 def read_page(image: ByteArray, *, name: str = "page", hints: Hints = NO_HINTS) -> PageReading:
@@ -154,6 +157,9 @@ def read_page(image: ByteArray, *, name: str = "page", hints: Hints = NO_HINTS) 
 
 def _look(image: ByteArray, hints: Hints, *, turned: int, shrink: float) -> _Found | None:
     """Find the traces in a picture that may stand upright."""
+    page = page_in(image)
+    if page is not None:
+        image = page.cut_out(image)
     flat = lay_flat(ink_of(image))
     known = None
     if hints.px_per_mm is not None:
@@ -167,7 +173,11 @@ def _look(image: ByteArray, hints: Hints, *, turned: int, shrink: float) -> _Fou
     if not rows:
         return None
     return _Found(
-        sheet=replace(sheet, measured=flat.mm_px is not None or hints.px_per_mm is not None),
+        sheet=replace(
+            sheet,
+            measured=flat.mm_px is not None or hints.px_per_mm is not None,
+            to_picture=sheet.to_picture if page is None else page.in_picture(sheet.to_picture),
+        ),
         rows=rows,
         pulses=[pulses_in(row) for row in rows],
         words=words_on(sheet.ink, rows),

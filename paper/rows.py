@@ -14,7 +14,7 @@ IntArray = npt.NDArray[np.int64]
 InkArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
-_BRIDGED_MM = 0.5  # breaks up to this length are the printer's: 20 ms at 25 mm/s, shorter than any wave
+_BRIDGED_MM = 0.8  # breaks up to this length are the printer's or a grid line's: 32 ms at 25 mm/s
 _TOUCHING_MM = 1.0  # strokes of neighbouring columns so near each other are one line
 _STRAY_MM = 6.0  # pieces shorter than this at the ends, or wholly so far from the row's level, are no trace
 _LEAST_MM = 30.0  # of a trace

@@ -16,6 +16,7 @@ GUESSED_WIDTH_MM = 280.0  # of a picture without a grid, until a calibration pul
 _BAND_MM = 70.0  # height and
 _REACH_MM = 110.0  # width over which a grid line looks the same, while a trace does not
 _LINE_SHARE = 0.25  # quantile of the ink along a line that is taken for the line itself: a QRS is far shorter
+_LEAST_OVER = 0.35  # of the darkness over a line: where less could be seen, noise would grow
 _LEAST_INK = 0.03  # darkness of a trace: below it there is none
 _ALIKE_MM = 30.0  # over which traces are as dark as each other
 _UNLIKE = 1.8  # and by how much they may differ over the sheet
@@ -71,10 +72,14 @@ def without_lines(ink: InkArray) -> InkArray:
     ----------
     ink : (height, width) float32
     """
-    upright = _lines(ink, round(_BAND_MM * PX_PER_MM))
-    left = np.maximum(ink - upright, 0.0)
-    level = _lines(np.ascontiguousarray(left.T), round(_REACH_MM * PX_PER_MM)).T
-    return np.maximum(left - level, 0.0)
+    left = _over(ink, _lines(ink, round(_BAND_MM * PX_PER_MM)))
+    return _over(left, _lines(np.ascontiguousarray(left.T), round(_REACH_MM * PX_PER_MM)).T)
+
+
+def _over(ink: InkArray, lines: InkArray) -> InkArray:
+    """Ink over that of lines, in proportion to what more there could be: a trace that crosses a line goes on."""
+    over: InkArray = np.maximum(ink - lines, 0.0) / np.maximum(1.0 - lines, _LEAST_OVER)
+    return over
 
 
 def _lines(ink: InkArray, reach: int) -> InkArray:
