@@ -15,6 +15,7 @@ _LABEL_REACH_MM = 22.0  # of a name from its row's level
 _SAME_OFFSET_MM = 5.0  # by which names may lie differently over their rows
 _SAME_COLUMN_MM = 12.0
 _EDGE_SEARCH_MM = 2.0
+_NAMED_EDGE_MM = 4.0  # by which names may move a border from where equal columns would have it
 _EDGE_HALF_MM = 0.5
 _CLEAR_STEP = 2.5  # times the usual step, at which a border between leads shows
 _STRIPS = ("II", "V1", "V5")
@@ -129,7 +130,7 @@ def arrange(
     if chosen is None or chosen.all_rows != len(rows):
         return _one_by_one(rows, labels, begins, leads, title)
     begin, end = int(np.median(begins)), int(np.median(ends))
-    edges = _edges(rows, pulses, begin, end, chosen.columns)
+    edges = _edges(rows, pulses, labels, begin, end, chosen.columns)
     order, strips = _order(chosen, labels, edges, leads)
     read = {(label.row, _column(label.left_px, edges)): label.lead for label in labels}
     cells = []
@@ -248,22 +249,26 @@ def _step_sizes(rows: list[Row], middle: int) -> np.ndarray:
 
 
 def _edges(
-    rows: list[Row], pulses: list[list[Pulse]], begin: int, end: int, columns: int
+    rows: list[Row], pulses: list[list[Pulse]], labels: list[Label], begin: int, end: int, columns: int
 ) -> list[tuple[int, int]]:
-    """Begin and end of each column of leads, in pixels."""
+    """Begin and end of each column of leads, in pixels: by pulses or names at the borders, else all alike."""
+    wide = (end - begin) / columns
+    lefts: list[list[float]] = [[] for _ in range(columns)]
+    for label in labels:
+        number = int(np.clip(round((label.left_px - begin) / wide), 0, columns - 1))
+        lefts[number].append(label.left_px)
     borders = [(begin, begin)]
     for number in range(1, columns):
-        middle = begin + round(number * (end - begin) / columns)
-        reach = 0.12 * (end - begin)
-        inner = [pulse for each in pulses for pulse in each if abs(pulse.begin_px - middle) < reach]
+        middle = begin + round(number * wide)
+        inner = [pulse for each in pulses for pulse in each if abs(pulse.begin_px - middle) < 0.12 * (end - begin)]
         if len(inner) >= len(rows) / 2:  # a pulse stands before each column
             stop = int(np.median([pulse.begin_px for pulse in inner])) - round(1.5 * PX_PER_MM)
             borders.append((stop, int(np.median([pulse.end_px for pulse in inner])) + 2))
             continue
-        sizes = _step_sizes(rows, middle)
-        best = int(np.argmax(sizes))
-        if sizes[best] > _CLEAR_STEP * max(float(np.median(sizes)), 0.15 * PX_PER_MM):
-            middle += best - len(sizes) // 2
+        if lefts[0] and lefts[number]:
+            named = begin + round(float(np.median(lefts[number])) - float(np.median(lefts[0])))
+            if abs(named - middle) <= _NAMED_EDGE_MM * PX_PER_MM:
+                middle = named
         borders.append((middle, middle))
     borders.append((end, end))
     return [(borders[n][1], borders[n + 1][0]) for n in range(columns)]
