@@ -13,8 +13,8 @@ FloatArray = npt.NDArray[np.float64]
 GAINS_MM = (5.0, 10.0, 20.0)  # millimetres of 1 mV
 _TOP_MM = (2.0, 14.0)  # length of a pulse's flat top
 _HIGH_MM = (3.5, 45.0)  # where the scale is not known yet, a pulse of 20 mm may look so high
-_FLAT_MM = 0.45  # a flat top stays within
-_RISE_MM = 1.1  # an edge takes no longer
+_FLAT_MM = 0.8  # a flat top stays within
+_RISE_MM = 1.6  # an edge takes no longer
 _BREAK_MM = 1.2  # a pulse's line may be broken so far
 
 

@@ -11,7 +11,7 @@ FloatArray = npt.NDArray[np.float64]
 InkArray = npt.NDArray[np.float32]
 
 _SMALL_PX = 480  # the page is looked for in a picture of this width
-_AREA = (0.2, 0.94)  # of the picture, that a page may fill
+_AREA = (0.2, 0.9)  # of the picture, that a page may fill
 _FILLED = 0.9  # of its four corners' area, that is bright
 _STEP = 28.0  # levels by which the page is brighter than what lies around it
 _MARGIN = 0.004  # of the page's sides, cut off: its edge is dark

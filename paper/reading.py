@@ -157,11 +157,8 @@ def read_page(image: ByteArray, *, name: str = "page", hints: Hints = NO_HINTS) 
 
 def _look(image: ByteArray, hints: Hints, *, turned: int, shrink: float) -> _Found | None:
     """Find the traces in a picture that may stand upright."""
-    page, flat = None, lay_flat(ink_of(image))
-    if flat.mm_px is None:
-        page = page_in(image)
-        if page is not None:
-            flat = lay_flat(ink_of(page.cut_out(image)))
+    page = page_in(image)
+    flat = lay_flat(ink_of(image if page is None else page.cut_out(image)))
     known = None
     if hints.px_per_mm is not None:
         known = (hints.px_per_mm * shrink, hints.px_per_mm * shrink)

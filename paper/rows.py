@@ -169,13 +169,14 @@ def _without_strays(strokes: Strokes, path: Path) -> IntArray:
     apart = np.maximum(top[1:] - bottom[:-1], top[:-1] - bottom[1:])
     cut = (np.diff(columns) > 2 * PX_PER_MM) | (apart > _TOUCHING_MM * PX_PER_MM)
     pieces = np.split(np.arange(len(columns)), np.nonzero(cut)[0] + 1)
+    short = [columns[piece[-1]] - columns[piece[0]] < _STRAY_MM * PX_PER_MM for piece in pieces]
+    long = [number for number, is_short in enumerate(short) if not is_short]
     for number, piece in enumerate(pieces):
         level = path.level_px[columns[piece]]
         away = np.maximum(np.maximum(top[piece] - level, level - bottom[piece]), 0.0)
         far = bool(away.min() > _STRAY_MM * PX_PER_MM)
-        at_end = number in (0, len(pieces) - 1)
-        short = columns[piece[-1]] - columns[piece[0]] < _STRAY_MM * PX_PER_MM
-        if (far and short) or (at_end and short and away.min() > 3 * PX_PER_MM) or (far and at_end):
+        outside = not long or number < long[0] or number > long[-1]
+        if (short[number] and (far or outside)) or (far and number in (0, len(pieces) - 1)):
             stroke[columns[piece]] = -1
     return stroke
 
