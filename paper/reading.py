@@ -150,6 +150,11 @@ def read_page(image: ByteArray, *, name: str = "page", hints: Hints = NO_HINTS) 
             other = _look(np.ascontiguousarray(np.rot90(image, turned)), hints, turned=turned, shrink=shrink)
             if other is not None and (found is None or other.score > found.score + 1.5):
                 found = other
+    if found is not None and not found.sheet.measured and not any(found.pulses):
+        raise NoEcgError(
+            "neither a grid nor a calibration pulse is seen in the picture, so nothing tells its scale: take it closer and "
+            "in more light, or give the pixels of a millimetre (--px-per-mm of 'ecgstream digitise')"
+        )
     if found is None:
         raise NoEcgError("no trace of an ECG is seen in the picture: take it closer, flatter and in more light")
     return _reading(found, name, hints)
@@ -212,9 +217,6 @@ def _reading(found: _Found, name: str, hints: Hints) -> PageReading:
     sources["scale"] = "grid" if found.sheet.measured else "calibration pulse"
     if hints.px_per_mm is not None:
         sources["scale"] = "given"
-    elif not found.sheet.measured and not any(found.pulses):
-        sources["scale"] = "width of the picture, guessed"
-        doubts.append("no grid and no calibration pulse are seen: give the pixels of a millimetre (px_per_mm)")
     for key, value, usual in (("speed", sources["speed"], "25 mm/s"), ("gain", sources["gain"], "10 mm/mV")):
         if value == "usual":
             doubts.append(f"the {key} is not seen on the page: {usual} is taken")
