@@ -77,16 +77,15 @@ def labels_of(words: list[Word], rows: list[Row]) -> list[Label]:
     named = [(word, word.lead) for word in words if word.lead]
     if not named or not rows:
         return []
-    levels = np.array([float(np.median(row.level_px)) for row in rows])
-    offsets = np.array([_offset(word, rows, levels) for word, _ in named])
-    sure = np.array([lead not in {"I", "V"} for _, lead in named])
-    near = np.abs(offsets) <= _LABEL_REACH_MM * PX_PER_MM
-    known = offsets[near & sure] if (near & sure).any() else offsets[near]
-    if not len(known):
+    sure = [word for word, lead in named if lead not in {"I", "V"}] or [word for word, _ in named]
+    offsets = np.array([word.middle_px - float(row.level_px[_inside(word.left_px, row)]) for word in sure for row in rows])
+    offsets = offsets[np.abs(offsets) <= _LABEL_REACH_MM * PX_PER_MM]
+    if not len(offsets):
         return []
-    # The densest offset: stray marks lie anywhere.
-    apart = np.abs(known[:, None] - known[None, :]) <= _SAME_OFFSET_MM * PX_PER_MM
-    usual = float(np.median(known[apart[int(np.argmax(apart.sum(axis=1)))]]))
+    # Each name votes for its offset from every row near it; that from its own row is the same for all.
+    near = np.abs(offsets[:, None] - offsets[None, :]) <= _SAME_OFFSET_MM / 2 * PX_PER_MM
+    votes = near.sum(axis=1) - 0.02 * np.abs(offsets) / PX_PER_MM
+    usual = float(np.median(offsets[near[int(np.argmax(votes))]]))
     labels = []
     for word, lead in named:
         local = np.array([float(row.level_px[_inside(word.left_px, row)]) for row in rows])
@@ -99,11 +98,6 @@ def labels_of(words: list[Word], rows: list[Row]) -> list[Label]:
 
 def _inside(x: float, row: Row) -> int:
     return int(np.clip(x, 0, len(row.level_px) - 1))
-
-
-def _offset(word: Word, rows: list[Row], levels: np.ndarray) -> float:
-    row = rows[int(np.argmin(np.abs(levels - word.middle_px)))]
-    return word.middle_px - float(row.level_px[_inside(word.left_px, row)])
 
 
 def arrange(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import theilslopes
 
 from ecg.errors import EcgStreamError
 from ecg.records import MISSING, Record
@@ -31,6 +32,8 @@ _MOST_PX = 2400  # longer pictures are made smaller: a page of 300 mm has 8 pixe
 _LEAST_PX = 200
 _WIDE_PULSE_MM = 8.5  # from here the pulse of 0.2 s was drawn at 50 mm/s
 _PULSE_MM = 5.0
+_LEVEL = 0.0015  # slope of rows that counts as level: 0.4 mm on 270 mm
+_PARTS = 16  # of a row, whose levels tell its slope
 _LEGIBLE = 4  # letters of a word that nobody reads upside down
 _LEGIBLE_SCORE = 0.85
 
@@ -163,7 +166,11 @@ def read_page(image: ByteArray, *, name: str = "page", hints: Hints = NO_HINTS) 
 def _look(image: ByteArray, hints: Hints, *, turned: int, shrink: float) -> _Found | None:
     """Find the traces in a picture that may stand upright."""
     page = page_in(image)
-    flat = lay_flat(ink_of(image if page is None else page.cut_out(image)))
+    if page is not None:
+        image = page.cut_out(image)
+    flat = lay_flat(ink_of(image))
+    if flat.mm_px is None:
+        flat = _level(flat)
     known = None
     if hints.px_per_mm is not None:
         known = (hints.px_per_mm * shrink, hints.px_per_mm * shrink)
@@ -195,6 +202,32 @@ def _rows(sheet: Sheet) -> list[Row]:
         return []
     paths = follow(strokes, levels)
     return rows_of(strokes, paths, pen_px(strokes, paths), sheet.ink)
+
+
+def _level(flat: Flat) -> Flat:
+    """Turn paper without a grid until its rows run level."""
+    sheet = sheet_of(flat)
+    slopes = [slope for row in (_rows(sheet) if sheet is not None else []) if (slope := _slope(row)) is not None]
+    if not slopes or abs(np.median(slopes)) < _LEVEL:
+        return flat
+    height, width = flat.ink.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), float(np.degrees(np.arctan(np.median(slopes)))), 1.0)
+    places = cv2.warpAffine(flat.to_picture, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    ink, grid = (cv2.warpAffine(part, turn, (width, height), flags=cv2.INTER_CUBIC) for part in (flat.ink, flat.grid))
+    return Flat(ink=ink, grid=grid, to_picture=places, mm_px=None)
+
+
+def _slope(row: Row) -> float | None:
+    """How much a row's level falls from column to column, by the middles of its parts; None of a short one."""
+    first, last = row.ends
+    edges = np.linspace(first, last, _PARTS + 1).astype(int)
+    parts = [row.y_px[begin:end] for begin, end in zip(edges[:-1], edges[1:], strict=True)]
+    levels = [float(np.nanmedian(part)) if np.isfinite(part).mean() > 0.5 else np.nan for part in parts]
+    middles = (edges[:-1] + edges[1:]) / 2
+    seen = np.isfinite(levels)
+    if seen.sum() < _PARTS / 2:
+        return None
+    return float(theilslopes(np.array(levels)[seen], middles[seen])[0])
 
 
 def _scale_by_pulse(flat: Flat) -> tuple[float, float] | None:
