@@ -172,16 +172,14 @@ def line_of(top_px: FloatArray, bottom_px: FloatArray, pen: float) -> FloatArray
     (n,) float64, pixels downwards
     """
     radius = pen / 2
-    reach = max(0, int(np.floor(radius)))
-    offset = np.arange(-reach, reach + 1)
+    # Steep strokes are moved sideways by the whole radius: fractions of a column count.
+    offset = np.linspace(-radius, radius, 2 * int(np.ceil(2 * radius)) + 1)
     disc = np.sqrt(np.maximum(radius**2 - offset**2, 0.0))
-    padded_top = np.pad(top_px, reach, mode="edge")
-    padded_bottom = np.pad(bottom_px, reach, mode="edge")
-    n = len(top_px)
+    column = np.arange(len(top_px), dtype=np.float64)
     # Downwards is positive: the pen's upper side lies at line - disc.
-    from_top = np.max([padded_top[reach + d : reach + d + n] + h for d, h in zip(offset, disc, strict=True)], axis=0)
+    from_top = np.max([np.interp(column + d, column, top_px) + h for d, h in zip(offset, disc, strict=True)], axis=0)
     from_bottom = np.min(
-        [padded_bottom[reach + d : reach + d + n] - h for d, h in zip(offset, disc, strict=True)], axis=0
+        [np.interp(column + d, column, bottom_px) - h for d, h in zip(offset, disc, strict=True)], axis=0
     )
     middle = (from_top + from_bottom) / 2
     apart = from_bottom - from_top  # how far valleys are filled and peaks cut

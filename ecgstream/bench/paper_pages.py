@@ -19,6 +19,7 @@ ByteArray = npt.NDArray[np.uint8]
 
 FS_HZ = 500
 _LONGEST_S = 22.0
+_SETTLED_S = 2  # the filter's beginning is not drawn
 _DRAWN_HZ = (0.5, 100.0)  # band of what is drawn: devices print 0.05 to 150 Hz, baseline wander apart
 _LAYOUTS = ("3x4", "3x4+1", "3x4+2", "3x4+3", "6x2", "6x2+1", "12x1", "1x1")
 _GRIDS = (
@@ -67,7 +68,7 @@ def pages(folder: Path, *, count: int, seed: int) -> Iterator[AgedPage]:
         part = record.samples[start : start + round(_LONGEST_S * record.fs_hz)].astype(np.float64)
         both = ((part - record.baseline) / record.gain).T.astype(np.float32)
         level = band_pass(resample(both, record.fs_hz, to_hz=FS_HZ), FS_HZ, band_hz=_DRAWN_HZ).astype(np.float64)
-        leads = twelve_leads(level[0], level[1], rng)
+        leads = twelve_leads(*level[:, _SETTLED_S * FS_HZ :], rng)
         style = _style(rng, _LAYOUTS[number // 2 % len(_LAYOUTS)])
         drawn = draw_page(leads, FS_HZ, style)
         way = "clean" if number % 2 == 0 else ways[number // 2 % len(ways)]
