@@ -113,9 +113,11 @@ def lines_of(found: Sequence[dict[str, Any]]) -> list[str]:
         names = ", ".join(lead["lead"] if lead["named"] else f"{lead['lead']}?" for lead in each["leads"])
         sources = each["sources"]
         lines += [
-            f"{each['file']}, page {each['page']}: {each['layout']}, {each['seconds']:g} s, "
-            f"{each['mm_per_s']:g} mm/s ({sources['speed']}), {each['mm_per_mv']:g} mm/mV ({sources['gain']}), "
-            f"scale by {sources['scale']}",
+            (
+                f"{each['file']}, page {each['page']}: {each['layout']}, {each['seconds']:g} s, "
+                f"{each['mm_per_s']:g} mm/s ({sources['speed']}), {each['mm_per_mv']:g} mm/mV ({sources['gain']}), "
+                f"scale by {sources['scale']}"
+            ),
             f"  leads: {names}",
             *(f"  {doubt}" for doubt in each["doubts"]),
             f"  written: {each['record']}, {each['overlay']}",

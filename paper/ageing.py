@@ -16,7 +16,9 @@ def on_a_table(image: ByteArray, rng: Rng) -> ByteArray:
     height, width = image.shape[:2]
     margin = 0.06 * width
     lean = 0.035 * width
-    frame = np.array([[margin, margin], [width + margin, margin], [width + margin, height + margin], [margin, height + margin]])
+    frame = np.array(
+        [[margin, margin], [width + margin, margin], [width + margin, height + margin], [margin, height + margin]]
+    )
     seen = frame + rng.uniform(-lean, lean, frame.shape)
     size = (round(width + 2 * margin), round(height + 2 * margin))
     flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
@@ -31,7 +33,9 @@ def turned(image: ByteArray, rng: Rng) -> ByteArray:
     """Put a page askew on the scanner, by up to three degrees."""
     height, width = image.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.uniform(-3, 3)), 1.0)
-    return np.asarray(cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+    return np.asarray(
+        cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    )
 
 
 def unevenly_lit(image: ByteArray, rng: Rng) -> ByteArray:
@@ -87,7 +91,7 @@ def written_on(image: ByteArray, rng: Rng) -> ByteArray:
     drawn = image.copy()
     for _ in range(int(rng.integers(1, 4))):
         start = np.array([rng.uniform(0.1, 0.8) * width, rng.uniform(0.1, 0.9) * height])
-        steps = np.cumsum(rng.normal(0, 0.008 * width, (18, 2)) + [0.006 * width, 0], axis=0)
+        steps = np.cumsum(rng.normal((0.006 * width, 0.0), 0.008 * width, (18, 2)), axis=0)
         cv2.polylines(drawn, [np.rint(start + steps).astype(np.int32)], False, (140, 60, 20), 2, cv2.LINE_AA)
     return drawn
 

@@ -78,7 +78,9 @@ def labels_of(words: list[Word], rows: list[Row]) -> list[Label]:
     if not named or not rows:
         return []
     sure = [word for word, lead in named if lead not in {"I", "V"}] or [word for word, _ in named]
-    offsets = np.array([word.middle_px - float(row.level_px[_inside(word.left_px, row)]) for word in sure for row in rows])
+    offsets = np.array(
+        [word.middle_px - float(row.level_px[_inside(word.left_px, row)]) for word in sure for row in rows]
+    )
     offsets = offsets[np.abs(offsets) <= _LABEL_REACH_MM * PX_PER_MM]
     if not len(offsets):
         return []
@@ -124,7 +126,7 @@ def arrange(
     if chosen is None or chosen.all_rows != len(rows):
         return _one_by_one(rows, labels, begins, leads, title)
     begin, end = int(np.median(begins)), int(np.median(ends))
-    edges = _edges(rows, pulses, labels, begin, end, chosen.columns)
+    edges = _edges(len(rows), pulses, labels, (begin, end), chosen.columns)
     order, strips = _order(chosen, labels, edges, leads)
     read = {(label.row, _column(label.left_px, edges)): label.lead for label in labels}
     cells = []
@@ -243,9 +245,10 @@ def _step_sizes(rows: list[Row], middle: int) -> np.ndarray:
 
 
 def _edges(
-    rows: list[Row], pulses: list[list[Pulse]], labels: list[Label], begin: int, end: int, columns: int
+    n_rows: int, pulses: list[list[Pulse]], labels: list[Label], ends: tuple[int, int], columns: int
 ) -> list[tuple[int, int]]:
     """Begin and end of each column of leads, in pixels: by pulses or names at the borders, else all alike."""
+    begin, end = ends
     wide = (end - begin) / columns
     lefts: list[list[float]] = [[] for _ in range(columns)]
     for label in labels:
@@ -255,7 +258,7 @@ def _edges(
     for number in range(1, columns):
         middle = begin + round(number * wide)
         inner = [pulse for each in pulses for pulse in each if abs(pulse.begin_px - middle) < 0.12 * (end - begin)]
-        if len(inner) >= len(rows) / 2:  # a pulse stands before each column
+        if len(inner) >= n_rows / 2:  # a pulse stands before each column
             stop = int(np.median([pulse.begin_px for pulse in inner])) - round(1.5 * PX_PER_MM)
             borders.append((stop, int(np.median([pulse.end_px for pulse in inner])) + 2))
             continue

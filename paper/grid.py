@@ -123,7 +123,7 @@ def _spectra(ink: InkArray) -> tuple[dict[tuple[int, int], InkArray], dict[tuple
 _BAND = int(_PADDED / 2 * _SLANT)
 _FY = np.arange(-_BAND, _BAND + 1)[:, None] / _PADDED
 _FX = np.arange(_PADDED // 2 + 1)[None, :] / _PADDED
-_WEDGE = (np.abs(_FY) <= _SLANT * _FX) & (_FX >= 1 / _PERIOD_PX[1]) & (_FX <= 1 / _PERIOD_PX[0])
+_WEDGE = (np.abs(_FY) <= _SLANT * _FX) & (1 / _PERIOD_PX[1] <= _FX) & (1 / _PERIOD_PX[0] >= _FX)
 
 
 def _followed(

@@ -25,8 +25,10 @@ _SURE = 0.5
 _ONE_THREAD = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
 _PEN_MM = 0.25  # taken off around traces
 _SPREAD = 2  # columns beside a stroke that its ink darkens
-_ONE = "il|1!Ⅰ[]/"
-_DIGITS = str.maketrans({"i": "1", "l": "1", "|": "1", "!": "1", "s": "5", "b": "6", "z": "2", "g": "6", "a": "4", "t": "1"})
+_ONE = "il|1!\u2160[]/"
+_DIGITS = str.maketrans(
+    {"i": "1", "l": "1", "|": "1", "!": "1", "s": "5", "b": "6", "z": "2", "g": "6", "a": "4", "t": "1"}
+)
 _SPEED = re.compile(r"(12[.,]5|25|50|100)\s*mm\s*[/il1|]?\s*s", re.IGNORECASE)
 _GAIN = re.compile(r"(?<![\d.,])(2[.,]5|5|10|20)(?:[.,]0)?\s*mm\s*[/il1|]?\s*m\s*v", re.IGNORECASE)
 _TITLE = re.compile(r"lead\s+(III|II|I|aV[RLF]|V[1-6])\b", re.IGNORECASE)
@@ -67,22 +69,21 @@ def lead_in(text: str) -> str | None:
     augmented = re.search(r"(-?)a[vy]([rlf1ie])", bare, re.IGNORECASE) or re.fullmatch(r"(.?)[vV]([RLF])", bare)
     if augmented:
         letter = augmented[2].upper().translate({ord("1"): "L", ord("I"): "L", ord("E"): "F"})
-        return f"{'-' if augmented[1] and letter == 'R' else ''}aV{letter}"
+        return f"{'-' if augmented[1] == '-' and letter == 'R' else ''}aV{letter}"
     chest = re.fullmatch(r"[|!\[\]I]?[vVyY]([1-6ilI|!sSbBzZgGat])", bare)
     if chest:
-        digit = chest[1].lower().translate(_DIGITS)
-        return f"V{digit}"
-    if "Ⅲ" in bare:
-        return "III"
-    if "Ⅱ" in bare:
-        return "II"
-    if bare == "V":
-        return "V"
-    if bare.upper() in {"MLII", "MLI"}:
+        return f"V{chest[1].lower().translate(_DIGITS)}"
+    if bare.upper() in {"V", "MLII", "MLI"}:
         return bare.upper()
-    if all(letter.lower() in _ONE for letter in bare) and len(bare) <= 3:
-        return "I" * len(bare)
-    return None
+    return _roman(bare)
+
+
+def _roman(bare: str) -> str | None:
+    """Return the lead I, II or III; a recogniser may take two strokes for one letter."""
+    for letter, lead in (("\u2162", "III"), ("\u2161", "II")):
+        if letter in bare:
+            return lead
+    return "I" * len(bare) if len(bare) <= 3 and all(letter.lower() in _ONE for letter in bare) else None
 
 
 def titled_lead(words: Iterable[Word]) -> str | None:
@@ -151,7 +152,7 @@ def _erase(ink: InkArray, row: Row, reach: int) -> None:
 def _boxes(ink: InkArray) -> list[tuple[int, int, int, int]]:
     """Left, top, right and bottom of what may be words."""
     mask = (ink >= EDGE).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     high, wide = stats[:, cv2.CC_STAT_HEIGHT] / PX_PER_MM, stats[:, cv2.CC_STAT_WIDTH] / PX_PER_MM
     letter = (high >= 0.25) & (high <= _HIGH_MM[1]) & (wide <= _HIGH_MM[1]) & (stats[:, cv2.CC_STAT_AREA] >= 8)
     letter[0] = False

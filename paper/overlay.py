@@ -44,10 +44,19 @@ def draw_overlay(image: ByteArray, reading: PageReading) -> ByteArray:
             own = piece[seen[piece]]
             if len(own) > 1:
                 points = np.rint(at[own] * 2**_SHIFT).astype(np.int32)
-                cv2.polylines(drawn, [points], isClosed=False, color=colour, thickness=2, lineType=cv2.LINE_AA, shift=_SHIFT)
+                cv2.polylines(
+                    drawn, [points], isClosed=False, color=colour, thickness=2, lineType=cv2.LINE_AA, shift=_SHIFT
+                )
         if len(columns):
             x, top = at[0]
             cv2.putText(
-                drawn, lead.cell.lead, (int(x) + 4, int(top) - 14), cv2.FONT_HERSHEY_SIMPLEX, 0.7, colour, 2, cv2.LINE_AA
+                drawn,
+                lead.cell.lead,
+                (int(x) + 4, int(top) - 14),
+                cv2.FONT_HERSHEY_SIMPLEX,
+                0.7,
+                colour,
+                2,
+                cv2.LINE_AA,
             )
     return np.asarray(drawn)

@@ -14,6 +14,8 @@ _SMALL_PX = 480  # the page is looked for in a picture of this width
 _AREA = (0.2, 0.9)  # of the picture, that a page may fill
 _FILLED = 0.9  # of its four corners' area, that is bright
 _STEP = 28.0  # levels by which the page is brighter than what lies around it
+_UNLIKE = 26  # levels of one colour by which paper differs from what it lies on
+_RIM_PX = 4  # of the small picture, that shows what the page lies on
 _MARGIN = 0.004  # of the page's sides, cut off: its edge is dark
 
 
@@ -58,34 +60,47 @@ def page_in(image: ByteArray) -> Page | None:
     image : (height, width, 3) uint8, blue, green, red
     """
     scale = _SMALL_PX / image.shape[1]
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    bright = cv2.medianBlur(small.max(axis=2), 9)
-    level, mask = cv2.threshold(bright, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
-    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    if not contours:
+    small = cv2.medianBlur(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), 9)
+    bright = small.max(axis=2)
+    edge = np.concatenate([small[:_RIM_PX].reshape(-1, 3), small[-_RIM_PX:].reshape(-1, 3)])
+    edge = np.concatenate([edge, small[:, :_RIM_PX].reshape(-1, 3), small[:, -_RIM_PX:].reshape(-1, 3)])
+    unlike = np.abs(small.astype(np.int16) - np.median(edge, axis=0).astype(np.int16)).max(axis=2).astype(np.uint8)
+    for mask in (
+        np.where(unlike > _UNLIKE, 255, 0).astype(np.uint8),
+        np.asarray(cv2.threshold(bright, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1], np.uint8),
+    ):
+        corners = _corners(mask, bright)
+        if corners is not None:
+            break
+    else:
         return None
-    outline = max(contours, key=cv2.contourArea)
-    area = cv2.contourArea(outline)
-    share = area / mask.size
-    if not _AREA[0] <= share <= _AREA[1]:
-        return None
-    hull = cv2.convexHull(outline)
-    corners = _four_corners(hull)
-    if corners is None or area < _FILLED * cv2.contourArea(corners.astype(np.float32)):
-        return None
-    around = np.ones(mask.shape, np.uint8)
-    cv2.fillConvexPoly(around, np.rint(corners).astype(np.int32), 0)
-    inside = bright[around == 0]
-    if around.sum() < 50 or float(np.median(inside)) - float(np.median(bright[around == 1])) < _STEP:
-        return None
-    del level
-    corners = _ordered(corners)
     middle = corners.mean(axis=0)
     corners = (middle + (corners - middle) * (1 - 2 * _MARGIN)) / scale
     sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
     size = (round(max(sides[0], sides[2])), round(max(sides[1], sides[3])))
     return Page(corners_px=corners, size_px=size) if min(size) >= 100 else None
+
+
+def _corners(seen: ByteArray, bright: ByteArray) -> FloatArray | None:
+    """The corners of the largest region of a mask, where it is bright and has four sides; None where it is not."""
+    mask = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not contours:
+        return None
+    outline = max(contours, key=cv2.contourArea)
+    area = cv2.contourArea(outline)
+    if not _AREA[0] <= area / mask.size <= _AREA[1]:
+        return None
+    corners = _four_corners(cv2.convexHull(outline))
+    if corners is None or area < _FILLED * cv2.contourArea(corners.astype(np.float32)):
+        return None
+    around = np.ones(mask.shape, np.uint8)
+    cv2.fillConvexPoly(around, np.rint(corners).astype(np.int32), 0)
+    if around.sum() < 50:
+        return None
+    if float(np.median(bright[around == 0])) - float(np.median(bright[around == 1])) < _STEP:
+        return None
+    return _ordered(corners)
 
 
 def _four_corners(hull: npt.NDArray[np.int32]) -> FloatArray | None:

@@ -1,6 +1,7 @@
 """A picture of a paper ECG read: samples in millivolts, and how sure each is."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -34,6 +35,7 @@ _WIDE_PULSE_MM = 8.5  # from here the pulse of 0.2 s was drawn at 50 mm/s
 _PULSE_MM = 5.0
 _LEVEL = 0.0015  # slope of rows that counts as level: 0.4 mm on 270 mm
 _PARTS = 16  # of a row, whose levels tell its slope
+_UPRIGHT = 4.0  # names and words, with which a page without pulses stands upright
 _LEGIBLE = 4  # letters of a word that nobody reads upside down
 _LEGIBLE_SCORE = 0.85
 
@@ -148,15 +150,17 @@ def read_page(image: ByteArray, *, name: str = "page", hints: Hints = NO_HINTS) 
     if shrink < 1.0:
         image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     found = _look(image, hints, turned=0, shrink=shrink)
-    if found is None or found.score < 1.0:
-        for turned in (2, 1, 3):
-            other = _look(np.ascontiguousarray(np.rot90(image, turned)), hints, turned=turned, shrink=shrink)
-            if other is not None and (found is None or other.score > found.score + 1.5):
-                found = other
+    # Upside down no pulse is seen, and few names; on its side there is no row either.
+    for turned in (2, 1, 3):
+        if found is not None and (any(found.pulses) or found.score >= (_UPRIGHT if turned == 2 else 1.0)):
+            break
+        other = _look(np.ascontiguousarray(np.rot90(image, turned)), hints, turned=turned, shrink=shrink)
+        if other is not None and (found is None or other.score > found.score + 1.5):
+            found = other
     if found is not None and not found.sheet.measured and not any(found.pulses):
         raise NoEcgError(
-            "neither a grid nor a calibration pulse is seen in the picture, so nothing tells its scale: take it closer and "
-            "in more light, or give the pixels of a millimetre (--px-per-mm of 'ecgstream digitise')"
+            "neither a grid nor a calibration pulse is seen in the picture, so nothing tells its scale: take it closer "
+            "and in more light, or give the pixels of a millimetre (--px-per-mm of 'ecgstream digitise')"
         )
     if found is None:
         raise NoEcgError("no trace of an ECG is seen in the picture: take it closer, flatter and in more light")
@@ -212,7 +216,9 @@ def _level(flat: Flat) -> Flat:
         return flat
     height, width = flat.ink.shape
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), float(np.degrees(np.arctan(np.median(slopes)))), 1.0)
-    places = cv2.warpAffine(flat.to_picture, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    places = cv2.warpAffine(
+        flat.to_picture, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     ink, grid = (cv2.warpAffine(part, turn, (width, height), flags=cv2.INTER_CUBIC) for part in (flat.ink, flat.grid))
     return Flat(ink=ink, grid=grid, to_picture=places, mm_px=None)
 
@@ -221,7 +227,7 @@ def _slope(row: Row) -> float | None:
     """How much a row's level falls from column to column, by the middles of its parts; None of a short one."""
     first, last = row.ends
     edges = np.linspace(first, last, _PARTS + 1).astype(int)
-    parts = [row.y_px[begin:end] for begin, end in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [row.y_px[begin:end] for begin, end in pairwise(edges)]
     levels = [float(np.nanmedian(part)) if np.isfinite(part).mean() > 0.5 else np.nan for part in parts]
     middles = (edges[:-1] + edges[1:]) / 2
     seen = np.isfinite(levels)

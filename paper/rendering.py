@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from paper.layouts import STANDARD, Layout, layout_named
+from paper.layouts import STANDARD, layout_named
 
 FloatArray = npt.NDArray[np.float64]
 ByteArray = npt.NDArray[np.uint8]
@@ -125,7 +125,7 @@ def draw_page(leads_mv: Mapping[str, FloatArray], fs_hz: float, style: PageStyle
     traces: list[DrawnTrace] = []
     texts: list[tuple[str, float, float]] = []
     for lead, row, column, span in layout.cells(style.order, style.strips):
-        trace = _lay_out(leads_mv[lead], fs_hz, style, layout, (lead, row, column, span), x0_mm, top_mm)
+        trace = _lay_out(leads_mv[lead], fs_hz, style, (lead, row, column, span), (x0_mm, top_mm))
         traces.append(trace)
         _polyline(mask, trace.x_px, trace.y_px, style.pen_mm * scale)
         level = (top_mm + row * style.row_mm) * scale
@@ -150,13 +150,13 @@ def _lay_out(
     samples_mv: FloatArray,
     fs_hz: float,
     style: PageStyle,
-    layout: Layout,
     cell: tuple[str, int, int, int],
-    x0_mm: float,
-    top_mm: float,
+    origin_mm: tuple[float, float],
 ) -> DrawnTrace:
+    """Lay a lead's part of a row on the page; its row's beginning and level lie at the origin, for the first row."""
     lead, row, column, span = cell
-    cell_s = style.seconds / layout.columns
+    x0_mm, top_mm = origin_mm
+    cell_s = style.seconds / layout_named(style.layout).columns
     first, last = round(column * cell_s * fs_hz), round((column + span) * cell_s * fs_hz)
     part = np.asarray(samples_mv[first:last], np.float64)
     x_mm = x0_mm + (first + np.arange(len(part))) / fs_hz * style.mm_per_s

@@ -73,7 +73,7 @@ def rows_of(strokes: Strokes, paths: list[Path], pen: float, ink: InkArray) -> l
     edges = [_Edges(strokes.top_px.copy(), strokes.bottom_px.copy(), none.copy(), none.copy()) for _ in kept]
     for upper in range(len(kept)):
         for lower in range(upper + 1, len(kept)):
-            _part(strokes, kept[upper], kept[lower], edges[upper], edges[lower], ink)
+            _part(kept[upper], kept[lower], edges[upper], edges[lower], ink)
     rows = [_row(path.level_px, stroke, own, pen) for (path, stroke), own in zip(kept, edges, strict=True)]
     return [row for row in rows if _is_trace(row)]
 
@@ -89,7 +89,6 @@ class _Edges:
 
 
 def _part(
-    strokes: Strokes,
     first: tuple[Path, IntArray],
     second: tuple[Path, IntArray],
     upper: _Edges,

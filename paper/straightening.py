@@ -18,6 +18,7 @@ _SAME_PATTERN = 0.35  # of the followed lines' strength, from which a longer dis
 _STANDS_OUT = 1.8  # strength of every fifth line over what lies between
 _USUAL_WIDTH_MM = 250.0  # ten seconds at 25 mm/s
 _MOST_PX = 3200  # width or height of the flat picture
+_DOUBTED = 20.0  # weight of sides that do not agree: then what was followed is no grid
 _SIDE_RATIO = 1.12  # by which a millimetre across may differ from one upwards before one of them is doubted
 
 
@@ -48,15 +49,22 @@ def lay_flat(ink: Ink) -> Flat:
     across, upwards = lines_in(ink.grid, upright=True), lines_in(ink.grid, upright=False)
     height, width = ink.trace.shape
     if across is None or upwards is None:
-        x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-        return Flat(ink=ink.trace, grid=ink.grid, to_picture=np.stack([x, y], axis=-1), mm_px=None)
+        return _as_it_is(ink)
     places, unit_px = _places((across, upwards), width, height)
     map_x, map_y = places[:, :, 0], places[:, :, 1]
     grid = cv2.remap(ink.grid, map_x, map_y, cv2.INTER_LINEAR)
     trace = cv2.remap(ink.trace, map_x, map_y, cv2.INTER_LINEAR)
     inside = (map_x >= 0) & (map_x <= width - 1) & (map_y >= 0) & (map_y <= height - 1)
     mm_px = _millimetres(grid, inside, unit_px)
+    if mm_px is None:
+        return _as_it_is(ink)
     return Flat(ink=trace, grid=grid, to_picture=places, mm_px=mm_px)
+
+
+def _as_it_is(ink: Ink) -> Flat:
+    height, width = ink.trace.shape
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return Flat(ink=ink.trace, grid=ink.grid, to_picture=np.stack([x, y], axis=-1), mm_px=None)
 
 
 def _places(fields: tuple[Lattice, Lattice], width: int, height: int) -> tuple[InkArray, tuple[float, float]]:
@@ -82,7 +90,9 @@ def _places(fields: tuple[Lattice, Lattice], width: int, height: int) -> tuple[I
         # Coarse nodes stand at multiples of the step: half a step of shift makes resize's middles meet them.
         shift = np.array([[_COARSE_PX, 0, 0.0], [0, _COARSE_PX, 0.0]])
         full.append(
-            cv2.warpAffine(part.astype(np.float32), shift, finer, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            cv2.warpAffine(
+                part.astype(np.float32), shift, finer, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
         )
     places = np.stack(full, axis=-1)[: size[1], : size[0]]
     return np.ascontiguousarray(places), (unit[0], unit[1])
@@ -119,15 +129,14 @@ def _millimetres(
     for across, across_sure in cell[0]:
         for upwards, upwards_sure in cell[1]:
             ratio = across / upwards
-            wrong = 0.0 if 1 / _SIDE_RATIO < ratio < _SIDE_RATIO else 5.0
+            wrong = 0.0 if 1 / _SIDE_RATIO < ratio < _SIDE_RATIO else _DOUBTED
             usual = abs(np.log(width / across / _USUAL_WIDTH_MM))
             options.append((wrong - across_sure - upwards_sure + usual, (across, upwards)))
-    return min(options)[1] if options else None
+    best = min(options, default=None)
+    return best[1] if best is not None and best[0] < _DOUBTED - 4.0 else None
 
 
-def _cell(
-    grid: InkArray, inside: npt.NDArray[np.bool_], *, axis: int, unit_px: float
-) -> list[tuple[float, float]]:
+def _cell(grid: InkArray, inside: npt.NDArray[np.bool_], *, axis: int, unit_px: float) -> list[tuple[float, float]]:
     """Possible millimetres in pixels, each with how much speaks for it."""
     weight = np.maximum(inside.sum(axis=axis), 1)
     profile = (np.minimum(grid, 3 * float(grid.mean())) * inside).sum(axis=axis) / weight

@@ -45,7 +45,9 @@ def strokes_in(ink: InkArray) -> Strokes:
     step = np.diff(on, axis=1)
     column, begin = np.nonzero(step == 1)
     end = np.nonzero(step == -1)[1]  # one past the last
-    dark = np.maximum.reduceat(upright.ravel(), np.stack([column * height + begin, column * height + end - 1], 1).ravel())
+    dark = np.maximum.reduceat(
+        upright.ravel(), np.stack([column * height + begin, column * height + end - 1], 1).ravel()
+    )
     # reduceat's even places hold the maximum over [begin, end - 1): the last pixel is added.
     peak = np.maximum(dark[::2], upright[column, end - 1])
     keep = peak >= EDGE

@@ -1,10 +1,11 @@
 """Traces followed from stroke to stroke along their rows, and the line that a pen of known width must have drawn."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter, minimum_filter1d
 
 from paper.sheet import PX_PER_MM
 from paper.strokes import Strokes
@@ -20,6 +21,7 @@ _TURN = 0.004  # of each pixel by which a stroke's middle moves
 _AWAY = 0.012  # of each pixel away from the row's level, in a column
 _FAR_MM = 8.0  # beyond it being away costs no more
 _FLAT_MM = 2.0  # strokes up to this height show where a trace dwells
+_SIDE = 0.8  # of the pen's radius, taken off sideways: tips come out thinner than the pen
 _ROW_BLUR_MM = 1.3
 _LEAST_APART_MM = 7.0
 _LEAST_COVER = 0.22  # of the columns, in which a row has strokes near its level
@@ -59,9 +61,7 @@ def row_levels(strokes: Strokes, height: int) -> FloatArray:
     width = len(strokes.first) - 1
     edges = np.linspace(0, width, _QUARTERS + 1).astype(int)
     whole = _levels(strokes, height, 0, width, _LEAST_COVER)
-    quarters = [
-        _levels(strokes, height, begin, end, _LEAST_QUARTER) for begin, end in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    quarters = [_levels(strokes, height, begin, end, _LEAST_QUARTER) for begin, end in pairwise(edges)]
     counts = {len(each) for each in quarters}
     if len(counts) == 1 and 0 < counts.pop() < len(whole):
         return np.repeat(np.array(quarters).T, np.diff(edges), axis=1)
@@ -173,7 +173,8 @@ def line_of(top_px: FloatArray, bottom_px: FloatArray, pen: float) -> FloatArray
     """
     radius = pen / 2
     # Steep strokes are moved sideways by the whole radius: fractions of a column count.
-    offset = np.linspace(-radius, radius, 2 * int(np.ceil(2 * radius)) + 1)
+    side = _SIDE * radius
+    offset = np.linspace(-side, side, 2 * int(np.ceil(2 * side)) + 1)
     disc = np.sqrt(np.maximum(radius**2 - offset**2, 0.0))
     column = np.arange(len(top_px), dtype=np.float64)
     # Downwards is positive: the pen's upper side lies at line - disc.
@@ -186,4 +187,9 @@ def line_of(top_px: FloatArray, bottom_px: FloatArray, pen: float) -> FloatArray
     usual = median_filter(middle, 2 * max(2, round(1.2 * PX_PER_MM)) + 1, mode="nearest")
     peak = middle < usual
     unsure = apart > 0.5
-    return np.where(unsure, np.where(peak, from_top, from_bottom), middle)
+    line = np.where(unsure, np.where(peak, from_top, from_bottom), middle)
+    # A tip that came out narrower than the pen is not cut: its end is the pen's.
+    around = 2 * int(np.ceil(radius)) + 1
+    tip = unsure & peak & (top_px == minimum_filter1d(top_px, around, mode="nearest"))
+    low = unsure & ~peak & (bottom_px == maximum_filter1d(bottom_px, around, mode="nearest"))
+    return np.where(tip, top_px + radius, np.where(low, bottom_px - radius, line))

@@ -62,16 +62,18 @@ def open_picture_of(path: Path, *, leads: tuple[str, ...] | None = None) -> Reco
         raise error or NoEcgError(f"{path.name} has no page: give one that shows an ECG")
     number, reading = found[0]
     remarks = [
-        f"read from a picture: {reading.layout}, {reading.mm_per_s:g} mm/s ({reading.sources['speed']}), "
-        f"{reading.mm_per_mv:g} mm/mV ({reading.sources['gain']}), scale by {reading.sources['scale']}, lead names "
-        f"{reading.sources['names']}",
+        (
+            f"read from a picture: {reading.layout}, {reading.mm_per_s:g} mm/s ({reading.sources['speed']}), "
+            f"{reading.mm_per_mv:g} mm/mV ({reading.sources['gain']}), scale by {reading.sources['scale']}, lead names "
+            f"{reading.sources['names']}"
+        ),
         *reading.doubts,
     ]
     if number < len(pages):
         remarks.append(f"page {number} of {len(pages)} is judged: 'ecgstream digitise' reads them all")
     if reading.record.seconds < SHORT_S:
         remarks.append(
-            f"{reading.record.seconds:.0f} s on paper show the rhythm of that moment: not how often anything comes, and "
-            "not what comes and goes"
+            f"{reading.record.seconds:.0f} s on paper show the rhythm of that moment: not how often anything comes, "
+            "and not what comes and goes"
         )
     return replace(reading.record, remarks=tuple(remarks))

@@ -17,8 +17,8 @@ from ecg.errors import EcgStreamError
 from ecg.npy_files import WindowSet
 from ecg.records import Recording, exact_rate
 from ecg.windows import HOP_S, WINDOW_S, Grid
-from reports.opening import open_any
 from reports.aggregate import Aggregate, WindowFigures, aggregate_of_rows
+from reports.opening import open_any
 from reports.result import PATIENT, ResultBuilder, head_of, result_of, seconds
 
 LONG_S = 1800.0  # from which a second process, which takes a second to start, is worth it

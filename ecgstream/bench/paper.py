@@ -7,6 +7,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,9 @@ _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 _LEAST_JUDGED_S = 5.0
 
 
-def bench_paper(folder: Path, settings: DetectorSettings, rules: AlarmRules, *, count: int, seed: int) -> dict[str, Any]:
+def bench_paper(
+    folder: Path, settings: DetectorSettings, rules: AlarmRules, *, count: int, seed: int
+) -> dict[str, Any]:
     """Draw pages, age every second one, read them all, and hold what was read against what was drawn.
 
     Parameters
@@ -52,10 +55,8 @@ def bench_paper(folder: Path, settings: DetectorSettings, rules: AlarmRules, *, 
         kind = "clean" if page.way == "clean" else "aged"
         began_s = time.perf_counter()
         reading = None
-        try:
+        with suppress(NoEcgError):
             reading = read_page(page.image)
-        except NoEcgError:
-            pass
         spent_s = time.perf_counter() - began_s
         for name in (kind, page.way) if kind == "aged" else (kind,):
             tallies[name].add(page, reading, spent_s)

@@ -368,7 +368,9 @@ def bench_paper(
     seed: Annotated[int, typer.Option(metavar="S", help="Decides records, layouts, styles and ageing.")] = 1,
     pictures: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Instead: a folder of pictures, with NAME.truth.csv where the truth is known."),
+        typer.Option(
+            metavar="DIR", help="Instead: a folder of pictures, with NAME.truth.csv where the truth is known."
+        ),
     ] = None,
     models: Models = None,
     data: Data = None,
