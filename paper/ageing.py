@@ -46,7 +46,7 @@ def unevenly_lit(image: ByteArray, rng: Rng) -> ByteArray:
     light = 0.8 + 0.2 * (np.cos(angle) * x / width + np.sin(angle) * y / height)
     place = rng.uniform(0.2, 0.8) * width
     light *= 1 - 0.3 / (1 + np.exp(-(x - place + 0.4 * y) / (0.03 * width)))
-    return np.clip(image * light[:, :, None], 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image * light[:, :, None], 0, 255), np.uint8)
 
 
 def blurred(image: ByteArray, rng: Rng) -> ByteArray:
@@ -56,7 +56,7 @@ def blurred(image: ByteArray, rng: Rng) -> ByteArray:
 
 def noisy(image: ByteArray, rng: Rng) -> ByteArray:
     """Photograph in little light."""
-    return np.clip(image + rng.normal(0, rng.uniform(3, 9), image.shape), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image + rng.normal(0, rng.uniform(3, 9), image.shape), 0, 255), np.uint8)
 
 
 def creased(image: ByteArray, rng: Rng) -> ByteArray:
@@ -70,7 +70,7 @@ def creased(image: ByteArray, rng: Rng) -> ByteArray:
         light += 0.12 * np.exp(-(across**2)) * np.sign(across)
         moved += rng.uniform(-0.0015, 0.0015) * width * np.exp(-(across**2) / 40)
     warped = cv2.remap(image, x, y + moved, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.clip(warped * light[:, :, None], 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(warped * light[:, :, None], 0, 255), np.uint8)
 
 
 def stained(image: ByteArray, rng: Rng) -> ByteArray:
@@ -82,7 +82,7 @@ def stained(image: ByteArray, rng: Rng) -> ByteArray:
     stain = np.asarray(cv2.GaussianBlur(stain, (0, 0), 0.004 * width))
     colour = np.array([120, 170, 205], np.float32)
     share = 0.45 * stain[:, :, None]
-    return np.clip(image * (1 - share + share * colour / 255), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image * (1 - share + share * colour / 255), 0, 255), np.uint8)
 
 
 def written_on(image: ByteArray, rng: Rng) -> ByteArray:
@@ -115,7 +115,7 @@ def from_a_screen(image: ByteArray, rng: Rng) -> ByteArray:
     height, width = image.shape[:2]
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     wave = 1 + 0.06 * np.sin(2 * np.pi * (x * rng.uniform(0.11, 0.17) + y * rng.uniform(0.02, 0.06)))
-    return np.clip(image * wave[:, :, None], 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image * wave[:, :, None], 0, 255), np.uint8)
 
 
 def upside_down(image: ByteArray, rng: Rng) -> ByteArray:

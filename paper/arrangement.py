@@ -184,7 +184,7 @@ def _layout(rows: list[Row], labels: list[Label], begins: list[int], ends: list[
     if not fitting:
         return None
     begin, end = int(np.median(begins)), int(np.median(ends))
-    scores = []
+    scores: list[tuple[float, int, Layout]] = []
     for layout in fitting:
         wide = (end - begin) / layout.columns
         score = 0.0

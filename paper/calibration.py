@@ -116,9 +116,10 @@ def _pulse(y: FloatArray, begin: int, stop: int) -> Pulse | None:
         return None
     # The edges stand where the line crosses half of the height.
     half = (foot + top) / 2
-    left = begin - int(np.argmax(before[::-1] > half)) if (before > half).any() else begin
-    right = stop + int(np.argmax(after > half)) if (after > half).any() else stop
-    return Pulse(begin_px=left, end_px=right, high_mm=high, foot_px=foot)
+    rises, falls = before[::-1] > half, after > half
+    first = begin - int(np.argmax(rises)) if rises.any() else begin
+    last = stop + int(np.argmax(falls)) if falls.any() else stop
+    return Pulse(begin_px=first, end_px=last, high_mm=high, foot_px=foot)
 
 
 def nearest_gain(high_mm: float) -> float:

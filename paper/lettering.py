@@ -132,7 +132,7 @@ def words_on(ink: InkArray, rows: list[Row]) -> list[Word]:
         scale = _TEXT_HEIGHT_PX / part.shape[0]
         size = (max(16, round(part.shape[1] * scale)), _TEXT_HEIGHT_PX)
         grey = cv2.resize(np.clip(255 * (1 - part), 0, 255).astype(np.uint8), size, interpolation=cv2.INTER_LINEAR)
-        text, score = _recognise(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
+        text, score = _recognise(np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8))
         if score >= _SURE and text:
             words.append(Word(text=text, score=score, left_px=float(left_px), middle_px=(top + bottom) / 2))
     return words

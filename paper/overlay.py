@@ -27,9 +27,9 @@ def draw_overlay(image: ByteArray, reading: PageReading) -> ByteArray:
     """
     shrink = min(1.0, _MOST_PX / max(image.shape[:2]))
     if shrink < 1.0:
-        image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        image = np.asarray(cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
     drawn = np.ascontiguousarray(np.rot90(image, reading.turned))
-    drawn = cv2.addWeighted(drawn, 0.55, np.full_like(drawn, 255), 0.45, 0)
+    drawn = np.asarray(cv2.addWeighted(drawn, 0.55, np.full_like(drawn, 255), 0.45, 0), np.uint8)
     places = reading.sheet.to_picture
     for number, lead in enumerate(reading.leads):
         colour = COLOURS[number % len(COLOURS)]

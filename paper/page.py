@@ -91,7 +91,7 @@ def _corners(seen: ByteArray, bright: ByteArray) -> FloatArray | None:
     area = cv2.contourArea(outline)
     if not _AREA[0] <= area / mask.size <= _AREA[1]:
         return None
-    corners = _four_corners(cv2.convexHull(outline))
+    corners = _four_corners(np.asarray(cv2.convexHull(outline), np.int32))
     if corners is None or area < _FILLED * cv2.contourArea(corners.astype(np.float32)):
         return None
     around = np.ones(mask.shape, np.uint8)

@@ -35,7 +35,6 @@ _WIDE_PULSE_MM = 8.5  # from here the pulse of 0.2 s was drawn at 50 mm/s
 _PULSE_MM = 5.0
 _LEVEL = 0.0015  # slope of rows that counts as level: 0.4 mm on 270 mm
 _PARTS = 16  # of a row, whose levels tell its slope
-_UPRIGHT = 4.0  # names and words, with which a page without pulses stands upright
 _LEGIBLE = 4  # letters of a word that nobody reads upside down
 _LEGIBLE_SCORE = 0.85
 
@@ -148,11 +147,11 @@ def read_page(image: ByteArray, *, name: str = "page", hints: Hints = NO_HINTS) 
         )
     shrink = min(1.0, _MOST_PX / max(image.shape[:2]))
     if shrink < 1.0:
-        image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        image = np.asarray(cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
     found = _look(image, hints, turned=0, shrink=shrink)
-    # Upside down no pulse is seen, and few names; on its side there is no row either.
+    # Upside down no pulse is seen, though a recogniser makes letters of letters; on its side there is no row either.
     for turned in (2, 1, 3):
-        if found is not None and (any(found.pulses) or found.score >= (_UPRIGHT if turned == 2 else 1.0)):
+        if found is not None and (any(found.pulses) or (turned != 2 and found.score >= 1.0)):
             break
         other = _look(np.ascontiguousarray(np.rot90(image, turned)), hints, turned=turned, shrink=shrink)
         if other is not None and (found is None or other.score > found.score + 1.5):
@@ -219,8 +218,11 @@ def _level(flat: Flat) -> Flat:
     places = cv2.warpAffine(
         flat.to_picture, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    ink, grid = (cv2.warpAffine(part, turn, (width, height), flags=cv2.INTER_CUBIC) for part in (flat.ink, flat.grid))
-    return Flat(ink=ink, grid=grid, to_picture=places, mm_px=None)
+    ink, grid = (
+        np.asarray(cv2.warpAffine(part, turn, (width, height), flags=cv2.INTER_CUBIC), np.float32)
+        for part in (flat.ink, flat.grid)
+    )
+    return Flat(ink=ink, grid=grid, to_picture=np.asarray(places, np.float32), mm_px=None)
 
 
 def _slope(row: Row) -> float | None:

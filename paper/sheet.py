@@ -52,9 +52,9 @@ def sheet_of(flat: Flat, *, mm_px: tuple[float, float] | None = None) -> Sheet |
     across, upwards = known or (guessed, guessed)
     size = (max(2, round(width / across * PX_PER_MM)), max(2, round(height / upwards * PX_PER_MM)))
     how = cv2.INTER_AREA if size[0] < width else cv2.INTER_CUBIC
-    ink = np.clip(cv2.resize(flat.ink, size, interpolation=how), 0.0, 1.0)
+    ink = np.clip(np.asarray(cv2.resize(flat.ink, size, interpolation=how), np.float32), 0.0, 1.0)
     ink = without_lines(ink)
-    inside = cv2.resize(flat.to_picture, size, interpolation=cv2.INTER_LINEAR)
+    inside = np.asarray(cv2.resize(flat.to_picture, size, interpolation=cv2.INTER_LINEAR), np.float32)
     darkest = ink.max(axis=0)
     strength = float(np.median(darkest))
     if strength < _LEAST_INK:
@@ -94,4 +94,4 @@ def _lines(ink: InkArray, reach: int) -> InkArray:
     place = np.interp(np.arange(height), middles, np.arange(len(tops))).astype(np.float32)
     map_y = np.repeat(place[:, None], width, axis=1)
     map_x = np.repeat(np.arange(width, dtype=np.float32)[None], height, axis=0)
-    return cv2.remap(bands, map_x, map_y, cv2.INTER_LINEAR)
+    return np.asarray(cv2.remap(bands, map_x, map_y, cv2.INTER_LINEAR), np.float32)

@@ -52,8 +52,8 @@ def lay_flat(ink: Ink) -> Flat:
         return _as_it_is(ink)
     places, unit_px = _places((across, upwards), width, height)
     map_x, map_y = places[:, :, 0], places[:, :, 1]
-    grid = cv2.remap(ink.grid, map_x, map_y, cv2.INTER_LINEAR)
-    trace = cv2.remap(ink.trace, map_x, map_y, cv2.INTER_LINEAR)
+    grid = np.asarray(cv2.remap(ink.grid, map_x, map_y, cv2.INTER_LINEAR), np.float32)
+    trace = np.asarray(cv2.remap(ink.trace, map_x, map_y, cv2.INTER_LINEAR), np.float32)
     inside = (map_x >= 0) & (map_x <= width - 1) & (map_y >= 0) & (map_y <= height - 1)
     mm_px = _millimetres(grid, inside, unit_px)
     if mm_px is None:

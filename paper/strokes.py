@@ -52,7 +52,7 @@ def strokes_in(ink: InkArray) -> Strokes:
     peak = np.maximum(dark[::2], upright[column, end - 1])
     keep = peak >= EDGE
     column, begin, end, peak = column[keep], begin[keep], end[keep], peak[keep]
-    level = np.minimum(peak, 1.0) * EDGE
+    level = np.minimum(peak, 1.0).astype(np.float64) * EDGE
     top = _edge(upright, column, begin, level, step=1)
     bottom = _edge(upright, column, end - 1, level, step=-1) + 1.0
     counts = np.bincount(column, minlength=width)
@@ -65,7 +65,7 @@ def strokes_in(ink: InkArray) -> Strokes:
     return Strokes(column=column, top_px=top, bottom_px=bottom, first=first)
 
 
-def _edge(upright: InkArray, column: IntArray, start: IntArray, level: InkArray, *, step: int) -> FloatArray:
+def _edge(upright: InkArray, column: IntArray, start: IntArray, level: FloatArray, *, step: int) -> FloatArray:
     """The place at which the ink first reaches a level, from a stroke's end inwards, by the share of its pixel.
 
     Between a pixel below the level and one above it the edge is put where a straight line crosses the level; places

@@ -68,7 +68,8 @@ def pages(folder: Path, *, count: int, seed: int) -> Iterator[AgedPage]:
         part = record.samples[start : start + round(_LONGEST_S * record.fs_hz)].astype(np.float64)
         both = ((part - record.baseline) / record.gain).T.astype(np.float32)
         level = band_pass(resample(both, record.fs_hz, to_hz=FS_HZ), FS_HZ, band_hz=_DRAWN_HZ).astype(np.float64)
-        leads = twelve_leads(*level[:, _SETTLED_S * FS_HZ :], rng)
+        settled = level[:, _SETTLED_S * FS_HZ :]
+        leads = twelve_leads(settled[0], settled[1], rng)
         style = _style(rng, _LAYOUTS[number // 2 % len(_LAYOUTS)])
         drawn = draw_page(leads, FS_HZ, style)
         way = "clean" if number % 2 == 0 else ways[number // 2 % len(ways)]
