@@ -16,6 +16,9 @@ _FILLED = 0.9  # of its four corners' area, that is bright
 _STEP = 28.0  # levels by which the page is brighter than what lies around it
 _UNLIKE = 26  # levels of one colour by which paper differs from what it lies on
 _RIM_PX = 4  # of the small picture, that shows what the page lies on
+_DARKER = 0.5  # of paper's brightness: no shadow is so dark
+_AROUND = 0.6  # of the ink on a page, that may stand around it
+_RIM_WIDE = 25  # pixels around a page's edge
 _MARGIN = 0.004  # of the page's sides, cut off: its edge is dark
 
 
@@ -35,6 +38,28 @@ class Page:
     def cut_out(self, image: ByteArray) -> ByteArray:
         """Return the page as if seen from straight above."""
         return np.asarray(cv2.warpPerspective(image, self._matrix(), self.size_px, flags=cv2.INTER_CUBIC))
+
+    def holds(self, image: ByteArray, ink: InkArray) -> bool:
+        """Return whether what lies around the page is no paper: far darker, or with less printed on it.
+
+        Where a shadow ends on the paper it is only a little darker, and the grid goes on.
+
+        Parameters
+        ----------
+        image : (height, width, 3) uint8, the whole picture
+        ink : (height, width) float32 in it, a grid's lines among it
+        """
+        around = np.ones(ink.shape, np.uint8)
+        cv2.fillConvexPoly(around, np.rint(self.corners_px).astype(np.int32), 0)
+        inside = around == 0
+        # Not the page's rim, which is darker than both.
+        away = cv2.erode(around, np.ones((_RIM_WIDE, _RIM_WIDE), np.uint8)) == 1
+        if not away.any() or not inside.any():
+            return True
+        bright = image.max(axis=2)
+        if float(np.median(bright[away])) < _DARKER * float(np.median(bright[inside])):
+            return True
+        return float(ink[away].mean()) < _AROUND * float(ink[inside].mean())
 
     def in_picture(self, places: InkArray) -> InkArray:
         """Return where places of the page lie in the picture.

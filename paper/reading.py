@@ -168,10 +168,13 @@ def read_page(image: ByteArray, *, name: str = "page", hints: Hints = NO_HINTS) 
 
 def _look(image: ByteArray, hints: Hints, *, turned: int, shrink: float) -> _Found | None:
     """Find the traces in a picture that may stand upright."""
+    ink = ink_of(image)
     page = page_in(image)
-    if page is not None:
-        image = page.cut_out(image)
-    flat = lay_flat(ink_of(image))
+    if page is not None and page.holds(image, ink.grid):
+        ink = ink_of(page.cut_out(image))
+    else:
+        page = None
+    flat = lay_flat(ink)
     if flat.mm_px is None:
         flat = _level(flat)
     known = None

@@ -20,6 +20,7 @@ _STRAY_MM = 6.0  # pieces shorter than this at the ends, or wholly so far from t
 _LEAST_MM = 30.0  # of a trace
 _LEAST_COVER = 0.5  # of the columns between a row's ends
 _LEAST_PIECE_MM = 5.0  # of the pieces of a trace, half its length in longer ones: writing has short ones
+_AS_LONG = 0.6  # as the longest row: lines of text are shorter
 _SHARED = 0.3  # of a row's strokes that are another's, too: more, and it is that one
 _BESIDE_MM = 1.0  # ink looked at on both sides of strokes that two rows share
 _LEAST_WAY_MM = 4.0  # between two rows
@@ -75,7 +76,9 @@ def rows_of(strokes: Strokes, paths: list[Path], pen: float, ink: InkArray) -> l
         for lower in range(upper + 1, len(kept)):
             _part(kept[upper], kept[lower], edges[upper], edges[lower], ink)
     rows = [_row(path.level_px, stroke, own, pen) for (path, stroke), own in zip(kept, edges, strict=True)]
-    return [row for row in rows if _is_trace(row)]
+    traces = [row for row in rows if _is_trace(row)]
+    longest = max((row.ends[1] - row.ends[0] for row in traces), default=0)
+    return [row for row in traces if row.ends[1] - row.ends[0] >= _AS_LONG * longest]
 
 
 @dataclass(frozen=True, slots=True)

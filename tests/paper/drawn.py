@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,5 +26,5 @@ def leads_of(excerpt: str) -> dict[str, npt.NDArray[np.float64]]:
     return twelve_leads(level[0, 1000:], level[1, 1000:], np.random.default_rng(5))
 
 
-def drawn_page(excerpt: str = "201-excerpt", **style: object) -> DrawnPage:
-    return draw_page(leads_of(excerpt), FS_HZ, PageStyle(**style))  # type: ignore[arg-type]  # fields of the style
+def drawn_page(excerpt: str = "201-excerpt", **style: Any) -> DrawnPage:
+    return draw_page(leads_of(excerpt), FS_HZ, PageStyle(**style))

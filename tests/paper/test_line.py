@@ -18,7 +18,8 @@ def edges_of(y_px: np.ndarray, pen_px: float) -> tuple[np.ndarray, np.ndarray]:
     mask = np.zeros((height * _FINER, len(y_px) * _FINER), np.uint8)
     points = np.stack([(np.arange(len(y_px)) + 0.5) * _FINER - 0.5, y_px * _FINER - 0.5], axis=1)
     cv2.polylines(mask, [np.rint(points * 16).astype(np.int32)], False, 255, round(pen_px * _FINER), shift=4)
-    ink = cv2.resize(mask, (len(y_px), height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    small = cv2.resize(mask, (len(y_px), height), interpolation=cv2.INTER_AREA)
+    ink = (np.asarray(small, np.float32) / 255).astype(np.float32)
     strokes = strokes_in(ink)
     assert (np.diff(strokes.first) == 1).all()  # one in each column
     return strokes.top_px, strokes.bottom_px
