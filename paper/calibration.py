@@ -15,6 +15,7 @@ _TOP_MM = (2.0, 14.0)  # length of a pulse's flat top
 _HIGH_MM = (3.5, 45.0)  # where the scale is not known yet, a pulse of 20 mm may look so high
 _FLAT_MM = 0.8  # a flat top stays within
 _RISE_MM = 1.6  # an edge takes no longer
+_OWN_PX = 6  # of the line behind a pulse, which are its own
 _BREAK_MM = 1.2  # a pulse's line may be broken so far
 
 
@@ -108,9 +109,12 @@ def _pulse(y: FloatArray, begin: int, stop: int) -> Pulse | None:
     feet = [each for each in feet if np.isfinite(each)]
     if len(feet) < 2 or abs(feet[0] - feet[1]) > 1.5 * PX_PER_MM:
         return None
-    lead_in = y[max(0, begin - 2 * rise) : max(0, begin - rise // 2)]
+    # The line before the rise is the pulse's own; behind its fall the trace may begin, at another level.
+    lead_in = y[max(0, begin - 2 * rise) : begin]
     lead_in = lead_in[lead_in >= least]
-    foot = float(np.median(lead_in)) if len(lead_in) >= 3 else feet[-1]
+    behind = y[stop : stop + 2 * rise]
+    behind = behind[behind >= least][:_OWN_PX]
+    foot = float(np.median(lead_in)) if len(lead_in) >= 3 else float(np.median(behind)) if len(behind) else feet[-1]
     high = (foot - top) / PX_PER_MM
     if not _HIGH_MM[0] <= high <= _HIGH_MM[1]:
         return None
