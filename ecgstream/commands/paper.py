@@ -33,11 +33,15 @@ def digitise(
     from ecgstream.digitising import lines_of
     from ecgstream.failures import complain, one_line
     from ecgstream.running import STDOUT, reader_may_leave, write_json
+    from ecgstream.settings import OptionError
     from paper.layouts import layout_named
     from paper.reading import Hints
 
     if layout is not None:
-        layout_named(layout)
+        try:
+            layout_named(layout)
+        except EcgStreamError as error:
+            raise OptionError(f"--layout: {error}") from error
     hints = Hints(layout=layout, leads=lead_names(leads), mm_per_s=speed, mm_per_mv=gain, px_per_mm=px_per_mm)
     results: list[dict[str, object]] = []
     failed: list[EcgStreamError] = []
