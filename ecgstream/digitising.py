@@ -50,7 +50,7 @@ def digitise(path: Path, out: Path, hints: Hints) -> list[dict[str, Any]]:
             overlay.write_bytes(_png(draw_overlay(page, reading)))
         except OSError as error:
             raise EcgStreamError(f"{out} cannot be written ({error.strerror}): give another --out") from error
-        found.append(_told(path, number, reading) | {"record": str(header), "overlay": str(overlay)})
+        found.append(_described(path, number, reading) | {"record": str(header), "overlay": str(overlay)})
     if not found:
         raise NoEcgError(f"{path.name}: {errors[0] if errors else 'it has no page'}")
     return found
@@ -63,7 +63,7 @@ def _png(image: npt.NDArray[np.uint8]) -> bytes:
     return packed.tobytes()
 
 
-def _told(path: Path, page: int, reading: PageReading) -> dict[str, Any]:
+def _described(path: Path, page: int, reading: PageReading) -> dict[str, Any]:
     return {
         "file": str(path),
         "page": page,

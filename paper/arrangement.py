@@ -66,15 +66,15 @@ class Label:
     left_px: float
 
 
-def labels_of(words: list[Word], rows: list[Row]) -> list[Label]:
+def labels_of(writing: list[Word], rows: list[Row]) -> list[Label]:
     """Return the lead names that stand beside rows, at the offset from the row that most have.
 
     Parameters
     ----------
-    words : on the sheet
+    writing : on the sheet
     rows : on the sheet
     """
-    named = [(word, word.lead) for word in words if word.lead]
+    named = [(word, word.lead) for word in writing if word.lead]
     if not named or not rows:
         return []
     sure = [word for word, lead in named if lead not in {"I", "V"}] or [word for word, _ in named]
@@ -228,7 +228,7 @@ def _steps(rows: list[Row], begin: int, end: int, layout: Layout) -> float:
 
 
 def _step_sizes(rows: list[Row], middle: int) -> np.ndarray:
-    """How much the rows step together, in pixels, around a column."""
+    """Return how much the rows step together, in pixels, around a column."""
     reach, half = round(_EDGE_SEARCH_MM * PX_PER_MM), round(_EDGE_HALF_MM * PX_PER_MM)
     sizes = []
     for row in rows:

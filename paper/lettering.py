@@ -19,7 +19,7 @@ InkArray = npt.NDArray[np.float32]
 _HIGH_MM = (1.2, 7.5)  # of letters and lines of text
 _LEAST_WIDE_MM = 0.25
 _WORD_GAP_MM = 1.1  # letters nearer than this are one word
-_MOST_WORDS = 64
+_MOST_PIECES = 64
 _TEXT_HEIGHT_PX = 48  # of what the recogniser looks at
 _SURE = 0.5
 _ONE_THREAD = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
@@ -86,34 +86,34 @@ def _roman(bare: str) -> str | None:
     return "I" * len(bare) if len(bare) <= 3 and all(letter.lower() in _ONE for letter in bare) else None
 
 
-def titled_lead(words: Iterable[Word]) -> str | None:
+def titled_lead(writing: Iterable[Word]) -> str | None:
     """Return the lead of a page whose heading names one, such as "Lead I"."""
-    for word in words:
+    for word in writing:
         found = _TITLE.search(word.text)
         if found:
             return lead_in(found[1])
     return None
 
 
-def speed_in(words: Iterable[Word]) -> float | None:
+def speed_in(writing: Iterable[Word]) -> float | None:
     """Return the paper speed that is written, mm/s."""
-    return _number(_SPEED, words)
+    return _number(_SPEED, writing)
 
 
-def gain_in(words: Iterable[Word]) -> float | None:
+def gain_in(writing: Iterable[Word]) -> float | None:
     """Return the gain that is written, mm/mV."""
-    return _number(_GAIN, words)
+    return _number(_GAIN, writing)
 
 
-def _number(pattern: re.Pattern[str], words: Iterable[Word]) -> float | None:
-    for word in words:
+def _number(pattern: re.Pattern[str], writing: Iterable[Word]) -> float | None:
+    for word in writing:
         found = pattern.search(word.text)
         if found:
             return float(found[1].replace(",", "."))
     return None
 
 
-def words_on(ink: InkArray, rows: list[Row]) -> list[Word]:
+def writing_on(ink: InkArray, rows: list[Row]) -> list[Word]:
     """Read what is written beside the traces.
 
     Parameters
@@ -125,7 +125,7 @@ def words_on(ink: InkArray, rows: list[Row]) -> list[Word]:
     reach = round(_PEN_MM * PX_PER_MM)
     for row in rows:
         _erase(left, row, reach)
-    words = []
+    writing = []
     for left_px, top, right, bottom in _boxes(left):
         margin = round(0.8 * PX_PER_MM)
         part = left[max(0, top - margin) : bottom + margin, max(0, left_px - margin) : right + margin]
@@ -134,8 +134,8 @@ def words_on(ink: InkArray, rows: list[Row]) -> list[Word]:
         grey = cv2.resize(np.clip(255 * (1 - part), 0, 255).astype(np.uint8), size, interpolation=cv2.INTER_LINEAR)
         text, score = _recognise(np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8))
         if score >= _SURE and text:
-            words.append(Word(text=text, score=score, left_px=float(left_px), middle_px=(top + bottom) / 2))
-    return words
+            writing.append(Word(text=text, score=score, left_px=float(left_px), middle_px=(top + bottom) / 2))
+    return writing
 
 
 def _erase(ink: InkArray, row: Row, reach: int) -> None:
@@ -167,7 +167,7 @@ def _boxes(ink: InkArray) -> list[tuple[int, int, int, int]]:
         if _HIGH_MM[0] <= high_mm <= _HIGH_MM[1] and wide_mm >= _LEAST_WIDE_MM and wide_mm < 40 * high_mm:
             boxes.append((left, int(y + 1), right, int(y + h - 1)))
     # The likeliest first: of a letter's height.
-    return sorted(boxes, key=lambda box: abs((box[3] - box[1]) / PX_PER_MM - 2.8))[:_MOST_WORDS]
+    return sorted(boxes, key=lambda box: abs((box[3] - box[1]) / PX_PER_MM - 2.8))[:_MOST_PIECES]
 
 
 @lru_cache(maxsize=1)

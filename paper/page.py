@@ -78,7 +78,7 @@ class Page:
 
 
 def page_in(image: ByteArray) -> Page | None:
-    """Return the page in a picture; None where paper fills it, or no page is to be told from what lies around.
+    """Return the page in a picture; None where paper fills it, or no page is to be described from what lies around.
 
     Parameters
     ----------

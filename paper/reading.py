@@ -14,7 +14,7 @@ from paper.arrangement import Arrangement, Cell, arrange, labels_of
 from paper.calibration import Pulse, nearest_gain, pulses_in
 from paper.ink import ink_of
 from paper.layouts import layout_named
-from paper.lettering import Word, gain_in, speed_in, titled_lead, words_on
+from paper.lettering import Word, gain_in, speed_in, titled_lead, writing_on
 from paper.page import page_in
 from paper.rows import Row, rows_of
 from paper.sheet import PX_PER_MM, Sheet, sheet_of
@@ -116,14 +116,14 @@ class _Found:
     sheet: Sheet
     rows: list[Row]
     pulses: list[list[Pulse]]
-    words: list[Word]
+    writing: list[Word]
     turned: int
 
     @property
     def score(self) -> float:
-        """How much on it is as it is on an upright page."""
-        leads = sum(word.lead is not None and len(word.text) > 1 for word in self.words)
-        texts = sum(len(word.text) >= _LEGIBLE and word.score > _LEGIBLE_SCORE for word in self.words)
+        """Count of what is on it as on an upright page."""
+        leads = sum(word.lead is not None and len(word.text) > 1 for word in self.writing)
+        texts = sum(len(word.text) >= _LEGIBLE and word.score > _LEGIBLE_SCORE for word in self.writing)
         return leads + texts + 2.0 * sum(bool(each) for each in self.pulses)
 
 
@@ -148,12 +148,12 @@ def read_page(image: ByteArray, *, name: str = "page", hints: Hints = NO_HINTS) 
     shrink = min(1.0, _MOST_PX / max(image.shape[:2]))
     if shrink < 1.0:
         image = np.asarray(cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
-    found = _look(image, hints, turned=0, shrink=shrink)
+    found = _examine(image, hints, turned=0, shrink=shrink)
     # Upside down no pulse is seen, though a recogniser makes letters of letters; on its side there is no row either.
     for turned in (2, 1, 3):
         if found is not None and (any(found.pulses) or (turned != 2 and found.score >= 1.0)):
             break
-        other = _look(np.ascontiguousarray(np.rot90(image, turned)), hints, turned=turned, shrink=shrink)
+        other = _examine(np.ascontiguousarray(np.rot90(image, turned)), hints, turned=turned, shrink=shrink)
         if other is not None and (found is None or other.score > found.score + 1.5):
             found = other
     if found is not None and not found.sheet.measured and not any(found.pulses):
@@ -166,7 +166,7 @@ def read_page(image: ByteArray, *, name: str = "page", hints: Hints = NO_HINTS) 
     return _reading(found, name, hints)
 
 
-def _look(image: ByteArray, hints: Hints, *, turned: int, shrink: float) -> _Found | None:
+def _examine(image: ByteArray, hints: Hints, *, turned: int, shrink: float) -> _Found | None:
     """Find the traces in a picture that may stand upright."""
     ink = ink_of(image)
     page = page_in(image)
@@ -196,7 +196,7 @@ def _look(image: ByteArray, hints: Hints, *, turned: int, shrink: float) -> _Fou
         ),
         rows=rows,
         pulses=[pulses_in(row) for row in rows],
-        words=words_on(sheet.ink, rows),
+        writing=writing_on(sheet.ink, rows),
         turned=turned,
     )
 
@@ -229,7 +229,7 @@ def _level(flat: Flat) -> Flat:
 
 
 def _slope(row: Row) -> float | None:
-    """How much a row's level falls from column to column, by the middles of its parts; None of a short one."""
+    """Return how much a row's level falls from column to column, by the middles of its parts; None of a short one."""
     first, last = row.ends
     edges = np.linspace(first, last, _PARTS + 1).astype(int)
     parts = [row.y_px[begin:end] for begin, end in pairwise(edges)]
@@ -264,10 +264,10 @@ def _reading(found: _Found, name: str, hints: Hints) -> PageReading:
     for key, value, usual in (("speed", sources["speed"], "25 mm/s"), ("gain", sources["gain"], "10 mm/mV")):
         if value == "usual":
             doubts.append(f"the {key} is not seen on the page: {usual} is taken")
-    labels = labels_of(found.words, found.rows)
+    labels = labels_of(found.writing, found.rows)
     layout = layout_named(hints.layout) if hints.layout is not None else None
     arrangement = arrange(
-        found.rows, labels, found.pulses, layout=layout, leads=hints.leads, title=titled_lead(found.words)
+        found.rows, labels, found.pulses, layout=layout, leads=hints.leads, title=titled_lead(found.writing)
     )
     named = sum(cell.named for cell in arrangement.cells)
     sources["names"] = "given" if hints.leads else "read" if named == len(arrangement.cells) else "by the layout"
@@ -291,7 +291,7 @@ def _reading(found: _Found, name: str, hints: Hints) -> PageReading:
 def _speed(found: _Found, hints: Hints) -> tuple[float, str]:
     if hints.mm_per_s is not None:
         return hints.mm_per_s, "given"
-    written = speed_in(found.words)
+    written = speed_in(found.writing)
     if written is not None:
         return written, "written"
     wide = [pulse.wide_mm for each in found.pulses for pulse in each]
@@ -306,7 +306,7 @@ def _gain(found: _Found, hints: Hints) -> tuple[float, str]:
     high = [pulse.high_mm for each in found.pulses for pulse in each]
     if high:
         return nearest_gain(float(np.median(high))), "calibration pulse"
-    written = gain_in(found.words)
+    written = gain_in(found.writing)
     return (written, "written") if written is not None else (GAIN_MM_MV, "usual")
 
 

@@ -30,7 +30,7 @@ class Sheet:
     ----------
     ink : (height, width) float32, 1 where the traces are darkest, 0 on paper and on the grid
     to_picture : (height, width, 2) float32, where each pixel lies in the picture
-    measured : whether a grid has told the scale
+    measured : whether a grid has described the scale
     """
 
     ink: InkArray

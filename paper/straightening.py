@@ -68,7 +68,7 @@ def _as_it_is(ink: Ink) -> Flat:
 
 
 def _places(fields: tuple[Lattice, Lattice], width: int, height: int) -> tuple[InkArray, tuple[float, float]]:
-    """Where each pixel of the flat picture lies in the picture, and pixels of a grid unit there."""
+    """Return where each pixel of the flat picture lies in the picture, and pixels of a grid unit there."""
     x, y = np.meshgrid(np.linspace(0, width - 1, 24), np.linspace(0, height - 1, 24))
     values = [field.at(x, y) for field in fields]
     middle = np.array([width / 2]), np.array([height / 2])

@@ -13,7 +13,7 @@ from paper.strokes import Strokes
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-_LOOK_BACK = 10  # columns over which a break is bridged stroke by stroke
+_BRIDGED = 10  # columns over which a break is bridged stroke by stroke
 _MISSED = 1.5  # cost of a column without a stroke
 _JUMP = 0.35  # of each pixel between strokes that do not touch
 _LEAP = 12.0  # of a break that is longer than the look back
@@ -105,12 +105,12 @@ def follow(strokes: Strokes, levels: FloatArray) -> list[Path]:
     top, bottom = strokes.top_px, strokes.bottom_px
     for x in range(width):
         old_cost += _MISSED
-        leaving = x - _LOOK_BACK - 1
+        leaving = x - _BRIDGED - 1
         if leaving >= 0:
             begin, end = strokes.first[leaving], strokes.first[leaving + 1]
             if end > begin:
                 best = begin + np.argmin(cost[:, begin:end], axis=1)
-                value = cost[np.arange(rows), best] + _LEAP + _MISSED * _LOOK_BACK
+                value = cost[np.arange(rows), best] + _LEAP + _MISSED * _BRIDGED
                 better = value < old_cost
                 old_cost, old_stroke = np.where(better, value, old_cost), np.where(better, best, old_stroke)
         begin, end = strokes.first[x], strokes.first[x + 1]
@@ -122,7 +122,7 @@ def follow(strokes: Strokes, levels: FloatArray) -> list[Path]:
         own = _AWAY * np.minimum(away, _FAR_MM * PX_PER_MM)
         best_cost = np.repeat((old_cost - _MISSED)[:, None], end - begin, axis=1)
         best_from = np.repeat(old_stroke[:, None], end - begin, axis=1)
-        since = strokes.first[max(0, x - _LOOK_BACK)]
+        since = strokes.first[max(0, x - _BRIDGED)]
         if begin > since:
             before_top, before_bottom = top[since:begin, None], bottom[since:begin, None]
             apart = np.maximum(np.maximum(here_top - before_bottom, before_top - here_bottom), 0.0)

@@ -154,7 +154,7 @@ def _decision(lead: str, samples_mv: "np.ndarray", fs_hz: float, scorer: Scorer,
 
 
 def _time_error(reading: PageReading, drawn: DrawnPage) -> float:
-    """How far the length of the longest row is off, as a share of it."""
+    """Return how far the length of the longest row is off, as a share of it."""
     trace = max(drawn.traces, key=lambda each: len(each.samples_mv))
     same = [lead for lead in reading.leads if lead.cell.row == trace.row]
     if not same:

@@ -18,9 +18,9 @@ def test_a_picture_becomes_a_record_and_an_overlay(tmp_path: Path, capsys: pytes
     page, empty = tmp_path / "page 1.png", tmp_path / "empty.png"
     cv2.imwrite(str(page), drawn.image)
     Image.new("L", (600, 400), 250).save(empty)
-    told = tmp_path / "told.json"
-    assert status_of(["digitise", str(page), str(empty), "--out", str(tmp_path / "out"), "--json", str(told)]) == 1
-    good, bad = json.loads(told.read_text())["results"]
+    described = tmp_path / "described.json"
+    assert status_of(["digitise", str(page), str(empty), "--out", str(tmp_path / "out"), "--json", str(described)]) == 1
+    good, bad = json.loads(described.read_text())["results"]
     assert "closer" in bad["error"]
     assert bad["error"] in capsys.readouterr().err
     assert (good["layout"], good["mm_per_s"], good["mm_per_mv"], good["fs_hz"]) == ("6x2", 25.0, 10.0, 500.0)

@@ -107,7 +107,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, side: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "writing"),
     [
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "no picture that is read|damaged"),
         (b"%PDF-1.7 and nothing", "damaged"),
@@ -115,10 +115,10 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, side: int) -> N
         (b"", "no picture that is read here"),
     ],
 )
-def test_what_is_damaged_says_so(tmp_path: Path, content: bytes, words: str) -> None:
+def test_what_is_damaged_says_so(tmp_path: Path, content: bytes, writing: str) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(content)
-    with pytest.raises(PictureError, match=words):
+    with pytest.raises(PictureError, match=writing):
         open_picture(path)
 
 

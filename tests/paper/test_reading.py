@@ -85,15 +85,15 @@ def test_the_overlay_is_the_picture_with_coloured_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "words"),
+    ("image", "writing"),
     [
         (np.full((900, 1200, 3), 250, np.uint8), "no trace"),
         (np.full((90, 1200, 3), 250, np.uint8), "fewer than 200"),
         (drawn_page(layout="1x1", px_per_mm=6.0).image[:100], "fewer than 200"),
     ],
 )
-def test_what_is_no_ecg_is_refused_with_a_remedy(image: np.ndarray, words: str) -> None:
-    with pytest.raises(NoEcgError, match=words):
+def test_what_is_no_ecg_is_refused_with_a_remedy(image: np.ndarray, writing: str) -> None:
+    with pytest.raises(NoEcgError, match=writing):
         read_page(image)
 
 
