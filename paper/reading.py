@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.stats import theilslopes
 
 from ecg.errors import EcgStreamError
-from ecg.records import MISSING, Record
+from ecg.records import MAX_LEADS, MISSING, Record
 from paper.arrangement import Arrangement, Cell, arrange, labels_of
 from paper.calibration import Pulse, nearest_gain, pulses_in
 from paper.ink import ink_of
@@ -163,6 +163,11 @@ def read_page(image: ByteArray, *, name: str = "page", hints: Hints = NO_HINTS) 
         )
     if found is None:
         raise NoEcgError("no trace of an ECG is seen in the picture: take it closer, flatter and in more light")
+    if len(found.rows) > MAX_LEADS:
+        raise NoEcgError(
+            f"{len(found.rows)} rows of traces are seen, more than the {MAX_LEADS} that a page may have: the grid is as "
+            "dark as the traces; give a picture in colour, or one in more light"
+        )
     return _reading(found, name, hints)
 
 

@@ -30,11 +30,16 @@ def test_a_picture_becomes_a_record_and_an_overlay(tmp_path: Path, capsys: pytes
     overlay = cv2.imread(good["overlay"])
     assert overlay is not None
     assert overlay.shape == drawn.image.shape
-    truth = next(trace for trace in drawn.traces if trace.lead == "II")
-    samples = record.samples[: len(truth.samples_mv), record.leads.index("II")]
+    truth = next(trace for trace in drawn.traces if trace.lead == "II").samples_mv
+    samples = record.samples[:, record.leads.index("II")].astype(np.float64)[: len(truth) - 100]
     seen = samples != -32768
     assert seen.mean() > 0.95
-    assert np.corrcoef(samples[seen], truth.samples_mv[: len(samples)][seen])[0, 1] > 0.98
+    # Where the trace begins is known to some hundredths of a second.
+    alike = [
+        np.corrcoef(samples[20:-20][seen[20:-20]], truth[at : at + len(samples) - 40][seen[20:-20]])[0, 1]
+        for at in range(41)
+    ]
+    assert max(alike) > 0.98
 
 
 def test_a_layout_that_there_is_not_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

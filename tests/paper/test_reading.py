@@ -97,6 +97,17 @@ def test_what_is_no_ecg_is_refused_with_a_remedy(image: np.ndarray, writing: str
         read_page(image)
 
 
+def test_lines_without_number_are_no_ecg() -> None:
+    image = np.full((1300, 1500, 3), 255, np.uint8)
+    x = np.arange(40, 1460)
+    for level in range(60, 1260, 60):
+        y = level + 8 * np.sin(x / 17.0 + level)
+        for step in range(3):
+            image[np.rint(y).astype(int) + step, x] = 0
+    with pytest.raises(NoEcgError):
+        read_page(image)
+
+
 def test_paper_without_a_trace_is_refused() -> None:
     page = drawn_page(layout="1x1", px_per_mm=6.0, row_mm=200.0, labels=False, pulse=False)
     blank = np.ascontiguousarray(page.image[: round(80 * 6.0)])
