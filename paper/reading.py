@@ -165,8 +165,8 @@ def read_page(image: ByteArray, *, name: str = "page", hints: Hints = NO_HINTS) 
         raise NoEcgError("no trace of an ECG is seen in the picture: take it closer, flatter and in more light")
     if len(found.rows) > MAX_LEADS:
         raise NoEcgError(
-            f"{len(found.rows)} rows of traces are seen, more than the {MAX_LEADS} that a page may have: the grid is as "
-            "dark as the traces; give a picture in colour, or one in more light"
+            f"{len(found.rows)} rows of traces are seen, more than the {MAX_LEADS} that a page may have: the grid is "
+            "as dark as the traces; give a picture in colour, or one in more light"
         )
     return _reading(found, name, hints)
 
