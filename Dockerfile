@@ -19,6 +19,7 @@ COPY bus bus
 COPY producer producer
 COPY detector detector
 COPY alerting alerting
+COPY paper paper
 COPY reports reports
 COPY web web
 COPY training training

@@ -12,6 +12,7 @@ from ecg.formats import (
     content_of,
     describe_formats,
     format_of,
+    holds_picture,
     is_part,
     not_read,
 )
@@ -85,7 +86,7 @@ def check_archive(path: Path, name: str) -> None:
 
 
 def check_file(path: Path, name: str) -> None:
-    """Refuse a file that cannot be read, or part of what is read, by its first bytes.
+    """Refuse a file that cannot be read, or part of what is read, by its first bytes; pictures pass.
 
     Raises
     ------
@@ -94,7 +95,8 @@ def check_file(path: Path, name: str) -> None:
     if Path(name).suffix.lower() == ARCHIVE:
         check_archive(path, name)
     elif not is_part(name):  # whose bytes follow no pattern
-        check_content(path, name)
+        if not holds_picture(path):
+            check_content(path, name)
     elif path.stat().st_size == 0:
         raise EcgStreamError(f"{name} is empty: give one that holds samples")
 

@@ -129,6 +129,11 @@ FORMATS: tuple[Format, ...] = (
         says_all=False,
     ),
 )
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"})
+# Contents that show a paper ECG at best: what reads pictures, above this room, makes recordings of them.
+PICTURES = frozenset(
+    {"PNG image", "JPEG image", "TIFF image", "GIF image", "BMP image", "WebP image", "HEIF image", "PDF document"}
+)
 # What people send in their place begins with, and what it is then.
 _OTHERS: tuple[tuple[Begins, str], ...] = (
     (b"PK\x03\x04", "zip archive"),
@@ -136,6 +141,9 @@ _OTHERS: tuple[tuple[Begins, str], ...] = (
     (b"\x89PNG", "PNG image"),
     (b"\xff\xd8\xff", "JPEG image"),
     (b"GIF8", "GIF image"),
+    (b"BM", "BMP image"),
+    (lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", "WebP image"),
+    (lambda head: head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS, "HEIF image"),
     (b"II*\x00", "TIFF image"),
     (b"MM\x00*", "TIFF image"),
     (b"%PDF", "PDF document"),
@@ -199,6 +207,12 @@ def content_of(head: bytes) -> str | None:
         if begins(head) if callable(begins) else head.startswith(begins):
             return content
     return None
+
+
+def holds_picture(path: Path) -> bool:
+    """Return whether a file holds a picture, by its first bytes."""
+    with path.open("rb") as file:
+        return content_of(file.read(HEAD_BYTES)) in PICTURES
 
 
 def not_read(name: str, *, beside: str = "") -> EcgStreamError:

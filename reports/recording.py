@@ -13,13 +13,14 @@ from detector.settings import DetectorSettings
 from ecg.annotations import read_annotations
 from ecg.errors import EcgStreamError
 from ecg.files import read_file
-from ecg.formats import names_a_file
+from ecg.formats import holds_picture, names_a_file
 from ecg.labels import BeatLabels, beat_labels
 from ecg.records import Record
 from ecg.segments import Preprocessing
 from ecg.wfdb_files import find_record, load_record
 from reports.aggregate import Aggregate
 from reports.episodes import ReportFinding
+from reports.opening import open_picture_of
 from reports.record import RecordReport, make_report
 from reports.record_strips import Findings
 from reports.scoring import scored
@@ -58,7 +59,10 @@ def read_recording(
     EcgStreamError : when it is not there or cannot be read
     """
     path = Path(name).expanduser()
-    if names_a_file(path.name):
+    if path.is_file() and holds_picture(path):
+        record = open_picture_of(path, leads=leads)
+        stem = path.with_suffix("")
+    elif names_a_file(path.name):
         record = read_file(path, fs_hz=fs_hz, leads=leads, unit=unit)
         stem = path.with_suffix("")
     else:

@@ -14,11 +14,11 @@ from detector.offline import EPOCH_NS, Progress, judge_record, no_progress
 from detector.scorer import Scorer
 from detector.scoring_process import ScoringProcess
 from ecg.errors import EcgStreamError
-from ecg.files import open_recording
 from ecg.npy_files import WindowSet
 from ecg.records import Recording, exact_rate
 from ecg.windows import HOP_S, WINDOW_S, Grid
 from reports.aggregate import Aggregate, WindowFigures, aggregate_of_rows
+from reports.opening import open_any
 from reports.result import PATIENT, ResultBuilder, head_of, result_of, seconds
 
 LONG_S = 1800.0  # from which a second process, which takes a second to start, is worth it
@@ -63,7 +63,7 @@ def score_file(
     ----------
     path : a file of any format that is read
     name : what whoever gave it calls it; the path by default
-    fs_hz, leads, unit : see ``ecg.files.open_recording``
+    fs_hz, leads, unit : see ``reports.opening.open_any``
     progress : is told how many samples are judged, and of how many
     side_by_side : whether a long recording may be scored in a process beside, which imports the program's main module
 
@@ -73,7 +73,7 @@ def score_file(
     """
     name = name or str(path)
     with errors_naming(name):
-        recording = open_recording(path, fs_hz=fs_hz, leads=leads, unit=unit)
+        recording = open_any(path, fs_hz=fs_hz, leads=leads, unit=unit)
         if isinstance(recording, WindowSet):
             return scored(recording, scorer, rules, file=name).result
         with ExitStack() as stack:

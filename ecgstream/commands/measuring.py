@@ -361,6 +361,34 @@ def _alert_chaos(
     return run(run_alert_chaos(AlertChaosPlan(kills=faults, seed=seed, patients=patients), recordings, rules))
 
 
+@bench.command("paper")
+def bench_paper(
+    *,
+    pages: Annotated[int, typer.Option(min=2, metavar="N", help="Pages, every second one aged.")] = 48,
+    seed: Annotated[int, typer.Option(metavar="S", help="Decides records, layouts, styles and ageing.")] = 1,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Instead: a folder of pictures, with NAME.truth.csv where the truth is known."
+        ),
+    ] = None,
+    models: Models = None,
+    data: Data = None,
+    json: Json = None,
+) -> None:
+    """Read pages drawn from records of DS1, clean and aged, and measure what came back."""
+    from ecgstream.bench.paper import bench_paper as measured
+    from ecgstream.bench.paper import bench_pictures
+    from ecgstream.recordings import records_folder
+
+    process = bench_settings()
+    if pictures is not None:
+        _report(bench_pictures(pictures), json)
+        return
+    settings, rules = judging_settings(models)
+    _report(measured(records_folder(data, process), settings, rules, count=pages, seed=seed), json)
+
+
 def bench_settings() -> "ProcessSettings":
     """The settings of a process that measures; its log is quiet from here on."""
     from ecgstream.settings import ProcessSettings, load

@@ -12,7 +12,7 @@ from ecgstream.commands.options import Data, FileUnit, Json, Leads, Models, Samp
 if TYPE_CHECKING:
     from detector.offline import Progress
 
-KINDS = "WFDB, EDF, BDF, DICOM, HL7 aECG, ISHNE, MATLAB, CSV, NumPy, or a .zip of them"
+KINDS = "WFDB, EDF, BDF, DICOM, HL7 aECG, ISHNE, MATLAB, CSV, NumPy, pictures and PDF of paper ECGs, or a .zip of them"
 
 
 def score(

@@ -16,13 +16,13 @@ from detector.settings import DetectorSettings
 from detector.single_beats import SingleBeatScorer
 from ecg.annotations import read_annotations
 from ecg.errors import EcgStreamError
-from ecg.files import open_recording
 from ecg.intake import Readable, Refused, Sent, take_in
 from ecg.labels import BeatLabels, beat_labels
 from ecg.npy_files import WindowSet
 from ecg.records import Recording
 from ecg.wfdb_files import load_record
 from models import SHIPPED
+from reports.opening import open_any
 from reports.scoring import errors_naming, scored
 from web.problems import Problem
 from web.scoring.answers import NotScored, ScoreResult
@@ -90,7 +90,7 @@ class Keeping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Facts that a sender gives of files that lack them: see ``ecg.files.open_recording``."""
+    """Facts that a sender gives of files that lack them: see ``reports.opening.open_any``."""
 
     fs_hz: float | None = None
     leads: tuple[str, ...] | None = None
@@ -141,7 +141,7 @@ class ScoreFiles:
         reading = self.reading
         try:
             with errors_naming(file.name):
-                recording = open_recording(file.path, fs_hz=reading.fs_hz, leads=reading.leads, unit=reading.unit)
+                recording = open_any(file.path, fs_hz=reading.fs_hz, leads=reading.leads, unit=reading.unit)
                 reference = _annotated(file.path) if file.path.suffix.lower() == ".hea" else None
                 return keep_scored(desk, recording, self.keeping, work=self.work, name=file.name, reference=reference)
         except EcgStreamError as error:

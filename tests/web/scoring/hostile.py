@@ -88,8 +88,8 @@ class Exploding:
 # name, files, what is said of the one that is hostile
 HOSTILE: list[tuple[str, Files, str]] = [
     ("empty", {"x.csv": b""}, "is empty"),
-    ("an image under another name", {"x.csv": b"\x89PNG\r\n\x1a\n" + b"\0" * 100}, "holds a PNG image"),
-    ("an image", {"x.png": b"\x89PNG\r\n\x1a\n" + b"\0" * 100}, "holds a PNG image, which is not read"),
+    ("an image under another name", {"x.csv": b"\x89PNG\r\n\x1a\n" + b"\0" * 100}, "is no picture that is read"),
+    ("an image", {"x.png": b"\x89PNG\r\n\x1a\n" + b"\0" * 100}, "is no picture that is read here: give PNG"),
     ("a program", {"x.edf": b"\x7fELF" + b"\0" * 100}, "holds a program"),
     ("a pickle", {"x.npy": b"\x80\x04K\x01."}, "holds a pickle"),
     ("a workbook", {"x.csv": zipped({"[Content_Types].xml": b"x"})}, "holds a zip archive"),
