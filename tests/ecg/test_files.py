@@ -145,7 +145,7 @@ def test_missing_rows_become_missing_samples(tmp_path: Path, wave: npt.NDArray[n
         ("II\n0.1\n0.2\n", {"fs_hz": 90}, "fs_hz=90 is below 100 Hz"),
         ("II\n1\n2000\n", {"fs_hz": 360}, "not in mV: give their unit"),
         ("II\n1\n2000\n", {"fs_hz": 360, "unit": "mmHg"}, "unit='mmHg' is not known"),
-        ("II\n0.1\n", {"fs_hz": 360, "leads": ("V1",)}, "no lead 'V1': it has II"),
+        ("II\n0.1\n", {"fs_hz": 360, "leads": ("V1",)}, "no lead 'V1': name one of II"),
         ("time,II\n0,1\n30,2\n", {}, "no rate from 100 to 1000 Hz"),
         ("time,II\n0,1\n0.004,2\n0.003,3\n0.008,3\n", {}, "row 3: the time goes back by 0.001 s: sort the rows"),
         ("time,II\n0,1\n0.004,2\n0.008,3\n4000,3\n", {}, "pauses for more than 3600 s"),
