@@ -5,7 +5,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
-from web import problems
+from ops import problems
 from web.routes import page
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from web import problems
-from web.problems import ProblemError
+from ops import problems
+from ops.problems import ProblemError
 from web.roles import Role
 from web.safety.authenticator import Auth, Authenticator, UnknownTokenError
 from web.safety.failures import FailedSignIns

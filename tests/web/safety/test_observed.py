@@ -10,11 +10,11 @@ from httpx import ASGITransport, AsyncClient
 from prometheus_client import CollectorRegistry, generate_latest
 
 from bus.testing import FakeClock
+from ops import problems
 from ops.logging import configure_logging
 from tests.web.parts import make_parts
 from tests.web.safety.keys import TOKENS, bearer, write_tokens
 from tests.web.test_server import serving
-from web import problems
 from web.app import make_app
 from web.metrics import WebMetrics
 from web.safety.observed import BrokenOffError, Observed
