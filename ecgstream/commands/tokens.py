@@ -23,7 +23,8 @@ def web_token(
     from pydantic import ValidationError
 
     from ecgstream.settings import OptionError
-    from web.safety.tokens import TokenEntry, hash_of, new_token
+    from ops.tokens import hash_of, new_token
+    from web.safety.tokens import TABLE, TokenEntry
 
     token = new_token()
     try:
@@ -33,4 +34,4 @@ def web_token(
             f"NAME={name!r}: a name has 1 to 100 characters, none of them a control character: choose another"
         ) from None
     typer.echo(f"Token, shown this once: {token}\n\nEntry for the file that ECGSTREAM_WEB_TOKENS names:\n")
-    typer.echo(entry.written(), nl=False)
+    typer.echo(entry.written(TABLE), nl=False)

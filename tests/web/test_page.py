@@ -5,6 +5,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
+from bus.clients import BrokerError
 from ops import problems
 from web.routes import page
 
@@ -12,7 +13,7 @@ from web.routes import page
 @pytest_asyncio.fixture
 async def client() -> AsyncIterator[AsyncClient]:
     app = FastAPI()
-    problems.install(app)
+    problems.install(app, unavailable=BrokerError)
     app.include_router(page.routes())
     async with AsyncClient(transport=ASGITransport(app), base_url="http://ward") as found:
         yield found

@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from ops import problems
 from ops.problems import ProblemError
+from ops.tokens import LONGEST
 from web.roles import Role
 from web.safety.authenticator import Auth, Authenticator, UnknownTokenError
 from web.safety.failures import FailedSignIns
 from web.safety.gate import address_of, entrance_of
-from web.safety.tokens import LONGEST
 
 
 class SessionState(BaseModel):

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from prometheus_client import CollectorRegistry, generate_latest
 
+from bus.clients import BrokerError
 from bus.testing import FakeClock
 from ops import problems
 from ops.logging import configure_logging
@@ -65,7 +66,7 @@ async def test_no_log_and_no_metric_says_whom_it_was_about(tmp_path: Path, log: 
 
 def failing(registry: CollectorRegistry) -> FastAPI:
     app = FastAPI()
-    problems.install(app)
+    problems.install(app, unavailable=BrokerError)
 
     @app.get("/patients/{patient}")
     async def fails(patient: str) -> None:
