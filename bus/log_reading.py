@@ -18,7 +18,7 @@ from bus.connection import (
 )
 from bus.partitioning import partition_of
 from bus.settings import KafkaSettings
-from bus.stream_search import Found, PatientLog, SamplesGoneError, SearchLimitError, T
+from bus.stream_search import Found, SamplesGoneError, SearchLimitError, T, TimedLog
 from ecg.errors import EcgStreamError
 
 MAX_BYTES = 512 * 1024 * 1024  # that one call reads: an hour of samples of 200 patients in one partition
@@ -63,7 +63,7 @@ class LogReaders(Generic[T]):
             await stopped(self._idle.pop())
 
     @asynccontextmanager
-    async def log(self, patient: str) -> AsyncIterator[PatientLog[T]]:
+    async def log(self, patient: str) -> AsyncIterator[TimedLog[T]]:
         """A patient's messages, between the present ends of their partition.
 
         Raises
@@ -135,7 +135,7 @@ class LogReaders(Generic[T]):
 
 
 class _KafkaLog(Generic[T]):
-    """One partition, of which a patient's messages are seen (``bus.stream_search.PatientLog``)."""
+    """One partition, of which a patient's messages are seen (``bus.stream_search.TimedLog``)."""
 
     def __init__(
         self,
@@ -174,6 +174,11 @@ class _KafkaLog(Generic[T]):
             if position == start:
                 raise TimeoutError(f"nothing came from offset {start} on in {WAIT_MS} ms")
             start = position
+
+    async def offset_at(self, time_ms: int) -> int:
+        """The offset of the first message that came at or after a time, ms UTC; else the end."""
+        found = (await self._consumer.offsets_for_times({self._place: max(0, time_ms)}))[self._place]
+        return self.end if found is None else min(int(found.offset), self.end)
 
     def _count(self, message: Any) -> None:
         self._left -= len(message.value or b"")

@@ -87,6 +87,7 @@ GROUPS: dict[str, tuple[Callable[..., object] | tuple[str, typer.Typer], ...]] =
         services.detect,
         services.alert,
         services.web,
+        services.gateway,
         watching.subscribe,
         model_commands.score,
         ("report", reporting.report),
@@ -108,6 +109,7 @@ GROUPS: dict[str, tuple[Callable[..., object] | tuple[str, typer.Typer], ...]] =
         tokens.web_token,
         access.certificates,
         ("access", access.access),
+        tokens.device_token,
     ),
 }
 for heading, commands in GROUPS.items():

@@ -154,6 +154,7 @@ def kinds() -> tuple[type[BaseSettings], ...]:
     from alerting.settings import AlertingSettings
     from bus.settings import KafkaSettings
     from detector.settings import DetectorSettings
+    from gateway.settings import GatewaySettings
     from producer.settings import FaultSettings, ReplaySettings
     from web.settings import WebSettings
 
@@ -163,6 +164,7 @@ def kinds() -> tuple[type[BaseSettings], ...]:
         DetectorSettings,
         AlertingSettings,
         WebSettings,
+        GatewaySettings,
         ReplaySettings,
         FaultSettings,
     )
