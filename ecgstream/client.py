@@ -12,7 +12,7 @@ import json
 import random
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -63,6 +63,7 @@ class Stream:
     gain, baseline : of integer samples: ADC units per mV, and the ADC value of 0 mV; one, or one for each lead
     chunk_s : of samples that go in one message, s
     buffer_s : of samples that are kept while there is no connection, s; then ``send`` waits
+    on_acknowledged : called with the number of samples that are stored with each acknowledgement
 
     Raises
     ------
@@ -81,6 +82,7 @@ class Stream:
         baseline: int | Sequence[int] = 0,
         chunk_s: float = CHUNK_S,
         buffer_s: float = BUFFER_S,
+        on_acknowledged: Callable[[int], None] = lambda _: None,
     ) -> None:
         check_fs(fs_hz)
         self._leads = tuple(leads)
@@ -110,8 +112,7 @@ class Stream:
         self._timed = False  # the caller says of when the samples are
         self._changed = asyncio.Event()
         self._working: asyncio.Task[None] | None = None
-        self.reconnects = 0
-        self.acknowledged = 0
+        self._on_acknowledged = on_acknowledged
 
     async def __aenter__(self) -> Self:
         self._working = asyncio.create_task(self._work(), name="ecgstream client")
@@ -234,7 +235,7 @@ class Stream:
         self._rest = [rows] if len(rows) else []
         self._changed.set()
 
-    async def _until(self, condition: Any) -> None:
+    async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():
             self._check()
             self._changed.clear()
@@ -262,7 +263,6 @@ class Stream:
                         raise StreamError(f"the gateway lets nobody in with this token: {said}") from error
                 except (WebSocketException, InvalidHandshake, OSError, TimeoutError, EOFError):
                     pass  # it is gone, or not there yet
-                self.reconnects += 1
                 await asyncio.sleep(retry_s * random.uniform(0.5, 1.0))  # noqa: S311 # not secret
                 retry_s = min(2 * retry_s, LAST_RETRY_S)
         finally:
@@ -299,7 +299,7 @@ class Stream:
         if self._waiting and self._waiting[0].start_index == answer["start_index"]:
             chunk = self._waiting.popleft()
             self._sent -= 1
-            self.acknowledged += chunk.end_index - chunk.start_index
+            self._on_acknowledged(chunk.end_index - chunk.start_index)
             self._changed.set()
 
 
