@@ -90,16 +90,7 @@ class Stream:
         self._grid = Grid(exact_rate(fs_hz))
         self._chunk_samples = max(1, round(chunk_s * fs_hz))
         self._most_waiting = max(1, round(buffer_s / chunk_s))
-        self._url = _address(
-            url,
-            {
-                "patient": patient,
-                "fs_hz": repr(float(fs_hz)),
-                "leads": ",".join(self._leads),
-                "gain": _listed(gain),
-                "baseline": _listed(baseline),
-            },
-        )
+        self._url = stream_address(url, patient=patient, fs_hz=fs_hz, leads=self._leads, gain=gain, baseline=baseline)
         self._headers = {"Authorization": f"Bearer {token}"}
         self._gain = gain
         self._waiting: deque[_Chunk] = deque()  # cut and not acknowledged, in order
@@ -303,11 +294,32 @@ class Stream:
             self._changed.set()
 
 
-def _address(url: str, query: dict[str, str]) -> str:
+def stream_address(
+    url: str,
+    *,
+    patient: str,
+    fs_hz: float,
+    leads: Sequence[str],
+    gain: float | Sequence[float],
+    baseline: int | Sequence[int],
+) -> str:
+    """Return the address of a gateway's WebSocket for a stream of int16 samples; parameters as of ``Stream``.
+
+    Raises
+    ------
+    EcgStreamError : when ``url`` is no address of a gateway
+    """
     parts = urlsplit(url)
     schemes = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
     if parts.scheme not in schemes or not parts.netloc:
         raise EcgStreamError(f"url={url!r} is not the address of a gateway: write it like {URL}")
+    query = {
+        "patient": patient,
+        "fs_hz": repr(float(fs_hz)),
+        "leads": ",".join(leads),
+        "gain": _listed(gain),
+        "baseline": _listed(baseline),
+    }
     return urlunsplit(
         (schemes[parts.scheme], parts.netloc, f"{parts.path.rstrip('/')}/v1/stream", urlencode(query), "")
     )

@@ -224,6 +224,26 @@ def bench_flood(
     _report(run(run_flood(FloodPlan(ids=ids, records=load_records(names, folder)))), json)
 
 
+@bench.command("gateway")
+def bench_gateway(
+    *,
+    devices: Annotated[int, typer.Option(min=1, metavar="N", help="Devices, each on its own WebSocket.")] = 500,
+    duration: Annotated[float, typer.Option(min=5, metavar="S", help="Seconds that are measured.")] = 60.0,
+    chunk_ms: Annotated[int, typer.Option(min=100, max=1000, metavar="MS", help="Length of a message.")] = 250,
+    record: Record = None,
+    data: Data = None,
+    json: Json = None,
+) -> None:
+    """Let many devices send to a gateway at real pace, on a broker of its own, and time their acknowledgements."""
+    from ecgstream.bench.gateway_load import GatewayLoadPlan, run_gateway_load
+    from ecgstream.recordings import load_records
+    from ecgstream.running import run
+
+    folder, names = _recordings(data, record or [])
+    plan = GatewayLoadPlan(devices=devices, duration_s=duration, chunk_s=chunk_ms / 1000)
+    _report(run(run_gateway_load(plan, load_records(names, folder))), json)
+
+
 class Victim(StrEnum):
     """Services that can be made to die."""
 

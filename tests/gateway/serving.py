@@ -97,5 +97,6 @@ def now_ns() -> int:
 
 
 def counting(start: int, count: int, leads: int = 1) -> "np.typing.NDArray[np.int16]":
-    """Samples that tell their place."""
-    return np.repeat(np.arange(start, start + count, dtype=np.int16)[:, None], leads, axis=1)
+    """Samples that tell their place, up to 32,000 of them."""
+    places = (np.arange(start, start + count) % 32_000).astype(np.int16)
+    return np.repeat(places[:, None], leads, axis=1)
