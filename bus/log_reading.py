@@ -18,7 +18,7 @@ from bus.connection import (
 )
 from bus.partitioning import partition_of
 from bus.settings import KafkaSettings
-from bus.stream_search import Found, SamplesGoneError, SearchLimitError, T, TimedLog
+from bus.stream_search import Found, PatientLog, SamplesGoneError, SearchLimitError, T
 from ecg.errors import EcgStreamError
 
 MAX_BYTES = 512 * 1024 * 1024  # that one call reads: an hour of samples of 200 patients in one partition
@@ -63,7 +63,7 @@ class LogReaders(Generic[T]):
             await stopped(self._idle.pop())
 
     @asynccontextmanager
-    async def log(self, patient: str) -> AsyncIterator[TimedLog[T]]:
+    async def log(self, patient: str) -> AsyncIterator[PatientLog[T]]:
         """A patient's messages, between the present ends of their partition.
 
         Raises
@@ -114,13 +114,23 @@ class LogReaders(Generic[T]):
             fetch_max_wait_ms=20,
         )
 
-    async def _open(self, consumer: AIOKafkaConsumer, key: bytes) -> "_KafkaLog[T]":
+    async def _partitions_of(self, consumer: AIOKafkaConsumer) -> set[int]:
+        """The topic's partitions.
+
+        Raises
+        ------
+        BrokerError : when there is no such topic
+        """
         await consumer._client.force_metadata_update()  # noqa: SLF001  # aiokafka offers no public way
-        partitions = consumer.partitions_for_topic(self._topic)
+        partitions: set[int] | None = consumer.partitions_for_topic(self._topic)
         if not partitions:
             raise BrokerError(
                 f"no topic {self._topic}: make it with 'ecgstream topics create', or see ECGSTREAM_TOPIC_PREFIX"
             )
+        return partitions
+
+    async def _open(self, consumer: AIOKafkaConsumer, key: bytes) -> "_KafkaLog[T]":
+        partitions = await self._partitions_of(consumer)
         place = TopicPartition(self._topic, partition_of(key, len(partitions)))
         consumer.assign([place])
         return _KafkaLog(
@@ -135,7 +145,7 @@ class LogReaders(Generic[T]):
 
 
 class _KafkaLog(Generic[T]):
-    """One partition, of which a patient's messages are seen (``bus.stream_search.TimedLog``)."""
+    """One partition, of which a patient's messages are seen (``bus.stream_search.PatientLog``)."""
 
     def __init__(
         self,
@@ -174,11 +184,6 @@ class _KafkaLog(Generic[T]):
             if position == start:
                 raise TimeoutError(f"nothing came from offset {start} on in {WAIT_MS} ms")
             start = position
-
-    async def offset_at(self, time_ms: int) -> int:
-        """The offset of the first message that came at or after a time, ms UTC; else the end."""
-        found = (await self._consumer.offsets_for_times({self._place: max(0, time_ms)}))[self._place]
-        return self.end if found is None else min(int(found.offset), self.end)
 
     def _count(self, message: Any) -> None:
         self._left -= len(message.value or b"")

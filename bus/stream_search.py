@@ -72,13 +72,6 @@ class PatientLog(Protocol[T]):
         """The patient's messages from offset ``start`` up to ``stop``, excluded."""
 
 
-class TimedLog(PatientLog[T], Protocol[T]):
-    """A partition that knows when its messages came."""
-
-    async def offset_at(self, time_ms: int) -> int:
-        """The offset of the first message, of any patient, that came at or after a time, ms UTC; else the end."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pieces(Generic[T]):
     """The order of a topic's messages in time.

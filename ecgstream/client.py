@@ -26,9 +26,9 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketExce
 from ecg.errors import EcgStreamError
 from ecg.records import Int16Array, check_fs, exact_rate, from_millivolts
 from ecg.windows import Grid
+from ecgstream.settings import GATEWAY_URL
 from gateway.forms import DEFAULT_GAIN, FRAME
 
-URL = "http://127.0.0.1:8010"
 CHUNK_S = 0.25  # of samples that go in one message
 BUFFER_S = 600.0  # of samples that are kept while there is no connection; then send() waits
 CLOSE_S = 30.0  # for the last acknowledgements when the stream ends
@@ -76,7 +76,7 @@ class Stream:
         patient: str,
         fs_hz: float,
         leads: Sequence[str] = ("II",),
-        url: str = URL,
+        url: str = GATEWAY_URL,
         token: str = "",
         gain: float | Sequence[float] = DEFAULT_GAIN,
         baseline: int | Sequence[int] = 0,
@@ -312,7 +312,7 @@ def stream_address(
     parts = urlsplit(url)
     schemes = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
     if parts.scheme not in schemes or not parts.netloc:
-        raise EcgStreamError(f"url={url!r} is not the address of a gateway: write it like {URL}")
+        raise EcgStreamError(f"url={url!r} is not the address of a gateway: write it like {GATEWAY_URL}")
     query = {
         "patient": patient,
         "fs_hz": repr(float(fs_hz)),

@@ -121,7 +121,8 @@ def from_json(body: bytes | str, said: Mapping[str, str], *, device: str) -> Chu
     else:
         digits = _quantised(values, described.unit or "mV")
         described = described.model_copy(update={"gain": (), "baseline": ()})
-    return _chunk(stated, described, digits, device=device)
+    place = _place(stated)
+    return _chunk(str(stated.get("patient", "")), place.start_index, place.start_ns, described, digits, device=device)
 
 
 def from_int16(body: bytes | memoryview, said: Mapping[str, Any], *, device: str) -> Chunk:
@@ -136,21 +137,27 @@ def from_int16(body: bytes | memoryview, said: Mapping[str, Any], *, device: str
     ------
     BadChunkError : when they do not fit what is said of them
     """
+    described, place = description_of(said), _place(said)
+    digits = _instants(body, len(described.leads))
+    return _chunk(str(said.get("patient", "")), place.start_index, place.start_ns, described, digits, device=device)
+
+
+def description_of(said: Mapping[str, Any]) -> StreamDescription:
+    """Return the description of a stream of int16 samples, with its leads as the table of leads names them.
+
+    Raises
+    ------
+    BadChunkError : when it is none
+    """
     described = _described(said)
     if described.unit is not None:
         raise BadChunkError(
             f"unit={described.unit!r} with int16: say gain, the ADC units per mV, instead: they say what a step is"
         )
-    row = 2 * len(described.leads)
-    if not body or len(body) % row:
-        raise BadChunkError(
-            f"{len(body)} bytes are no whole instants of {len(described.leads)} leads, {row} bytes each"
-        )
-    digits = np.frombuffer(body, "<i2").reshape(-1, len(described.leads))
-    return _chunk(said, described, digits, device=device)
+    return described
 
 
-def from_frame(frame: bytes, said: Mapping[str, Any], *, device: str) -> Chunk:
+def from_frame(frame: bytes, patient: str, described: StreamDescription, *, device: str) -> Chunk:
     """Return the chunk in a binary WebSocket message: two little-endian int64, start_index and start_ns, then int16.
 
     Raises
@@ -160,8 +167,8 @@ def from_frame(frame: bytes, said: Mapping[str, Any], *, device: str) -> Chunk:
     if len(frame) <= FRAME.size:
         raise BadChunkError(f"a message of {len(frame)} bytes holds no samples behind its {FRAME.size} bytes of place")
     start_index, start_ns = FRAME.unpack_from(frame)
-    place = {"start_index": start_index, "start_ns": start_ns}
-    return from_int16(memoryview(frame)[FRAME.size :], {**said, **place}, device=device)
+    digits = _instants(memoryview(frame)[FRAME.size :], len(described.leads))
+    return _chunk(patient, start_index, start_ns, described, digits, device=device)
 
 
 def from_avro(body: bytes, *, device: str) -> Chunk:
@@ -210,17 +217,28 @@ def _description(said: tuple[tuple[str, Any], ...]) -> StreamDescription:
     return described.model_copy(update={"leads": known if len(set(known)) == len(known) else described.leads})
 
 
-def _chunk(said: Mapping[str, Any], described: StreamDescription, digits: Int16Array, *, device: str) -> Chunk:
+def _place(said: Mapping[str, Any]) -> ChunkPlace:
     try:
-        place = ChunkPlace.model_validate(said)
+        return ChunkPlace.model_validate(said)
     except ValidationError as error:
         raise BadChunkError(f"{first_error(error.errors())}: correct it") from None
+
+
+def _instants(body: bytes | memoryview, leads: int) -> Int16Array:
+    if not body or len(body) % (2 * leads):
+        raise BadChunkError(f"{len(body)} bytes are no whole instants of {leads} leads, {2 * leads} bytes each")
+    return np.frombuffer(body, "<i2").reshape(-1, leads)
+
+
+def _chunk(
+    patient: str, start_index: int, start_ns: int, described: StreamDescription, digits: Int16Array, *, device: str
+) -> Chunk:
     count = len(described.leads)
     return Chunk(
-        patient=str(said.get("patient", "")),
+        patient=patient,
         device=device,
-        start_ns=place.start_ns,
-        start_index=place.start_index,
+        start_ns=start_ns,
+        start_index=start_index,
         fs_hz=described.fs_hz,
         leads=described.leads,
         gain=_each(described.gain or (DEFAULT_GAIN,), count),

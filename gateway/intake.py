@@ -14,11 +14,11 @@ from bus import topics
 from bus.clients import BrokerError
 from bus.interfaces import Outgoing, Publisher
 from bus.publisher import UnderWayError
-from bus.recent_samples import RecentSamples
+from bus.recent_samples import MAX_BYTES, Recent, RecentSamples
 from bus.samples import Chunk, check_patient, encode
-from bus.stream_search import SamplesGoneError, SearchLimitError
+from bus.stream_search import SearchLimitError
 from gateway.device_clock import ClockState, DeviceClock
-from gateway.metrics import GatewayMetrics
+from gateway.metrics import GatewayMetrics, Way
 from gateway.positions import Positions
 from gateway.refusals import RefusedError, check_time
 from gateway.senders import Sender
@@ -27,6 +27,8 @@ from ops.clock import Clock
 
 SKEW_S = 2.0  # by which the clocks of brokers and gateways may differ
 IDLE_S = 60.0  # after which a stream is forgotten; the topic knows it
+NOTHING = Recent(chunks=(), read_bytes=MAX_BYTES)  # found, where too much would have to be read
+
 Key = tuple[str, str]  # patient and device
 
 
@@ -122,7 +124,7 @@ class Intake:
         self._clock = clock
         self._streams: dict[Key, _Stream] = {}
 
-    async def hand_over(self, session: Session, sender: Sender, chunk: Chunk, *, way: str) -> Handed:
+    async def hand_over(self, session: Session, sender: Sender, chunk: Chunk, *, way: Way) -> Handed:
         """Hand what is new of a chunk to Kafka's client, in the order of the calls for one stream.
 
         Parameters
@@ -139,43 +141,37 @@ class Intake:
         """
         arrived_s = self._clock.monotonic_s()
         self._check(sender, chunk)
-        stream = self._streams.setdefault((chunk.patient, chunk.device), _Stream())
+        key = chunk.patient, chunk.device
+        if (stream := self._streams.get(key)) is None:
+            stream = self._streams[key] = _Stream()
         async with stream.lock:
             stream.heard_s = arrived_s
-            positions = stream.positions if stream.session is session else None
-            if positions is None or not (positions.tells(chunk) or positions.next_index is None):
-                positions = await self._look(stream, sender, chunk)
-                stream.positions, stream.session = positions, session
-            lost, parts = positions.lost_before(chunk), positions.not_stored(chunk)
-            words = []
-            for part in parts:
-                message = Outgoing(topic=topics.SAMPLES, key=part.patient.encode(), value=encode(part))
-                try:
-                    sent = Sent(word=await self._publisher.send(message))
-                except BrokerError:
-                    stream.positions = None
-                    raise
-                positions.add(part)
-                stream.under_way.append(sent)
-                words.append(sent)
-            # A repeated chunk may be one whose first copy is still under way.
-            awaited = words if len(words) == 1 and parts[0] is chunk else list(stream.under_way)
+            parts: Sequence[Chunk] = (chunk,)
+            positions, lost = stream.positions if stream.session is session else None, 0
+            goes_on = positions is not None and positions.go_on(chunk)
+            if positions is None or not goes_on:
+                if positions is None or not (positions.tells(chunk) or positions.next_index is None):
+                    positions = await self._look(stream, sender, chunk)
+                    stream.positions, stream.session = positions, session
+                lost, parts = positions.lost_before(chunk), positions.not_stored(chunk)
+            try:
+                words = await self._publish(stream, parts)
+            except BaseException:
+                stream.positions = None  # which may say now what is not so: the topic is asked anew
+                raise
+            if not goes_on:
+                for part in parts:
+                    positions.add(part)
+                words = list(stream.under_way)  # what came again may be under way
             stored = sum(len(part.samples) for part in parts)
-            if parts:
-                delay_s = stream.clock.see(chunk, self._clock.now_ns())
-                self._metrics.delay_seconds.observe(delay_s)
-                self._metrics.chunks.labels(way).inc()
-                self._metrics.samples.inc(stored)
-            repeated = len(chunk.samples) - stored
-            self._metrics.repeated.inc(repeated)
-            self._metrics.lost.inc(lost)
+            self._count(stream, chunk, stored=stored, lost=lost, way=way)
             return Handed(
                 chunk=chunk,
                 stored=stored,
-                repeated=repeated,
+                repeated=len(chunk.samples) - stored,
                 lost=lost,
                 next_index=positions.next_index or 0,
-                words=awaited,
+                words=words,
                 arrived_s=arrived_s,
             )
 
@@ -211,16 +207,14 @@ class Intake:
             async with stream.lock:
                 await self._settle(stream)
         since_ms = self._clock.now_ns() // 1_000_000 - round(1000 * self._settings.past_s)
-        began_s = self._clock.monotonic_s()
-        found: Sequence[Chunk]
         try:
             found = await self._recent.back_to(
                 patient, since_ms=since_ms, enough=lambda chunks: any(each.device == sender.name for each in chunks)
             )
-        except (SearchLimitError, SamplesGoneError):
-            found = ()
-        sender.charge_look(self._clock.monotonic_s() - began_s)
-        positions = Positions(chunk for chunk in found if chunk.device == sender.name)
+        except SearchLimitError:
+            found = NOTHING
+        sender.charge_look(found.read_bytes)
+        positions = Positions(chunk for chunk in found.chunks if chunk.device == sender.name)
         return StreamState(next_index=positions.next_index, clock=stream.clock.state if stream else None)
 
     def forget_idle(self) -> None:
@@ -251,6 +245,27 @@ class Intake:
                 "the patient to the device's entry",
             )
 
+    async def _publish(self, stream: _Stream, parts: Sequence[Chunk]) -> list[Sent]:
+        words = []
+        for part in parts:
+            key = part.patient.encode()
+            partition = self._recent.partition_of(part.patient)
+            message = Outgoing(topic=topics.SAMPLES, key=key, value=encode(part), partition=partition)
+            sent = Sent(word=await self._publisher.send(message))
+            stream.under_way.append(sent)
+            words.append(sent)
+        return words
+
+    def _count(self, stream: _Stream, chunk: Chunk, *, stored: int, lost: int, way: Way) -> None:
+        if stored:
+            self._metrics.delay_seconds.observe(stream.clock.see(chunk, self._clock.now_ns()))
+            self._metrics.chunks_by[way].inc()
+            self._metrics.samples.inc(stored)
+        if (repeated := len(chunk.samples) - stored) > 0:
+            self._metrics.repeated.inc(repeated)
+        if lost:
+            self._metrics.lost.inc(lost)
+
     async def _look(self, stream: _Stream, sender: Sender, chunk: Chunk) -> Positions:
         """See in the topic what is stored that may be of a chunk's stream."""
         await self._settle(stream)
@@ -261,7 +276,6 @@ class Intake:
         def positions_in(chunks: Sequence[Chunk]) -> Positions:
             return Positions(each for each in chunks if each.device == chunk.device)
 
-        found: Sequence[Chunk]
         try:
             found = await self._recent.back_to(
                 chunk.patient,
@@ -270,14 +284,11 @@ class Intake:
             )
         except SearchLimitError:
             self._metrics.unsettled.inc()
-            found = ()
-        except SamplesGoneError as error:
-            raise BrokerError(f"{error}: send the chunk again") from error
-        positions = positions_in(found)
+            found = NOTHING
+        positions = positions_in(found.chunks)
         positions.reach_back_to(chunk)
-        took_s = self._clock.monotonic_s() - began_s
-        self._metrics.look_seconds.observe(took_s)
-        sender.charge_look(took_s)
+        self._metrics.look_seconds.observe(self._clock.monotonic_s() - began_s)
+        sender.charge_look(found.read_bytes)
         return positions
 
     async def _settle(self, stream: _Stream) -> None:

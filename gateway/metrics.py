@@ -1,7 +1,11 @@
 """Every metric of the gateway. No patient and no device is a label: there is no end to them."""
 
+from typing import Literal, get_args
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+Way = Literal["http", "websocket"]
+WAYS: tuple[Way, ...] = get_args(Way)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _LOOP_LAG_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
 
@@ -13,6 +17,7 @@ class GatewayMetrics:
         self.chunks = Counter(
             "ecgstream_gateway_chunks", "Chunks stored, by the way they came", ("way",), registry=registry
         )
+        self.chunks_by = {way: self.chunks.labels(way) for way in WAYS}
         self.samples = Counter(
             "ecgstream_gateway_samples", "Samples stored; those of all leads of an instant are one", registry=registry
         )

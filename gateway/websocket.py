@@ -10,7 +10,7 @@ from starlette.websockets import WebSocketDisconnect
 from bus.clients import BrokerError
 from bus.samples import MARKER, BadChunkError, Chunk
 from gateway import answers
-from gateway.forms import from_avro, from_frame, from_json
+from gateway.forms import StreamDescription, description_of, from_avro, from_frame, from_json
 from gateway.intake import Handed, Session
 from gateway.parts import Parts
 from gateway.refusals import RefusedError
@@ -78,6 +78,7 @@ class Connection:
         self._socket = socket
         self._session = Session()
         self._said: Mapping[str, str] = QueryParams(socket.scope["query_string"])
+        self._described: StreamDescription | None = None  # of int16 messages, once one has come
         self._binary_has_place = "fs_hz" in self._said
         # What waits here holds back the reading of the socket, and with it the device.
         self._answers: asyncio.Queue[Handed | answers.Refusal] = asyncio.Queue(parts.settings.unacknowledged)
@@ -141,7 +142,9 @@ class Connection:
             elif frame and frame.startswith(MARKER) and not self._binary_has_place:
                 chunk = from_avro(frame, device=name)
             else:
-                chunk = from_frame(frame or b"", self._said, device=name)
+                if self._described is None:
+                    self._described = description_of(self._said)
+                chunk = from_frame(frame or b"", self._said.get("patient", ""), self._described, device=name)
             samples = chunk.samples.size
         finally:
             self._sender.budget.take(size=size, samples=samples)

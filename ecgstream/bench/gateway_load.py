@@ -132,7 +132,7 @@ async def run_gateway_load(plan: GatewayLoadPlan, records: Sequence[Record]) -> 
         "devices": plan.devices,
         "chunk_ms": round(plan.chunk_s * _MS),
         "duration_s": round(elapsed_s, 1),
-        "kept_up": lacking == 0 and most is not None and most < BEHIND_S * _MS,
+        "kept_up": lacking == 0 and most is not None and bool(most < BEHIND_S * _MS),
         "chunks": sent,
         "unacknowledged": lacking,
         "chunks_per_s": round(len(latencies) / elapsed_s, 1),
