@@ -14,6 +14,7 @@ class GatewaySettings(BaseSettings):
     ----------
     host, port : where it listens; port 0 takes a free one
     devices : TOML file of the devices and their tokens (``gateway/devices.py``)
+    start_token : where nobody has set up devices: draw a token for all patients at every start, and log it
     tls_cert, tls_key : PEM files of the certificate with its chain, and of its key
     trusted_proxies : addresses or networks whose X-Forwarded headers count, separated by commas
     cors_origins : pages whose scripts may send with a device's token, separated by commas; "*" for all
@@ -32,6 +33,7 @@ class GatewaySettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8010, ge=0, le=65535)
     devices: Path | None = None
+    start_token: bool = False
     tls_cert: Path | None = None
     tls_key: Path | None = None
     trusted_proxies: str | None = None
@@ -49,4 +51,10 @@ class GatewaySettings(BaseSettings):
     def _agree(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("ECGSTREAM_GATEWAY_TLS_CERT and ECGSTREAM_GATEWAY_TLS_KEY go together: set both or none")
+        if self.start_token == (self.devices is not None):
+            raise ValueError(
+                "ECGSTREAM_GATEWAY_DEVICES names the file of the devices and their tokens, with the entries that "
+                "'ecgstream device-token' prints; to try things out, ECGSTREAM_GATEWAY_START_TOKEN=true draws a token "
+                "instead: set one of the two"
+            )
         return self

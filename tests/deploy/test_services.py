@@ -19,7 +19,7 @@ from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = pytest.mark.broker
 
-LASTING = ("detector", "alerting", "web", "producer")
+LASTING = ("detector", "alerting", "web", "gateway", "producer")
 
 
 @pytest.fixture(scope="module")

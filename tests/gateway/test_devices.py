@@ -1,15 +1,25 @@
+import asyncio
 from pathlib import Path
 
+import httpx
 import pytest
+import structlog
+from prometheus_client import CollectorRegistry
 
+from bus.settings import KafkaSettings
+from gateway import service
 from gateway.devices import TABLE, Device, read_devices
 from gateway.refusals import RefusedError
 from gateway.senders import Senders
 from gateway.settings import GatewaySettings
 from ops.clock import SystemClock
+from ops.ports import free_ports
 from ops.tokens import Tokens, TokensError, hash_of
 from tests.ecgstream.commands import status_of
 from tests.gateway.serving import TOKENS, write_devices
+from tests.support.waiting import DEADLINE_S, until
+
+SETTINGS = GatewaySettings(_env_file=None, start_token=True)
 
 
 def device(*patients: str) -> Device:
@@ -58,13 +68,39 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, text: str, said: 
 
 @pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer nothing", f"Basic {TOKENS['holter']}"])
 def test_nobody_comes_in_without_a_token(tmp_path: Path, authorization: str | None) -> None:
-    senders = Senders(read_devices(write_devices(tmp_path / "d.toml")), GatewaySettings(), clock=SystemClock())
+    senders = Senders(
+        read_devices(write_devices(tmp_path / "d.toml")),
+        GatewaySettings(_env_file=None, start_token=True),
+        clock=SystemClock(),
+    )
     with pytest.raises(RefusedError, match="device-token"):
         senders.enter(authorization=authorization)
 
 
 def test_a_device_has_one_budget_however_often_it_comes() -> None:
-    senders = Senders(Tokens([device("p1")]), GatewaySettings(), clock=SystemClock())
+    senders = Senders(Tokens([device("p1")]), SETTINGS, clock=SystemClock())
     one, other = (senders.enter(authorization="Bearer t") for _ in range(2))
     assert one.budget is other.budget
     assert senders.enter(authorization=None, subprotocols=("ecgstream.v1", "token.t")).budget is one.budget
+
+
+def test_a_gateway_has_a_file_of_devices_or_draws_a_token(tmp_path: Path) -> None:
+    for given in ({}, {"start_token": True, "devices": tmp_path / "devices.toml"}):
+        with pytest.raises(ValueError, match="set one of the two"):
+            GatewaySettings(_env_file=None, **given)
+
+
+@pytest.mark.broker
+async def test_a_token_that_was_drawn_at_the_start_stands_in_the_log_and_lets_in(settings: KafkaSettings) -> None:
+    stop, (port,) = asyncio.Event(), free_ports(1)
+    configured = GatewaySettings(_env_file=None, start_token=True, port=port)
+    with structlog.testing.capture_logs() as logs:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(service.run(settings, configured, stop, registry=CollectorRegistry()))
+            await until(lambda: any(line["event"] == "gateway" for line in logs))
+            token = next(line["token"] for line in logs if line["event"] == "gateway_start_token")
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/v1", timeout=DEADLINE_S) as http:
+                known = await http.get("/patients/anybody", headers={"Authorization": f"Bearer {token}"})
+                unknown = await http.get("/patients/anybody")
+            stop.set()
+    assert (known.status_code, known.json()["next_index"], unknown.status_code) == (200, None, 401)
