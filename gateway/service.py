@@ -9,8 +9,9 @@ from prometheus_client import CollectorRegistry
 from bus.clients import KafkaPublisher
 from bus.recent_samples import RecentSamples
 from bus.settings import KafkaSettings
+from ecg.errors import EcgStreamError
 from gateway.app import make_app
-from gateway.devices import Device, read_devices
+from gateway.devices import COMMAND, SETTING, Device, read_devices
 from gateway.intake import Intake
 from gateway.metrics import GatewayMetrics
 from gateway.parts import Parts
@@ -47,12 +48,11 @@ async def run(
     Raises
     ------
     TokensError : when the file of devices cannot be used
-    EcgStreamError : when nobody can listen where it should
+    EcgStreamError : when there are none, or nobody can listen where it should
     BrokerError : when Kafka cannot be reached
     """
     clock = clock or SystemClock()
-    devices = read_devices(settings.devices) if settings.devices is not None else Tokens([_drawn_device()])
-    senders = Senders(devices, settings, clock=clock)
+    senders = Senders(_devices(settings), settings, clock=clock)
     metrics = GatewayMetrics(registry)
     async with (
         KafkaPublisher(kafka, linger_ms=LINGER_MS, delivery_timeout_s=settings.delivery_timeout_s) as publisher,
@@ -82,9 +82,16 @@ async def run(
                 await serving
 
 
-def _drawn_device() -> Device:
-    """A device for all patients, whose token stands in the log."""
+def _devices(settings: GatewaySettings) -> Tokens[Device]:
+    """The devices that are let in."""
+    if settings.devices is not None:
+        return read_devices(settings.devices)
+    if not settings.start_token:
+        raise EcgStreamError(
+            f"no device could come: name the file with the entries that 'ecgstream {COMMAND}' prints in {SETTING}, or "
+            f"set {PREFIX}START_TOKEN=true to try things out with a token that is drawn at the start"
+        )
     token = new_token()
     # The one secret that is ever logged, because that was asked for; it ends with this process.
     log.warning("gateway_start_token", token=token)
-    return Device(name="device", sha256=hash_of(token), patients=["*"])
+    return Tokens([Device(name="device", sha256=hash_of(token), patients=["*"])])

@@ -51,10 +51,9 @@ class GatewaySettings(BaseSettings):
     def _agree(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("ECGSTREAM_GATEWAY_TLS_CERT and ECGSTREAM_GATEWAY_TLS_KEY go together: set both or none")
-        if self.start_token == (self.devices is not None):
+        if self.start_token and self.devices is not None:
             raise ValueError(
-                "ECGSTREAM_GATEWAY_DEVICES names the file of the devices and their tokens, with the entries that "
-                "'ecgstream device-token' prints; to try things out, ECGSTREAM_GATEWAY_START_TOKEN=true draws a token "
-                "instead: set one of the two"
+                "ECGSTREAM_GATEWAY_START_TOKEN is for a gateway that nobody has set up devices for: leave it out beside "
+                "ECGSTREAM_GATEWAY_DEVICES"
             )
         return self

@@ -7,6 +7,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from bus.settings import KafkaSettings
+from ecg.errors import EcgStreamError
 from gateway import service
 from gateway.devices import TABLE, Device, read_devices
 from gateway.refusals import RefusedError
@@ -84,10 +85,12 @@ def test_a_device_has_one_budget_however_often_it_comes() -> None:
     assert senders.enter(authorization=None, subprotocols=("ecgstream.v1", "token.t")).budget is one.budget
 
 
-def test_a_gateway_has_a_file_of_devices_or_draws_a_token(tmp_path: Path) -> None:
-    for given in ({}, {"start_token": True, "devices": tmp_path / "devices.toml"}):
-        with pytest.raises(ValueError, match="set one of the two"):
-            GatewaySettings(_env_file=None, **given)
+async def test_a_gateway_has_a_file_of_devices_or_draws_a_token(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="leave it out beside"):
+        GatewaySettings(_env_file=None, start_token=True, devices=tmp_path / "devices.toml")
+    nobody = GatewaySettings(_env_file=None)
+    with pytest.raises(EcgStreamError, match="ECGSTREAM_GATEWAY_START_TOKEN=true"):
+        await service.run(KafkaSettings(_env_file=None), nobody, asyncio.Event(), registry=CollectorRegistry())
 
 
 @pytest.mark.broker
