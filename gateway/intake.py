@@ -61,7 +61,7 @@ class Handed:
     chunk : as it came
     stored, repeated, lost : samples that are stored with it, were stored before, and are missing before it
     next_index : of its stream when it is stored
-    words : of its parts that are stored
+    messages : of its parts that are stored
     """
 
     chunk: Chunk
@@ -69,7 +69,7 @@ class Handed:
     repeated: int
     lost: int
     next_index: int
-    words: list[Sent]
+    messages: list[Sent]
     arrived_s: float
 
 
@@ -150,19 +150,19 @@ class Intake:
             positions, lost = stream.positions if stream.session is session else None, 0
             goes_on = positions is not None and positions.go_on(chunk)
             if positions is None or not goes_on:
-                if positions is None or not (positions.tells(chunk) or positions.next_index is None):
-                    positions = await self._look(stream, sender, chunk)
+                if positions is None or not (positions.is_certain_of(chunk) or positions.next_index is None):
+                    positions = await self._read_back(stream, sender, chunk)
                     stream.positions, stream.session = positions, session
                 lost, parts = positions.lost_before(chunk), positions.not_stored(chunk)
             try:
-                words = await self._publish(stream, parts)
+                messages = await self._publish(stream, parts)
             except BaseException:
                 stream.positions = None  # which may say now what is not so: the topic is asked anew
                 raise
             if not goes_on:
                 for part in parts:
                     positions.add(part)
-                words = list(stream.under_way)  # what came again may be under way
+                messages = list(stream.under_way)  # what came again may be under way
             stored = sum(len(part.samples) for part in parts)
             self._count(stream, chunk, stored=stored, lost=lost, way=way)
             return Handed(
@@ -171,7 +171,7 @@ class Intake:
                 repeated=len(chunk.samples) - stored,
                 lost=lost,
                 next_index=positions.next_index or 0,
-                words=words,
+                messages=messages,
                 arrived_s=arrived_s,
             )
 
@@ -184,7 +184,7 @@ class Intake:
         """
         key = handed.chunk.patient, handed.chunk.device
         stream = self._streams.get(key)
-        for sent in handed.words:
+        for sent in handed.messages:
             try:
                 await self._wait(stream, sent)
             except BrokerError:
@@ -193,7 +193,7 @@ class Intake:
         self._metrics.ack_seconds.observe(self._clock.monotonic_s() - handed.arrived_s)
 
     async def state(self, sender: Sender, patient: str) -> StreamState:
-        """What is stored of a patient's stream from a device, by the topic.
+        """Return what is stored of a patient's stream from a device, by the topic.
 
         Raises
         ------
@@ -213,7 +213,7 @@ class Intake:
             )
         except SearchLimitError:
             found = NOTHING
-        sender.charge_look(found.read_bytes)
+        sender.charge_reading(found.read_bytes)
         positions = Positions(chunk for chunk in found.chunks if chunk.device == sender.name)
         return StreamState(next_index=positions.next_index, clock=stream.clock.state if stream else None)
 
@@ -246,15 +246,15 @@ class Intake:
             )
 
     async def _publish(self, stream: _Stream, parts: Sequence[Chunk]) -> list[Sent]:
-        words = []
+        messages = []
         for part in parts:
             key = part.patient.encode()
             partition = self._recent.partition_of(part.patient)
             message = Outgoing(topic=topics.SAMPLES, key=key, value=encode(part), partition=partition)
             sent = Sent(word=await self._publisher.send(message))
             stream.under_way.append(sent)
-            words.append(sent)
-        return words
+            messages.append(sent)
+        return messages
 
     def _count(self, stream: _Stream, chunk: Chunk, *, stored: int, lost: int, way: Way) -> None:
         if stored:
@@ -266,7 +266,7 @@ class Intake:
         if lost:
             self._metrics.lost.inc(lost)
 
-    async def _look(self, stream: _Stream, sender: Sender, chunk: Chunk) -> Positions:
+    async def _read_back(self, stream: _Stream, sender: Sender, chunk: Chunk) -> Positions:
         """See in the topic what is stored that may be of a chunk's stream."""
         await self._settle(stream)
         began_s = self._clock.monotonic_s()
@@ -280,15 +280,15 @@ class Intake:
             found = await self._recent.back_to(
                 chunk.patient,
                 since_ms=since_ns // 1_000_000,
-                enough=lambda chunks: positions_in(chunks).tells(chunk),
+                enough=lambda chunks: positions_in(chunks).is_certain_of(chunk),
             )
         except SearchLimitError:
             self._metrics.unsettled.inc()
             found = NOTHING
         positions = positions_in(found.chunks)
         positions.reach_back_to(chunk)
-        self._metrics.look_seconds.observe(self._clock.monotonic_s() - began_s)
-        sender.charge_look(found.read_bytes)
+        self._metrics.read_back_seconds.observe(self._clock.monotonic_s() - began_s)
+        sender.charge_reading(found.read_bytes)
         return positions
 
     async def _settle(self, stream: _Stream) -> None:

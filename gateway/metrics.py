@@ -51,8 +51,8 @@ class GatewayMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
-        self.look_seconds = Histogram(
-            "ecgstream_gateway_look_back_seconds",
+        self.read_back_seconds = Histogram(
+            "ecgstream_gateway_read_back_seconds",
             "How long it took to see in the topic what is stored of a stream",
             buckets=_SECONDS,
             registry=registry,

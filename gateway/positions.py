@@ -1,4 +1,4 @@
-"""What of a device's streams is stored, so that nothing that comes again is stored again. Pure.
+"""Positions of devices' streams: what is stored of each, so that nothing is stored again. Pure.
 
 A sample is known by its running index in its stream. Chunks of one stream have one source and a clock that their
 indexes bear out; a device that begins anew at index 0 has another clock origin, and begins another stream.
@@ -20,7 +20,7 @@ Stretch = tuple[int, int]  # running indexes, the end excluded
 
 @dataclass(slots=True, kw_only=True)
 class StreamPosition:
-    """How far one stream is stored.
+    """Position of one stream: how far it is stored.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class StreamPosition:
 
 
 class Positions:
-    """How far the streams of one patient and device are stored.
+    """Positions of the streams of one patient and device.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class Positions:
         stream.next_index = chunk.end_index
         return True
 
-    def tells(self, chunk: Chunk) -> bool:
+    def is_certain_of(self, chunk: Chunk) -> bool:
         """Return whether it is certain what of a chunk is stored."""
         stream = self._stream_of(chunk)
         return stream is not None and stream.has_clock_of(chunk) and chunk.start_index >= stream.known_from

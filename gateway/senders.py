@@ -10,7 +10,7 @@ from ops.clock import Clock
 from ops.tokens import Tokens
 
 STORE_S = 30.0  # of its budget's rate that a device may send at once: what it held while it was out of reach
-LOOK_COST = 0.1  # bytes of its budget that each byte costs which is read back from the topic for a device
+READING_COST = 0.1  # bytes of its budget that each byte costs which is read back from the topic for a device
 SUBPROTOCOL = "ecgstream.v1"
 _TOKEN_PROTOCOL = "token."  # noqa: S105 # a browser's script can name subprotocols of a WebSocket, and no headers
 
@@ -33,9 +33,9 @@ class Sender:
         """The device's name, as it stands in samples messages."""
         return self.device.name
 
-    def charge_look(self, read_bytes: int) -> None:
-        """Count what was read back from the topic for it: who makes the gateway look far is held back for it."""
-        self.budget.bytes.take(LOOK_COST * read_bytes)
+    def charge_reading(self, read_bytes: int) -> None:
+        """Count what was read back from the topic for it: who makes the gateway read far is held back for it."""
+        self.budget.bytes.take(READING_COST * read_bytes)
 
 
 class Senders:

@@ -53,7 +53,7 @@ class GatewaySettings(BaseSettings):
             raise ValueError("ECGSTREAM_GATEWAY_TLS_CERT and ECGSTREAM_GATEWAY_TLS_KEY go together: set both or none")
         if self.start_token and self.devices is not None:
             raise ValueError(
-                "ECGSTREAM_GATEWAY_START_TOKEN is for a gateway that nobody has set up devices for: leave it out beside "
+                "ECGSTREAM_GATEWAY_START_TOKEN is for a gateway that has no file of devices: leave it out beside "
                 "ECGSTREAM_GATEWAY_DEVICES"
             )
         return self

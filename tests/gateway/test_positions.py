@@ -20,7 +20,7 @@ def test_whatever_comes_in_whatever_order_each_sample_is_stored_once(sent: list[
     positions, times = Positions(), Counter[int]()
     for number, (start, count) in enumerate(sent):
         came = chunk(start, count)
-        if number and not positions.tells(came):
+        if number and not positions.is_certain_of(came):
             positions.reach_back_to(came)
         for part in positions.not_stored(came):
             assert np.array_equal(part.samples[:, 0], np.arange(part.start_index, part.end_index))
@@ -58,9 +58,9 @@ def test_a_hole_is_told_and_filled() -> None:
 
 def test_what_lies_before_all_that_was_read_is_not_certain_until_it_is_looked_for() -> None:
     positions = Positions([chunk(100, 50)])
-    assert not positions.tells(chunk(50, 50))
+    assert not positions.is_certain_of(chunk(50, 50))
     positions.reach_back_to(chunk(50, 50))
-    assert positions.tells(chunk(50, 50))
+    assert positions.is_certain_of(chunk(50, 50))
     assert stretches(list(positions.not_stored(chunk(50, 60)))) == [(50, 100)]
 
 
@@ -76,10 +76,10 @@ def test_a_device_that_begins_anew_has_another_stream_and_the_old_one_is_not_mis
 def test_a_clock_that_jumps_goes_on_with_its_stream_and_what_was_before_the_jump_is_still_known() -> None:
     positions = Positions([chunk(0, 50)])
     jumped = chunk(50, 50, origin_ns=10**18 + 10**9)
-    assert not positions.tells(jumped)
+    assert not positions.is_certain_of(jumped)
     positions.add(jumped)
     assert positions.next_index == 100
-    assert positions.tells(jumped)
+    assert positions.is_certain_of(jumped)
     assert not list(positions.not_stored(chunk(0, 50)))
 
 
