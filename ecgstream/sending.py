@@ -65,7 +65,7 @@ class GrowingFile:
         self._until_end = until_end
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """What is in the file, and what is appended.
+        """Contents of the file, and of what is appended.
 
         Raises
         ------
@@ -96,7 +96,7 @@ class StandardInput:
         self._descriptor = descriptor
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """What comes, to its end."""
+        """Pieces of what comes, to its end."""
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         room = threading.Semaphore(PIECES)

@@ -1,4 +1,4 @@
-"""What the gateway answers: models of its OpenAPI and AsyncAPI documents."""
+"""Answers of the gateway: models of its OpenAPI and AsyncAPI documents."""
 
 from typing import Literal
 
@@ -87,7 +87,7 @@ class Clock(Answer):
 
 
 class Stream(Answer):
-    """What is stored of a patient's stream from a device.
+    """State of a patient's stream from a device, as the topic has it.
 
     Attributes
     ----------

@@ -58,7 +58,7 @@ class StreamDescription(BaseModel):
 
 
 class ChunkPlace(BaseModel):
-    """Where a chunk belongs in its stream.
+    """Place of a chunk in its stream.
 
     Attributes
     ----------

@@ -75,7 +75,7 @@ class Handed:
 
 @dataclass(slots=True, kw_only=True)
 class _Stream:
-    """What the gateway knows of one patient's device."""
+    """State of one patient's device."""
 
     positions: Positions | None = None
     session: Session | None = None
@@ -87,7 +87,7 @@ class _Stream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamState:
-    """What is known of a patient's stream from a device.
+    """State of a patient's stream from a device.
 
     Attributes
     ----------
