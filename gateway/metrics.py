@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-Way = Literal["http", "websocket"]
+Way = Literal["http", "websocket", "mqtt"]
 WAYS: tuple[Way, ...] = get_args(Way)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _LOOP_LAG_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
@@ -38,6 +38,9 @@ class GatewayMetrics:
             "ecgstream_gateway_held_back_seconds", "How long devices waited for their budgets", registry=registry
         )
         self.connections = Gauge("ecgstream_gateway_connections", "WebSockets that are open", registry=registry)
+        self.mqtt_connected = Gauge(
+            "ecgstream_gateway_mqtt_connected", "1 while it takes in what the MQTT broker has", registry=registry
+        )
         self.streams = Gauge("ecgstream_gateway_streams", "Streams that sent in the last minute", registry=registry)
         self.ack_seconds = Histogram(
             "ecgstream_gateway_ack_seconds",

@@ -76,6 +76,21 @@ class Senders:
                 "no token came, or one that is not known or has expired: send 'Authorization: Bearer ...' with the "
                 "one that 'ecgstream device-token' made",
             )
+        return self._sender(device)
+
+    def named(self, name: str) -> Sender:
+        """Return the device of a name, whom somebody else has let in.
+
+        Raises
+        ------
+        RefusedError : when there is none
+        """
+        device = self._devices.named(name, now_ns=self._clock.now_ns())
+        if device is None:
+            raise RefusedError("token", f"there is no device {name!r}: make its entry with 'ecgstream device-token'")
+        return self._sender(device)
+
+    def _sender(self, device: Device) -> Sender:
         rates = self._settings.bytes_per_s, self._settings.samples_per_s
         if (budget := self._budgets.get(device.sha256)) is None:
             bytes_, samples = (Allowance(rate, STORE_S * rate) for rate in rates)

@@ -14,6 +14,7 @@ from gateway.app import make_app
 from gateway.devices import COMMAND, SETTING, Device, read_devices
 from gateway.intake import Intake
 from gateway.metrics import GatewayMetrics
+from gateway.mqtt import MqttIntake
 from gateway.parts import Parts
 from gateway.senders import Senders
 from gateway.settings import GatewaySettings
@@ -75,11 +76,19 @@ async def run(
             log.info("gateway", address=f"{scheme}://{settings.host}:{listener.getsockname()[1]}/")
             async with probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=intake.forget_idle):
                 serving = asyncio.create_task(server.serve([listener]))
-                asked = asyncio.create_task(stop.wait())
-                await asyncio.wait((serving, asked), return_when=asyncio.FIRST_COMPLETED)
-                asked.cancel()
+                others = [asyncio.create_task(stop.wait())]
+                if settings.mqtt_host is not None:
+                    by_mqtt = MqttIntake(parts, host=settings.mqtt_host, clock=clock)
+                    others.append(asyncio.create_task(by_mqtt.run(), name="mqtt"))
+                await asyncio.wait((serving, *others), return_when=asyncio.FIRST_COMPLETED)
+                failed = next((task for task in others[1:] if task.done()), None)
+                for task in others:
+                    task.cancel()
+                await asyncio.gather(*others, return_exceptions=True)
                 server.should_exit = True
                 await serving
+                if failed is not None:
+                    failed.result()
 
 
 def _devices(settings: GatewaySettings) -> Tokens[Device]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -23,12 +23,21 @@ class GatewaySettings(BaseSettings):
         is used up: what was recorded while there was no connection comes faster than it was taken
     connections_per_device : WebSockets of one device at a time
     unacknowledged : chunks of one WebSocket that may wait for Kafka at a time
+    instance : unique, stable name of this gateway (``ECGSTREAM_INSTANCE``), for which the MQTT broker keeps what comes
+        while it is started anew
+    mqtt_host, mqtt_port : the MQTT broker; None for none
+    mqtt_username, mqtt_password : as which the gateway signs in there
+    mqtt_tls : whether by TLS, with the system's certificate authorities
+    mqtt_topic : the first part of the topics: ``ecg/<patient>/<device>``
+    mqtt_group : of the shared subscription: gateways of one share the work
     future_s : how far a device's clock may be ahead of the gateway's, s
     past_s : how old samples may be, s; what was recorded before is a file and no live patient
     delivery_timeout_s : how long Kafka may be away before a device is told to send again later, s
     """
 
-    model_config = SettingsConfigDict(env_prefix="ECGSTREAM_GATEWAY_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ECGSTREAM_GATEWAY_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(default=8010, ge=0, le=65535)
@@ -43,6 +52,14 @@ class GatewaySettings(BaseSettings):
     samples_per_s: float = Field(default=50_000, gt=0)
     connections_per_device: int = Field(default=4, ge=1)
     unacknowledged: int = Field(default=64, ge=1, le=10_000)
+    instance: str | None = Field(default=None, max_length=200, validation_alias="ECGSTREAM_INSTANCE")
+    mqtt_host: str | None = None
+    mqtt_port: int = Field(default=1883, ge=1, le=65535)
+    mqtt_username: str | None = None
+    mqtt_password: SecretStr | None = None
+    mqtt_tls: bool = False
+    mqtt_topic: str = Field(default="ecg", pattern=r"^[^+#$\x00/]{1,100}$")
+    mqtt_group: str = Field(default="ecgstream", pattern=r"^[^+#\x00/]{1,100}$")
     future_s: float = Field(default=5.0, ge=0, le=3600)
     past_s: float = Field(default=3600.0, gt=0, le=86_400)
     delivery_timeout_s: float = Field(default=30.0, gt=0)

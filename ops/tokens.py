@@ -79,6 +79,7 @@ class Tokens(Generic[Entry]):
     def __init__(self, entries: Sequence[Entry]) -> None:
         # How long a look into a dict takes tells at most something of a SHA-256, and nobody can aim at one.
         self._by_hash = {entry.sha256: entry for entry in entries}
+        self._by_name = {entry.name: entry for entry in entries}
 
     def find(self, token: str, *, now_ns: int) -> Entry | None:
         """Return the owner of a token; None when there is none.
@@ -93,6 +94,11 @@ class Tokens(Generic[Entry]):
     def entry(self, sha256: str, *, now_ns: int) -> Entry | None:
         """The entry of a token by its SHA-256; None when it counts no more."""
         found = self._by_hash.get(sha256)
+        return found if found is not None and found.counts(now_ns) else None
+
+    def named(self, name: str, *, now_ns: int) -> Entry | None:
+        """The entry of a name; None when it counts no more."""
+        found = self._by_name.get(name)
         return found if found is not None and found.counts(now_ns) else None
 
 

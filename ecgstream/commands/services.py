@@ -250,7 +250,7 @@ def gateway(
     bootstrap_servers: BootstrapServers = None,
     health_port: HealthPort = None,
 ) -> None:
-    """Take real devices' ECG in, by HTTP and WebSocket: what they send goes to ecg.samples, once."""
+    """Take real devices' ECG in, by HTTP, WebSocket and MQTT: what they send goes to ecg.samples, once."""
     from bus.settings import KafkaSettings
     from ecgstream.running import run
     from ecgstream.services import serve

@@ -47,6 +47,11 @@ class Gateway:
         """Its address."""
         return f"http://{self.address}"
 
+    @property
+    def mqtt_at_work(self) -> bool:
+        """Return whether it takes in what the MQTT broker has."""
+        return self.registry.get_sample_value("ecgstream_gateway_mqtt_connected") == 1
+
     def metric(self, name: str, **labels: str) -> float:
         """One figure of its metrics; 0 where it has not been counted."""
         return self.registry.get_sample_value(f"ecgstream_gateway_{name}", labels) or 0.0
