@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
 from websockets.asyncio.client import connect
 
 from bus.settings import KafkaSettings
@@ -80,4 +80,4 @@ async def test_the_websocket_is_as_its_document_says(settings: KafkaSettings, tm
     whole(document)
     for name, answer in zip(("hello", "acknowledgement", "acknowledgement", "refusal"), heard, strict=True):
         payload(name).validate(answer)
-    assert set(payload("refusal").schema["properties"]["code"]["enum"]) == set(REASONS)  # type: ignore[index]
+    assert set(payload("refusal").schema["properties"]["code"]["enum"]) == set(REASONS)

@@ -1,5 +1,6 @@
 import contextlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.samples import BadChunkError, decode, encode
+from bus.samples import BadChunkError, Chunk, decode, encode
 from ecg.records import MISSING
 from gateway.forms import FRAME, description_of, from_avro, from_frame, from_int16, from_json
 from gateway.refusals import RefusedError
@@ -30,12 +31,13 @@ def test_int16_is_read_as_it_was_sent(digits: list[tuple[int, int]]) -> None:
 
 @given(text=st.text(max_size=60) | st.binary(max_size=60).map(lambda b: b.decode("latin1")))
 def test_whatever_stands_in_a_body_is_a_chunk_or_refused(text: str) -> None:
-    for read in (
+    reads: tuple[Callable[[], Chunk], ...] = (
         lambda: from_json(text, SAID, device="d"),
         lambda: from_int16(text.encode(), SAID | PLACE, device="d"),
         lambda: from_frame(text.encode(), "p1", description_of(SAID), device="d"),
         lambda: from_avro(text.encode(), device="d"),
-    ):
+    )
+    for read in reads:
         with contextlib.suppress(BadChunkError, RefusedError):
             encode(read())
 

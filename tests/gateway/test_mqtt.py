@@ -37,7 +37,7 @@ async def test_each_form_is_stored_and_answered_where_an_answer_is_asked_for(
 ) -> None:
     begun_ns = now_ns() - 10**9
     in_json = {"start_index": 0, "start_ns": begun_ns, "fs_hz": 250, "unit": "uV", "samples": list(range(50))}
-    told = [("fs_hz", "250"), ("start_index", "50"), ("start_ns", str(begun_ns + 50 * STEP_NS))]
+    stated = [("fs_hz", "250"), ("start_index", "50"), ("start_ns", str(begun_ns + 50 * STEP_NS))]
     async with (
         serving(settings, tmp_path, mqtt_host="127.0.0.1", mqtt_port=mqtt_port) as gateway,
         client(mqtt_port, "device") as mqtt,
@@ -46,7 +46,7 @@ async def test_each_form_is_stored_and_answered_where_an_answer_is_asked_for(
         await until(lambda: gateway.mqtt_at_work)
         for patient, body, fields in (
             ("p1", json.dumps(in_json), {}),
-            ("p1", counting(50, 50).tobytes(), {"ContentType": "application/octet-stream", "UserProperty": told}),
+            ("p1", counting(50, 50).tobytes(), {"ContentType": "application/octet-stream", "UserProperty": stated}),
             ("p1", encode(chunk(100, 50, origin_ns=begun_ns)), {"ContentType": "avro/binary"}),
             ("p2", json.dumps(in_json), {}),
             ("p1", "no chunk", {}),

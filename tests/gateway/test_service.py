@@ -9,8 +9,10 @@ import httpx
 import numpy as np
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
+from bus.broker import LocalBroker
+from bus.clients import create_topics
 from bus.samples import Chunk, encode
 from bus.settings import KafkaSettings
 from ecg.records import MISSING
@@ -234,3 +236,31 @@ async def test_a_websocket_without_a_token_or_beyond_their_number_is_refused(
             pass
     assert unknown.value.response.status_code == 401
     assert beyond.value.response.status_code == 429
+
+
+async def test_while_kafka_is_away_nothing_is_acknowledged_and_afterwards_it_is_stored_once(
+    own_broker: LocalBroker, own_settings: KafkaSettings, tmp_path: Path
+) -> None:
+    await create_topics(own_settings)
+    begun_ns = now_ns() - 10**9
+    async with serving(own_settings, tmp_path, delivery_timeout_s=1.0) as gateway, device(gateway) as http:
+        before = await post(http, 0, begun_ns)
+        url = address(gateway.url, patient="p1", fs_hz="250", leads="II")
+        async with connect(url, additional_headers=with_token(), proxy=None) as socket:
+            await heard(socket)
+            frame = FRAME.pack(50, begun_ns + 200_000_000) + counting(50, 50).tobytes()
+            await socket.send(frame)
+            assert (await heard(socket))["next_index"] == 100
+            await own_broker.kill()
+            await socket.send(FRAME.pack(100, begun_ns + 400_000_000) + counting(100, 50).tobytes())
+            with pytest.raises(ConnectionClosedError):
+                await heard(socket)
+            assert socket.close_code == 1013
+        away = await post(http, 100, begun_ns)
+        await own_broker.start()
+        async with asyncio.timeout(60):
+            while (after := await post(http, 100, begun_ns)).status_code == 503:
+                pass
+    assert (before.status_code, away.status_code, after.status_code) == (200, 503, 200)
+    assert away.headers["content-type"] == "application/problem+json"
+    assert indexes(await stored(own_settings)) == list(range(150))
