@@ -19,7 +19,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 def example(language: str, gateway: Gateway, *, begins: str = "") -> str:
     """A block of the page, for a gateway of the tests."""
-    blocks = BLOCK.findall((ROOT / "docs" / "devices.md").read_text())
+    blocks: list[tuple[str, str]] = BLOCK.findall((ROOT / "docs" / "devices.md").read_text())
     (found,) = (text for kind, text in blocks if kind == language and text.startswith(begins))
     assert len(found.strip().splitlines()) <= 31
     for said, meant in (
