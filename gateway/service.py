@@ -13,6 +13,7 @@ from ecg.errors import EcgStreamError
 from gateway.app import make_app
 from gateway.devices import COMMAND, SETTING, Device, read_devices
 from gateway.intake import Intake
+from gateway.lsl import LslIntake
 from gateway.metrics import GatewayMetrics
 from gateway.mqtt import MqttIntake
 from gateway.parts import Parts
@@ -80,6 +81,8 @@ async def run(
                 if settings.mqtt_host is not None:
                     by_mqtt = MqttIntake(parts, host=settings.mqtt_host, clock=clock)
                     others.append(asyncio.create_task(by_mqtt.run(), name="mqtt"))
+                if settings.lsl:
+                    others.append(asyncio.create_task(LslIntake(parts, clock=clock).run(), name="lsl"))
                 await asyncio.wait((serving, *others), return_when=asyncio.FIRST_COMPLETED)
                 failed = next((task for task in others[1:] if task.done()), None)
                 for task in others:

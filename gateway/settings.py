@@ -30,6 +30,7 @@ class GatewaySettings(BaseSettings):
     mqtt_tls : whether by TLS, with the system's certificate authorities
     mqtt_topic : the first part of the topics: ``ecg/<patient>/<device>``
     mqtt_group : of the shared subscription: gateways of one share the work
+    lsl : take in every Lab Streaming Layer stream of type ECG on the network; whoever is on it may send
     future_s : how far a device's clock may be ahead of the gateway's, s
     past_s : how old samples may be, s; what was recorded before is a file and no live patient
     delivery_timeout_s : how long Kafka may be away before a device is told to send again later, s
@@ -60,6 +61,7 @@ class GatewaySettings(BaseSettings):
     mqtt_tls: bool = False
     mqtt_topic: str = Field(default="ecg", pattern=r"^[^+#$\x00/]{1,100}$")
     mqtt_group: str = Field(default="ecgstream", pattern=r"^[^+#\x00/]{1,100}$")
+    lsl: bool = False
     future_s: float = Field(default=5.0, ge=0, le=3600)
     past_s: float = Field(default=3600.0, gt=0, le=86_400)
     delivery_timeout_s: float = Field(default=30.0, gt=0)

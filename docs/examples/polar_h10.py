@@ -3,9 +3,9 @@
     pip install bleak
     ECGSTREAM_CLIENT_TOKEN=ecgs_... python docs/examples/polar_h10.py bed-12
 
-The strap measures one lead at 130 Hz between its two electrodes, sent here as lead I; wet them. Its packets are described
-in Polar's "Measurement Data Specification" for the H10: type, time of the last sample in ns since 2000 by the strap's
-clock, form, and 24-bit samples in uV.
+The strap measures one lead at 130 Hz between its two electrodes, sent here as lead I; wet them. Its packets are
+described in Polar's "Measurement Data Specification" for the H10: type, time of the last sample in ns since 2000 by the
+strap's clock, form, and 24-bit samples in uV.
 """
 
 import asyncio
