@@ -58,10 +58,9 @@ class SampleTimes:
         for start, stop in pairwise(edges):
             if start < stop:
                 # By all of its times: a single one jitters by more than a sample.
-                first_ns = np.median(
-                    times_ns[start:stop] - np.round(np.arange(stop - start) * step_ns).astype(np.int64)
-                )
-                yield self._run(slice(start, stop), int(first_ns))
+                since_ns = times_ns[start:stop] - times_ns[start]
+                off_ns = np.median(since_ns - np.arange(stop - start) * step_ns)
+                yield self._run(slice(start, stop), int(times_ns[start]) + round(float(off_ns)))
 
     def _run(self, rows: slice, first_ns: int) -> Run:
         if self._origin_ns is not None:
