@@ -17,6 +17,7 @@ COPY ecg ecg
 COPY ops ops
 COPY bus bus
 COPY producer producer
+COPY gateway gateway
 COPY detector detector
 COPY alerting alerting
 COPY paper paper
@@ -54,7 +55,7 @@ ENV PATH=/opt/ecgstream/bin:$PATH \
     ECGSTREAM_HEALTH_PORT=9400
 USER 10001:10001
 WORKDIR /tmp
-EXPOSE 9400 8000
+EXPOSE 9400 8000 8010
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:%s/healthz' % os.environ['ECGSTREAM_HEALTH_PORT'], timeout=4)"]

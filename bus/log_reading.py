@@ -114,13 +114,23 @@ class LogReaders(Generic[T]):
             fetch_max_wait_ms=20,
         )
 
-    async def _open(self, consumer: AIOKafkaConsumer, key: bytes) -> "_KafkaLog[T]":
+    async def _partitions_of(self, consumer: AIOKafkaConsumer) -> set[int]:
+        """The topic's partitions.
+
+        Raises
+        ------
+        BrokerError : when there is no such topic
+        """
         await consumer._client.force_metadata_update()  # noqa: SLF001  # aiokafka offers no public way
-        partitions = consumer.partitions_for_topic(self._topic)
+        partitions: set[int] | None = consumer.partitions_for_topic(self._topic)
         if not partitions:
             raise BrokerError(
                 f"no topic {self._topic}: make it with 'ecgstream topics create', or see ECGSTREAM_TOPIC_PREFIX"
             )
+        return partitions
+
+    async def _open(self, consumer: AIOKafkaConsumer, key: bytes) -> "_KafkaLog[T]":
+        partitions = await self._partitions_of(consumer)
         place = TopicPartition(self._topic, partition_of(key, len(partitions)))
         consumer.assign([place])
         return _KafkaLog(

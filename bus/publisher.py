@@ -16,6 +16,10 @@ BATCH_BYTES = 262_144  # one batch a partition waits at most: this bounds the se
 ABANDON_S = 1.0  # after an error nobody waits for the messages that are left
 
 
+class UnderWayError(BrokerError):
+    """No word of a message in time: it is still under way, and may be stored yet."""
+
+
 class KafkaPublisher:
     """Sends messages, each stored once however often the line breaks (``bus.interfaces.Publisher``).
 
@@ -64,7 +68,8 @@ class KafkaPublisher:
 
         Raises
         ------
-        BrokerError : when the message is too large, its topic does not exist, or the brokers stay away
+        BrokerError : when the message is too large, its topic does not exist, or the brokers stay away; from the
+            result ``UnderWayError`` when they say nothing: another wait for the same result may end well
         """
         try:
             future = await self._running().send(
@@ -97,7 +102,9 @@ class KafkaPublisher:
         try:
             with no_stray_cancellation():
                 await asyncio.wait_for(asyncio.shield(future), self._delivery_timeout_s)
-        except (KafkaError, LetGoError, TimeoutError) as error:
+        except TimeoutError as error:
+            raise UnderWayError(str(self._broker_error(error, message))) from error
+        except (KafkaError, LetGoError) as error:
             raise self._broker_error(error, message) from error
 
     def _running(self) -> AIOKafkaProducer:

@@ -78,7 +78,7 @@ TOPICS: tuple[Topic, ...] = (
         name=SAMPLES,
         retention_ms=_DAY_MS,
         holds="chunks of ECG samples (Avro)",
-        services=("producer", "detector", "alerting", "web"),
+        services=("producer", "gateway", "detector", "alerting", "web"),
     ),
     Topic(
         name=WINDOWS,

@@ -17,6 +17,7 @@ from ecgstream.commands import (
     paper,
     peers,
     reporting,
+    sending,
     services,
     single_beats,
     tokens,
@@ -88,6 +89,8 @@ GROUPS: dict[str, tuple[Callable[..., object] | tuple[str, typer.Typer], ...]] =
         services.detect,
         services.alert,
         services.web,
+        services.gateway,
+        sending.send,
         watching.subscribe,
         model_commands.score,
         paper.digitise,
@@ -110,6 +113,7 @@ GROUPS: dict[str, tuple[Callable[..., object] | tuple[str, typer.Typer], ...]] =
         tokens.web_token,
         access.certificates,
         ("access", access.access),
+        tokens.device_token,
     ),
 }
 for heading, commands in GROUPS.items():

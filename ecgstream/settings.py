@@ -38,6 +38,8 @@ RENAMED = {
     "ECGSTREAM_THREADS": "ECGSTREAM_DETECTOR_THREADS",
 }
 
+GATEWAY_URL = "http://127.0.0.1:8010"  # of a gateway of this machine under its own defaults
+
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 log = logging.getLogger(__name__)  # says it on standard error also before a service has set its logs up
 
@@ -70,6 +72,21 @@ class ProcessSettings(BaseSettings):
     unready_limit_s: float = Field(default=60.0, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] | None = None
+
+
+class ClientSettings(BaseSettings):
+    """Settings of ``ecgstream send`` (``ECGSTREAM_CLIENT_...``).
+
+    Attributes
+    ----------
+    url : of the gateway
+    token : of the device, which ``ecgstream device-token`` made
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ECGSTREAM_CLIENT_", env_file=".env", extra="ignore", frozen=True)
+
+    url: str = Field(default=GATEWAY_URL, pattern=r"^(https?|wss?)://\S+$")
+    token: SecretStr = SecretStr("")
 
 
 def load(kind: type[SettingsT], **options: object) -> SettingsT:
@@ -154,6 +171,7 @@ def kinds() -> tuple[type[BaseSettings], ...]:
     from alerting.settings import AlertingSettings
     from bus.settings import KafkaSettings
     from detector.settings import DetectorSettings
+    from gateway.settings import GatewaySettings
     from producer.settings import FaultSettings, ReplaySettings
     from web.settings import WebSettings
 
@@ -163,6 +181,8 @@ def kinds() -> tuple[type[BaseSettings], ...]:
         DetectorSettings,
         AlertingSettings,
         WebSettings,
+        GatewaySettings,
+        ClientSettings,
         ReplaySettings,
         FaultSettings,
     )

@@ -5,6 +5,7 @@
 #   prometheus-alertmanager   amtool checks who is told; the server tells a mailbox of the tests
 #   kcat         the README's example of another consumer
 #   postgresql   a real server for the tests of the alarm history
+#   mosquitto    a real MQTT broker for the tests of the gateway
 # Installed, as root alone, because a hundred libraries and a configuration of its own belong to it:
 #   chromium     the browser that the tests drive the page with
 set -euo pipefail
@@ -43,6 +44,7 @@ for program in "${programs[@]}"; do
 done
 servers=$(compgen -G "/usr/lib/postgresql/*/bin/initdb" || compgen -G "$root/usr/lib/postgresql/*/bin/initdb" || true)
 [ -n "$servers" ] || missing+=(postgresql)
+[ -x /usr/sbin/mosquitto ] || [ -x "$root/usr/sbin/mosquitto" ] || missing+=(mosquitto)
 # Debian's Alertmanager reads these files of its package at their own place alone, and does not start without them.
 alertmanager_templates() {
   local folder=/usr/share/prometheus/alertmanager
@@ -71,9 +73,14 @@ postgresql() {
     "$server" $(apt-cache depends "$server" | awk '/Depends: lib(ldap|gssapi|pq)/ {print $2}') \
     | awk '/Depends: lib/ && !/lib(c6|gcc-s1|stdc\+\+6|llvm[0-9.]*)$/ {print $2}' | sort -u
 }
+# The MQTT broker and the libraries that not every Debian has.
+mosquitto() {
+  echo mosquitto
+  apt-cache depends mosquitto | awk '/Depends: lib(cjson|dlt|mosquitto|wrap)/ {print $2}'
+}
 fetch() {
   local found
-  found=$(postgresql) || return 1
+  found=$(postgresql && mosquitto) || return 1
   # shellcheck disable=SC2086 # a list of names
   (cd "$work" && apt-get download -qq -o APT::Sandbox::User=root "${packages[@]}" $found)
 }

@@ -17,6 +17,7 @@ from ecgstream.bench.chromium import program
 pytest_plugins = [
     "tests.support.kafka",
     "tests.support.postgres",
+    "tests.support.mosquitto",
     "tests.support.browser",
 ]
 

@@ -10,7 +10,7 @@ from fastapi.openapi.models import APIKey, APIKeyIn, HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
-from web.problems import ProblemError
+from ops.problems import ProblemError
 from web.roles import ROLES, Role
 
 

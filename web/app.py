@@ -2,7 +2,9 @@
 
 from fastapi import FastAPI
 
-from web import document, problems
+from bus.clients import BrokerError
+from ops import problems
+from web import document
 from web.parts import Parts
 from web.routes import alarms, live, oidc, page, patients, recordings, scoring, session, signals, system
 from web.safety.authenticator import Authenticator
@@ -33,7 +35,7 @@ def make_app(parts: Parts) -> FastAPI:
         openapi_tags=document.TAGS,
         responses=document.EVERYWHERE,
     )
-    problems.install(app)
+    problems.install(app, unavailable=BrokerError)
     authenticator, rates = Authenticator(parts.settings, clock=parts.clock), Rates(parts.settings)
     failures = FailedSignIns(rates, parts.clock)
     for router in (

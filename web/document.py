@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from web import problems
+from ops import problems
 
 TAGS = [
     {"name": "system", "description": "What runs here, and whether it is well."},

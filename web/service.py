@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -14,8 +13,8 @@ from alerting.settings import AlertingSettings
 from bus.settings import KafkaSettings
 from detector.scorer import scorer_of
 from detector.settings import DetectorSettings
-from ecg.errors import EcgStreamError
 from ops.clock import Clock, SystemClock
+from ops.http_server import listening
 from ops.probes import probing
 from web.app import make_app
 from web.live.commanding import Commander
@@ -65,7 +64,8 @@ async def run(
     clock = clock or SystemClock()
     parts = make_parts(kafka, settings, detector, alerting, registry=registry, clock=clock)
     server = Server(make_app(parts), settings)
-    with _listening(settings) as listener:
+    # What a slow browser does not take waits where the oldest can be dropped.
+    with listening(settings.host, settings.port, prefix="ECGSTREAM_WEB_", send_buffer=SEND_BUFFER) as listener:
         on_start(server)
         scheme = "https" if settings.tls_cert else "http"
         log.info("web", address=settings.url or f"{scheme}://{settings.host}:{listener.getsockname()[1]}/")
@@ -128,22 +128,3 @@ def make_parts(
         commander=Commander(kafka, hub.ward),
         scoring=ScoringService(settings, detector, rules, metrics=metrics, clock=clock),
     )
-
-
-@contextlib.contextmanager
-def _listening(settings: WebSettings) -> Iterator[socket.socket]:
-    try:
-        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][
-            0
-        ]
-        listener = socket.create_server((settings.host, settings.port), family=family)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise EcgStreamError(
-            f"cannot serve the page on {settings.host}:{settings.port}: {reason}: choose another port with "
-            "ECGSTREAM_WEB_PORT (0 takes a free one)"
-        ) from error
-    with listener:
-        # Every connection has it from here: what a slow browser does not take waits where the oldest can be dropped.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        yield listener

@@ -153,7 +153,7 @@ async def run_chaos(plan: ChaosPlan, records: Sequence[Record]) -> dict[str, Any
         "expected": len(calm.verdicts),
         "lost": len(calm.verdicts.keys() - disturbed.verdicts.keys()),
         "duplicated": disturbed.duplicated,
-        "different": _different(calm.verdicts, disturbed.verdicts),
+        "different": count_different(calm.verdicts, disturbed.verdicts),
         "unexpected": len(disturbed.verdicts.keys() - calm.verdicts.keys()),
         "takeover_s": _takeover_s(storm.moments, disturbed),
     }
@@ -209,7 +209,7 @@ def _replay(plan: ChaosPlan, records: Sequence[Record], publisher: Any, *, speed
     )
 
 
-def _different(calm: dict[str, Verdict], disturbed: dict[str, Verdict]) -> int:
+def count_different(calm: dict[str, Verdict], disturbed: dict[str, Verdict]) -> int:
     """Return how many verdicts of the undisturbed run have other scores or beats in the disturbed one."""
     count = 0
     for number, expected in calm.items():

@@ -224,11 +224,32 @@ def bench_flood(
     _report(run(run_flood(FloodPlan(ids=ids, records=load_records(names, folder)))), json)
 
 
+@bench.command("gateway")
+def bench_gateway(
+    *,
+    devices: Annotated[int, typer.Option(min=1, metavar="N", help="Devices, each on its own WebSocket.")] = 500,
+    duration: Annotated[float, typer.Option(min=5, metavar="S", help="Seconds that are measured.")] = 60.0,
+    chunk_ms: Annotated[int, typer.Option(min=100, max=1000, metavar="MS", help="Length of a message.")] = 250,
+    record: Record = None,
+    data: Data = None,
+    json: Json = None,
+) -> None:
+    """Let many devices send to a gateway at real pace, on a broker of its own, and time their acknowledgements."""
+    from ecgstream.bench.gateway_load import GatewayLoadPlan, run_gateway_load
+    from ecgstream.recordings import load_records
+    from ecgstream.running import run
+
+    folder, names = _recordings(data, record or [])
+    plan = GatewayLoadPlan(devices=devices, duration_s=duration, chunk_s=chunk_ms / 1000)
+    _report(run(run_gateway_load(plan, load_records(names, folder))), json)
+
+
 class Victim(StrEnum):
     """Services that can be made to die."""
 
     DETECT = "detect"
     ALERT = "alert"
+    GATEWAY = "gateway"
 
 
 @bench.command("score")
@@ -303,7 +324,11 @@ def bench_scale(
 def chaos(
     *,
     service: Annotated[
-        Victim, typer.Option(help="Which service is made to die: alert is killed alone, with SIGKILL.")
+        Victim,
+        typer.Option(
+            help="Which service is made to die: alert and gateway are killed with SIGKILL; a gateway's "
+            "connections are cut, too, twice as often."
+        ),
     ] = Victim.DETECT,
     faults: Annotated[int, typer.Option(min=0, metavar="N", help="How many faults.")] = 10,
     seed: Annotated[int, typer.Option(metavar="S", help="The same seed brings the same faults.")] = 0,
@@ -323,6 +348,7 @@ def chaos(
     json: Json = None,
 ) -> None:
     """Kill, stop and restart at seeded moments, and compare with the undisturbed run."""
+    from detector.scorer import scorer_of
     from ecgstream.bench.chaos import KINDS, ChaosPlan, run_chaos
     from ecgstream.bench.sender_chaos import SenderPlan, run_sender_chaos, sender_kinds
     from ecgstream.recordings import WARD_SELECTION, load_records
@@ -340,6 +366,16 @@ def chaos(
         if kinds is not None:
             raise OptionError("--kinds: the alert service is killed and nothing else: leave it out")
         _report(_alert_chaos(faults=faults, seed=seed, patients=patients, record=record, data=data), json)
+        return
+    if service is Victim.GATEWAY:
+        from ecgstream.bench.gateway_chaos import GatewayChaosPlan, run_gateway_chaos
+
+        if kinds is not None:
+            raise OptionError("--kinds: the gateway is killed and cut off and nothing else: leave it out")
+        devices = GatewayChaosPlan(kills=faults, seed=seed, patients=patients, record_s=seconds)
+        folder, names = _recordings(data, record or [])
+        settings, _ = judging_settings(None)
+        _report(run(run_gateway_chaos(devices, load_records(names, folder), scorer_of(settings))), json)
         return
     plan = ChaosPlan(faults=faults, seed=seed, kinds=tuple(named) or KINDS, patients=patients, record_s=seconds)
     folder, names = _recordings(data, record or [])

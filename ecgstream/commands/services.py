@@ -240,6 +240,33 @@ def web(
     run(serve("web", kafka, load(ProcessSettings, health_port=health_port), work))
 
 
+def gateway(
+    *,
+    host: Annotated[str | None, typer.Option(help="Where to listen.  [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Where to listen; 0 takes a free port.  [default: 8010]")] = None,
+    devices: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The devices and their tokens: see device-token.")
+    ] = None,
+    bootstrap_servers: BootstrapServers = None,
+    health_port: HealthPort = None,
+) -> None:
+    """Take real devices' ECG in, by HTTP, WebSocket and MQTT: what they send goes to ecg.samples, once."""
+    from bus.settings import KafkaSettings
+    from ecgstream.running import run
+    from ecgstream.services import serve
+    from ecgstream.settings import ProcessSettings, load
+    from gateway.service import run as serve_devices
+    from gateway.settings import GatewaySettings
+
+    kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
+    settings = load(GatewaySettings, host=host, port=port, devices=devices)
+
+    async def work(service: "Service") -> None:
+        await serve_devices(kafka, settings, service.stop, registry=service.registry, on_start=service.started)
+
+    run(serve("gateway", kafka, load(ProcessSettings, health_port=health_port), work))
+
+
 def replay(
     *,
     record: Record = None,

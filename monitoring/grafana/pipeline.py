@@ -2,7 +2,7 @@
 
 from monitoring.grafana.panels import Board, Graph, Number, per_second, quantiles
 
-_SERVICES = '{job=~"producer|detector|alerting|web"}'
+_SERVICES = '{job=~"producer|gateway|detector|alerting|web"}'
 
 BOARD = Board(
     name="pipeline",
@@ -86,6 +86,48 @@ BOARD = Board(
                 lines={
                     "gap s": per_second("ecgstream_detector_gap_seconds_total", per=60),
                     "duplicate samples": per_second("ecgstream_detector_duplicate_samples_total", per=60),
+                },
+            ),
+        ],
+        "Devices": [
+            Graph(
+                title="Chunks of devices / s",
+                about="Chunks that the gateways have stored, by the way they came.",
+                lines={"{{way}}": f"({per_second('ecgstream_gateway_chunks_total', by='way')}) or vector(0)"},
+            ),
+            Graph(
+                title="Acknowledgement",
+                about="From a chunk's arrival to Kafka's word that it is stored.",
+                lines=quantiles("ecgstream_gateway_ack_seconds", 0.5, 0.99),
+                unit="s",
+            ),
+            Graph(
+                title="Packet delay",
+                about="How much longer than the shortest way of its device's packets a chunk took.",
+                lines=quantiles("ecgstream_gateway_packet_delay_seconds", 0.5, 0.99),
+                unit="s",
+            ),
+            Graph(
+                title="Lost and repeated samples / min",
+                about="Samples that devices passed over, and that came again and were not stored again.",
+                lines={
+                    "lost": per_second("ecgstream_gateway_lost_samples_total", per=60),
+                    "repeated": per_second("ecgstream_gateway_repeated_samples_total", per=60),
+                },
+            ),
+            Graph(
+                title="Refused / min",
+                about="Chunks and connections that were refused, by reason.",
+                lines={
+                    "{{code}}": f"({per_second('ecgstream_gateway_refused_total', per=60, by='code')}) or vector(0)"
+                },
+            ),
+            Graph(
+                title="Streams and connections",
+                about="Streams that sent in the last minute, and WebSockets that are open.",
+                lines={
+                    "streams": "sum(ecgstream_gateway_streams)",
+                    "WebSockets": "sum(ecgstream_gateway_connections)",
                 },
             ),
         ],

@@ -4,7 +4,7 @@ from bus.access import Operation, Pattern, Resource, Right, access, rights
 from bus.settings import KafkaSettings
 from bus.topics import TOPICS, used_by
 
-SERVICES = ("producer", "detector", "alerting", "web")
+SERVICES = ("producer", "gateway", "detector", "alerting", "web")
 
 
 def test_every_service_may_use_the_topics_that_the_table_gives_it_and_no_other() -> None:

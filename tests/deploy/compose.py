@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
 RESET = object()
 SECURE = ROOT / "docker-compose.secure.yml"
-OURS = ("topics", "detector", "alerting", "web", "producer")
+OURS = ("topics", "detector", "alerting", "web", "gateway", "producer")
 
 _VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::-(?P<default>(?:[^{}]|\{[^{}]*\})*))?\}")
 

@@ -161,7 +161,7 @@ class Stack:
         text = (compose.ROOT / "Dockerfile").read_text()
         (user,) = _IMAGE_USER.findall(text)
         environment = image_environment() | {key: str(value) for key, value in spec["environment"].items()}
-        for variable in ("ECGSTREAM_HEALTH_HOST", "ECGSTREAM_WEB_HOST"):
+        for variable in ("ECGSTREAM_HEALTH_HOST", "ECGSTREAM_WEB_HOST", "ECGSTREAM_GATEWAY_HOST"):
             if variable in environment:
                 assert environment[variable] == EVERYWHERE, "everybody of its network reaches it"
                 environment[variable] = self.network[name]

@@ -39,7 +39,7 @@ async def test_nothing_is_killed_for_memory(running: Stack) -> None:
                 assert service.container.running, service.said()
     containers = [each.container for each in running.services.values()] + list(running.foreign.values())
     assert {container.spec.name: container.limit.kills for container in containers} == dict.fromkeys(
-        ("detector", "alerting", "web", "producer", "kafka", "postgres"), 0
+        ("detector", "alerting", "web", "gateway", "producer", "kafka", "postgres"), 0
     )
     for container in containers:
         assert container.running, container.said()

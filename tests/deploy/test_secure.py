@@ -51,7 +51,7 @@ def as_user(running: Stack, user: str, password: str | None = None) -> KafkaSett
 
 
 def test_every_service_is_healthy(running: Stack) -> None:
-    assert set(running.services) == {"detector", "alerting", "web", "producer"}
+    assert set(running.services) == {"detector", "alerting", "web", "gateway", "producer"}
     for service in running.services.values():
         assert service.check(service.spec["healthcheck"]["test"][1:]) == 0
         assert service.container.limit.kills == 0
@@ -71,7 +71,7 @@ async def test_verdicts_and_alarms_flow_to_who_may_read_them(running: Stack) -> 
     assert alerts[0].patient in {verdict.patient for verdict in verdicts}
 
 
-@pytest.mark.parametrize("name", ["detector", "alerting", "web", "producer"])
+@pytest.mark.parametrize("name", ["detector", "alerting", "web", "gateway", "producer"])
 def test_the_doctor_finds_nothing_wrong_in_a_container(running: Stack, name: str) -> None:
     done = running.services[name].container.run(str(PYTHON), "-m", "ecgstream", "doctor")
     assert done.returncode == 0, done.stdout + done.stderr

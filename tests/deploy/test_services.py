@@ -19,7 +19,7 @@ from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = pytest.mark.broker
 
-LASTING = ("detector", "alerting", "web", "producer")
+LASTING = ("detector", "alerting", "web", "gateway", "producer")
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_no_metric_has_a_patient_as_a_label(running: Stack) -> None:
         assert "patient=" not in page
 
 
-@pytest.mark.parametrize("name", ["detector", "alerting", "web", "producer"])
+@pytest.mark.parametrize("name", ["detector", "alerting", "web", "gateway", "producer"])
 def test_the_doctor_finds_nothing_wrong_in_a_container(running: Stack, name: str) -> None:
     done = running.services[name].container.run(str(PYTHON), "-m", "ecgstream", "doctor")
     assert done.returncode == 0, done.stdout + done.stderr

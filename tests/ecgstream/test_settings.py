@@ -111,7 +111,9 @@ def test_every_old_name_leads_to_a_variable_that_is_read() -> None:
 def test_each_setting_is_named_after_its_room_or_shared_by_all() -> None:
     shared = (ProcessSettings, KafkaSettings)
     rooms = {kind.model_config["env_prefix"] for kind in kinds() if kind not in shared}
-    assert rooms == {f"ECGSTREAM_{room}_" for room in ("DETECTOR", "ALERTING", "WEB", "REPLAY", "FAULTS")}
+    assert rooms == {
+        f"ECGSTREAM_{room}_" for room in ("DETECTOR", "ALERTING", "WEB", "GATEWAY", "CLIENT", "REPLAY", "FAULTS")
+    }
     of_all = {f"ECGSTREAM_{field.upper()}" for kind in shared for field in kind.model_fields} | {"ECGSTREAM_INSTANCE"}
     assert {name for name in variables() if not name.startswith(tuple(rooms))} == of_all
 

@@ -9,6 +9,7 @@ from prometheus_client import generate_latest
 from alerting.metrics import AlertingMetrics
 from detector.metrics import DetectorMetrics
 from ecgstream.services import own_registry
+from gateway.metrics import GatewayMetrics
 from monitoring.grafana.boards import files
 from producer.metrics import ReplayMetrics
 from scripts.check_links import anchors
@@ -72,7 +73,7 @@ def test_every_alert_leads_to_its_place_in_the_runbook() -> None:
 
 def test_every_job_that_is_scraped_is_missed_when_it_vanishes() -> None:
     jobs = {job["job_name"] for job in yaml.safe_load(PROMETHEUS.read_text())["scrape_configs"]}
-    assert jobs == {"producer", "detector", "alerting", "web", "prometheus", "alertmanager"}
+    assert jobs == {"producer", "gateway", "detector", "alerting", "web", "prometheus", "alertmanager"}
     expressions = dict(rule_queries())
     for job in ("detector", "alerting", "web"):
         assert f'absent(up{{job="{job}"}})' in expressions["ServiceVanished"]
@@ -130,6 +131,7 @@ def test_queries_name_only_metrics_that_the_services_have(title: str, expression
     registry = own_registry()
     AlertingMetrics(registry)
     DetectorMetrics(registry)
+    GatewayMetrics(registry)
     ReplayMetrics(registry)
     WebMetrics(registry)
     names = metric_names(expression)

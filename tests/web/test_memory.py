@@ -26,7 +26,7 @@ from alerting.rules import load_rules
 from detector.settings import DetectorSettings
 from ops.clock import SystemClock
 from web.metrics import WebMetrics
-from web.problems import ProblemError
+from ops.problems import ProblemError
 from web.memory import all_bytes, deal_out
 from web.scoring.process import Setup
 from web.scoring.workers import Workers

@@ -5,14 +5,15 @@ import pytest_asyncio
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
-from web import problems
+from bus.clients import BrokerError
+from ops import problems
 from web.routes import page
 
 
 @pytest_asyncio.fixture
 async def client() -> AsyncIterator[AsyncClient]:
     app = FastAPI()
-    problems.install(app)
+    problems.install(app, unavailable=BrokerError)
     app.include_router(page.routes())
     async with AsyncClient(transport=ASGITransport(app), base_url="http://ward") as found:
         yield found

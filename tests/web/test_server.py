@@ -14,11 +14,12 @@ from httpx import AsyncClient
 from prometheus_client import CollectorRegistry
 
 from ecg.errors import EcgStreamError
+from ops.http_server import HEADERS_BYTES, HurriedProtocol
 from tests.support.waiting import until
 from tests.web.parts import make_parts
 from tests.web.safety.keys import write_tokens
 from web.app import make_app
-from web.server import HEADERS_BYTES, HurriedProtocol, Server
+from web.server import Server
 from web.settings import WebSettings
 
 CERTIFICATES = Path(__file__).parents[1] / "support" / "tls"

@@ -10,8 +10,8 @@ from alerting.commanding import CommandRefusedError, NoAnswerError, answered, pu
 from bus.clients import BrokerError, KafkaPublisher
 from bus.messages import Alert, AlertCommand
 from bus.settings import KafkaSettings
+from ops.problems import ProblemError
 from web.live.registry import PatientRegistry
-from web.problems import ProblemError
 
 PATIENCE_S = 10.0  # a person waits for it
 REMEMBERED = 1000  # commands: a browser that sends one again soon does not wait for an answer that came already

@@ -10,7 +10,7 @@ from sqlalchemy import URL
 
 from alerting.database.engine import HistoryError
 from alerting.history.reading import AlarmHistory, UnknownAlarmError
-from web.problems import ProblemError
+from ops.problems import ProblemError
 
 T = TypeVar("T")
 

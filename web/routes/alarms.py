@@ -13,11 +13,11 @@ from alerting.strips.store import AFTER_NS, BEFORE_NS
 from bus.messages import AlarmKind, Alert, AlertCommand
 from bus.sample_history import NoSamplesError, SearchLimitError
 from ecg.urgency import AlarmPriority, AlarmState
+from ops.problems import ProblemError, responses
 from web.access import Responder, Viewer
 from web.live.summary import RankedAlert
 from web.parts import Parts
 from web.past.strips import MEDIA_TYPES, Form, Sampled, StripView, drawn, view_of
-from web.problems import ProblemError, responses
 from web.routes.drawing import DRAWN, in_thread
 from web.routes.times import FromNs, ToNs
 

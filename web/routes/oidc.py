@@ -8,8 +8,8 @@ import structlog
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import RedirectResponse
 
-from web import problems
-from web.problems import ProblemError
+from ops import problems
+from ops.problems import ProblemError
 from web.safety.authenticator import Authenticator
 from web.safety.failures import FailedSignIns
 from web.safety.gate import address_of

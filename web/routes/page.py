@@ -9,7 +9,7 @@ from importlib.resources.abc import Traversable
 
 from fastapi import APIRouter, Request, Response
 
-from web.problems import ProblemError
+from ops.problems import ProblemError
 
 # The addresses that `page/js/routes.js` knows.
 ADDRESSES = ("/", "/patients/{patient}", "/alarms", "/upload", "/recordings/{recording}", "/signin")

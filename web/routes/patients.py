@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, StringConstraints
 
 from bus.messages import PATIENT_ID, Decision, Verdict
+from ops.problems import ProblemError, responses
 from web.access import Viewer
 from web.live.hub import Hub
 from web.live.patient import LivePatient
@@ -15,7 +16,6 @@ from web.live.summary import PatientSummary, Place, RankedAlert
 from web.live.verdicts import DECISIONS, listed
 from web.parts import Parts
 from web.past.events import PatientEvent, events_of
-from web.problems import ProblemError, responses
 from web.routes.times import FromNs, ToNs
 
 MAX_PATIENTS = 1000  # on a page

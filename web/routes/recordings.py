@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import FileResponse, StreamingResponse
 
+from ops.problems import responses
 from web.access import Caller, Responder, Viewer
 from web.parts import Parts
 from web.past.strips import MEDIA_TYPES, Form
-from web.problems import responses
 from web.routes.drawing import DRAWN
 from web.scoring.answers import Recording, Recordings, RecordingStrip, RecordingSummary
 from web.scoring.drawing import DrawStrip, MakeReport, ReportForm, strip_samples

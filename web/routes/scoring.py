@@ -13,10 +13,10 @@ from ecg.contents import ARCHIVE
 from ecg.data import data_directory
 from ecg.formats import FORMATS
 from ecg.intake import Sent
+from ops.problems import ProblemError, responses
 from ops.validation import first_error
 from web.access import Caller, Responder, Viewer
 from web.parts import Parts
-from web.problems import ProblemError, responses
 from web.scoring.answers import BeatsAnswer, FormatAnswer, FormatsAnswer, Samples, ScoreAnswer
 from web.scoring.beats import BEAT_FILES, ScoreBeats
 from web.scoring.jobs import Keeping, Outcome, Reading, ScoreFiles, ScoreRecord

@@ -6,13 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from web import problems
-from web.problems import ProblemError
+from ops import problems
+from ops.problems import ProblemError
+from ops.tokens import LONGEST
 from web.roles import Role
 from web.safety.authenticator import Auth, Authenticator, UnknownTokenError
 from web.safety.failures import FailedSignIns
 from web.safety.gate import address_of, entrance_of
-from web.safety.tokens import LONGEST
 
 
 class SessionState(BaseModel):

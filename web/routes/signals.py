@@ -7,11 +7,11 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel
 
 from bus.sample_history import NoSamplesError, StoredSamples
+from ops.problems import ProblemError, responses
 from web.access import Viewer
 from web.parts import Parts
 from web.past.samples import frames, stretches
 from web.past.strips import MEDIA_TYPES, Form, StripView, drawn, rows_of, view_of
-from web.problems import ProblemError, responses
 from web.routes.drawing import DRAWN, in_thread
 from web.routes.patients import PatientId
 from web.routes.times import TimeNs

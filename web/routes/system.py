@@ -7,10 +7,10 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from ops.problems import ProblemError, responses
 from web.access import Viewer
 from web.live.hub import Line
 from web.parts import Parts
-from web.problems import ProblemError, responses
 from web.roles import Role
 
 

@@ -9,10 +9,11 @@ import structlog
 from starlette.responses import Response
 
 from ops.clock import Clock
+from ops.tokens import Tokens, hash_of, new_token
 from web.access import Caller
 from web.safety.oidc import Provider
 from web.safety.sessions import Errands, Session, Sessions
-from web.safety.tokens import TokenEntry, Tokens, hash_of, new_token, read_tokens
+from web.safety.tokens import TokenEntry, read_tokens
 from web.settings import WebSettings
 
 LOCAL = Caller(name="local", role="admin")  # whoever sits at this machine, when nobody need sign in

@@ -8,7 +8,7 @@ from typing import NoReturn
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web import problems
+from ops import problems
 from web.safety.paths import is_scoring
 
 MB = 1_000_000

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from web import problems
+from ops import problems
 from web.safety.gate import address_of, entrance_of, who
 from web.safety.paths import is_for_anybody, is_live, is_scoring
 from web.safety.rates import Budget, Rates, too_many

@@ -5,7 +5,7 @@ keeps tokens from being guessed is their length (256 bits); the budget keeps gue
 """
 
 from ops.clock import Clock
-from web.problems import ProblemError
+from ops.problems import ProblemError
 from web.safety.rates import Budget, Rates, too_many
 
 SLOW_S = 2.0  # how long the answer to a failed sign-in beyond the budget is kept back

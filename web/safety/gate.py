@@ -5,7 +5,7 @@ from http import HTTPStatus
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from web import problems
+from ops import problems
 from web.safety.authenticator import Authenticator, Entrance, UnknownTokenError
 from web.safety.failures import FailedSignIns
 from web.safety.rates import network_of

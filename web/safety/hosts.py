@@ -6,7 +6,7 @@ from http import HTTPStatus
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from web import problems
+from ops import problems
 from web.addresses import host_of, is_loopback
 
 

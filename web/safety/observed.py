@@ -7,8 +7,8 @@ from pathlib import Path
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ops import problems
 from ops.clock import Clock
-from web import problems
 from web.metrics import WebMetrics
 from web.safety.paths import API, is_api, is_live
 

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from web import problems
+from ops import problems
 from web.addresses import host_of, is_loopback
 from web.safety.gate import entrance_of
 from web.settings import WebSettings

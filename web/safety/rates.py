@@ -10,7 +10,7 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from web.problems import ProblemError
+from ops.problems import ProblemError
 from web.settings import WebSettings
 
 MOST_KEYS = 20_000  # who came; beyond that all budgets begin anew, so that memory has an end

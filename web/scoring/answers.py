@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bus.messages import BeatClass, Decision, Quality
 from ecg.urgency import AlarmPriority
-from web.problems import Problem
+from ops.problems import Problem
 from web.scoring.questionnaire import Questionnaire
 
 

@@ -22,9 +22,9 @@ from ecg.npy_files import WindowSet
 from ecg.records import Recording
 from ecg.wfdb_files import load_record
 from models import SHIPPED
+from ops.problems import Problem
 from reports.opening import open_any
 from reports.scoring import errors_naming, scored
-from web.problems import Problem
 from web.scoring.answers import NotScored, ScoreResult
 from web.scoring.kept import About, keep
 from web.scoring.questionnaire import Questionnaire

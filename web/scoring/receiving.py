@@ -13,7 +13,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
 from ecg.intake import Sent
-from web.problems import ProblemError
+from ops.problems import ProblemError
 from web.scoring.store import room
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import structlog
 from alerting.rules import AlarmRules
 from detector.settings import DetectorSettings
 from ops.clock import Clock
+from ops.problems import ProblemError
 from web.memory import MIB, all_bytes, deal_out
 from web.metrics import WebMetrics
-from web.problems import ProblemError
 from web.scoring.process import Setup
 from web.scoring.store import Store, state_folder
 from web.scoring.workers import MOST_WAITING, Workers, busy

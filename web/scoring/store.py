@@ -13,9 +13,9 @@ from secrets import token_hex
 import structlog
 
 from ops.clock import Clock
+from ops.problems import ProblemError
 from reports.scoring import DISK_FULL
 from web.access import Caller
-from web.problems import ProblemError
 from web.scoring.answers import RecordingSummary
 from web.scoring.kept import About, read_about, write_questionnaire
 from web.scoring.questionnaire import Questionnaire

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
-from web.problems import Problem
+from ops.problems import Problem
 from web.scoring.answers import NotScored
 
 PIECE_BYTES = 1 << 18  # held of each answer on its way

@@ -14,8 +14,8 @@ from typing import TypeVar, cast
 import structlog
 
 from ops.clock import Clock
+from ops.problems import ProblemError
 from web.metrics import WebMetrics
-from web.problems import ProblemError
 from web.scoring.jobs import Job, Warm
 from web.scoring.process import Done, NotDone, Setup, serve
 from web.scoring.store import no_room

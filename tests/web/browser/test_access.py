@@ -9,9 +9,10 @@ from playwright.async_api import expect
 
 from ecgstream.children import Command
 from ops.ports import free_ports
+from ops.tokens import hash_of, new_token
 from tests.support.browser import PHONE, OpenPage, shot, violations
 from tests.support.live_ward import LiveWard
-from web.safety.tokens import TokenEntry, hash_of, new_token
+from web.safety.tokens import TABLE, TokenEntry
 
 pytestmark = [
     pytest.mark.browser,
@@ -84,7 +85,7 @@ async def guarded(live_ward: LiveWard, tmp_path_factory: pytest.TempPathFactory)
     folder: Path = tmp_path_factory.mktemp("guarded")
     token = new_token()
     tokens = folder / "tokens.toml"
-    tokens.write_text(TokenEntry(name="a visitor", role="viewer", sha256=hash_of(token)).written())
+    tokens.write_text(TokenEntry(name="a visitor", role="viewer", sha256=hash_of(token)).written(TABLE))
     tokens.chmod(0o600)
     (port,) = free_ports(1)
     with pytest.MonkeyPatch.context() as patch:

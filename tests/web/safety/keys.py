@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from ops.tokens import hash_of
 from web.roles import ROLES, Role
-from web.safety.tokens import hash_of
 
 TOKENS: dict[Role, str] = {role: f"ecgs_{role}-{'x' * 30}" for role in ROLES}
 

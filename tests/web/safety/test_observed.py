@@ -9,12 +9,13 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from prometheus_client import CollectorRegistry, generate_latest
 
+from bus.clients import BrokerError
 from bus.testing import FakeClock
+from ops import problems
 from ops.logging import configure_logging
 from tests.web.parts import make_parts
 from tests.web.safety.keys import TOKENS, bearer, write_tokens
 from tests.web.test_server import serving
-from web import problems
 from web.app import make_app
 from web.metrics import WebMetrics
 from web.safety.observed import BrokenOffError, Observed
@@ -65,7 +66,7 @@ async def test_no_log_and_no_metric_says_whom_it_was_about(tmp_path: Path, log: 
 
 def failing(registry: CollectorRegistry) -> FastAPI:
     app = FastAPI()
-    problems.install(app)
+    problems.install(app, unavailable=BrokerError)
 
     @app.get("/patients/{patient}")
     async def fails(patient: str) -> None:

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.clock import SystemClock
+from ops.tokens import Tokens, TokensError, hash_of, new_token
 from tests.ecgstream.commands import status_of
 from tests.web.safety.keys import TOKENS, write_tokens
 from web.access import Caller
 from web.safety.authenticator import Authenticator, UnknownTokenError
-from web.safety.tokens import TokenEntry, Tokens, TokensError, hash_of, new_token, read_tokens
+from web.safety.tokens import TABLE, TokenEntry, read_tokens
 from web.settings import WebSettings
 
 ENTRY = TokenEntry(name="night", role="viewer", sha256=hash_of("t"), expires=dt.date(2024, 10, 4))
@@ -86,7 +87,7 @@ def test_a_file_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> N
 )
 def test_an_entry_is_read_as_it_was_written(name: str, expires: dt.date | None) -> None:
     entry = TokenEntry(name=name, role="admin", sha256=hash_of("t"), expires=expires)
-    (read,) = tomllib.loads(entry.written())["token"]
+    (read,) = tomllib.loads(entry.written(TABLE))["token"]
     assert TokenEntry.model_validate(read) == entry
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from bus.testing import FakeClock
+from ops.problems import ProblemError
 from web.access import Caller
-from web.problems import ProblemError
 from web.scoring.kept import ABOUT, About, read_questionnaire
 from web.scoring.questionnaire import Questionnaire
 from web.scoring.store import LEAST_FREE_MB, Store, state_folder

@@ -14,10 +14,10 @@ from alerting.rules import load_rules
 from detector.settings import DetectorSettings
 from ecg.errors import EcgStreamError
 from ops.clock import SystemClock
+from ops.problems import ProblemError
 from tests.support.waiting import until
 from web.memory import MOST_BYTES
 from web.metrics import WebMetrics
-from web.problems import ProblemError
 from web.scoring.jobs import Desk
 from web.scoring.process import Setup
 from web.scoring.workers import Workers

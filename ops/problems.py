@@ -11,7 +11,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
-from bus.clients import BrokerError
 from ecg.errors import EcgStreamError
 from ops.validation import first_error
 
@@ -72,8 +71,13 @@ def answer(error: ProblemError) -> JSONResponse:
     return problem(error.status, str(error), error.headers)
 
 
-def install(app: FastAPI) -> None:
-    """Let an application tell all errors of its routes as problems; of others ``web.safety.observed`` tells."""
+def install(app: FastAPI, *, unavailable: type[EcgStreamError]) -> None:
+    """Let an application tell all errors of its routes as problems.
+
+    Parameters
+    ----------
+    unavailable : the error of what the service stands on, which is not the request's fault
+    """
 
     @app.exception_handler(ProblemError)
     async def _raised(_: Request, error: ProblemError) -> JSONResponse:
@@ -83,8 +87,8 @@ def install(app: FastAPI) -> None:
     async def _refused(_: Request, error: EcgStreamError) -> JSONResponse:
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
-    @app.exception_handler(BrokerError)
-    async def _away(_: Request, error: BrokerError) -> JSONResponse:
+    @app.exception_handler(unavailable)
+    async def _away(_: Request, error: EcgStreamError) -> JSONResponse:
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 
     @app.exception_handler(RequestValidationError)
