@@ -134,6 +134,11 @@ _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", 
 PICTURES = frozenset(
     {"PNG image", "JPEG image", "TIFF image", "GIF image", "BMP image", "WebP image", "HEIF image", "PDF document"}
 )
+# How such files are called; what they are is told by their beginning.
+PICTURE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".pdf", ".tif", ".tiff"),
+    *(".heic", ".heif", ".webp", ".bmp", ".gif"),
+)
 # What people send in their place begins with, and what it is then.
 _OTHERS: tuple[tuple[Begins, str], ...] = (
     (b"PK\x03\x04", "zip archive"),

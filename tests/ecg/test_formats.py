@@ -14,7 +14,7 @@ from ecg.contents import check_content
 from ecg.errors import EcgStreamError
 from ecg.excerpts import EXCERPTS
 from ecg.files import open_recording
-from ecg.formats import FORMATS, Format, content_of, format_of, is_part, names_a_file
+from ecg.formats import FORMATS, PICTURE_SUFFIXES, Format, content_of, format_of, is_part, names_a_file
 from ecg.records import Recording
 from reports.recording import read_recording as read_for_a_report
 from tests.ecg import forms
@@ -105,6 +105,7 @@ async def test_the_page_is_told_all_formats(tmp_path: Path) -> None:
     assert [each["name"] for each in described["formats"]] == [form.name for form in FORMATS]
     assert [tuple(each["suffixes"]) for each in described["formats"]] == [form.suffixes for form in FORMATS]
     assert (described["archives"], ".json" in described["beats"]) == ([".zip"], True)
+    assert described["pictures"] == list(PICTURE_SUFFIXES)
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)

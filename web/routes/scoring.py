@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Json, Validation
 
 from ecg.contents import ARCHIVE
 from ecg.data import data_directory
-from ecg.formats import FORMATS
+from ecg.formats import FORMATS, PICTURE_SUFFIXES
 from ecg.intake import Sent
 from ops.problems import ProblemError, responses
 from ops.validation import first_error
@@ -146,7 +146,7 @@ def routes(parts: Parts) -> APIRouter:
     async def formats(_: Viewer) -> FormatsAnswer:
         """The file formats that are scored."""
         known = [FormatAnswer.model_validate(form, from_attributes=True) for form in FORMATS]
-        return FormatsAnswer(formats=known, archives=[ARCHIVE], beats=list(BEAT_FILES))
+        return FormatsAnswer(formats=known, archives=[ARCHIVE], pictures=list(PICTURE_SUFFIXES), beats=list(BEAT_FILES))
 
     @router.get("/samples")
     async def samples(_: Viewer) -> Samples:

@@ -193,6 +193,7 @@ class FormatAnswer(BaseModel):
     name : for people
     suffixes : of the file that is read
     parts, companions : of files that have to come with it, and of those that may
+    in_records : whether such a file may hold the samples of a WFDB record, in the place of its parts
     says_all : whether the file itself says sampling rate, leads and unit
     """
 
@@ -200,14 +201,16 @@ class FormatAnswer(BaseModel):
     suffixes: tuple[str, ...]
     parts: tuple[str, ...]
     companions: tuple[str, ...]
+    in_records: bool
     says_all: bool
 
 
 class FormatsAnswer(BaseModel):
-    """File formats: of recordings, of archives of them, and of single beats."""
+    """File formats: of recordings, of archives of them, of pictures of paper ECGs, and of single beats."""
 
     formats: list[FormatAnswer]
     archives: list[str]
+    pictures: list[str]
     beats: list[str]
 
 

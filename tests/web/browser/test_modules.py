@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from playwright.async_api import Browser, Route
 
-from ecg.formats import FORMATS
+from ecg.formats import FORMATS, PICTURE_SUFFIXES
 from ecg.records import MISSING
 from ecg.urgency import PATIENT_STATES, PRIORITIES, PROMPT, SOUNDING, AlarmState, patient_rank, waits
 from web.live.frames import ANEW, HOLE, Frame, encode
@@ -492,8 +492,11 @@ async def test_no_line_leads_back_where_a_sweep_comes_round(run: Run) -> None:
 
 async def test_chosen_files_are_put_together_as_the_servers_formats_say(run: Run) -> None:
     formats = [FormatAnswer.model_validate(form, from_attributes=True) for form in FORMATS]
-    known = FormatsAnswer(formats=formats, archives=[".zip"], beats=[".npy", ".json"]).model_dump(mode="json")
-    names = ["a.hea", "a.dat", "a.atr", "b.dat", "c.hea", "d.EDF", "e.npy", "f.zip", "g.json", "h.jpg"]
+    known = FormatsAnswer(
+        formats=formats, archives=[".zip"], pictures=list(PICTURE_SUFFIXES), beats=[".npy", ".json"]
+    ).model_dump(mode="json")
+    names = ["a.hea", "a.dat", "a.atr", "b.dat", "c.hea", "d.EDF", "e.npy", "f.zip", "g.json", "h.JPG", "i.doc"]
+    names += ["k.mat", "k.hea", "l.mat"]
     function = """(chosen, [names, known]) => {
       const files = names.map((name) => ({ name, size: 1 }));
       return {
@@ -507,7 +510,7 @@ async def test_chosen_files_are_put_together_as_the_servers_formats_say(run: Run
     expected = await run("chosen_files", function, [names, known])
     text = (
         "WFDB (.hea with .dat), EDF (.edf), BDF (.bdf), DICOM (.dcm), HL7 aECG (.xml), ISHNE (.ecg), MATLAB (.mat), "
-        "CSV (.csv), NumPy (.npy), or a .zip of them"
+        "CSV (.csv), NumPy (.npy), pictures of paper ECGs (.png, .jpg, .jpeg, .pdf), or a .zip of them"
     )
     assert expected["found"] == [
         ["a", 3, None],
@@ -517,10 +520,14 @@ async def test_chosen_files_are_put_together_as_the_servers_formats_say(run: Run
         ["e.npy", 1, None],
         ["f.zip", 1, None],
         ["g.json", 1, None],
-        ["h.jpg", 1, f"h.jpg is not of a kind that is read: {text}"],
+        ["h.JPG", 1, None],
+        ["i.doc", 1, f"i.doc is not of a kind that is read: {text}"],
+        ["k", 2, None],
+        ["l.mat", 1, None],
     ]
-    assert (expected["says"], expected["beats"]) == (["e.npy"], ["e.npy", "g.json"])
+    assert (expected["says"], expected["beats"]) == (["e.npy", "k.mat", "l.mat"], ["e.npy", "g.json"])
     assert expected["accepted"] == (
-        ".hea,.dat,.atr,.edf,.rec,.bdf,.dcm,.dicom,.xml,.ecg,.ishne,.mat,.csv,.tsv,.txt,.npy,.zip,.json"
+        ".hea,.dat,.atr,.edf,.rec,.bdf,.dcm,.dicom,.xml,.ecg,.ishne,.mat,.csv,.tsv,.txt,.npy,.zip,"
+        ".png,.jpg,.jpeg,.pdf,.tif,.tiff,.heic,.heif,.webp,.bmp,.gif,.json"
     )
     assert expected["kinds"] == text
