@@ -91,10 +91,12 @@ class Container:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(exist_ok=True)
-        self.limit = MemoryLimit(self.folder.name, bytes_of(self.spec.memory))
+        # The groups of a stack that a process ran before may still be there.
+        group = f"{self.folder.parent.name}-{self.folder.name}"
+        self.limit = MemoryLimit(group, bytes_of(self.spec.memory))
         self.limit.__enter__()
         assert self.limit.enforced
-        self._pids = GROUPS / "pids" / f"ecgstream-{os.getpid()}-{self.folder.name}"
+        self._pids = GROUPS / "pids" / f"ecgstream-{os.getpid()}-{group}"
         script = self.folder / "start.sh"
         script.write_text(_script(self.spec, self.folder))
         with (self.folder / "log").open("ab") as out:

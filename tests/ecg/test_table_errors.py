@@ -124,7 +124,7 @@ REFUSED = {
         then={"fs_hz": 360, "leads": ("column 2",)},
     ),
     "a lead that is not there": Refused(
-        TIMED, "no lead 'V9': it has ECG", options={"leads": ("V9",)}, then={"leads": ("ECG",)}
+        TIMED, "no lead 'V9': name one of ECG", options={"leads": ("V9",)}, then={"leads": ("ECG",)}
     ),
     "a counter asked for": Refused(
         COUNTED,
