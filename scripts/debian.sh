@@ -6,12 +6,13 @@
 #   kcat         the README's example of another consumer
 #   postgresql   a real server for the tests of the alarm history
 #   mosquitto    a real MQTT broker for the tests of the gateway
-# Installed, as root alone, because a hundred libraries and a configuration of its own belong to it:
+# Installed, as root alone, because many libraries and a configuration of its own belong to it:
 #   chromium     the browser that the tests drive the page with
+#   curl         the example of a device without a program
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-browser() {
+installed() {
   local program found= lacking=()
   for program in chromium chromium-browser google-chrome; do
     ! type -P "$program" >/dev/null || found=yes
@@ -20,9 +21,10 @@ browser() {
   [ -n "$found" ] || lacking+=(chromium fonts-dejavu-core)
   # The program that drives it, Playwright's Node, loads this library, which a bare Debian has not.
   [[ $(PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null) == *libatomic.so.1* ]] || lacking+=(libatomic1)
+  command -v curl >/dev/null || lacking+=(curl)
   [ ${#lacking[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "debian: no ${lacking[*]} here, and no root or no apt to install it: tests of the page are skipped" >&2
+    echo "debian: no ${lacking[*]} here, and no root or no apt to install it: tests that need it are skipped" >&2
     return 0
   fi
   echo "debian: installing ${lacking[*]}" >&2
@@ -30,9 +32,9 @@ browser() {
   export DEBIAN_FRONTEND=noninteractive
   # The lists may be missing, or tell of versions that are no longer there.
   "${install[@]}" >/dev/null 2>&1 || { apt-get update -qq && "${install[@]}" >/dev/null; } >&2 ||
-    echo "debian: apt does not bring ${lacking[*]}: tests of the page are skipped" >&2
+    echo "debian: apt does not bring ${lacking[*]}: tests that need it are skipped" >&2
 }
-browser
+installed
 
 packages=(prometheus prometheus-alertmanager kcat librdkafka1 libyajl2)
 programs=(prometheus promtool prometheus-alertmanager amtool kcat)

@@ -5,11 +5,13 @@ import re
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from playwright.async_api import Page, expect
 
 from ecg.wfdb_files import toy_record
+from tests.paper.drawn import drawn_page
 from tests.support.browser import PHONE, OpenPage, fits, shot
 from tests.support.live_ward import LiveWard, Stay, lay_out
 
@@ -19,6 +21,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
 ]
 
+READ_MS = 60_000  # the first picture loads what reads pictures
 RECORDING = Stay(record="208", excerpt="208", shows="ventricular and fusion beats")
 
 
@@ -102,16 +105,31 @@ async def test_hostile_files_are_refused_beside_a_good_one(
 async def test_file_that_is_no_recording_is_told_before_it_is_sent(
     live_ward: LiveWard, watched: OpenPage, recording: list[Path], tmp_path: Path
 ) -> None:
-    picture = tmp_path / "holiday.jpg"
-    picture.write_bytes(b"\xff\xd8\xff")
+    film = tmp_path / "holiday.mp4"
+    film.write_bytes(bytes(8))
     page = (await watched()).page
     await page.goto(f"{live_ward.url}/upload")
-    await choose(page, recording[1], picture)
+    await choose(page, recording[1], film)
     await expect(page.locator(".chosen")).to_contain_text("208.dat needs its header: add 208.hea")
-    await expect(page.locator(".chosen")).to_contain_text("holiday.jpg is not of a kind that is read")
+    await expect(page.locator(".chosen")).to_contain_text("holiday.mp4 is not of a kind that is read")
     await expect(page.get_by_role("button", name="Score", exact=True)).to_be_disabled()
-    await page.get_by_role("button", name="Leave out holiday.jpg").click()
+    await page.get_by_role("button", name="Leave out holiday.mp4").click()
     await expect(page.locator(".chosen li")).to_have_count(1)
+
+
+async def test_picture_of_a_paper_ecg_is_scored_and_how_it_was_read_is_told(
+    live_ward: LiveWard, watched: OpenPage, tmp_path: Path
+) -> None:
+    picture = tmp_path / "page.png"
+    cv2.imwrite(str(picture), drawn_page(layout="3x4+1", px_per_mm=6.0).image)
+    page = (await watched()).page
+    await page.goto(f"{live_ward.url}/upload")
+    await choose(page, picture)
+    await page.get_by_role("button", name="Score", exact=True).click()
+    await expect(page).to_have_url(re.compile(r"/recordings/[0-9a-f]{32}$"), timeout=READ_MS)
+    await expect(page.locator(".said")).to_contain_text("judged on II")
+    await expect(page.locator(".remarks li").first).to_contain_text("read from a picture: 3x4+1, 25 mm/s")
+    await shot(page, "recording-of-paper", whole=True)
 
 
 async def test_refusal_of_all_files_is_told_in_words(live_ward: LiveWard, watched: OpenPage, tmp_path: Path) -> None:

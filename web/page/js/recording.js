@@ -6,6 +6,7 @@ import { BEATS, dateTime, priorityText } from "./format.js";
 import { icon } from "./icons.js";
 import { Questionnaire, answers } from "./questionnaire.js";
 import { RecordingStrip } from "./recording_strip.js";
+import { remarksOf } from "./result_remarks.js";
 import { beatCounts, grouped, judgedOn, kindText, place, rateText, span, sureText, verdictText } from "./result_text.js";
 import { failure, loading } from "./states.js";
 import { Timeline } from "./timeline.js";
@@ -76,6 +77,7 @@ export class RecordingView {
         h("p", { class: "verdict" }, verdictText(decision)),
         h("p", { class: "sure" }, sureText(result.aggregate)),
         h("p", { class: "quiet" }, `${this.recording.name} · ${span(result.seconds)} of ${result.leads.join(", ")}, judged on ${judgedOn(result)} · ${result.fs_hz} Hz · kept until ${dateTime(this.recording.expires_ns / 1e6)}`),
+        remarksOf(result),
       ),
       h("div", { class: "recording-links" }, link(`${this.path}/report`, "Report"), link(`${this.path}/report.pdf`, "PDF", "download"), json, this.shell.may("responder") && gone),
     );

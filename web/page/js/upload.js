@@ -5,6 +5,7 @@ import { BeatResult } from "./beat_result.js";
 import { h, replace } from "./dom.js";
 import { dateTime } from "./format.js";
 import { RecordingView } from "./recording.js";
+import { remarksOf } from "./result_remarks.js";
 import { judgedOn, span, sureText, verdictText } from "./result_text.js";
 import { failure, loading } from "./states.js";
 import { icon } from "./icons.js";
@@ -155,5 +156,6 @@ function card(result) {
     verdictBadge(result.aggregate.decision),
     h("p", {}, sureText(result.aggregate)),
     h("p", { class: "quiet" }, `${span(result.seconds)} of ${result.leads.join(", ")}, judged on ${judgedOn(result)}, ${result.fs_hz} Hz`),
+    remarksOf(result),
   );
 }
