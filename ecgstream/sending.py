@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from bus.samples import check_patient
 from ecg.errors import EcgStreamError
 from ecg.units import millivolts_in
 from ecgstream.client import Stream
@@ -149,6 +150,7 @@ async def send(plan: SendPlan, path: Path, settings: ClientSettings, stop: async
     """
     if plan.unit != "adc" and millivolts_in(plan.unit) is None:
         raise EcgStreamError(f"--unit {plan.unit}: it is no voltage: say mV, uV, V or adc")
+    check_patient(plan.patient)
     coming = (
         StandardInput(sys.stdin.fileno()).pieces()
         if path == STDIN
@@ -159,6 +161,11 @@ async def send(plan: SendPlan, path: Path, settings: ClientSettings, stop: async
         reader, beginning = await _beginning(plan, path, pieces)
         if reader is None or not len(beginning):
             return sent
+        if reader.unread >= len(beginning):
+            raise EcgStreamError(
+                f"{path}: none of the first {len(beginning)} lines holds a sample: send lines of numbers, JSON lines "
+                "or int16"
+            )
         async with _stream(plan, reader, settings) as stream:
             await stream.send(_in_millivolts(beginning, plan))
             sent.samples += len(beginning)

@@ -141,8 +141,12 @@ async def test_standard_input_is_sent_to_its_end(settings: KafkaSettings, tmp_pa
 async def test_what_cannot_be_sent_is_told_in_one_line(settings: KafkaSettings, tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_text("1\n")
+    silent = tmp_path / "silent.csv"
+    silent.write_text("ecg\n" + "off\n" * 20)
     async with serving(settings, tmp_path) as gateway:
         for arguments, said in (
+            ([str(file), "--patient", "..", "--fs", "250"], "and not . or .. alone"),
+            ([str(silent), "--patient", "p1", "--fs", "250", "--until-end"], "lines holds a sample"),
             ([str(file), "--patient", "p2", "--fs", "250", "--until-end"], "not for patient 'p2'"),
             ([str(tmp_path / "none"), "--patient", "p1", "--fs", "250"], "No such file"),
             ([str(file), "--patient", "p1", "--fs", "20"], "below 100 Hz"),
