@@ -10,7 +10,7 @@ does not contradict the window in which flutter begins and is told there: ventri
 border between the two, both are deadly, and a short one must not hide because the signal's rule took it for the other.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from statistics import fmean, median
 
@@ -86,6 +86,16 @@ def step(state: RhythmState, beats: Iterable[Beat], span: Span) -> tuple[RhythmS
         follower.hole(start_ns, end_ns)
     follower.silence(span.settled_ns)
     return follower.state(), follower.findings()
+
+
+def looked_at(beats: Sequence[Beat], newest_ns: int) -> Sequence[Beat]:
+    """Return the newest beats, by which atrial fibrillation is told."""
+    return [beat for beat in beats[-AF_INTERVALS - 1 :] if beat[0] >= newest_ns - AF_SPAN_NS]
+
+
+def atrial_intervals_s(beats: Sequence[Beat]) -> list[float | None]:
+    """Return the RR intervals between beats, s; None where one tells nothing of the atria."""
+    return [None if a in "V-" or b in "V-" else (after - before) / 1e9 for (before, a), (after, b) in pairwise(beats)]
 
 
 class _Follower:
@@ -303,11 +313,8 @@ class _Follower:
             self._fibrillating = 0
             return
         newest_ns = self._beats[-1][0]
-        beats = [beat for beat in self._beats[-AF_INTERVALS - 1 :] if beat[0] >= newest_ns - AF_SPAN_NS]
-        rr_s = [
-            None if a in "V-" or b in "V-" else (after - before) / 1e9 for (before, a), (after, b) in pairwise(beats)
-        ]
-        odds = fibrillation_odds(rr_s, self._mean_p_waves())
+        beats = looked_at(self._beats, newest_ns)
+        odds = fibrillation_odds(atrial_intervals_s(beats), self._mean_p_waves())
         if odds is None:
             return
         lasts = self._fibrillating >= AF_IN_A_ROW

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ecgstream.commands.options import Data, Json
+from ecgstream.commands.options import Data, Json, Models
 
 compare = typer.Typer(help="Other networks beside those that ship, on the same patients.", no_args_is_help=True)
 
@@ -151,3 +151,38 @@ def beats(
         console=Console(stderr=True),
     )
     print_result([table(figures)], {"figures": [of.model_dump(mode="json") for of in figures]}, json)
+
+
+@compare.command("strips")
+def strips(
+    *,
+    data: Data = None,
+    models: Models = None,
+    draws: Annotated[int, typer.Option(min=1, help="Draws of the folds over strips.")] = 3,
+    json: Json = None,
+) -> None:
+    """Fit what tells atrial fibrillation and noise anew on folds of challenge2017's strips, and call those left out."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from detector.scorer import Scorer
+    from ecgstream.commands.models import need_torch
+    from ecgstream.commands.options import judging_settings
+    from ecgstream.recordings import records_folder
+    from ecgstream.running import print_result
+    from ecgstream.settings import ProcessSettings, load
+
+    need_torch()  # and with it what fits
+    from training.databases.challenge2017 import DATABASE, read_classes
+    from training.experiments.strip_folds import fold_figures, read_strips, table
+
+    folder = records_folder(data, load(ProcessSettings), DATABASE.name)
+    console = Console(stderr=True)
+    read = read_strips(
+        folder,
+        {name: letter for name, letter in read_classes(folder).items() if name in DATABASE.learned},
+        Scorer(judging_settings(models)[0].models),
+        track=lambda names: track(list(names), "measuring strips", console=console),
+    )
+    figures = [fold_figures(read, draw=draw) for draw in range(draws)]
+    print_result([table(figures)], {"draws": [of.model_dump(mode="json") for of in figures]}, json)

@@ -68,6 +68,7 @@ CALLED = {
     "compare score": ["--data", "--records", "--json"],
     "compare groups": [],
     "compare beats": [],
+    "compare strips": ["--draws", "--json"],
     "chaos": ["--faults", "--seed", "--kinds", "--service", "--json"],
     "data fetch": [],
     "data check": [],
