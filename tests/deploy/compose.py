@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
 RESET = object()
 SECURE = ROOT / "docker-compose.secure.yml"
+DEVICES = ROOT / "docker-compose.devices.yml"
 OURS = ("topics", "detector", "alerting", "web", "gateway", "producer")
 
 _VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::-(?P<default>(?:[^{}]|\{[^{}]*\})*))?\}")
@@ -23,7 +24,9 @@ class _WithReset(yaml.SafeLoader):
 _WithReset.add_constructor("!reset", lambda _loader, _node: RESET)
 
 
-def load(environment: Mapping[str, str] | None = None, *, secure: bool = False) -> dict[str, Any]:
+def load(
+    environment: Mapping[str, str] | None = None, *, secure: bool = False, devices: bool = False
+) -> dict[str, Any]:
     """The compose file with ``${NAME:-default}`` replaced, and settings without a value filled in or left out."""
     values = environment or {}
 
@@ -40,8 +43,8 @@ def load(environment: Mapping[str, str] | None = None, *, secure: bool = False) 
         return _VARIABLE.sub(value, node) if isinstance(node, str) else node
 
     read = yaml.safe_load(FILE.read_text())
-    if secure:
-        read = _merged(read, yaml.load(SECURE.read_text(), _WithReset))  # noqa: S506  # a safe one
+    for file in [DEVICES] * devices + [SECURE] * secure:
+        read = _merged(read, yaml.load(file.read_text(), _WithReset))  # noqa: S506  # a safe one
     loaded: dict[str, Any] = replaced(read)
     for service in loaded["services"].values():
         given = service.get("environment", {})
