@@ -221,6 +221,7 @@ def _rhythm(
         ),
         leakage=leakage if checks.lately_wave else max(leakage, FLUTTER_LEAKAGE),
         sways=checks.lately_swaying,
+        noisy="noisy" in score.flags,
         p_waves=score.p_waves,
     )
     after, found = step(state, ((beat.t_ns, beat.beat_class or "Q") for beat in judgement.beats), span)

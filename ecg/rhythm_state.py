@@ -28,6 +28,7 @@ class Span:
     leakage : of the VF filter, ``ecg.fibrillation.wave_leakage``
     p_waves : evidence of P waves in the window and the context that it looks back on, None where there is none
     sways : whether the baseline moves as the complexes do: a run of strange beats is told, but no tachycardia begins
+    noisy : whether it is noise, and unusable for that
     """
 
     start_ns: int
@@ -39,6 +40,7 @@ class Span:
     leakage: float = NO_WAVE
     p_waves: PWaves | None = None
     sways: bool = False
+    noisy: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,7 @@ class RhythmState:
     latest : the newest finding of each family, as long as it may still grow
     fibrillating : observations in a row that showed atrial fibrillation, ``AF_IN_A_ROW`` while it lasts
     p_waves : (end of window in ns, evidence) of the newest windows
+    behind_noise : whether the last window was noise
     """
 
     end_ns: int | None = None
@@ -65,6 +68,7 @@ class RhythmState:
     latest: tuple[RhythmFinding, ...] = ()
     fibrillating: int = 0
     p_waves: tuple[tuple[int, PWaves], ...] = ()
+    behind_noise: bool = False
 
     @property
     def fibrillates(self) -> bool:
@@ -84,12 +88,18 @@ class RhythmState:
             [[finding.kind, finding.start_ns, finding.end_ns, finding.beats] for finding in self.latest],
             self.fibrillating,
             [[end_ns, *evidence] for end_ns, evidence in self.p_waves],
+            self.behind_noise,
         ]
 
     @classmethod
     def load(cls, fields: list[Any]) -> "RhythmState":
-        """The state that ``dump`` wrote; records of before P waves were looked for end with ``latest``."""
-        end_ns, known_ns, doubtful_ns, count, steps, letters, latest, fibrillating, p_waves = (*fields, 0, [])[:9]
+        """The state that ``dump`` wrote.
+
+        Records of before P waves were looked for end with ``latest``, those of before noise was kept with P waves.
+        """
+        since = (0, [], False)  # what those do not hold
+        whole = (*fields, *since[len(fields) - 7 :])
+        end_ns, known_ns, doubtful_ns, count, steps, letters, latest, fibrillating, p_waves, behind_noise = whole
         beats: list[Beat] = []
         t_ns = 0
         for step_ns, letter in zip(steps, letters, strict=True):
@@ -107,4 +117,5 @@ class RhythmState:
             ),
             fibrillating=fibrillating,
             p_waves=tuple((window_end_ns, PWaves(*evidence)) for window_end_ns, *evidence in p_waves),
+            behind_noise=behind_noise,
         )

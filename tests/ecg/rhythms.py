@@ -28,6 +28,7 @@ def follow(
     ends_ns: Sequence[int],
     *,
     unusable: frozenset[int] = frozenset(),
+    noisy: frozenset[int] = frozenset(),
     doubtful_ns: dict[int, int] | None = None,
     leakage: dict[int, float] | None = None,
     holes: Sequence[tuple[int, int]] = (),
@@ -44,12 +45,13 @@ def follow(
         ended = [hole for hole in holes[over:] if hole[1] <= end_ns - SETTLE_NS]
         over += len(ended)
         open_from_ns = min((start for start, _ in holes[over:]), default=end_ns)
-        usable = number not in unusable
+        usable = number not in unusable | noisy
         span = Span(
             start_ns=start_ns,
             end_ns=end_ns,
             settled_ns=min(end_ns - SURE_NS, open_from_ns),
             usable=usable,
+            noisy=number in noisy,
             holes=tuple(ended),
             doubtful_ns=(doubtful_ns or {}).get(number, 0),
             leakage=(leakage or {}).get(number, NO_WAVE),

@@ -285,6 +285,17 @@ def test_nothing_is_concluded_from_what_was_not_seen() -> None:
     assert any(follow(beats, ends))
 
 
+@pytest.mark.parametrize("saved_before", [frozenset(), frozenset({1}), frozenset({2})])
+def test_right_behind_noise_no_tachycardia_begins_but_it_is_told_when_it_lasts(saved_before: frozenset[int]) -> None:
+    run = beats_of("V" * 24, 0.5, start_s=5.2)
+
+    def told(**window: frozenset[int]) -> list[list[str]]:
+        return [[each.kind for each in of] for of in follow(run, grid(15), saved_before=saved_before, **window)][1:3]
+
+    assert told(unusable=frozenset({0})) == [["ventricular_tachycardia"]] * 2
+    assert told(noisy=frozenset({0})) == [["ventricular_run"], ["ventricular_tachycardia"]]
+
+
 def test_a_gap_between_windows_ends_all_that_was_open() -> None:
     state, found = step(RhythmState(), beats_of("NNVV"), Span(start_ns=0, end_ns=5 * S, settled_ns=4 * S, usable=True))
     assert [finding.kind for finding in found] == ["couplet"]
