@@ -97,7 +97,7 @@ class RhythmState:
 
         Records of before P waves were looked for end with ``latest``, those of before noise was kept with P waves.
         """
-        since = (0, [], False)  # what those do not hold
+        since: tuple[Any, ...] = (0, [], False)  # what those do not hold
         whole = (*fields, *since[len(fields) - 7 :])
         end_ns, known_ns, doubtful_ns, count, steps, letters, latest, fibrillating, p_waves, behind_noise = whole
         beats: list[Beat] = []
