@@ -19,6 +19,7 @@ from training.beat_figures import beat_figures
 from training.beat_reference import Reference
 from training.beat_trees import Trees, choose_biases, cross_fit, fit_trees, table_of
 from training.beat_tuning import tune_beat_map
+from training.databases import database_of
 from training.following import candidates_of, judge, scores_of, weigh
 from training.metrics import Labels, Scores, auroc, best_f1_threshold
 from training.outoffold import OutOfFold
@@ -57,8 +58,8 @@ def calibrate(
 ) -> Calibrated:
     """Fit the trees and the logistic calibrations, choose the thresholds of the highest F1, and measure all.
 
-    Beats of all records teach. Windows do where rhythms are annotated, if they are anywhere: elsewhere nobody knows
-    which windows without an odd beat are normal, and atrial fibrillation would be held to be.
+    Beats of all records teach. Windows do where rhythms are annotated, if they are anywhere, and where all are normal:
+    elsewhere nobody knows which windows without an odd beat are normal, and atrial fibrillation would be held to be.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def calibrate(
     ------
     EcgStreamError : when the records are all normal or all abnormal, or lack beats to learn from
     """
-    marked = [record for record in judged if rhythm_intervals(annotations[record.windows.name])] or list(judged)
+    marked = [record for record in judged if _rhythm_known(record, annotations)] or list(judged)
     labels = np.concatenate([record.windows.abnormal[record.known] for record in marked])
     if labels.all() or not labels.any():
         raise EcgStreamError("the training records hold no normal or no abnormal window: add records")
@@ -114,6 +115,12 @@ def calibrate(
             "beats": beat_figures(judged, judgements(judged, calibration), reference),
         },
     )
+
+
+def _rhythm_known(record: OutOfFold, annotations: Mapping[str, Annotations]) -> bool:
+    name = record.windows.name
+    rhythms = database_of(name)[0].rhythms
+    return rhythms == "normal" or (rhythms == "marked" and bool(rhythm_intervals(annotations[name])))
 
 
 def _networks(judged: Sequence[OutOfFold], labels: Labels) -> Calibration:

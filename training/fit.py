@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from training.augment import Augmentation, Batch, augment
 from training.data import CLASSES, UNKNOWN, RecordWindows
+from training.databases import database_of
 from training.networks import (
     HIDDEN_PATCHES,
     MAP_FRAMES,
@@ -71,9 +72,18 @@ class Pool:
 
     @classmethod
     def of(cls, windows: Sequence[RecordWindows]) -> "Pool":
-        """The windows of several records; each record is drawn as often as any other, rare beats oftener."""
+        """The windows of several records; each record is drawn as often as any other, rare beats oftener.
+
+        Where nobody annotated rhythms, windows have no weight: their beats teach, their verdicts do not. The others
+        weigh the more, so that verdicts count as much against beats as they do without such records.
+        """
         frames = np.concatenate([record.frames for record in windows])
-        known = np.concatenate([record.usable & ~record.left_out for record in windows])
+        teaching = [database_of(record.name)[0].rhythms != "unknown" for record in windows]
+        weigh = len(windows) / max(1, sum(teaching))
+        weights = [
+            (record.usable & ~record.left_out & teaches) * weigh
+            for record, teaches in zip(windows, teaching, strict=True)
+        ]
         draw = np.ones(len(frames))
         for letter, weight in _DRAW_WEIGHT.items():
             holds = (frames[:, -MAP_FRAMES:] == CLASSES.index(letter)).any(axis=1)
@@ -83,7 +93,7 @@ class Pool:
             inputs=torch.from_numpy(np.concatenate([record.inputs for record in windows])),
             frames=torch.from_numpy(frames),
             abnormal=torch.from_numpy(np.concatenate([record.abnormal for record in windows]).astype(np.float32)),
-            weight=torch.from_numpy(known.astype(np.float32)),
+            weight=torch.from_numpy(np.concatenate(weights).astype(np.float32)),
             draw=torch.from_numpy(draw),
         )
 

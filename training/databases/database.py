@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ecg.annotations import Annotations, read_annotations
 from ecg.data import DATABASES as PUBLISHED
@@ -25,6 +26,8 @@ class Database:
         under any name is known by them
     tunes : what beside the networks was chosen on it, for the model card
     unseen : what of it is held back, in words; "" for nothing
+    rhythms : of its records: marked where there are any; normal, as who chose them says; or unknown, so that a window
+        without an odd beat may be in atrial fibrillation, and teaches nothing but beats
     annotations : reads the experts' annotations of a record, given its path
     labels : reads what they say of whole records, by name, given the folder; None where they say nothing
     """
@@ -37,6 +40,7 @@ class Database:
     held_back: frozenset[str] = frozenset()
     tunes: str = ""
     unseen: str = ""
+    rhythms: Literal["marked", "normal", "unknown"] = "marked"
     annotations: Callable[[Path], Annotations] = read_annotations
     labels: Callable[[Path], Mapping[str, str]] | None = None
 

@@ -50,6 +50,7 @@ DATABASE = Database(
     records=re.compile(r"8\d\d"),
     tunes="rules for beats",
     unseen="13 of 78 patients",
+    rhythms="unknown",
     learned=tuple(str(number) for number in _ALL if number not in _UNSEEN),
     annotations=annotations_at_peaks,
 )
