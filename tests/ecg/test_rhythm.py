@@ -289,13 +289,13 @@ def test_nothing_is_concluded_from_what_was_not_seen() -> None:
 def test_right_behind_noise_no_tachycardia_begins_but_it_is_told_when_it_lasts(saved_before: frozenset[int]) -> None:
     run = beats_of("V" * 24, 0.5, start_s=5.2)
 
-    def told(unusable: frozenset[int], noisy: frozenset[int]) -> list[list[str]]:
+    def kinds_by_window(unusable: frozenset[int], noisy: frozenset[int]) -> list[list[str]]:
         by_window = follow(run, grid(15), unusable=unusable, noisy=noisy, saved_before=saved_before)
         return [[str(each.kind) for each in of] for of in by_window][1:3]
 
     first, none = frozenset({0}), frozenset[int]()
-    assert told(first, none) == [["ventricular_tachycardia"]] * 2
-    assert told(none, first) == [["ventricular_run"], ["ventricular_tachycardia"]]
+    assert kinds_by_window(first, none) == [["ventricular_tachycardia"]] * 2
+    assert kinds_by_window(none, first) == [["ventricular_run"], ["ventricular_tachycardia"]]
 
 
 def test_a_gap_between_windows_ends_all_that_was_open() -> None:

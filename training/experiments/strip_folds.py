@@ -161,7 +161,7 @@ def fold_figures(strips: Sequence[Strip], *, draw: int, folds: int = FOLDS) -> S
     # A strip that is called noise is called nothing else.
     af = [called[at][0] and not called[at][1] for at in range(len(strips))]
     noise = [called[at][1] for at in range(len(strips))]
-    hits = sum(told for told, letter in zip(af, letters, strict=True) if letter == "A")
+    hits = sum(called_so for called_so, letter in zip(af, letters, strict=True) if letter == "A")
     return StripFigures(
         af_se=ratio(hits, letters.count("A")),
         af_ppv=ratio(hits, sum(af)),
@@ -172,7 +172,9 @@ def fold_figures(strips: Sequence[Strip], *, draw: int, folds: int = FOLDS) -> S
 
 
 def _share(called: Sequence[bool], letters: Sequence[StripClass], of: StripClass) -> float | None:
-    return ratio(sum(told for told, letter in zip(called, letters, strict=True) if letter == of), letters.count(of))
+    return ratio(
+        sum(called_so for called_so, letter in zip(called, letters, strict=True) if letter == of), letters.count(of)
+    )
 
 
 def _rhythm_model(learned: Sequence[Strip]) -> Callable[[Strip], bool]:
