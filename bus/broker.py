@@ -12,7 +12,7 @@ from typing import Self
 
 import structlog
 
-from bus.broker_config import HOST, LOGGING, BrokerSecurity, command, properties
+from bus.broker_config import HOST, LOGGING, BrokerSecurity, Membership, command, properties
 from bus.broker_directory import JAVA_LOG, KAFKA_LOG, DataDirectory
 from bus.broker_jars import Java, class_path, find_java
 from bus.broker_process import ChildProcess
@@ -40,6 +40,7 @@ class LocalBroker:
     port : the port that clients use; None takes a free one
     security : SASL and TLS; none by default
     heap_mb : the Java heap's limit, MB
+    membership : its place among several brokers (``bus.broker_cluster``); None for one that is alone
     """
 
     def __init__(
@@ -49,10 +50,11 @@ class LocalBroker:
         port: int | None = None,
         security: BrokerSecurity | None = None,
         heap_mb: int = 512,
+        membership: Membership | None = None,
     ) -> None:
         self._data = DataDirectory(data_dir)
         self._port = port
-        self._controller_port: int | None = None
+        self._membership = membership
         self._security = security or BrokerSecurity()
         self._heap_mb = heap_mb
         self._child: ChildProcess | None = None
@@ -86,6 +88,10 @@ class LocalBroker:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the broker and let its data go: thrown away, unless a directory was named."""
         await self.stop()
         self._data.close()
 
@@ -99,7 +105,11 @@ class LocalBroker:
         """
         if self.running:
             return
-        self._port, self._controller_port = _ports(self._port, self._controller_port)
+        if self._membership is None:
+            self._port, controller_port = _ports(self._port, None)
+            self._membership = Membership(node_id=1, controller_ports={1: controller_port}, cluster_id=cluster_id())
+        else:
+            self._port, _ = _ports(self._port, self._membership.controller_ports[self._membership.node_id])
         java = await asyncio.to_thread(find_java)
         jars = await class_path()
         self._data.open()
@@ -109,13 +119,13 @@ class LocalBroker:
             properties(
                 directory=self._data.path,
                 port=self._port,
-                controller_port=self._controller_port,
+                membership=self._membership,
                 security=self._security,
             ),
         )
         try:
             if not self._data.formatted:
-                await self._format(java, jars)
+                await self._format(java, jars, self._membership.cluster_id)
             await self._run(java, jars)
         except BaseException:
             await self.kill()
@@ -153,8 +163,7 @@ class LocalBroker:
         if not self._asked_to_end:
             raise self._data.death("ended", status)
 
-    async def _format(self, java: Java, jars: str) -> None:
-        identity = cluster_id()
+    async def _format(self, java: Java, jars: str, identity: str) -> None:
         scram = [
             word
             for name, password in self._security.users.items()

@@ -50,19 +50,46 @@ class BrokerSecurity:
         return "SSL" if self.keystore else "PLAINTEXT"
 
 
-def properties(*, directory: Path, port: int, controller_port: int, security: BrokerSecurity) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """Place of one broker among the brokers of a cluster, each of which is a controller too.
+
+    Attributes
+    ----------
+    node_id : this broker's number
+    controller_ports : by the number of each broker of the cluster, where the others reach it as a controller
+    cluster_id : what all of them are formatted with
+    """
+
+    node_id: int
+    controller_ports: Mapping[int, int]
+    cluster_id: str
+
+    @property
+    def replication(self) -> int:
+        """Replicas of Kafka's own topics: three, or one on each broker where there are fewer."""
+        return min(3, len(self.controller_ports))
+
+
+def properties(*, directory: Path, port: int, membership: Membership, security: BrokerSecurity) -> str:
     """The text of Kafka's ``server.properties``.
 
     Parameters
     ----------
     directory : where the broker keeps everything
-    port, controller_port : where clients, and the broker itself as its own controller, connect to
+    port : where clients connect to
+    membership : which broker of which cluster it is
     security : SASL and TLS for the clients
     """
+    controller_port = membership.controller_ports[membership.node_id]
+    replicas = str(membership.replication)
+    in_sync = str(max(1, membership.replication - 1))  # one broker may be away
     lines = {
         "process.roles": "broker,controller",
-        "node.id": "1",
-        "controller.quorum.voters": f"1@{HOST}:{controller_port}",
+        "node.id": str(membership.node_id),
+        "controller.quorum.voters": ",".join(
+            f"{node}@{HOST}:{port}" for node, port in membership.controller_ports.items()
+        ),
         "listeners": f"CLIENTS://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
         "advertised.listeners": f"CLIENTS://{HOST}:{port}",
         "inter.broker.listener.name": "CLIENTS",
@@ -71,14 +98,14 @@ def properties(*, directory: Path, port: int, controller_port: int, security: Br
         "log.dirs": str(directory / "topics"),
         # A misspelt topic must be an error, not a new topic with the wrong partition count.
         "auto.create.topics.enable": "false",
-        # One node: nothing can be replicated, and few partitions of the internal topics start quicker.
-        "offsets.topic.replication.factor": "1",
-        "offsets.topic.num.partitions": "1",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
-        "transaction.state.log.num.partitions": "1",
-        "share.coordinator.state.topic.replication.factor": "1",
-        "share.coordinator.state.topic.min.isr": "1",
+        # Few partitions of the internal topics start quicker; in a cluster each broker leads some of them.
+        "offsets.topic.replication.factor": replicas,
+        "offsets.topic.num.partitions": str(len(membership.controller_ports)),
+        "transaction.state.log.replication.factor": replicas,
+        "transaction.state.log.min.isr": in_sync,
+        "transaction.state.log.num.partitions": str(len(membership.controller_ports)),
+        "share.coordinator.state.topic.replication.factor": replicas,
+        "share.coordinator.state.topic.min.isr": in_sync,
         "group.initial.rebalance.delay.ms": "0",
         # After a kill -9 the controller takes the restarted broker back in 3 s instead of 12 s.
         "broker.session.timeout.ms": "2000",

@@ -18,12 +18,18 @@ def broker(
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to keep the topics; without it they are thrown away.")
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes a free port.")] = 9092,
+    port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, help="Where to listen, several on the ports above it too; 0 takes free ports."),
+    ] = 9092,
+    nodes: Annotated[
+        int, typer.Option(min=1, max=5, metavar="N", help="Brokers: of three, one may be away and nothing stops.")
+    ] = 1,
 ) -> None:
     """Run a real local Kafka with all topics in the foreground; prints its bootstrap address."""
     from structlog import get_logger
 
-    from bus.broker import LocalBroker
+    from bus.broker_cluster import bootstrap_of, local_brokers
     from bus.clients import BrokerError, create_topics
     from bus.settings import KafkaSettings
     from ecgstream.running import run
@@ -38,20 +44,25 @@ def broker(
         import asyncio
 
         with stop_on_signals() as stop:
-            async with LocalBroker(data_dir=data, port=port or None) as local:
-                here = {"bootstrap_servers": local.bootstrap, "replication": 1, "security_protocol": "PLAINTEXT"}
+            async with local_brokers(nodes, data_dir=data, port=port or None) as brokers:
+                here = {
+                    "bootstrap_servers": bootstrap_of(brokers),
+                    "replication": min(3, nodes),
+                    "security_protocol": "PLAINTEXT",
+                }
                 try:
                     await create_topics(kafka.model_copy(update=here))
                 except BrokerError as error:  # what it kept from before does not fit: it still serves that
                     get_logger(__name__).warning("topics", error=str(error))
-                typer.echo(local.bootstrap)
+                typer.echo(bootstrap_of(brokers))
                 asked = asyncio.ensure_future(stop.wait())
-                ended = asyncio.ensure_future(local.wait())
-                await asyncio.wait({asked, ended}, return_when=asyncio.FIRST_COMPLETED)
+                ends = [asyncio.ensure_future(broker.wait()) for broker in brokers]
+                await asyncio.wait({asked, *ends}, return_when=asyncio.FIRST_COMPLETED)
                 asked.cancel()
-                if ended.done():
-                    ended.result()
-                ended.cancel()
+                for ended in ends:
+                    if ended.done():
+                        ended.result()
+                    ended.cancel()
 
     run(serve())
 

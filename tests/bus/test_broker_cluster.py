@@ -1,0 +1,46 @@
+"""Three brokers on this machine: what is acknowledged outlives one of them, and nothing waits for it."""
+
+from pathlib import Path
+
+import pytest
+
+from bus.broker_cluster import bootstrap_of, local_brokers
+from bus.clients import KafkaPublisher, KafkaReader, create_topics
+from bus.interfaces import Outgoing
+from bus.settings import KafkaSettings
+from bus.topic_admin import topic_differences
+from bus.topics import SAMPLES
+from ecg.errors import EcgStreamError
+
+
+async def publish(settings: KafkaSettings, *values: bytes) -> None:
+    async with KafkaPublisher(settings) as publisher:
+        for value in values:
+            await publisher.send(Outgoing(topic=SAMPLES, key=b"p1", value=value))
+
+
+async def read(settings: KafkaSettings) -> list[bytes | None]:
+    async with KafkaReader(settings, [SAMPLES], start="beginning") as reader:
+        return [message.value async for message in reader.to_end()]
+
+
+@pytest.mark.broker
+async def test_each_of_three_brokers_may_be_lost_in_turn(tmp_path: Path) -> None:
+    async with local_brokers(3, data_dir=tmp_path) as brokers:
+        settings = KafkaSettings(_env_file=None, bootstrap_servers=bootstrap_of(brokers), partitions=3, replication=3)
+        await create_topics(settings)
+        assert await topic_differences(settings) == []
+        sent: list[bytes | None] = []
+        for number, broker in enumerate(brokers):
+            await broker.kill()
+            value = b"without broker %d" % number
+            await publish(settings, value)
+            sent.append(value)
+            assert await read(settings) == sent
+            await broker.start()
+    async with local_brokers(3, data_dir=tmp_path) as brokers:
+        settings = settings.model_copy(update={"bootstrap_servers": bootstrap_of(brokers)})
+        assert await read(settings) == sent, "a named directory keeps the data of all three"
+    with pytest.raises(EcgStreamError, match="holds the data of 3 brokers, not of 1: start as many, or name another"):
+        async with local_brokers(1, data_dir=tmp_path):
+            pass
