@@ -1,6 +1,6 @@
 # Everything here works on a fresh machine: each target makes the environment that it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check format notebooks lock clean
+.PHONY: help setup setup-dev demo test check format notebooks manifests lock clean
 
 DEV := .venv-dev/bin
 # Services and tests start many processes: each would compile the project anew.
@@ -36,6 +36,11 @@ format: setup-dev ## put every file into the one format
 
 notebooks: setup-dev ## run training/notebooks anew, outputs kept in them; ARGS="--evaluation FILE" for the results
 	@$(DEV)/python scripts/run_notebooks.py $(ARGS)
+
+manifests: ## plain Kubernetes manifests of the Helm chart into deploy/kubernetes.yaml; ARGS="-f my-values.yaml" for your own
+	@scripts/helm.sh
+	@PATH="$$PATH:.tools/go/bin" helm template ecgstream deploy/helm/ecgstream --kube-version 1.34.0 $(ARGS) > deploy/kubernetes.yaml
+	@echo "deploy/kubernetes.yaml: kubectl apply --namespace NAME --filename deploy/kubernetes.yaml"
 
 lock: setup-dev ## resolve the lock files from pyproject.toml; ARGS=--upgrade for the newest
 	@scripts/lock.sh requirements $(ARGS)

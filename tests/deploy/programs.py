@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+TOOLS = (ROOT / ".tools/debian/usr/bin", ROOT / ".tools/go/bin")
 
 
 def program(name: str) -> str | None:
     """The path of a program, None when it is not here."""
     places = (Path(sys.executable).parent, *os.environ.get("PATH", os.defpath).split(os.pathsep))
-    return shutil.which(name, path=os.pathsep.join(map(str, (*places, ROOT / ".tools/debian/usr/bin"))))
+    return shutil.which(name, path=os.pathsep.join(map(str, (*places, *TOOLS))))
 
 
 def debian_program(name: str) -> str:
