@@ -59,5 +59,6 @@ def make_app(parts: Parts) -> FastAPI:
         failures=failures,
         metrics=parts.metrics,
         clock=parts.clock,
+        audit=parts.audit,
     )
     return app

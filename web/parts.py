@@ -12,6 +12,7 @@ from web.live.hub import Hub
 from web.metrics import WebMetrics
 from web.past.alarms import PastAlarms
 from web.past.reading import Past
+from web.safety.audit import AuditTrail
 from web.scoring.service import ScoringService
 from web.settings import WebSettings
 
@@ -29,6 +30,7 @@ class Parts:
     past_alarms : the alarm history
     commander : sends commands about alarms
     scoring : scores and keeps what people send
+    audit : who saw what of which patient
     """
 
     kafka: KafkaSettings
@@ -43,3 +45,4 @@ class Parts:
     past_alarms: PastAlarms
     commander: Commander
     scoring: ScoringService
+    audit: AuditTrail

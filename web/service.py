@@ -25,6 +25,7 @@ from web.metrics import WebMetrics
 from web.parts import Parts
 from web.past.alarms import PastAlarms
 from web.past.reading import Past
+from web.safety.audit import AuditTrail
 from web.scoring.service import ScoringService
 from web.server import Server
 from web.settings import WebSettings
@@ -74,6 +75,7 @@ async def run(
             contextlib.AsyncExitStack() as stack,
         ):
             stack.callback(parts.past_alarms.close)
+            stack.callback(parts.audit.close)
             for part in (parts.past, parts.commander, parts.hub, parts.scoring):
                 await stack.enter_async_context(part)
             serving = asyncio.create_task(server.serve([listener]))
@@ -108,6 +110,7 @@ def make_parts(
     ModelError : when the models do not fit
     RulesError : when the alarm rules cannot be used
     AddressError : when the address of the alarm history is none
+    EcgStreamError : when the file of the audit trail cannot be opened
     """
     metrics, rules = WebMetrics(registry), load_rules(alerting.rules)
     named = alerting.alarm_db
@@ -127,4 +130,5 @@ def make_parts(
         past_alarms=PastAlarms(address(named.get_secret_value() if named else None)),
         commander=Commander(kafka, hub.ward),
         scoring=ScoringService(settings, detector, rules, metrics=metrics, clock=clock),
+        audit=AuditTrail(settings.audit_trail, clock=clock),
     )

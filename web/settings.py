@@ -75,6 +75,7 @@ class WebSettings(BaseSettings):
     score_processes : recordings that are scored side by side, each in a process; fewer where memory is small
     memory_mb : what page and scoring processes may take together, MiB; None means the container's limit
     max_patients : how many are followed; whoever comes then takes the place of one who is dormant, or is refused
+    audit_trail : file to which a line is added for every read of a patient's data; None for no such file
     data_dir : the data directory (``ECGSTREAM_DATA_DIR``), for samples to try
     """
 
@@ -111,6 +112,7 @@ class WebSettings(BaseSettings):
     score_processes: int = Field(default=1, ge=1, le=64)
     memory_mb: int | None = Field(default=None, ge=256)
     max_patients: int = Field(default=MOST_PATIENTS, ge=1, le=1_000_000)
+    audit_trail: Path | None = None
     data_dir: Path | None = Field(default=None, validation_alias="ECGSTREAM_DATA_DIR")
 
     @model_validator(mode="after")

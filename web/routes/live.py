@@ -71,6 +71,7 @@ def routes(parts: Parts) -> APIRouter:
                 except ValidationError as error:
                     await socket.send_json({"type": "error", "detail": f"{first_error(error.errors())}: correct it"})
                     continue
+                parts.audit.read(socket.scope, patients=wanted.patients)
                 await hub.watch(client, Watch(wanted.patients, Variant(wanted.leads, wanted.fs_hz)))
         except (WebSocketDisconnect, KeyError):  # KeyError: bytes where text is expected
             pass

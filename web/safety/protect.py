@@ -6,6 +6,7 @@ from starlette.middleware.cors import CORSMiddleware
 from ops.clock import Clock
 from web.addresses import host_of
 from web.metrics import WebMetrics
+from web.safety.audit import Audited, AuditTrail
 from web.safety.authenticator import Authenticator
 from web.safety.bodies import Bodies
 from web.safety.budgets import Budgets, Streams
@@ -28,10 +29,12 @@ def protect(
     failures: FailedSignIns,
     metrics: WebMetrics,
     clock: Clock,
+    audit: AuditTrail,
 ) -> None:
     """Let an application answer only whom it may, and no more than it can."""
     named = host_of(settings.url.partition("://")[2]) if settings.url else None
     # The last one that is added is the first that a request meets.
+    app.add_middleware(Audited, trail=audit)
     app.add_middleware(Bodies, upload_mb=settings.upload_mb)
     app.add_middleware(Streams, most=settings.streams_per_caller)
     app.add_middleware(Budgets, rates=rates)
