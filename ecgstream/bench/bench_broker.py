@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from bus.broker import LocalBroker
+from bus.broker_cluster import bootstrap_of, local_brokers
 from bus.clients import KafkaReader, create_topics
 from bus.interfaces import Received
 from bus.settings import KafkaSettings
@@ -21,24 +22,35 @@ IDLE_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class BenchBroker:
-    """A broker, and a folder for what the services write; both are gone after the bench."""
+    """Brokers, and a folder for what the services write; all are gone after the bench."""
 
-    local: LocalBroker
+    brokers: tuple[LocalBroker, ...]
     folder: Path
 
-    async def kafka(self, prefix: str = "") -> KafkaSettings:
-        """Make every topic under a prefix, and give the way there."""
-        kafka = KafkaSettings(_env_file=None, bootstrap_servers=self.local.bootstrap, topic_prefix=prefix)
+    @property
+    def local(self) -> LocalBroker:
+        """The broker, or the first of several."""
+        return self.brokers[0]
+
+    async def kafka(self, prefix: str = "", *, partitions: int = 4) -> KafkaSettings:
+        """Make every topic under a prefix, with three replicas where there are as many brokers; give the way there."""
+        kafka = KafkaSettings(
+            _env_file=None,
+            bootstrap_servers=bootstrap_of(self.brokers),
+            topic_prefix=prefix,
+            partitions=partitions,
+            replication=min(3, len(self.brokers)),
+        )
         await create_topics(kafka)
         return kafka
 
 
 @asynccontextmanager
-async def bench_broker() -> AsyncIterator[BenchBroker]:
-    """Run a broker while in ``async with``."""
+async def bench_broker(count: int = 1) -> AsyncIterator[BenchBroker]:
+    """Run a broker, or several as one cluster, while in ``async with``."""
     with TemporaryDirectory(prefix="ecgstream-bench-") as folder:
-        async with LocalBroker() as local:
-            yield BenchBroker(local, Path(folder))
+        async with local_brokers(count) as brokers:
+            yield BenchBroker(brokers, Path(folder))
 
 
 class TopicLog(Protocol):

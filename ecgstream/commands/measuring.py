@@ -146,6 +146,32 @@ def bench_monitoring(
     _report(run(run_monitoring(_plan(patients, duration, record or ["ds1"], data))), json)
 
 
+@bench.command("cluster")
+def bench_cluster(
+    *,
+    detectors: Annotated[
+        str, typer.Option(metavar="N,...", help="Detectors that share 12 partitions; a run for each number.")
+    ] = "1,2,4",
+    patients: Annotated[int, typer.Option(min=12, metavar="N", help="Live patients.")] = 120,
+    calm: Annotated[float, typer.Option(min=10, metavar="S", help="Seconds over which the balance is taken.")] = 30.0,
+    record: Record = None,
+    data: Data = None,
+    json: Json = None,
+) -> None:
+    """Kill a detector and a broker of three, and roll every service, while patients are replayed at real pace."""
+    from ecgstream.bench.cluster import ClusterPlan, run_cluster
+    from ecgstream.recordings import load_records
+    from ecgstream.running import run
+    from ecgstream.settings import OptionError
+
+    numbers = detectors.split(",")
+    if not all(number.isdecimal() and 1 <= int(number) <= 12 for number in numbers):  # the partitions
+        raise OptionError(f"--detectors {detectors}: not numbers from 1 to 12: write them as 1,2,4")
+    folder, names = _recordings(data, record or [])
+    plan = ClusterPlan(detectors=tuple(map(int, numbers)), patients=patients, calm_s=calm)
+    _report(run(run_cluster(plan, load_records(names, folder))), json)
+
+
 @bench.command("starts")
 def bench_starts(
     *,

@@ -61,6 +61,7 @@ CALLED = {
     "bench peers": ["--patients", "--duration", "--peers", "--kill", "--seed", "--search", "--json"],
     "bench score": ["--record", "--length", "--json"],
     "bench starts": [],
+    "bench cluster": ["--detectors", "--patients", "--calm", "--json"],
     "bench live": ["--patients", "--clients", "--duration", "--json"],
     "bench monitoring": ["--patients", "--duration", "--json"],
     "bench models": ["--records", "--keep", "--json"],
