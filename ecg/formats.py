@@ -176,6 +176,9 @@ _OTHERS: tuple[tuple[Begins, str], ...] = (
 )
 
 
+PAPER = "a picture or PDF of a paper ECG"  # read above this room: see ``reports.opening``
+
+
 def format_of(name: str) -> Format | None:
     """Return the format of a file that is read, by its suffix; None where there is none."""
     suffix = Path(name).suffix.lower()
@@ -201,7 +204,7 @@ def describe_formats(*, beside: str = "") -> str:
     ----------
     beside : what is taken, too
     """
-    *first, last = [*(form.usual for form in FORMATS), *([beside] if beside else [])]
+    *first, last = [*(form.usual for form in FORMATS), PAPER, *([beside] if beside else [])]
     return f"{', '.join(first)} or {last}"
 
 
