@@ -88,7 +88,10 @@ def test_suffixes_say_what_a_name_is() -> None:
 
 def test_what_is_not_read_is_told_with_what_is(tmp_path: Path) -> None:
     (tmp_path / "a.xyz").write_bytes(b"hello")
-    with pytest.raises(EcgStreamError, match=r"kind \.xyz are not read: give \.hea with \.dat, .*\.npy, a picture or PDF of a paper ECG or a \.zip"):
+    with pytest.raises(
+        EcgStreamError,
+        match=r"kind \.xyz are not read: give \.hea with \.dat, .*\.npy, a picture or PDF of a paper ECG or a \.zip",
+    ):
         open_recording(tmp_path / "a.xyz")
     (tmp_path / "a.scp").write_bytes(b"\0" * 16 + b"SCPECG" + b"\0" * 100)
     with pytest.raises(EcgStreamError, match=r"an SCP-ECG file, which is not read: convert it to EDF, with 'save2gdf"):
