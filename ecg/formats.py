@@ -204,7 +204,8 @@ def describe_formats(*, beside: str = "") -> str:
     ----------
     beside : what is taken, too
     """
-    *first, last = [*(form.usual for form in FORMATS), PAPER, *([beside] if beside else [])]
+    given = [form.usual for form in FORMATS] + [PAPER] + ([beside] if beside else [])
+    *first, last = given
     return f"{', '.join(first)} or {last}"
 
 
