@@ -88,7 +88,7 @@ def properties(*, directory: Path, port: int, membership: Membership, security: 
         "process.roles": "broker,controller",
         "node.id": str(membership.node_id),
         "controller.quorum.voters": ",".join(
-            f"{node}@{HOST}:{port}" for node, port in membership.controller_ports.items()
+            f"{node}@{HOST}:{reached_at}" for node, reached_at in membership.controller_ports.items()
         ),
         "listeners": f"CLIENTS://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
         "advertised.listeners": f"CLIENTS://{HOST}:{port}",

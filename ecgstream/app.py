@@ -10,16 +10,18 @@ from ecgstream.commands import (
     access,
     alarm_history,
     alarms,
+    benches,
     comparing,
     deliveries,
     evaluating,
-    measuring,
+    measuring,  # noqa: F401 # its commands are of the group ``benches.bench``
     paper,
     peers,
     reporting,
     sending,
     services,
     single_beats,
+    surviving,
     tokens,
     upkeep,
     watching,
@@ -78,8 +80,8 @@ alarms.alarms.command("show")(alarm_history.show)
 alarms.alarms.command("export")(alarm_history.export)
 alarms.alarms.command("deliveries")(deliveries.deliveries)
 alarms.alarms.command("channels")(deliveries.channels)
-measuring.bench.command("alarms")(deliveries.bench_alarms)
-measuring.bench.command("peers")(peers.bench_peers)
+benches.bench.command("alarms")(deliveries.bench_alarms)
+benches.bench.command("peers")(peers.bench_peers)
 # The headings of `ecgstream --help` and what stands under each, in this order: a command, or several under one name.
 GROUPS: dict[str, tuple[Callable[..., object] | tuple[str, typer.Typer], ...]] = {
     "Run": (
@@ -105,7 +107,7 @@ GROUPS: dict[str, tuple[Callable[..., object] | tuple[str, typer.Typer], ...]] =
         single_beats.train_ecg5000,
         ("compare", comparing.compare),
     ),
-    "Measure": (evaluating.evaluate, ("bench", measuring.bench), measuring.chaos),
+    "Measure": (evaluating.evaluate, ("bench", benches.bench), surviving.chaos),
     "Maintain": (
         upkeep.doctor,
         ("topics", services.topics),

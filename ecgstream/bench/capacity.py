@@ -60,8 +60,8 @@ class _Watch:
     @property
     def mean_batch(self) -> int:
         """Return how many windows the detector scored in one call, on average."""
-        calls = _value(self.metrics, "ecgstream_detector_batch_windows_count")
-        return max(1, round(_value(self.metrics, "ecgstream_detector_batch_windows_sum") / max(1.0, calls)))
+        calls = value_of(self.metrics, "ecgstream_detector_batch_windows_count")
+        return max(1, round(value_of(self.metrics, "ecgstream_detector_batch_windows_sum") / max(1.0, calls)))
 
     @property
     def cpu_s(self) -> float:
@@ -80,8 +80,8 @@ class _Watch:
             for usage in self.usages:
                 usage.sample()
             if not self.lag:
-                self.judged_before = int(_value(self.metrics, "ecgstream_detector_windows_total"))
-            self.lag.append(_value(self.metrics, "ecgstream_detector_lag_messages"))
+                self.judged_before = int(value_of(self.metrics, "ecgstream_detector_windows_total"))
+            self.lag.append(value_of(self.metrics, "ecgstream_detector_lag_messages"))
             await asyncio.sleep(SAMPLE_EVERY_S)
 
 
@@ -277,7 +277,8 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _value(page: str, name: str) -> float:
+def value_of(page: str, name: str) -> float:
+    """A metric on a service's page, summed over its labels."""
     return sum(s.value for f in text_string_to_metric_families(page) for s in f.samples if s.name == name)
 
 

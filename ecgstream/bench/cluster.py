@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
-from prometheus_client.parser import text_string_to_metric_families
 
 from bus.clients import KafkaPublisher
 from bus.exactly_once import SESSION_TIMEOUT_MS
@@ -18,7 +17,7 @@ from bus.settings import KafkaSettings
 from ecg.errors import EcgStreamError
 from ecg.records import Record
 from ecgstream.bench.bench_broker import BenchBroker, all_come, bench_broker, following
-from ecgstream.bench.capacity import machine
+from ecgstream.bench.capacity import machine, value_of
 from ecgstream.bench.cluster_account import PARTITIONS, ClusterAccount
 from ecgstream.children import Command
 from ops.clock import SystemClock
@@ -209,16 +208,7 @@ class _Cluster:
 
     async def _values(self, name: str) -> list[float]:
         """Return a metric of each detector."""
-        pages = [await asyncio.to_thread(detector.page, "metrics") for detector in self._detectors]
-        return [
-            sum(
-                sample.value
-                for family in text_string_to_metric_families(page)
-                for sample in family.samples
-                if sample.name == name
-            )
-            for page in pages
-        ]
+        return [value_of(await asyncio.to_thread(detector.page, "metrics"), name) for detector in self._detectors]
 
 
 async def run_cluster(plan: ClusterPlan, records: Sequence[Record]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ecgstream.commands.alarm_history import Database, address_of
-from ecgstream.commands.measuring import bench_settings
+from ecgstream.commands.benches import bench_settings
 from ecgstream.commands.options import Json
 
 

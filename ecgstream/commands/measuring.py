@@ -1,23 +1,12 @@
-"""The commands that measure the whole system: how much it carries, and what it survives."""
+"""The commands that measure the whole system: how much it carries, and at what cost."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from ecgstream.commands.benches import bench, bench_settings, plan_of, recordings_of, report
 from ecgstream.commands.options import Data, Json, Models, Record, Speed, judging_settings
-
-if TYPE_CHECKING:
-    from ecgstream.bench.capacity import CapacityPlan
-    from ecgstream.settings import ProcessSettings
-
-bench = typer.Typer(help="Measure how much the system carries.", no_args_is_help=True)
-
-
-@bench.callback()
-def _bench() -> None:
-    """Measure how much the system carries."""
 
 
 @bench.command("capacity")
@@ -40,8 +29,8 @@ def bench_capacity(
     from ecgstream.bench.capacity import run_capacity
     from ecgstream.running import run
 
-    plan = _plan(patients, duration, record or [], data, speed=speed or "1")
-    _report(run(run_capacity(replace(plan, chunk_ms=chunk_ms, detectors=detectors))), json)
+    plan = plan_of(patients, duration, record or [], data, speed=speed or "1")
+    report(run(run_capacity(replace(plan, chunk_ms=chunk_ms, detectors=detectors))), json)
 
 
 @bench.command("latency")
@@ -91,7 +80,7 @@ def bench_core(
         chunk_s=chunk_ms / 1000,
         gather_s=gather_ms / 1000,
     )
-    _report(run_core(plan), json)
+    report(run_core(plan), json)
 
 
 @bench.command("page")
@@ -110,7 +99,7 @@ def bench_page(
     from ecgstream.bench.page import run_page
     from ecgstream.running import run
 
-    _report(run(run_page(_plan(patients, duration, record or ["ds1"], data))), json)
+    report(run(run_page(plan_of(patients, duration, record or ["ds1"], data))), json)
 
 
 @bench.command("live")
@@ -127,7 +116,7 @@ def bench_live(
     from ecgstream.bench.live import run_live
     from ecgstream.running import run
 
-    _report(run(run_live(_plan(patients, duration, record or ["ds1"], data), clients=clients)), json)
+    report(run(run_live(plan_of(patients, duration, record or ["ds1"], data), clients=clients)), json)
 
 
 @bench.command("monitoring")
@@ -143,47 +132,7 @@ def bench_monitoring(
     from ecgstream.bench.monitoring import run_monitoring
     from ecgstream.running import run
 
-    _report(run(run_monitoring(_plan(patients, duration, record or ["ds1"], data))), json)
-
-
-@bench.command("cluster")
-def bench_cluster(
-    *,
-    detectors: Annotated[
-        str, typer.Option(metavar="N,...", help="Detectors that share 12 partitions; a run for each number.")
-    ] = "1,2,4",
-    patients: Annotated[int, typer.Option(min=12, metavar="N", help="Live patients.")] = 120,
-    calm: Annotated[float, typer.Option(min=10, metavar="S", help="Seconds over which the balance is taken.")] = 30.0,
-    record: Record = None,
-    data: Data = None,
-    json: Json = None,
-) -> None:
-    """Kill a detector and a broker of three, and roll every service, while patients are replayed at real pace."""
-    from ecgstream.bench.cluster import ClusterPlan, run_cluster
-    from ecgstream.recordings import load_records
-    from ecgstream.running import run
-    from ecgstream.settings import OptionError
-
-    numbers = detectors.split(",")
-    if not all(number.isdecimal() and 1 <= int(number) <= 12 for number in numbers):  # the partitions
-        raise OptionError(f"--detectors {detectors}: not numbers from 1 to 12: write them as 1,2,4")
-    folder, names = _recordings(data, record or [])
-    plan = ClusterPlan(detectors=tuple(map(int, numbers)), patients=patients, calm_s=calm)
-    _report(run(run_cluster(plan, load_records(names, folder))), json)
-
-
-@bench.command("starts")
-def bench_starts(
-    *,
-    starts: Annotated[int, typer.Option(min=1, metavar="N", help="Starts, each on a fresh broker.")] = 20,
-    json: Json = None,
-) -> None:
-    """Start detector, alerting and page over SASL_SSL, again and again, and count how many are ready in time."""
-    from ecgstream.bench.starts import run_starts
-    from ecgstream.running import run
-
-    bench_settings()
-    _report(run(run_starts(starts)), json)
+    report(run(run_monitoring(plan_of(patients, duration, record or ["ds1"], data))), json)
 
 
 @bench.command("lethal")
@@ -199,8 +148,8 @@ def bench_lethal(
     from ecgstream.bench.lethal import LethalPlan, run_lethal
     from ecgstream.running import run
 
-    folder, names = _recordings(data, [records])
-    _report(run(run_lethal(LethalPlan(phases=phases, seed=seed, records=names, folder=folder))), json)
+    folder, names = recordings_of(data, [records])
+    report(run(run_lethal(LethalPlan(phases=phases, seed=seed, records=names, folder=folder))), json)
 
 
 @bench.command("models")
@@ -230,26 +179,6 @@ def bench_models(
     print_result([as_table(report)], report, json)
 
 
-@bench.command("flood")
-def bench_flood(
-    *,
-    ids: Annotated[int, typer.Option(min=1, metavar="N", help="Patient ids that nobody has heard of.")] = 20_000,
-    record: Record = None,
-    data: Data = None,
-    json: Json = None,
-) -> None:
-    """Send patient ids without end past good patients, and see what each service carries and refuses, in what memory.
-
-    Each runs within its container's limit where this user may make control groups; elsewhere it is only measured.
-    """
-    from ecgstream.bench.flood import FloodPlan, run_flood
-    from ecgstream.recordings import load_records
-    from ecgstream.running import run
-
-    folder, names = _recordings(data, record or [])
-    _report(run(run_flood(FloodPlan(ids=ids, records=load_records(names, folder)))), json)
-
-
 @bench.command("gateway")
 def bench_gateway(
     *,
@@ -265,17 +194,9 @@ def bench_gateway(
     from ecgstream.recordings import load_records
     from ecgstream.running import run
 
-    folder, names = _recordings(data, record or [])
+    folder, names = recordings_of(data, record or [])
     plan = GatewayLoadPlan(devices=devices, duration_s=duration, chunk_s=chunk_ms / 1000)
-    _report(run(run_gateway_load(plan, load_records(names, folder))), json)
-
-
-class Victim(StrEnum):
-    """Services that can be made to die."""
-
-    DETECT = "detect"
-    ALERT = "alert"
-    GATEWAY = "gateway"
+    report(run(run_gateway_load(plan, load_records(names, folder))), json)
 
 
 @bench.command("score")
@@ -296,12 +217,12 @@ def bench_score(
     from ecgstream.bench.score_file import bench_score_file
     from ecgstream.bench.scoring import bench_score as measured
 
-    folder, (name,) = _recordings(data, [record] if record else [])
+    folder, (name,) = recordings_of(data, [record] if record else [])
     settings, rules = judging_settings(models)
     if length is not None:
-        _report(bench_score_file(name, folder, length_s=length, models=settings.models), json)
+        report(bench_score_file(name, folder, length_s=length, models=settings.models), json)
         return
-    _report(measured(name, folder, settings, rules), json)
+    report(measured(name, folder, settings, rules), json)
 
 
 @bench.command("scale")
@@ -341,86 +262,10 @@ def bench_scale(
         core_month=core_month,
         disk_month=disk_month,
     )
-    folder, (name, *_) = _recordings(data, record or [])
+    folder, (name, *_) = recordings_of(data, record or [])
     whole = load_record(name, folder)
     beginning = replace(whole, samples=whole.part(0, round(120 * whole.fs_hz)))
-    _report(plan_scale(plan, sizes_of(beginning, chunk_ms=chunk_ms, scorer=Scorer(SHIPPED))), json)
-
-
-def chaos(
-    *,
-    service: Annotated[
-        Victim,
-        typer.Option(
-            help="Which service is made to die: alert and gateway are killed with SIGKILL; a gateway's "
-            "connections are cut, too, twice as often."
-        ),
-    ] = Victim.DETECT,
-    faults: Annotated[int, typer.Option(min=0, metavar="N", help="How many faults.")] = 10,
-    seed: Annotated[int, typer.Option(metavar="S", help="The same seed brings the same faults.")] = 0,
-    kinds: Annotated[
-        str | None,
-        typer.Option(
-            help="Kinds of fault, separated by commas; by default all but sender: hostile and broken senders beside "
-            "good patients."
-        ),
-    ] = None,
-    patients: Annotated[int, typer.Option(min=1, metavar="N", help="How many patients are replayed.")] = 10,
-    seconds: Annotated[
-        float, typer.Option(min=10, metavar="S", help="Seconds of record time of each; of detect alone.")
-    ] = 300.0,
-    record: Record = None,
-    data: Data = None,
-    json: Json = None,
-) -> None:
-    """Kill, stop and restart at seeded moments, and compare with the undisturbed run."""
-    from detector.scorer import scorer_of
-    from ecgstream.bench.chaos import KINDS, ChaosPlan, run_chaos
-    from ecgstream.bench.sender_chaos import SenderPlan, run_sender_chaos, sender_kinds
-    from ecgstream.recordings import WARD_SELECTION, load_records
-    from ecgstream.running import run
-    from ecgstream.settings import OptionError
-
-    named = kinds.split(",") if kinds else []
-    if of_senders := sender_kinds(named):
-        senders = SenderPlan(faults=faults, seed=seed, kinds=of_senders, patients=patients)
-        # Patients of different kinds, alarms of high priority too.
-        folder, names = _recordings(data, record or [WARD_SELECTION])
-        _report(run(run_sender_chaos(senders, load_records(names, folder))), json)
-        return
-    if service is Victim.ALERT:
-        if kinds is not None:
-            raise OptionError("--kinds: the alert service is killed and nothing else: leave it out")
-        _report(_alert_chaos(faults=faults, seed=seed, patients=patients, record=record, data=data), json)
-        return
-    if service is Victim.GATEWAY:
-        from ecgstream.bench.gateway_chaos import GatewayChaosPlan, run_gateway_chaos
-
-        if kinds is not None:
-            raise OptionError("--kinds: the gateway is killed and cut off and nothing else: leave it out")
-        devices = GatewayChaosPlan(kills=faults, seed=seed, patients=patients, record_s=seconds)
-        folder, names = _recordings(data, record or [])
-        settings, _ = judging_settings(None)
-        _report(run(run_gateway_chaos(devices, load_records(names, folder), scorer_of(settings))), json)
-        return
-    plan = ChaosPlan(faults=faults, seed=seed, kinds=tuple(named) or KINDS, patients=patients, record_s=seconds)
-    folder, names = _recordings(data, record or [])
-    _report(run(run_chaos(plan, load_records(names, folder))), json)
-
-
-def _alert_chaos(
-    *, faults: int, seed: int, patients: int, record: list[str] | None, data: Path | None
-) -> dict[str, object]:
-    from detector.offline import verdicts_in
-    from ecgstream.bench.alert_chaos import AlertChaosPlan, run_alert_chaos
-    from ecgstream.evaluation import judged_each, judged_here
-    from ecgstream.recordings import load_records
-    from ecgstream.running import run
-
-    folder, names = _recordings(data, record or [])
-    settings, rules = judging_settings(None)
-    recordings = [verdicts_in(messages) for messages in judged_each(settings, judged_here, load_records(names, folder))]
-    return run(run_alert_chaos(AlertChaosPlan(kills=faults, seed=seed, patients=patients), recordings, rules))
+    report(plan_scale(plan, sizes_of(beginning, chunk_ms=chunk_ms, scorer=Scorer(SHIPPED))), json)
 
 
 @bench.command("paper")
@@ -445,38 +290,7 @@ def bench_paper(
 
     process = bench_settings()
     if pictures is not None:
-        _report(bench_pictures(pictures), json)
+        report(bench_pictures(pictures), json)
         return
     settings, rules = judging_settings(models)
-    _report(measured(records_folder(data, process), settings, rules, count=pages, seed=seed), json)
-
-
-def bench_settings() -> "ProcessSettings":
-    """The settings of a process that measures; its log is quiet from here on."""
-    from ecgstream.settings import ProcessSettings, load
-    from ops.logging import configure_logging
-
-    process = load(ProcessSettings)
-    configure_logging(service="bench", level="warning", form=process.log_format)
-    return process
-
-
-def _recordings(data: Path | None, record: list[str]) -> tuple[Path, tuple[str, ...]]:
-    """The folder and the names of what a bench replays; its log is quiet from here on."""
-    from ecgstream.recordings import names_of, records_folder
-
-    folder = records_folder(data, bench_settings())
-    return folder, names_of(record, folder)
-
-
-def _plan(patients: int, duration: float, record: list[str], data: Path | None, *, speed: str = "1") -> "CapacityPlan":
-    from ecgstream.bench.capacity import CapacityPlan
-
-    folder, names = _recordings(data, record)
-    return CapacityPlan(patients=patients, duration_s=duration, speed=speed, records=names, data=folder)
-
-
-def _report(report: dict[str, object], json: Json) -> None:
-    from ecgstream.running import print_result
-
-    print_result((f"{name}: {value}" for name, value in report.items()), report, json)
+    report(measured(records_folder(data, process), settings, rules, count=pages, seed=seed), json)

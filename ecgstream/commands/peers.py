@@ -32,7 +32,7 @@ def bench_peers(
     from ecgstream.bench.capacity import CapacityPlan
     from ecgstream.bench.peer_programs import peers_named
     from ecgstream.bench.peers import PeersPlan, as_table, run_peers
-    from ecgstream.commands.measuring import bench_settings
+    from ecgstream.commands.benches import bench_settings
     from ecgstream.recordings import names_of, records_folder
     from ecgstream.running import print_result, run
 

@@ -17,11 +17,12 @@ import pytest
 from bus import broker_directory
 from bus.broker import LocalBroker, cluster_id
 from bus.broker_directory import KAFKA_LOG, THROWN_AWAY, DataDirectory
-from bus.clients import BrokerError, KafkaPublisher, KafkaReader, create_topics
+from bus.clients import BrokerError, KafkaPublisher, create_topics
 from bus.interfaces import Outgoing
 from bus.settings import KafkaSettings
 from bus.topics import SAMPLES
 from ecg.errors import EcgStreamError
+from tests.bus.one_topic import publish, read
 
 DEADLINE_S = 60.0
 
@@ -39,17 +40,6 @@ def contents(directory: Path) -> list[Path]:
 
 def settings_of(broker: LocalBroker) -> KafkaSettings:
     return KafkaSettings(_env_file=None, bootstrap_servers=broker.bootstrap)
-
-
-async def publish(settings: KafkaSettings, *values: bytes) -> None:
-    async with KafkaPublisher(settings) as publisher:
-        for value in values:
-            await publisher.send(Outgoing(topic=SAMPLES, key=b"p1", value=value))
-
-
-async def read(settings: KafkaSettings) -> list[bytes | None]:
-    async with KafkaReader(settings, [SAMPLES], start="beginning") as reader:
-        return [message.value async for message in reader.to_end()]
 
 
 @pytest.mark.broker

@@ -6,24 +6,12 @@ from pathlib import Path
 import pytest
 
 from bus.broker_cluster import bootstrap_of, local_brokers
-from bus.clients import KafkaPublisher, KafkaReader, create_topics
-from bus.interfaces import Outgoing
+from bus.clients import create_topics
 from bus.settings import KafkaSettings
 from bus.topic_admin import topic_differences
-from bus.topics import SAMPLES
 from ecg.errors import EcgStreamError
+from tests.bus.one_topic import publish, read
 from tests.support.waiting import DEADLINE_S
-
-
-async def publish(settings: KafkaSettings, *values: bytes) -> None:
-    async with KafkaPublisher(settings) as publisher:
-        for value in values:
-            await publisher.send(Outgoing(topic=SAMPLES, key=b"p1", value=value))
-
-
-async def read(settings: KafkaSettings) -> list[bytes | None]:
-    async with KafkaReader(settings, [SAMPLES], start="beginning") as reader:
-        return [message.value async for message in reader.to_end()]
 
 
 @pytest.mark.broker

@@ -4,25 +4,23 @@ import json
 import os
 from collections.abc import Collection
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from alerting.commanding import patient_of
 from ecg.errors import EcgStreamError
 from ops.clock import Clock
 from web.access import Caller
 from web.safety.gate import address_of
 from web.safety.observed import route_of
-from web.safety.paths import API
 
 AGAIN_S = 60.0  # the page asks for the same every few seconds: once a minute says as much
-MOST_KEPT = 20_000  # reads of the last minute; beyond it some stand there more often
-# What shows patients without naming one in its path: many at once, or whose the alarm is that the query names.
-_OF_MANY = frozenset({f"{API}/{part}" for part in ("patients", "alarms", "alarms/life", "alarms/strip", "events")})
-_FAILED = 400
+OF_PATIENTS = frozenset({"patients", "alarms", "live", "recordings"})  # subjects of ``web.document`` that show some
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +28,8 @@ log = structlog.get_logger(__name__)
 class AuditTrail:
     """Appends one JSON object a line to a file: ``at``, ``who``, ``role``, ``from``, ``route``, and of whom.
 
-    ``patient`` is null where all patients are seen; ``alarm`` and ``recording`` stand where one was asked for. The same
-    read of the same caller is written once in ``AGAIN_S``.
+    ``patient`` is null where all of them are seen, or a recording; ``alarm`` and ``recording`` stand where one was
+    asked for. The same read of the same caller is written once in each ``AGAIN_S``.
 
     Parameters
     ----------
@@ -45,7 +43,8 @@ class AuditTrail:
 
     def __init__(self, path: Path | None, *, clock: Clock) -> None:
         self._clock = clock
-        self._lately: dict[tuple[str | None, ...], float] = {}
+        self._lately = set[tuple[str | None, ...]]()
+        self._since_s = clock.monotonic_s()
         self._file: int | None = None
         if path is not None:
             try:
@@ -106,13 +105,12 @@ class AuditTrail:
 
     def _again(self, what: tuple[str | None, ...]) -> bool:
         now_s = self._clock.monotonic_s()
-        since_s = self._lately.get(what)
-        if since_s is not None and now_s - since_s < AGAIN_S:
+        if now_s - self._since_s >= AGAIN_S:
+            self._since_s = now_s
+            self._lately.clear()
+        if what in self._lately:
             return True
-        if len(self._lately) >= MOST_KEPT:
-            self._lately = {each: at_s for each, at_s in self._lately.items() if now_s - at_s < AGAIN_S}
-        if len(self._lately) < MOST_KEPT:
-            self._lately[what] = now_s
+        self._lately.add(what)
         return False
 
 
@@ -137,21 +135,17 @@ class Audited:
             return
 
         async def noted(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] < _FAILED and scope["method"] == "GET":
+            if message["type"] == "http.response.start" and message["status"] < HTTPStatus.BAD_REQUEST:
                 self._note(scope)
             await send(message)
 
         await self._app(scope, receive, noted)
 
     def _note(self, scope: Scope) -> None:
-        named, route = scope.get("path_params", {}), route_of(scope)
-        if not route.startswith(API):
+        if scope["method"] != "GET" or OF_PATIENTS.isdisjoint(getattr(scope.get("route"), "tags", ())):
             return
-        if patient := named.get("patient"):
-            self._trail.read(scope, patients=[patient])
-        elif recording := named.get("number"):
-            self._trail.read(scope, patients=None, recording=str(recording))
-        elif route in _OF_MANY:
-            asked = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-            patient, alarm = asked.get("patient", [None])[0], asked.get("id", [None])[0]
-            self._trail.read(scope, patients=None if patient is None else [patient], alarm=alarm)
+        named = dict(parse_qsl(scope["query_string"].decode("latin-1"))) | scope["path_params"]
+        alarm = named.get("id")
+        patient = patient_of(alarm) if alarm else named.get("patient")
+        recording = named.get("number")
+        self._trail.read(scope, patients=[patient] if patient else None, alarm=alarm, recording=recording)

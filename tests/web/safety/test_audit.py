@@ -1,17 +1,23 @@
 """The audit trail of reads: a line for each, and of nobody's who saw nothing."""
 
+import asyncio
 import json
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
+import websockets
 
 from bus.testing import FakeClock
 from ecg.errors import EcgStreamError
+from tests.support.waiting import DEADLINE_S
+from tests.web.parts import make_parts
 from tests.web.safety.conftest import Serve
 from tests.web.safety.keys import bearer
-from web.safety.audit import AGAIN_S, AuditTrail
+from tests.web.test_server import serving
+from web.app import make_app
+from web.safety.audit import AGAIN_S, OF_PATIENTS, AuditTrail
 
 API = "/api/v1"
 
@@ -59,6 +65,29 @@ async def test_the_same_read_stands_there_once_a_minute(
         await clock.advance(AGAIN_S)
         await client.get(f"{API}/patients", headers=bearer("viewer"))
     assert [line["role"] for line in lines(trail)] == ["viewer", "admin", "viewer"]
+
+
+async def test_a_websocket_says_whom_it_watches(tokens: Path, tmp_path: Path) -> None:
+    trail = tmp_path / "reads.jsonl"
+    async with (
+        serving(tmp_path, tokens=tokens, audit_trail=trail) as port,
+        websockets.connect(f"ws://127.0.0.1:{port}{API}/live", additional_headers=bearer("viewer")) as line,
+    ):
+        await line.send(json.dumps({"watch": {"patients": ["bed-8", "bed-7"]}}))
+        await line.send(json.dumps({"watch": {"patients": None}}))
+        await line.send(json.dumps({"no": "wish"}))
+        async with asyncio.timeout(DEADLINE_S):
+            while json.loads(await line.recv())["type"] != "error":  # answered when the others are done
+                pass
+    assert [(line["route"], line["patient"]) for line in lines(trail)] == [
+        (f"{API}/live", patient) for patient in ("bed-7", "bed-8", None)
+    ]
+
+
+def test_every_subject_of_the_interface_is_audited_or_shows_no_patient(tmp_path: Path) -> None:
+    paths = make_app(make_parts(tmp_path)).openapi()["paths"]
+    subjects = {tag for methods in paths.values() for each in methods.values() for tag in each["tags"]}
+    assert subjects == OF_PATIENTS | {"system", "session", "scoring"}, "say which of these it is"
 
 
 def test_what_stands_there_stays_when_the_service_starts_again(tmp_path: Path) -> None:
