@@ -2,12 +2,17 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from operator import mul
 from statistics import fmean, median
 
 from ecg.p_waves import PWaves
+from ecg.rhythm_state import Beat
 
 MIN_INTERVALS = 12  # the source of the idea of so few: Lake and Moorman 2011, doi:10.1152/ajpheart.00561.2010
+# An episode counts from 30 s on (ESC 2020, doi:10.1093/eurheartj/ehaa612): so long is weighed.
+SPAN_NS = 30_000_000_000
+MOST_INTERVALS = 40  # of that, the newest ones: enough at any rate
 MIN_PAIRS = 6  # intervals that are compared: fewer are chance
 DIFFERENT = 0.1  # of the mean interval: what two intervals must differ by to count as different
 LAGS = (1, 2)  # to the next interval and to the one behind it, which is alike in bigeminy
@@ -19,6 +24,20 @@ WEIGHTS = (5.95, -4.97, -5.45, -29.89, 1.2)
 BIAS = -0.8
 # Where nothing is known of P waves: halfway between what fibrillation and other rhythms show, so that it says nothing.
 UNKNOWN = PWaves(alike=0.3, rest=0.025)
+
+
+def weighed_beats(beats: Sequence[Beat]) -> Sequence[Beat]:
+    """Return the newest beats, whose intervals are weighed."""
+    newest = beats[-MOST_INTERVALS - 1 :]
+    return [beat for beat in newest if beat[0] >= newest[-1][0] - SPAN_NS]
+
+
+def atrial_intervals_s(beats: Sequence[Beat]) -> list[float | None]:
+    """Return the RR intervals between beats, s; None beside a ventricular beat or across a hole.
+
+    Those tell nothing of the atria.
+    """
+    return [None if a in "V-" or b in "V-" else (after - before) / 1e9 for (before, a), (after, b) in pairwise(beats)]
 
 
 def fibrillation_odds(rr_s: Sequence[float | None], p_waves: PWaves | None) -> float | None:

@@ -1,6 +1,7 @@
 """Evidence of P waves: what precedes the QRS is alike in sinus rhythm, and never twice the same in fibrillation."""
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +31,13 @@ class PWaves(NamedTuple):
 
     alike: float
     rest: float
+
+
+def mean_p_waves(known: Sequence[PWaves]) -> PWaves | None:
+    """Return the mean evidence of several stretches; None where there is none."""
+    if not known:
+        return None
+    return PWaves(alike=fmean(each.alike for each in known), rest=fmean(each.rest for each in known))
 
 
 def p_waves_in(leads: Float32Array, beats: Sequence[npt.NDArray[np.int64]], fs_hz: float) -> list[PWaves | None]:

@@ -10,14 +10,14 @@ does not contradict the window in which flutter begins and is told there: ventri
 border between the two, both are deadly, and a short one must not hide because the signal's rule took it for the other.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from statistics import fmean, median
+from statistics import median
 
 from ecg.fibrillation import FLUTTER_LEAKAGE, FLUTTER_LEAKAGE_ON
 from ecg.findings import FindingKind, RhythmFinding, family_of
-from ecg.irregularity import MIN_INTERVALS, fibrillation_odds
-from ecg.p_waves import PWaves
+from ecg.irregularity import MIN_INTERVALS, MOST_INTERVALS, atrial_intervals_s, fibrillation_odds, weighed_beats
+from ecg.p_waves import PWaves, mean_p_waves
 from ecg.rhythm_state import AF_IN_A_ROW, Beat, BeatLetter, RhythmState, Span
 
 # Three ventricular beats in a row are a run (ANSI/AAMI EC57). Ventricular tachycardia is five or more of them at
@@ -27,6 +27,9 @@ RUN_BEATS = 3  # of supraventricular beats
 VT_BEATS = 5
 VT_BPM = 100.0
 ASYSTOLE_NS = 4_000_000_000
+# What looks like strange beats right behind noise is more often the rest of it: on vfdb 6 of 21 false tachycardias
+# began in the window behind one of noise and 2 of 83 true ones, which are told when this time is over.
+BEHIND_NOISE_NS = 5_000_000_000
 # Longer than the RR of the slowest rhythm that is still called sinus bradycardia in sleep (30/min).
 PAUSE_NS = 2_000_000_000
 COMPENSATED = 2.2  # usual RR intervals around a premature beat: two are its full compensation, the rest is tolerance
@@ -42,14 +45,11 @@ EXTREME_BRADYCARDIA_BPM, EXTREME_BRADYCARDIA_BEATS = 40.0, 5
 EXTREME_TACHYCARDIA_BPM, EXTREME_TACHYCARDIA_BEATS = 140.0, 17
 RATE_BAND_BPM = 5.0  # how far beyond its limit the rate must come back to end a finding: one that wavers is one finding
 RATE_INTERVALS = 8  # the median of so many bears three ectopic beats or two missed ones
-# Atrial fibrillation: an episode counts from 30 s on (ESC 2020, doi:10.1093/eurheartj/ehaa612). Intervals beside a
-# ventricular beat are left out: they tell nothing about the atria. Limits were tuned with ``ecg.irregularity``.
-AF_SPAN_NS = 30_000_000_000  # that is looked at
-AF_INTERVALS = 40  # at most, the newest ones: enough at any rate
+# Atrial fibrillation: the limits were tuned with ``ecg.irregularity``.
 AF_EVERY = 4  # beats between two observations
 AF_ODDS_ON, AF_ODDS_OFF = -0.3, -1.5  # log odds: above the first it begins, below the second it ends
-P_WAVES_NS = 15_000_000_000  # of windows behind each other, each with the 15 s that it looks back: AF_SPAN_NS in all
-HISTORY = AF_INTERVALS + 8  # beats: a few of those may be none but the ends of holes
+P_WAVES_NS = 15_000_000_000  # of windows behind each other, each with the 15 s that it looks back: ``SPAN_NS`` in all
+HISTORY = MOST_INTERVALS + 8  # beats: a few of those may be none but the ends of holes
 # Three supraventricular beats in a row are a run; five of them at 100/min or faster, as of ventricular ones, are a
 # tachycardia (above 100/min at rest: ACC/AHA/HRS guideline 2015, doi:10.1161/CIR.0000000000000311).
 # Both begin abruptly, as the guideline says of them: what a fast sinus rhythm grows into is none.
@@ -75,7 +75,7 @@ def step(state: RhythmState, beats: Iterable[Beat], span: Span) -> tuple[RhythmS
     span : the window
     """
     if not span.usable:
-        return RhythmState(end_ns=span.end_ns, behind_noise=span.noisy), ()
+        return RhythmState(end_ns=span.end_ns, noise_ns=span.end_ns if span.noisy else state.noise_ns), ()
     follower = _Follower(state, span)
     holes = list(span.holes)
     for t_ns, letter in beats:
@@ -88,24 +88,15 @@ def step(state: RhythmState, beats: Iterable[Beat], span: Span) -> tuple[RhythmS
     return follower.state(), follower.findings()
 
 
-def looked_at(beats: Sequence[Beat], newest_ns: int) -> Sequence[Beat]:
-    """Return the newest beats, by which atrial fibrillation is told."""
-    return [beat for beat in beats[-AF_INTERVALS - 1 :] if beat[0] >= newest_ns - AF_SPAN_NS]
-
-
-def atrial_intervals_s(beats: Sequence[Beat]) -> list[float | None]:
-    """Return the RR intervals between beats, s; None where one tells nothing of the atria."""
-    return [None if a in "V-" or b in "V-" else (after - before) / 1e9 for (before, a), (after, b) in pairwise(beats)]
-
-
 class _Follower:
     """One window's work on a state."""
 
     def __init__(self, state: RhythmState, span: Span) -> None:
         self._span = span
-        # What looks like strange beats right behind a window of noise is more often the rest of the noise: on vfdb 6 of
-        # 21 false tachycardias began there and 2 of 83 true ones, which are told a window later.
-        self._may_race = not span.sways and not (state.behind_noise and state.end_ns == span.start_ns)
+        self._noise_ns = state.noise_ns
+        since_noise_ns = None if state.noise_ns is None else span.end_ns - state.noise_ns
+        # A clock that was put back says nothing of the time since.
+        self._may_race = not span.sways and (since_noise_ns is None or not 0 < since_noise_ns <= BEHIND_NOISE_NS)
         if state.known_ns is None or state.end_ns != span.start_ns:  # signal was lost, or the clock jumped
             state = RhythmState(known_ns=span.start_ns)
         self._known_ns = state.known_ns or 0
@@ -138,6 +129,7 @@ class _Follower:
             latest=tuple(finding for finding in self._latest.values() if finding.end_ns >= oldest),
             fibrillating=self._fibrillating,
             p_waves=tuple(self._p_waves),
+            noise_ns=self._noise_ns,
         )
 
     def beat(self, t_ns: int, letter: BeatLetter) -> None:
@@ -315,8 +307,7 @@ class _Follower:
         if self._count <= MIN_INTERVALS:
             self._fibrillating = 0
             return
-        newest_ns = self._beats[-1][0]
-        beats = looked_at(self._beats, newest_ns)
+        beats = weighed_beats(self._beats)
         odds = fibrillation_odds(atrial_intervals_s(beats), self._mean_p_waves())
         if odds is None:
             return
@@ -334,10 +325,7 @@ class _Follower:
 
     def _mean_p_waves(self) -> PWaves | None:
         """The evidence of the windows so far, since the signal is known."""
-        known = [evidence for end_ns, evidence in self._p_waves if end_ns > self._known_ns]
-        if not known:
-            return None
-        return PWaves(alike=fmean(each.alike for each in known), rest=fmean(each.rest for each in known))
+        return mean_p_waves([evidence for end_ns, evidence in self._p_waves if end_ns > self._known_ns])
 
     def _supraventricular(self) -> None:
         """The last beat is supraventricular: with two or more before it, it makes or lengthens a run."""

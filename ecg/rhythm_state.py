@@ -57,7 +57,7 @@ class RhythmState:
     latest : the newest finding of each family, as long as it may still grow
     fibrillating : observations in a row that showed atrial fibrillation, ``AF_IN_A_ROW`` while it lasts
     p_waves : (end of window in ns, evidence) of the newest windows
-    behind_noise : whether the last window was noise
+    noise_ns : end of the last window of noise, None before the first
     """
 
     end_ns: int | None = None
@@ -68,7 +68,7 @@ class RhythmState:
     latest: tuple[RhythmFinding, ...] = ()
     fibrillating: int = 0
     p_waves: tuple[tuple[int, PWaves], ...] = ()
-    behind_noise: bool = False
+    noise_ns: int | None = None
 
     @property
     def fibrillates(self) -> bool:
@@ -88,7 +88,7 @@ class RhythmState:
             [[finding.kind, finding.start_ns, finding.end_ns, finding.beats] for finding in self.latest],
             self.fibrillating,
             [[end_ns, *evidence] for end_ns, evidence in self.p_waves],
-            self.behind_noise,
+            self.noise_ns,
         ]
 
     @classmethod
@@ -97,9 +97,9 @@ class RhythmState:
 
         Records of before P waves were looked for end with ``latest``, those of before noise was kept with P waves.
         """
-        since: tuple[Any, ...] = (0, [], False)  # what those do not hold
+        since: tuple[Any, ...] = (0, [], None)  # what those do not hold
         whole = (*fields, *since[len(fields) - 7 :])
-        end_ns, known_ns, doubtful_ns, count, steps, letters, latest, fibrillating, p_waves, behind_noise = whole
+        end_ns, known_ns, doubtful_ns, count, steps, letters, latest, fibrillating, p_waves, noise_ns = whole
         beats: list[Beat] = []
         t_ns = 0
         for step_ns, letter in zip(steps, letters, strict=True):
@@ -117,5 +117,5 @@ class RhythmState:
             ),
             fibrillating=fibrillating,
             p_waves=tuple((window_end_ns, PWaves(*evidence)) for window_end_ns, *evidence in p_waves),
-            behind_noise=behind_noise,
+            noise_ns=noise_ns,
         )

@@ -298,6 +298,28 @@ def test_right_behind_noise_no_tachycardia_begins_but_it_is_told_when_it_lasts(s
     assert kinds_by_window(none, first) == [["ventricular_run"], ["ventricular_tachycardia"]]
 
 
+@pytest.mark.parametrize(("hop_s", "first_s"), [(1, 11), (2, 12), (5, 15)])
+def test_so_long_no_tachycardia_begins_behind_noise_whatever_the_hop(hop_s: int, first_s: int) -> None:
+    run = beats_of("V" * 40, 0.5, start_s=5.2)
+    noisy = frozenset(range(-(-5 // hop_s)))
+    ends = [second * S for second in range(hop_s, 21, hop_s)]
+    by_window = follow(run, ends, noisy=noisy)
+    begun = [
+        end_ns // S
+        for end_ns, of in zip(ends, by_window, strict=True)
+        if any(each.kind == "ventricular_tachycardia" for each in of)
+    ]
+    assert begun[0] == first_s
+
+
+def test_a_clock_that_was_put_back_hides_no_tachycardia() -> None:
+    state, _ = step(
+        RhythmState(), (), Span(start_ns=95 * S, end_ns=100 * S, settled_ns=99 * S, usable=False, noisy=True)
+    )
+    _, found = step(state, beats_of("V" * 8, 0.5), Span(start_ns=0, end_ns=5 * S, settled_ns=4 * S, usable=True))
+    assert [each.kind for each in found] == ["ventricular_tachycardia"]
+
+
 def test_a_gap_between_windows_ends_all_that_was_open() -> None:
     state, found = step(RhythmState(), beats_of("NNVV"), Span(start_ns=0, end_ns=5 * S, settled_ns=4 * S, usable=True))
     assert [finding.kind for finding in found] == ["couplet"]

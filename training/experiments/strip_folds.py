@@ -15,20 +15,20 @@ from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 from sklearn.linear_model import LogisticRegression
 
-from detector.due import Due, DueWindow, StreamId
+from detector.due import Due, StreamId
 from detector.offline import judge_record, verdicts_in
 from detector.results import results_of
 from detector.score import Result, Score
 from detector.scorer import Scorer
-from ecg.irregularity import measures_of
+from ecg.irregularity import atrial_intervals_s, measures_of, weighed_beats
 from ecg.leads import choose_leads
 from ecg.noise import REST_LIMITS, noise_signs
-from ecg.p_waves import PWaves
+from ecg.p_waves import PWaves, mean_p_waves
 from ecg.records import Record, exact_rate
-from ecg.rhythm import AF_EVERY, P_WAVES_NS, atrial_intervals_s, looked_at
+from ecg.rhythm import AF_EVERY, P_WAVES_NS
 from ecg.rhythm_state import AF_IN_A_ROW, Beat
 from ecg.second_filter import FilteredSignal
-from ecg.segments import MODEL_SAMPLES, WINDOW_SAMPLES, Preprocessing, filter_segments
+from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES, WINDOW_SAMPLES, Preprocessing, filter_segments
 from ecg.wfdb_files import read_wfdb
 from ecg.windows import HOP_S
 from training.data import segments_of
@@ -84,36 +84,27 @@ def read_strips(folder: Path, classes: dict[str, StripClass], scorer: Scorer, *,
 
 
 def _strip(record: Record, letter: StripClass, scorer: Scorer) -> Strip:
-    seen: list[tuple[DueWindow, Score]] = []
+    scores: list[Score] = []
     signals: dict[StreamId, FilteredSignal] = {}
 
     def score(batch: Sequence[Due]) -> Callable[[], list[Result]]:
         found = results_of(batch, scorer, signals)
         signals.update(found.signals)
-        seen.extend(
-            (due, of)
-            for due, of in zip(batch, found.results, strict=True)
-            if isinstance(due, DueWindow) and isinstance(of, Score)
-        )
+        scores.extend(each for each in found.results if isinstance(each, Score))
         return lambda: found.results
 
     verdicts = verdicts_in(judge_record(record, scorer, score=score))
     evidence: list[tuple[int, PWaves]] = []
     beats: list[Beat] = []
     rows = []
-    for verdict, (_, of) in zip(verdicts, seen, strict=True):
+    for verdict, of in zip(verdicts, scores, strict=True):
         if of.p_waves is not None:
             evidence.append((verdict.end_ns, of.p_waves))
-        near = [each for end_ns, each in evidence if end_ns > verdict.end_ns - P_WAVES_NS]
-        mean = (
-            PWaves(float(np.mean([each.alike for each in near])), float(np.mean([each.rest for each in near])))
-            if near
-            else None
-        )
+        mean = mean_p_waves([each for end_ns, each in evidence if end_ns >= verdict.end_ns - P_WAVES_NS])
         for beat in verdict.beats:
             beats.append((beat.t_ns, beat.beat_class or "Q"))
             if len(beats) % AF_EVERY == 0:
-                measures = measures_of(atrial_intervals_s(looked_at(beats, beat.t_ns)), mean)
+                measures = measures_of(atrial_intervals_s(weighed_beats(beats)), mean)
                 rows += [] if measures is None else [measures]
     return Strip(letter=letter, rhythm=np.array(rows, np.float64).reshape(-1, 5), noise=_noise(record))
 
@@ -125,16 +116,16 @@ def _noise(record: Record) -> Floats:
     if not hops:
         return np.empty((0, 3))
     ends = np.array([-(-step * HOP_S * rate.numerator // rate.denominator) for step in range(1, hops + 1)])
-    columns = list(choose_leads(record.leads))[:1]
+    judged = choose_leads(record.leads)[0]
     filtered = filter_segments(
         segments_of(record, ends)[:, :, :1],
         fs_hz=record.fs_hz,
-        gain=np.tile([record.gain[column] for column in columns], (hops, 1)),
-        baseline=np.tile([record.baseline[column] for column in columns], (hops, 1)),
+        gain=np.full((hops, 1), record.gain[judged]),
+        baseline=np.full((hops, 1), record.baseline[judged]),
         settings=Preprocessing(),
     )
     known_s = np.arange(1, hops + 1) * HOP_S
-    known_from = np.maximum(MODEL_SAMPLES - known_s * (MODEL_SAMPLES // (3 * HOP_S)), 0)
+    known_from = np.maximum(MODEL_SAMPLES - known_s * round(MODEL_FS_HZ), 0)
     segment = np.concatenate([signal.segment() for signal in filtered]).reshape(hops, MODEL_SAMPLES)
     signs = noise_signs(segment, known_from, window=WINDOW_SAMPLES)
     return np.stack([signs.likeness, np.clip(signs.rest, *REST_LIMITS), signs.kurtosis], axis=1).astype(np.float64)
