@@ -23,7 +23,7 @@ from training.fit import Fit
 from training.jobs import Job, Kind, run_job
 from training.outoffold import out_of_fold
 from training.records import TrainingRecords
-from training.run import BEATS, RUN, Run
+from training.run import AUTOENCODER, BEATS, CNN, RUN, Run
 from training.side_by_side import run_side_by_side
 from training.signal_faults import describe_faults, faults_of
 from training.tree_onnx import trees_to_onnx
@@ -58,6 +58,17 @@ class TrainingSettings:
         settings = cls(workers=workers)
         return replace(
             settings, cnn=replace(settings.cnn, steps=round(CNN_STEPS * max(1.0, math.sqrt(records / len(DS1)))))
+        )
+
+    @classmethod
+    def of(cls, run: Run) -> "TrainingSettings":
+        """Settings by which a run was fitted: its folds' networks are found by them."""
+        return cls(
+            folds=len(run.settings["folds"]),
+            cnn=Fit(**run.settings["cnn_fit"]),
+            autoencoder=Fit(**run.settings["autoencoder_fit"]),
+            cnn_network=run.settings[CNN],
+            autoencoder_network=run.settings[AUTOENCODER],
         )
 
 
@@ -161,8 +172,8 @@ def train(
     run = Run(
         preprocessing_version=PREPROCESSING_VERSION,
         settings={
-            "cnn": settings.cnn_network,
-            "autoencoder": settings.autoencoder_network,
+            CNN: settings.cnn_network,
+            AUTOENCODER: settings.autoencoder_network,
             "cnn_fit": asdict(settings.cnn),
             "autoencoder_fit": asdict(settings.autoencoder),
             "cnn_augmentation": asdict(Augmentation()),

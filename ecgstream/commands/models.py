@@ -106,9 +106,16 @@ def train(
     ] = None,
     noise: Annotated[Path | None, typer.Option(help="Folder of the noise records; by default nstdb.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for prepared windows; by default in RUN.")] = None,
+    folds: Annotated[int, typer.Option(min=2, metavar="N", help="Folds of patients, for what is chosen.")] = 5,
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Of the CNN's fit; more for more records by default.")
+    ] = None,
+    autoencoder_steps: Annotated[int, typer.Option(min=1, metavar="N", help="Of the autoencoder's fit.")] = 1000,
     workers: Annotated[int, typer.Option(min=1, help="Fits that run side by side.")] = 2,
 ) -> None:
     """Train both networks, calibrate them and choose thresholds; a run that was cut off goes on."""
+    from dataclasses import replace
+
     from rich.console import Console
 
     from ecgstream.recordings import training_data
@@ -119,12 +126,18 @@ def train(
 
     given = training_data(run_directory, data=data, records=records, noise=noise, cache=cache, databases=databases)
     run_directory.mkdir(parents=True, exist_ok=True)
+    usual = TrainingSettings.for_records(len(given.records.names), workers=workers)
     train_networks(
         given.records,
         run_directory,
         cache=given.cache,
         noise=given.noise,
-        settings=TrainingSettings.for_records(len(given.records.names), workers=workers),
+        settings=replace(
+            usual,
+            folds=folds,
+            cnn=replace(usual.cnn, steps=steps or usual.cnn.steps),
+            autoencoder=replace(usual.autoencoder, steps=autoencoder_steps),
+        ),
         console=Console(stderr=True),
     )
     typer.echo(f"trained: export it with 'ecgstream export {run_directory} DIR'")

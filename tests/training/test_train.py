@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,10 @@ def test_a_finished_run_is_not_fitted_again(folder: Path, run_directory: Path) -
     _train(folder, run_directory)
     assert {path: path.stat().st_mtime_ns for path in (run_directory / "fits").iterdir()} == fits
     assert load_run(run_directory).calibration == before.calibration
+
+
+def test_a_run_tells_by_which_settings_it_was_fitted(run_directory: Path) -> None:
+    assert TrainingSettings.of(load_run(run_directory)) == replace(TINY, workers=TrainingSettings().workers)
 
 
 def test_the_same_job_gives_the_same_weights(folder: Path, run_directory: Path) -> None:

@@ -27,6 +27,10 @@ def read_classes(folder: Path) -> dict[str, StripClass]:
     try:
         rows = [line.split(",") for line in path.read_text(encoding="utf-8").split()]
         return {name: _CLASSES[letter] for name, letter in rows}
+    except FileNotFoundError:
+        raise EcgStreamError(
+            f"there is no list of classes {path}: bring the database with 'ecgstream data fetch challenge2017'"
+        ) from None
     except (OSError, ValueError, KeyError) as error:
         raise EcgStreamError(f"{path} is no list of classes ({error}): lay the database out anew") from error
 

@@ -82,7 +82,6 @@ def compare_features(
     *,
     cache: Path,
     noise: Path,
-    settings: TrainingSettings | None = None,
     groups: Sequence[FeatureGroup] = GROUPS,
     draws: int = DRAWS,
     console: Console | None = None,
@@ -93,7 +92,7 @@ def compare_features(
 
     Parameters
     ----------
-    records, run_directory, cache, noise, settings : as for ``training.train.train``, which has filled the directory
+    records, run_directory, cache, noise : as for ``training.train.train``, which has filled the directory
     groups : what to leave out, one after the other
     draws : of folds
     console : where progress is shown
@@ -102,9 +101,9 @@ def compare_features(
     ------
     EcgStreamError : when the run is not finished
     """
-    settings = settings or TrainingSettings.for_records(len(records.names))
     console = console or Console()
     run = load_run(run_directory)
+    settings = TrainingSettings.of(run)
     windows = load_windows(records, cache, track=lambda names: track(list(names), "preparing windows", console=console))
     reference = Reference(
         annotations={name: records.annotations(name) for name in records.names},
