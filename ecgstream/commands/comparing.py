@@ -101,7 +101,6 @@ def groups(
 
     need_torch()
     from training.experiments.groups import compare_groups, table
-    from training.train import TrainingSettings
 
     given = training_data(run_directory, data=data, records=records, noise=noise, cache=cache)
     figures = compare_groups(
@@ -109,7 +108,7 @@ def groups(
         run_directory,
         cache=given.cache,
         noise=given.noise,
-        settings=TrainingSettings(workers=workers),
+        workers=workers,
         console=Console(stderr=True),
     )
     print_result([table(figures)], {"groups": [of.model_dump(mode="json") for of in figures]}, json)

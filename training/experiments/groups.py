@@ -66,7 +66,7 @@ def compare_groups(
     *,
     cache: Path,
     noise: Path,
-    settings: TrainingSettings | None = None,
+    workers: int = 2,
     console: Console | None = None,
 ) -> tuple[GroupFigures, ...]:
     """Fit without each group of recordings, and judge it; beside that, the judgement by the run's folds.
@@ -77,23 +77,23 @@ def compare_groups(
     Parameters
     ----------
     records, run_directory, cache, noise : as for ``training.train.train``, which has filled the directory
-    settings : how to fit; that of the run
+    workers : fits that run at once, each as those of the run
     console : where progress is shown
 
     Raises
     ------
     EcgStreamError : when the run is not finished, or the records are of one group
     """
-    settings = settings or TrainingSettings()
     console = console or Console()
     run = load_run(run_directory)
+    settings = TrainingSettings.of(run)
     groups = {name[0]: tuple(n for n in records.names if n[0] == name[0]) for name in records.names}
     if len(groups) < 2:
         raise EcgStreamError(f"records {', '.join(records.names)} are of one series: give some of another")
     windows = load_windows(records, cache, track=lambda names: track(list(names), "preparing windows", console=console))
     of_run = jobs_of(windows, records, run_directory, cache=cache, noise=noise, settings=settings)
     jobs = [_without(job, held_out) for held_out in groups.values() for job in of_run if job.fold is None]
-    run_side_by_side([job for job in jobs if not job.weights.is_file()], run_job, settings.workers, console)
+    run_side_by_side([job for job in jobs if not job.weights.is_file()], run_job, workers, console)
     reference = Reference(
         annotations={name: records.annotations(name) for name in records.names},
         rates_hz={name: records.read(name).fs_hz for name in records.names},

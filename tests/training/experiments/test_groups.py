@@ -50,7 +50,7 @@ def test_each_series_is_judged_by_networks_that_learned_from_the_other(folder: P
     records = TrainingRecords(directory=folder, names=("101", "203"))
     before = {path.name for path in (run / "fits").iterdir()}
     with in_this_process(training.experiments.groups):
-        figures = compare_groups(records, run, cache=run / "windows", noise=folder, settings=TINY, console=QUIET)
+        figures = compare_groups(records, run, cache=run / "windows", noise=folder, workers=1, console=QUIET)
     fitted = {path.name for path in (run / "fits").glob("*.npz")} - before
     assert len(fitted) == 4  # both networks, twice
     assert [(of.group, of.learned_from) for of in figures] == [
@@ -65,7 +65,7 @@ def test_each_series_is_judged_by_networks_that_learned_from_the_other(folder: P
 
 def test_each_group_of_features_is_left_out_on_patients_that_nothing_has_learned_from(folder: Path, run: Path) -> None:
     records = TrainingRecords(directory=folder, names=("101", "203"))
-    figures = compare_features(records, run, cache=run / "windows", noise=folder, settings=TINY, draws=2, console=QUIET)
+    figures = compare_features(records, run, cache=run / "windows", noise=folder, draws=2, console=QUIET)
     assert [of.without for of in figures] == [group.name for group in GROUPS]  # there is no S beat in these records
     assert all((of.database, of.beat_class, of.patients, len(of.f1)) == ("mitdb", "V", 2, 2) for of in figures)
     assert all(0 <= f1 <= 1 for of in figures for f1 in (*of.f1, *of.median_f1))
@@ -99,7 +99,7 @@ def test_trees_are_trained_for_networks_that_stay_as_they_are(folder: Path, run:
 def test_records_of_one_series_are_refused(folder: Path, tmp_path: Path) -> None:
     records = TrainingRecords(directory=folder, names=("101",))
     with pytest.raises(EcgStreamError, match=r"no finished training run|of one series"):
-        compare_groups(records, tmp_path, cache=tmp_path, noise=folder, settings=TINY, console=QUIET)
+        compare_groups(records, tmp_path, cache=tmp_path, noise=folder, console=QUIET)
 
 
 def test_the_command_refuses_what_is_no_finished_run(
