@@ -66,7 +66,6 @@ async def run(
         side=transform,
         service=SERVICE,
         instance=settings.instance,
-        commit_every_s=settings.commit_every_s,
         on_expired=metrics.input_expired.inc,
         on_rebalance=metrics.rebalances.inc,
         on_commit_failure=metrics.commit_failures.inc,

@@ -16,7 +16,6 @@ class AlertingSettings(BaseSettings):
     rules : TOML file with what differs from the shipped rules (``alerting/default_rules.toml``)
     instance : unique, stable name of this instance (``ECGSTREAM_INSTANCE``); a restarted instance of that name
         takes its partitions up again at once. Two that run under one name evict each other
-    commit_every_s : the least time between two transactions of a partition when the process is busy, s
     clock_tolerance_s : by how much a device's clock may be ahead of the broker's before it is not believed, s
     max_patients : patients that are followed in a partition; the verdicts of more are refused
     ended_retention_s : how long an alarm that has ended stays on the topic; the alarm history keeps it, s
@@ -31,7 +30,6 @@ class AlertingSettings(BaseSettings):
 
     rules: Path | None = None
     instance: str | None = Field(default=None, max_length=200, validation_alias="ECGSTREAM_INSTANCE")
-    commit_every_s: float = Field(default=0.1, ge=0.0, le=60.0)
     clock_tolerance_s: float = Field(default=60.0, ge=1.0, le=86_400.0)
     max_patients: int = Field(default=2500, ge=1, le=1_000_000)
     ended_retention_s: float = Field(default=604_800.0, ge=60.0, le=10 * 365 * 86_400.0)

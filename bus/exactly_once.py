@@ -42,7 +42,6 @@ SESSION_TIMEOUT_MS = 6_000  # the least that a broker allows by default
 HEARTBEAT_MS = 500
 POLL_MS = 100  # an idle loop turns ten times a second
 MAX_POLL_RECORDS = 500  # taking them in must not keep the event loop from its heartbeats
-NEVER_S = -1e9
 FENCED_WAIT_S = 2.0  # who fenced us holds the partition: let the group settle before asking again
 RETRY_WAIT_S = 0.5
 DRAIN_S = 5.0  # a last commit that takes longer waits for a broker that is away: what it held is seen again
@@ -84,7 +83,7 @@ class _Slot:
     next_offset: int = 0
     pending: list[Outgoing] = dataclasses.field(default_factory=list)
     work: asyncio.Task[None] | None = None  # the acquisition or the commit under way
-    began_s: float = NEVER_S  # when the work began
+    began_s: float = 0.0  # when the work began
     progress: Mapping[bytes, ProgressRecord] = dataclasses.field(default_factory=dict)
     beginning: int = 0  # the oldest offset that the input still has
     end: int = 0  # the one behind its newest
@@ -130,8 +129,6 @@ class ExactlyOnce:
     service : names the consumer group and the transactional ids
     instance : unique and stable name of this instance for static membership, so that a restart causes no
         rebalance; None for a member that comes and goes
-    commit_every_s : the least time between the starts of two transactions of a partition, when the process is busy; a
-        process that is not commits at once
     on_expired : is told how many offsets of the input were deleted before they were read
     on_rebalance : is called when the group has dealt the partitions anew, its first deal not counted
     on_commit_failure : is called when a transaction was not committed: its messages are seen again
@@ -145,7 +142,6 @@ class ExactlyOnce:
         service: str,
         side: Side | None = None,
         instance: str | None = None,
-        commit_every_s: float = 0.1,
         on_expired: Callable[[int], None] = lambda _: None,
         on_rebalance: Callable[[], None] = lambda: None,
         on_commit_failure: Callable[[], None] = lambda: None,
@@ -155,7 +151,6 @@ class ExactlyOnce:
         self._transform = transform
         self._service = settings.topic_prefix + service
         self._instance = instance
-        self._commit_every_s = commit_every_s
         self._on_expired = on_expired
         self._on_rebalance = on_rebalance
         self._on_commit_failure = on_commit_failure
@@ -246,7 +241,7 @@ class ExactlyOnce:
         self._reconcile(assignment)
         try:
             with no_stray_cancellation():
-                found = await self._consumer.getmany(timeout_ms=self._poll_ms())
+                found = await self._consumer.getmany(timeout_ms=POLL_MS)
         except LetGoError as error:
             log.warning("read_cut_off", service=self._service, error=repr(error))
             found = {}
@@ -321,16 +316,6 @@ class ExactlyOnce:
         for (topic, number), messages in found.items():
             ready[number].side_next[topic] = messages[-1].offset + 1
         return [(number, messages) for (_, number), messages in found.items()]
-
-    def _poll_ms(self) -> int:
-        """Return how long to wait for messages: no longer than until the next commit is due."""
-        now_s = self._clock.monotonic_s()
-        due = [
-            slot.began_s + self._commit_every_s * self._pace.share - now_s
-            for slot in self._slots.values()
-            if slot.pending and slot.state is State.READY and not slot.busy
-        ]
-        return max(1, min(POLL_MS, int(min(due) * 1000))) if due else POLL_MS
 
     def _reconcile(self, assignment: _Assignment) -> None:
         """Bring the slots in line with what the group assigned and with what failed."""
@@ -439,7 +424,7 @@ class ExactlyOnce:
                 if self._side is not None:
                     slot.side_spans = await self._side.spans(partition)
             if slot.state is State.ACQUIRING:
-                slot.state, slot.began_s = State.RESTORED, NEVER_S
+                slot.state = State.RESTORED
         except BaseException as error:  # whatever it was: try again, and say so in the log
             if slot.state is State.ACQUIRING:  # and not given up meanwhile
                 self._fail(slot, error)
@@ -447,14 +432,11 @@ class ExactlyOnce:
                 raise
 
     def _commit_due(self) -> None:
-        now_s = self._clock.monotonic_s()
+        """Begin to commit whatever waits and is not being committed; stop reading where too much waits."""
         for slot in self._slots.values():
-            if slot.state is not State.READY or slot.busy or not slot.pending:
-                continue
-            if now_s - slot.began_s >= self._commit_every_s * self._pace.share:
-                messages, slot.pending = slot.pending, []
-                slot.began_s = now_s
-                slot.work = asyncio.create_task(self._commit(slot, messages), name=f"commit-{slot.place.partition}")
+            if slot.state is State.READY and slot.pending and not slot.busy:
+                slot.began_s = self._clock.monotonic_s()  # here, too: the task may begin after the next look at it
+                slot.work = asyncio.create_task(self._commit(slot), name=f"commit-{slot.place.partition}")
         for slot in self._slots.values():
             self._press_back(slot)
 
@@ -467,16 +449,23 @@ class ExactlyOnce:
             (self._consumer.pause if full else self._consumer.resume)(slot.place)
             slot.paused = full
 
-    async def _commit(self, slot: _Slot, messages: list[Outgoing]) -> None:
-        try:
-            offsets = await slot.writer.commit(messages)
-        except BaseException as error:  # whatever it was: nothing of it is visible, so do it again
-            self._on_commit_failure()
-            if slot.state is State.READY:  # and not given up meanwhile
-                self._fail(slot, error)
-            if isinstance(error, asyncio.CancelledError):
-                raise
-        else:
+    async def _commit(self, slot: _Slot) -> None:
+        """Commit what waits, and then what has gathered meanwhile, each lot in one transaction, until nothing waits.
+
+        So a lot is as large as what comes during a commit, and none waits for anything but the one before it.
+        """
+        while slot.pending and slot.state is State.READY:
+            messages, slot.pending = slot.pending, []
+            slot.began_s = self._clock.monotonic_s()
+            try:
+                offsets = await slot.writer.commit(messages)
+            except BaseException as error:  # whatever it was: nothing of it is visible, so do it again
+                self._on_commit_failure()
+                if slot.state is State.READY:  # and not given up meanwhile
+                    self._fail(slot, error)
+                if isinstance(error, asyncio.CancelledError):
+                    raise
+                return
             self._transform.committed(slot.place.partition, messages, offsets)
 
     def _fail(self, slot: _Slot, error: BaseException) -> None:
@@ -502,11 +491,7 @@ class ExactlyOnce:
         """Commit what is pending, unless the broker is away."""
         try:
             async with asyncio.timeout(DRAIN_S):
-                for _ in range(2):  # what is under way, then what gathered behind it
-                    await self._settle()
-                    for slot in self._slots.values():
-                        slot.began_s = NEVER_S
-                    self._commit_due()
+                self._commit_due()
                 await self._settle()
         except TimeoutError:
             log.warning("drain_given_up", service=self._service, waited_s=DRAIN_S)

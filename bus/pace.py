@@ -7,8 +7,8 @@ once; the busier the process, the longer what comes may gather, up to a limit th
 from dataclasses import dataclass
 
 MEMORY_S = 1.0  # over which the load is a moving mean
-IDLE_LOAD, BUSY_LOAD = 0.1, 0.6  # of one core: below the first nothing gathers, from the second on as much as may
-LEAST_MS, MOST_MS = 4, 60  # that the broker waits for more, where something came
+IDLE_LOAD, BUSY_LOAD = 0.2, 0.7  # of one core: below the first nothing gathers, from the second on as much as may
+LEAST_MS, MOST_MS = 4, 40  # that the broker waits for more, where something came
 QUIET_MS = 500  # and where nothing did: it answers when the first message comes
 GATHER_BYTES = 262_144  # a fetch that holds so much does not wait
 MIN_STEP_S = 0.001

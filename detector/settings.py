@@ -22,8 +22,6 @@ class DetectorSettings(BaseSettings):
     mains_hz : mains frequency to notch out, Hz; None for no notch (the band-pass ends at 40 Hz)
     hop_s : from one window of 5 s to the next, s: below 5 they overlap, and verdicts come more often
     threads : threads of one inference
-    commit_every_s : the least time between two transactions of a partition when the process is busy, s: longer costs
-        the broker less and the verdicts that much delay
     silent_s : a patient from whom nothing new came for that long leaves the memory until it comes back, s
     max_patients : patients of a partition that may be known at a time: the messages of further ids are refused
     forget_s : a patient silent for that long is forgotten: it begins a new stream when it comes back, s
@@ -41,7 +39,6 @@ class DetectorSettings(BaseSettings):
     )
     hop_s: int = Field(default=HOP_S, ge=min(HOPS_S), le=max(HOPS_S))
     threads: int = Field(default=1, ge=1, le=64)
-    commit_every_s: float = Field(default=0.1, ge=0.0, le=60.0)
     silent_s: float = Field(default=60.0, ge=1.0, le=86_400.0)
     forget_s: float = Field(default=86_400.0, ge=60.0)
     max_patients: int = Field(default=2500, ge=1)

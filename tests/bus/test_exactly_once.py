@@ -222,7 +222,7 @@ async def test_broker_dies_and_comes_back(own_broker: LocalBroker, own_settings:
 async def test_a_stop_while_the_broker_is_away_ends(own_broker: LocalBroker, own_settings: KafkaSettings) -> None:
     await create_topics(own_settings)
     stop, counter = asyncio.Event(), Counter()
-    task = asyncio.create_task(ExactlyOnce(own_settings, counter, service="counter", commit_every_s=0).run(stop))
+    task = asyncio.create_task(ExactlyOnce(own_settings, counter, service="counter").run(stop))
     await produce(own_settings, range(400))
     await until(lambda: counter.committed_messages > 0)
     feeding = asyncio.create_task(produce(own_settings, range(400, 20_000)))

@@ -14,7 +14,7 @@ def after(load: float, *, seconds: float = 10.0, step_s: float = 0.05, came: boo
 
 
 @pytest.mark.parametrize(
-    ("load", "wait_ms", "share"), [(0.05, LEAST_MS, 0.0), (0.35, (LEAST_MS + MOST_MS) // 2, 0.5), (0.9, MOST_MS, 1.0)]
+    ("load", "wait_ms", "share"), [(0.05, LEAST_MS, 0.0), (0.45, (LEAST_MS + MOST_MS) // 2, 0.5), (0.9, MOST_MS, 1.0)]
 )
 def test_more_gathers_the_busier_the_process_is(load: float, wait_ms: int, share: float) -> None:
     pace = after(load)
