@@ -4,24 +4,20 @@ A recording counts once for each kind found in it: the many findings of one are 
 a kind, the recording does not count for it.
 """
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-import numpy as np
 from rich.table import Table
 
 from bus.messages import Urgent, Verdict
 from ecg.annotations import Annotations
 from ecg.findings import FindingKind
 from ecg.labels import beat_labels, flutter_intervals, rhythm_intervals
-from ecg.rhythm import step
-from ecg.rhythm_state import BeatLetter, RhythmState, Span
-from ecg.windows import WINDOW_S
 from training.databases.challenge2015 import MonitorAlarm
 from training.databases.challenge2017 import StripClass
+from training.reference_findings import findings_in_beats
 
 FINDING_KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
 # Rhythm marks of MIT-BIH databases, by what is to be found there.
@@ -42,7 +38,6 @@ _KIND_OF_ALARM: dict[str, FindingKind] = {
     "Ventricular_Flutter_Fib": "ventricular_flutter",
     "Ventricular_Tachycardia": "ventricular_tachycardia",
 }
-_WINDOW_NS = round(WINDOW_S * 1e9)
 
 Known = Mapping[FindingKind, bool]  # of each kind that the annotations tell of, whether it is there
 
@@ -93,8 +88,7 @@ def known_by_annotations(annotations: Annotations, fs_hz: float, seconds: float)
     known: dict[FindingKind, bool] = {}
     beats = beat_labels(annotations)
     if len(beats.sample):
-        times_ns = np.rint(beats.sample / fs_hz * 1e9).astype(np.int64).tolist()
-        found = _found_in_beats(times_ns, beats.aami.tolist(), round(seconds * 1e9))
+        found = {finding.kind for finding in findings_in_beats(annotations, fs_hz, seconds)}
         known |= {kind: kind in found for kind in FINDING_KINDS if kind not in _NEVER_BY_BEATS}
     marks = rhythm_intervals(annotations)
     if marks:
@@ -113,20 +107,6 @@ def known_by_alarm(alarm: MonitorAlarm) -> Known:
 def known_by_strip(letter: StripClass) -> Known:
     """Return what the class of a strip tells: of noise nothing."""
     return {} if letter == "~" else {"atrial_fibrillation": letter == "A"}
-
-
-def _found_in_beats(times_ns: list[int], letters: list[BeatLetter], end_ns: int) -> frozenset[FindingKind]:
-    found: set[FindingKind] = set()
-    state, next_beat = RhythmState(), 0
-    for start_ns in range(0, end_ns - _WINDOW_NS + 1, _WINDOW_NS):
-        until_ns = start_ns + _WINDOW_NS
-        last = bisect_left(times_ns, until_ns, lo=next_beat)
-        beats = list(zip(times_ns[next_beat:last], letters[next_beat:last], strict=True))
-        span = Span(start_ns=start_ns, end_ns=until_ns, settled_ns=until_ns, usable=True)
-        state, of_window = step(state, beats, span)
-        found.update(finding.kind for finding in of_window)
-        next_beat = last
-    return frozenset(found)
 
 
 def add_counts(databases: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -63,3 +63,23 @@ def test_a_ventricular_run_is_found_by_a_high_alarm_that_meets_it(priority: str,
     tally = tally_alarms(raised, VERDICTS, ABNORMAL, reference)
     assert tally.runs == Counter({found: 1}) + Counter({False: 1})
     assert tally.fast_runs == Counter({found: 1})
+
+
+def test_an_alarm_about_the_rate_is_right_where_annotated_beats_show_that_rate() -> None:
+    fast = annotations(*((1 + 0.4 * n, "N") for n in range(50)))
+    usual = annotations(*((1 + 0.8 * n, "N") for n in range(25)))
+    nothing = np.zeros(len(VERDICTS), np.bool_)
+    raised = [
+        alert(id="a", condition="tachycardia", priority="medium", onset_ns=at(3), last_ns=at(18)),
+        alert(id="b", condition="bradycardia", priority="medium", onset_ns=at(3), last_ns=at(18)),
+        alert(id="c", condition="ventricular_run", priority="medium", onset_ns=at(3), last_ns=at(18)),
+    ]
+    assert tally_alarms(raised, VERDICTS, nothing, fast).counts["medium"] == (3, 2)
+    assert tally_alarms(raised, VERDICTS, nothing, usual).counts["medium"] == (3, 3)
+    # One ectopic beat in the window makes no rate of 80/min a tachycardia.
+    assert tally_alarms(raised, VERDICTS, ~nothing, usual).counts["medium"] == (3, 2)
+
+
+def test_where_no_beats_are_annotated_an_alarm_about_the_rate_is_held_against_the_rhythm() -> None:
+    raised = [alert(condition="extreme_tachycardia", priority="medium", onset_ns=at(6), last_ns=at(8))]
+    assert tally_alarms(raised, VERDICTS, ABNORMAL, annotations()).counts["medium"] == (1, 0)
