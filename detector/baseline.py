@@ -83,11 +83,11 @@ class PersonalBaseline(NamedTuple):
             return self
         return self._replace(history=self.history._replace(last_ns=last_ns + jump_ns), open_beat=None)
 
-    def usual_qrs(self, lead: str | None) -> npt.NDArray[np.float64] | None:
-        """The usual QRS of a lead in normalised units, (QRS samples,); None while it is not known."""
+    def usual_qrs(self, lead: str | None, *, least_beats: int = MIN_QRS_BEATS) -> npt.NDArray[np.float64] | None:
+        """The usual QRS of a lead in normalised units, (QRS samples,); None while fewer beats have shaped it."""
         for usual in self.usual:
             if usual.lead == lead:
-                return np.array(usual.qrs) * _STEP if usual.beats >= MIN_QRS_BEATS else None
+                return np.array(usual.qrs) * _STEP if usual.beats >= least_beats else None
         return None
 
     def error_above_usual(self, log_error: float, *, prior: float, share: float) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 
 from bus.messages import Urgent, Verdict
 from bus.samples import CLOCK_TOLERANCE_NS
-from detector.baseline import PersonalBaseline
+from detector.baseline import QRS_BEATS, PersonalBaseline
 from detector.beat_features import Floats
 from detector.due import Due, DueWindow, RapidCheck, StreamId
 from detector.judgement import ClassedBeat, Judgement, ReportedBeats, classed_beats, judge_window
@@ -247,7 +247,8 @@ def _judge_check(context: PatientContext, check: RapidCheck, measured: Measured)
     # Which point of a QRS is its peak, and which QRS is usual, is not sure in a stand-in for a lead with holes: whether
     # its beats are strange is left to the windows.
     if len(measured.peaks) and measured.judged is not None and (measured.judged == 0 or measured.off[0]):
-        usual = context.baseline.usual_qrs(check.lead(measured.judged))
+        # A tachycardia is told by nothing but this difference: a mean that is still taking shape is no measure for it.
+        usual = context.baseline.usual_qrs(check.lead(measured.judged), least_beats=QRS_BEATS)
         usual_qrs = None if usual is None else usual.astype(np.float32)
     usual_swing, sign = judge_check(measured, context.usual_swing, usual_qrs)
     context = PatientContext(
