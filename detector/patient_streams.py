@@ -193,8 +193,8 @@ class PatientStreams:
         out.due += due
         out.leave_out("late", stale_samples)
         if held.kept:
-            stream.park()  # the chunk cannot be reread
-        out.changed |= stream.next_window != window
+            stream.park()  # the chunk cannot be reread: from here on, the record holds all
+        out.changed |= held.kept or stream.next_window != window
         stream.taken, stream.heard_ms = max(stream.taken, held.offset), max(stream.heard_ms, held.at_ms)
         # A jump ahead is no signal.
         grown = min(stream.ring.high - high, len(held.chunk.samples))

@@ -138,6 +138,8 @@ def run(chunks: list[Chunk], events: list[Event], *, pace_ms: int = 0) -> list[t
     size=25,
     events=[Event("park", 19), Event("crash", 25)],
 )
+# The hole before a chunk that was parked is filled; the other patient's transaction comes before the next window.
+@example(first=[], second=[Fault("late", 11)], joins_at=28, size=25, events=[Event("park", 52), Event("crash", 58)])
 # A device restarts; the other patient's transaction comes before its first window.
 @example(first=[Fault("restart", 8)], second=[Fault("far", 1)], joins_at=9, size=100, events=[Event("crash", 13)])
 def test_whatever_devices_do_a_crash_changes_nothing(
