@@ -1,7 +1,7 @@
 """Reading the CNN's beat map: which QRS candidates are beats, what their class may be, and what was missed."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from ecg.records import Float32Array
 from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES
 
 MATCH_S = 0.04  # a candidate and its peak in the map: one frame, for the map marks one frame more on either side
+CANDIDATES_S = 6.0  # the window, and before it what has not settled when the window before was reported
 PEAK_SEARCH_S = 0.1  # from the middle of a frame to the R peak: QRS of up to 200 ms
 APART = round(REFRACTORY_S * MODEL_FS_HZ)
 SEARCH = round(PEAK_SEARCH_S * MODEL_FS_HZ)
@@ -40,6 +41,39 @@ class BeatFinding(NamedTuple):
     whole: bool = True
 
 
+class BeatReader(Protocol):
+    """Reading of the beats of N segments.
+
+    Attributes
+    ----------
+    start : position in the segment from which on it tells beats
+    """
+
+    start: float
+
+    def beats(self, row: int, candidates: npt.NDArray[np.int64], signals: Float32Array) -> tuple[BeatFinding, ...]:
+        """The beats of one segment, among or beside its QRS candidates."""
+
+
+class CandidateReader:
+    """Beats without a beat map: the QRS candidates as they are, of no class.
+
+    None of them is held to be whole, so that nobody takes its shape for evidence of a class, or for what is usual.
+    """
+
+    start: float = MODEL_SAMPLES - CANDIDATES_S * MODEL_FS_HZ
+
+    def beats(self, row: int, candidates: npt.NDArray[np.int64], signals: Float32Array) -> tuple[BeatFinding, ...]:
+        """The candidates of one segment, in the span that a beat map would cover."""
+        del row
+        at = candidates[candidates >= self.start]
+        qrs = signals.take(at[:, None] + _AROUND, axis=1, mode="clip").swapaxes(0, 1)
+        return tuple(
+            BeatFinding(position, (1.0, 0.0, 0.0, 0.0), one, whole=False)
+            for position, one in zip(at.tolist(), qrs, strict=True)
+        )
+
+
 class BeatMapReader:
     """The beat maps of N segments, looked through once for all of them.
 
@@ -52,7 +86,7 @@ class BeatMapReader:
     def __init__(self, maps: Float32Array, settings: BeatMap) -> None:
         self._settings = settings
         self._frame = MODEL_FS_HZ / settings.frames_hz  # samples
-        self._start = MODEL_SAMPLES - settings.seconds * MODEL_FS_HZ
+        self.start = MODEL_SAMPLES - settings.seconds * MODEL_FS_HZ
         width = 2 * round(MATCH_S * settings.frames_hz) + 1
         probability = _softmax(maps)
         self._order = [settings.classes.index(letter) - 1 for letter in AAMI_CLASSES]
@@ -64,7 +98,7 @@ class BeatMapReader:
         rows, frames = np.nonzero(peaks)
         self._peaks: list[list[int]] = [[] for _ in range(len(maps))]
         for row, frame in zip(rows.tolist(), frames.tolist(), strict=True):
-            self._peaks[row].append(round(self._start + (frame + 0.5) * self._frame))
+            self._peaks[row].append(round(self.start + (frame + 0.5) * self._frame))
 
     def beats(self, row: int, candidates: npt.NDArray[np.int64], signals: Float32Array) -> tuple[BeatFinding, ...]:
         """The beats of one segment, in the span of its map.
@@ -76,7 +110,7 @@ class BeatMapReader:
         signals : (2, MODEL_SAMPLES) float32, the judged lead and the other one, normalised
         """
         signal = signals[0]
-        candidates = candidates[candidates >= self._start]
+        candidates = candidates[candidates >= self.start]
         verified = self._beat_near[row, self._frames(candidates)] >= self._settings.reject_below
         positions: list[int] = candidates[verified].tolist()
         for middle in self._peaks[row]:
@@ -102,7 +136,7 @@ class BeatMapReader:
 
     def _frames(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The frames of the map that hold positions of the segment."""
-        frames = ((positions - self._start) / self._frame).astype(np.int64)
+        frames = ((positions - self.start) / self._frame).astype(np.int64)
         bounded: npt.NDArray[np.int64] = np.minimum(np.maximum(frames, 0), self._beat.shape[1] - 1)
         return bounded
 

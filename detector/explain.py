@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from detector.manifest import Manifest, load_manifest
-from detector.scorer import log_of, open_session
+from detector.scorer import log_of, open_networks
 from detector.window_parts import PART_SAMPLES, PARTS
 from ecg.leads import choose_leads
 from ecg.records import MISSING, Float32Array, Int16Array, Record, exact_rate
@@ -78,10 +77,8 @@ class Explainer:
     """
 
     def __init__(self, directory: Path, *, preprocessing: Preprocessing | None = None, threads: int = 1) -> None:
-        self.manifest: Manifest = load_manifest(directory)
+        self.manifest, self._networks = open_networks(directory, threads)
         self._preprocessing = preprocessing or Preprocessing()
-        self._cnn = open_session(directory, self.manifest.cnn, threads)
-        self._autoencoder = open_session(directory, self.manifest.autoencoder, threads)
 
     def explain(self, record: Record, window: int) -> Explanation | None:
         """Explain the verdict on a window of a recording; None where no lead can be judged.
@@ -119,11 +116,10 @@ class Explainer:
         )
 
     def _run(self, inputs: Float32Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """(N,) the CNN's logits, and what both networks bring into the fused log odds, but for a constant."""
-        (logits,) = self._cnn.run(["window_logit"], {self.manifest.cnn.input_name: inputs})
-        (errors,) = self._autoencoder.run(["error"], {self.manifest.autoencoder.input_name: inputs})
-        wide = logits.astype(np.float64)
-        log_errors = log_of(errors)
+        """(N,) the CNN's logits, and what the networks bring into the fused log odds, but for a constant."""
+        found = self._networks.run(inputs)
+        wide = found.logits.astype(np.float64)
+        log_errors = np.zeros_like(wide) if found.errors is None else log_of(found.errors)
         by = self.manifest.calibration
         return wide, by.fused_cnn * by.cnn_slope * wide + by.fused_autoencoder * by.autoencoder_slope * log_errors
 

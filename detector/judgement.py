@@ -96,13 +96,13 @@ class Evidence:
 
     Attributes
     ----------
-    cnn, autoencoder : of the two networks, calibrated
+    cnn, autoencoder : of the two networks, calibrated; the autoencoder's is None where there is none
     ventricular, supraventricular : of the beat in the window that is the most so
     irregularity : one minus the rhythm's regularity
     """
 
     cnn: float
-    autoencoder: float
+    autoencoder: float | None
     ventricular: float
     supraventricular: float
     irregularity: float
@@ -117,7 +117,7 @@ class Judgement:
     beats : those since the last one reported, up to half a second before the window's end
     corrected : the last one of an earlier window, where its class is another now that the beat behind it is known
     evidence : None where no lead could be judged
-    cnn, autoencoder, fused : calibrated probabilities of an abnormal window
+    cnn, autoencoder, fused : calibrated probabilities of an abnormal window; the autoencoder's None where there is none
     """
 
     beats: tuple[JudgedBeat, ...] = ()
@@ -217,7 +217,7 @@ def judge_window(
         corrected=corrected,
         evidence=evidence,
         cnn=_logistic(evidence.cnn),
-        autoencoder=_logistic(evidence.autoencoder),
+        autoencoder=None if evidence.autoencoder is None else _logistic(evidence.autoencoder),
         fused=_logistic(fused(evidence, calibration)),
     ), ReportedBeats(
         evidence=tuple(beat for beat in reported if beat.t_ns >= next_start_ns),
@@ -232,10 +232,10 @@ def _corrected(provisional: JudgedBeat | None, t_ns: int, letter: AamiClass, con
 
 
 def fused(evidence: Evidence, calibration: Calibration) -> float:
-    """The log odds of an abnormal window from all evidence."""
+    """The log odds of an abnormal window from all evidence that there is."""
     return (
         calibration.fused_cnn * evidence.cnn
-        + calibration.fused_autoencoder * evidence.autoencoder
+        + (0.0 if evidence.autoencoder is None else calibration.fused_autoencoder * evidence.autoencoder)
         + calibration.fused_ventricular * evidence.ventricular
         + calibration.fused_supraventricular * evidence.supraventricular
         + calibration.fused_irregularity * evidence.irregularity

@@ -14,6 +14,12 @@ from ecg.segments import CONTEXT_S, MODEL_FS_HZ, MODEL_SAMPLES, PREPROCESSING_VE
 from ecg.windows import HOP_S, WINDOW_S
 
 MANIFEST = "manifest.json"
+# That are read of each file.
+OUTPUTS = {
+    "cnn": ("window_logit", "beat_map"),
+    "autoencoder": ("error", "reconstruction"),
+    "beats": ("probabilities",),
+}
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -58,7 +64,7 @@ class BeatReading(_Part):
     ``biases`` are of the classes N, S, V, F.
     """
 
-    biases: tuple[float, float, float, float]
+    biases: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
 
 class Calibration(_Part):
@@ -93,7 +99,11 @@ class Thresholds(_Part):
 
 
 class Manifest(_Part):
-    """``models/manifest.json``."""
+    """``models/manifest.json``.
+
+    Of the shipped kind, all is there. A window model of one's own (``detector.own_model``) may lack the autoencoder,
+    the trees and the beat map: what is missing is left out of the verdict.
+    """
 
     schema_version: Literal[3] = 3
     preprocessing_version: str
@@ -103,10 +113,10 @@ class Manifest(_Part):
     hop_s: int = HOP_S  # that the thresholds were chosen at; a detector may hop less far
     leads: int
     cnn: ModelFile
-    autoencoder: ModelFile
-    beats: ModelFile
-    beat_map: BeatMap
-    beat_reading: BeatReading
+    autoencoder: ModelFile | None = None
+    beats: ModelFile | None = None
+    beat_map: BeatMap | None = None
+    beat_reading: BeatReading = BeatReading()
     calibration: Calibration
     thresholds: Thresholds
     data: dict[str, Any]
@@ -116,11 +126,21 @@ class Manifest(_Part):
     @property
     def versions(self) -> dict[str, str]:
         """The models' versions, as verdicts carry them."""
-        return {"cnn": self.cnn.version, "autoencoder": self.autoencoder.version, "beats": self.beats.version}
+        files = {"cnn": self.cnn, "autoencoder": self.autoencoder, "beats": self.beats}
+        return {name: file.version for name, file in files.items() if file is not None}
 
 
-def load_manifest(directory: Path) -> Manifest:
-    """Read a model directory's manifest and check its files against it.
+class ShippedManifest(Manifest):
+    """The manifest of networks and trees as `ecgstream export` writes them: nothing may be missing."""
+
+    autoencoder: ModelFile
+    beats: ModelFile
+    beat_map: BeatMap
+    beat_reading: BeatReading
+
+
+def load_manifest(directory: Path) -> ShippedManifest:
+    """Read the manifest of a directory that `ecgstream export` filled, and check its files against it.
 
     Raises
     ------
@@ -128,7 +148,7 @@ def load_manifest(directory: Path) -> Manifest:
     """
     path = directory / MANIFEST
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        manifest = ShippedManifest.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise ModelError(f"{path} is not there: name a directory that `ecgstream export` filled") from error
     except (ValidationError, json.JSONDecodeError) as error:
@@ -147,6 +167,13 @@ def load_manifest(directory: Path) -> Manifest:
             f"{path}: the models expect preprocessing {found} (version, Hz, context s, window s, hop s, leads), this "
             f"program does {expected}: export the models anew"
         )
+    for name, model in (("cnn", manifest.cnn), ("autoencoder", manifest.autoencoder), ("beats", manifest.beats)):
+        if missing := [each for each in OUTPUTS[name] if each not in model.outputs]:
+            raise ModelError(
+                f"{path}: the outputs of {model.file} are {', '.join(model.outputs) or 'none'}, "
+                f"{' and '.join(missing)} must be among them: export the models anew, or describe a model of "
+                "your own as docs/own-model.md does"
+            )
     for model in (manifest.cnn, manifest.autoencoder):
         check_file(directory / model.file, model, (MODEL_LEADS, MODEL_SAMPLES))
     check_file(directory / manifest.beats.file, manifest.beats, (len(NAMES),))

@@ -17,11 +17,12 @@ class Score:
     ----------
     lead : name of the judged lead
     logit : of the CNN, above 0 for an abnormal window
-    log_error : natural logarithm of the autoencoder's error in normalised units
+    log_error : natural logarithm of the autoencoder's error in normalised units; None where there is no autoencoder
     beats : beats of the newest seconds that the beat map covers
     heart_rate_bpm : from the beats of the whole segment
     quality, flags : of the lead that was judged, or of the first where none could be
-    parts : what carried it, by parts of the window: (2, PARTS) float32, beats and shape as ``PartEvidence`` has them
+    parts : what carried it, by parts of the window: (2, PARTS) float32, beats and shape as ``PartEvidence`` has them;
+        None where a model of one's own tells no such thing
     leakage : of the VF filter over the window's judged lead, None where it was not measured
     holes : positions [start, end) in the segment, at the models' rate, where missing samples may hide a beat
     whole : whether the judged lead lacks no sample in its context and window

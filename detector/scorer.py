@@ -10,16 +10,19 @@ from typing import cast
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
 from detector.baseline import QRS_AFTER, QRS_BEFORE
 from detector.batches import in_batches
-from detector.beat_features import Floats
-from detector.beat_map import BeatMapReader
+from detector.beat_features import NAMES, Floats
+from detector.beat_map import BeatMapReader, BeatReader, CandidateReader
 from detector.drift import load_reference
 from detector.due import DueWindow
-from detector.manifest import Manifest, ModelError, ModelFile, load_manifest
+from detector.manifest import Manifest, ModelFile, load_manifest
+from detector.networks import NetworkOutputs, Networks, ShippedNetworks
+from detector.own_manifest import general_manifest, is_own
+from detector.own_model import OwnModel
 from detector.score import Score
+from detector.sessions import open_session
 from detector.settings import DetectorSettings
 from detector.window_parts import part_evidence
 from ecg.beats import find_beats_in, heart_rate_bpm
@@ -31,6 +34,7 @@ from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES, WINDOW_SAMPLES, Holes, Prep
 from ecg.windows import HOP_S
 
 SMALLEST_ERROR = 1e-9
+_MAP_ODDS = ("v_odds", "s_odds", "f_odds")
 MAX_BATCH = 32  # the networks are a fifth slower a window in batches that outgrow the cache
 
 
@@ -59,12 +63,11 @@ class Scorer:
         self.again: Callable[[], Scorer] = partial(
             Scorer, directory, preprocessing=preprocessing, threads=threads, hop_s=hop_s
         )
-        self.manifest: Manifest = load_manifest(directory)
+        self.manifest, self._networks = open_networks(directory, threads)
         self.reference = load_reference(directory, self.manifest.versions)
         self.preprocessing = preprocessing or Preprocessing()
-        self._cnn = open_session(directory, self.manifest.cnn, threads)
-        self._autoencoder = open_session(directory, self.manifest.autoencoder, threads)
-        self._beats = BeatClassifier(directory, self.manifest.beats, threads=threads)
+        trees = self.manifest.beats
+        self._beats = classes_of_map if trees is None else BeatClassifier(directory, trees, threads=threads)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -106,15 +109,10 @@ class Scorer:
             [signal for _, signal in pairs],
             fs_hz=windows[0].source.fs_hz,
         )
-        logits, beat_maps = self._run(self._cnn, self.manifest.cnn, prepared.inputs, ("window_logit", "beat_map"))
-        errors, reconstructions = self._run(
-            self._autoencoder, self.manifest.autoencoder, prepared.inputs, ("error", "reconstruction")
-        )
-        evidence = part_evidence(beat_maps, prepared.inputs, reconstructions, self.manifest.beat_map)
-        parts = np.stack([evidence.beats, evidence.shape], axis=1)
-        log_errors = log_of(errors)
+        found = self._networks.run(prepared.inputs)
+        log_errors = None if found.errors is None else log_of(found.errors)
+        parts, reader = self._read_map(found, prepared)
         leakage = wave_leakage(prepared.inputs[:, 0, -WINDOW_SAMPLES:], MODEL_FS_HZ)
-        reader = BeatMapReader(beat_maps, self.manifest.beat_map)
         candidates = find_beats_in(prepared.inputs[:, 0], MODEL_FS_HZ, known_from=prepared.valid_from.tolist())
         p_waves = p_waves_of(prepared.inputs, candidates)
         return [
@@ -122,9 +120,9 @@ class Scorer:
                 window,
                 prepared,
                 row=row,
-                logit=float(logits[row]),
-                log_error=float(log_errors[row]),
-                parts=parts[row],
+                logit=float(found.logits[row]),
+                log_error=None if log_errors is None else float(log_errors[row]),
+                parts=None if parts is None else parts[row],
                 leakage=float(leakage[row]),
                 reader=reader,
                 candidates=candidates[row],
@@ -140,10 +138,10 @@ class Scorer:
         *,
         row: int,
         logit: float,
-        log_error: float,
-        parts: Float32Array,
+        log_error: float | None,
+        parts: Float32Array | None,
         leakage: float,
-        reader: BeatMapReader,
+        reader: BeatReader,
         candidates: npt.NDArray[np.int64],
         p_waves: PWaves | None,
     ) -> Score:
@@ -167,9 +165,8 @@ class Scorer:
         beats = reader.beats(row, candidates, signals)
         if holes:
             seen = (beat for beat in beats if not _hidden(beat.position, holes))
-            beats = tuple(beat._replace(whole=_whole(beat.position, holes)) for beat in seen)
-        verified_from = MODEL_SAMPLES - self.manifest.beat_map.seconds * MODEL_FS_HZ
-        positions = [*candidates[candidates < verified_from], *(beat.position for beat in beats)]
+            beats = tuple(beat._replace(whole=beat.whole and _whole(beat.position, holes)) for beat in seen)
+        positions = [*candidates[candidates < reader.start], *(beat.position for beat in beats)]
         holed = any(end > MODEL_SAMPLES - WINDOW_SAMPLES for _, end in holes)
         return Score(
             lead=window.source.leads[window.columns[judged]],
@@ -193,12 +190,16 @@ class Scorer:
             p_waves=None if holes else p_waves,
         )
 
-    @staticmethod
-    def _run(
-        session: ort.InferenceSession, model: ModelFile, inputs: Float32Array, outputs: tuple[str, ...]
-    ) -> list[Float32Array]:
-        found: list[Float32Array] = session.run(list(outputs), {model.input_name: inputs})
-        return found
+    def _read_map(self, found: NetworkOutputs, prepared: Prepared) -> tuple[Float32Array | None, BeatReader]:
+        """Return the parts that carried each window, where both networks tell them, and what reads its beats."""
+        settings = self.manifest.beat_map
+        if found.beat_maps is None or settings is None:
+            return None, CandidateReader()
+        reader = BeatMapReader(found.beat_maps, settings)
+        if found.reconstructions is None:
+            return None, reader
+        evidence = part_evidence(found.beat_maps, prepared.inputs, found.reconstructions, settings)
+        return np.stack([evidence.beats, evidence.shape], axis=1), reader
 
 
 class BeatClassifier:
@@ -226,6 +227,34 @@ class BeatClassifier:
         return cast("list[list[float]]", found.tolist())
 
 
+def classes_of_map(features: Floats) -> list[list[float]]:
+    """Class beats by the beat map alone, where there are no trees: its shares, back from their log odds.
+
+    Parameters
+    ----------
+    features : (n, features) in the order of ``detector.beat_features.NAMES``
+    """
+    v_odds, s_odds, f_odds = (features[:, NAMES.index(name)].astype(np.float64) for name in _MAP_ODDS)
+    wide, early, fusion = (1 / (1 + np.exp(-odds)) for odds in (v_odds, s_odds, f_odds))
+    narrow = (1 - fusion) * (1 - wide)
+    shares = np.stack([narrow * (1 - early), narrow * early, (1 - fusion) * wide, fusion], axis=1)
+    return cast("list[list[float]]", shares.tolist())
+
+
+def open_networks(directory: Path, threads: int) -> tuple[Manifest, Networks]:
+    """Load the networks of a directory: the shipped kind, or a window model of one's own.
+
+    Raises
+    ------
+    ModelError : when anything does not fit
+    """
+    if is_own(directory):
+        own = OwnModel(directory, threads=threads)
+        return general_manifest(directory, own.manifest), own
+    manifest = load_manifest(directory)
+    return manifest, ShippedNetworks(directory, manifest, threads)
+
+
 def scorer_of(settings: DetectorSettings) -> Scorer:
     """The scorer that the detector would use under these settings.
 
@@ -239,34 +268,6 @@ def scorer_of(settings: DetectorSettings) -> Scorer:
         threads=settings.threads,
         hop_s=settings.hop_s,
     )
-
-
-def open_session(directory: Path, model: ModelFile, threads: int) -> ort.InferenceSession:
-    """Load one ONNX file as its manifest describes it.
-
-    Raises
-    ------
-    ModelError : when the file cannot be run, or takes or gives other shapes
-    """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # A spinning idle thread would starve broker and event loop on small machines.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    path = directory / model.file
-    try:
-        session = ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises kinds of its own for every fault of a file
-        raise ModelError(f"{path} is no ONNX model that can be run: {error}: export the models anew") from error
-    inputs = {entry.name: tuple(entry.shape[1:]) for entry in session.get_inputs()}
-    if inputs != {model.input_name: model.input_shape}:
-        raise ModelError(f"{path} takes {inputs}, its manifest says {model.input_name} {model.input_shape}")
-    found = {entry.name: tuple(entry.shape[1:]) for entry in session.get_outputs()}
-    if found != model.outputs:
-        raise ModelError(f"{path} gives {found}, its manifest says {model.outputs}: export the models anew")
-    return session
 
 
 def log_of(errors: Float32Array) -> npt.NDArray[np.float64]:

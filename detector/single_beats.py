@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from detector.manifest import MANIFEST, ModelError, ModelFile, Probability, check_file
-from detector.scorer import open_session
+from detector.sessions import open_session
 from ecg.errors import EcgStreamError
 from ecg.records import Float32Array
 

@@ -288,14 +288,15 @@ class DetectorTransform:
 
     def _count(self, verdict: Verdict) -> None:
         self._metrics.windows.labels(decision=verdict.decision).inc()
-        if verdict.fused is not None and verdict.cnn is not None and verdict.autoencoder is not None:
-            scores: dict[ScoreName, float] = {
-                "fused": verdict.fused,
-                "cnn": verdict.cnn,
-                "autoencoder": verdict.autoencoder,
-            }
-            for score, value in scores.items():
-                self._metrics.scores.labels(score=score).observe(value)
+        given: tuple[tuple[ScoreName, float | None], ...] = (
+            ("fused", verdict.fused),
+            ("cnn", verdict.cnn),
+            ("autoencoder", verdict.autoencoder),
+        )
+        scores: dict[ScoreName, float] = {name: value for name, value in given if value is not None}
+        for score, value in scores.items():
+            self._metrics.scores.labels(score=score).observe(value)
+        if scores:
             self._drift.add(scores, self._clock.monotonic_s())
         continuity = verdict.continuity
         gap_s = continuity.gap_before_s + continuity.missing_samples / verdict.fs_hz

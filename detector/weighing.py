@@ -54,7 +54,7 @@ class WeighedWindow:
         it is known; None where they were whole, or still are not
     open_end : whether the last beat to be reported waits for the one behind it
     reported : how many are to be reported; the rest has not settled, and counts for this window's score alone
-    cnn, autoencoder : calibrated log odds of an abnormal window
+    cnn, autoencoder : calibrated log odds of an abnormal window; the autoencoder's None where there is none
     irregularity : one minus the regularity of the rhythm, this window's beats included
     """
 
@@ -66,7 +66,7 @@ class WeighedWindow:
     open_end: bool
     reported: int
     cnn: float
-    autoencoder: float
+    autoencoder: float | None
     irregularity: float
 
     @property
@@ -133,12 +133,9 @@ def weigh_windows(windows: Sequence[Unweighed], calibration: Calibration) -> lis
     -------
     of each, what is usual after it, and the window; None where no lead could be judged
     """
-    judged = [each for each in windows if each.score.logit is not None and each.score.log_error is not None]
+    judged = [each for each in windows if each.score.logit is not None]
     weighed = iter(_weigh_judged(judged, calibration))
-    return [
-        (each.baseline, None) if each.score.logit is None or each.score.log_error is None else next(weighed)
-        for each in windows
-    ]
+    return [(each.baseline, None) if each.score.logit is None else next(weighed) for each in windows]
 
 
 class _Draft(NamedTuple):
@@ -207,11 +204,15 @@ def _weigh(draft: _Draft, features: Floats, qrs: Floats, calibration: Calibratio
     ]
     if ordinary:
         after = _learned(after, score, qrs[:, ordinary])
-    logit, log_error = score.logit or 0.0, score.log_error or 0.0
-    cnn = calibration.cnn_slope * logit + calibration.cnn_bias
-    above = baseline.error_above_usual(log_error, prior=calibration.usual_log_error, share=calibration.usual_share)
-    if cnn < 0 and score.whole:
-        after = after.with_error(log_error)
+    cnn = calibration.cnn_slope * (score.logit or 0.0) + calibration.cnn_bias
+    autoencoder = None
+    if score.log_error is not None:
+        above = baseline.error_above_usual(
+            score.log_error, prior=calibration.usual_log_error, share=calibration.usual_share
+        )
+        autoencoder = limited(calibration.autoencoder_slope * above + calibration.autoencoder_bias, LIMIT)
+        if cnn < 0 and score.whole:
+            after = after.with_error(score.log_error)
     return after, WeighedWindow(
         times_ns=tuple(followed.times_ns),
         whole=tuple(score.beats[index].whole for index in draft.chosen),
@@ -221,7 +222,7 @@ def _weigh(draft: _Draft, features: Floats, qrs: Floats, calibration: Calibratio
         open_end=open_end,
         reported=len(new),
         cnn=limited(cnn, LIMIT),
-        autoencoder=limited(calibration.autoencoder_slope * above + calibration.autoencoder_bias, LIMIT),
+        autoencoder=autoencoder,
         irregularity=1 - after.history.regularity,
     )
 

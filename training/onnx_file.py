@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.manifest import ModelFile
-from detector.scorer import open_session
+from detector.sessions import open_session
 from ecg.errors import EcgStreamError
 from ecg.leads import MODEL_LEADS
 from ecg.segments import MODEL_SAMPLES

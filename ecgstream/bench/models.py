@@ -13,7 +13,7 @@ from rich.console import Group
 from rich.table import Table
 
 from detector.manifest import ModelFile, load_manifest
-from detector.scorer import open_session
+from detector.sessions import open_session
 from ecg.labels import DS1
 from ecg.records import Float32Array
 from ecgstream.bench.capacity import machine

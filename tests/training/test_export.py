@@ -10,7 +10,7 @@ from torch import nn
 
 import training.onnx_file
 from detector.manifest import ModelFile
-from detector.scorer import open_session
+from detector.sessions import open_session
 from detector.single_beats import CNN_OUTPUTS as BEAT_CNN_OUTPUTS
 from ecg.errors import EcgStreamError
 from tests.training.quick_export import quick_export

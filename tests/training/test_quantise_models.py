@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from detector.manifest import load_manifest
-from detector.scorer import Scorer, open_session
+from detector.scorer import Scorer
+from detector.sessions import open_session
 from ecg.records import Float32Array
 from ecg.segments import MODEL_SAMPLES, Preprocessing, prepare_segments
 from ecg.wfdb_files import toy_record

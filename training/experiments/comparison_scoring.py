@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from detector.manifest import ModelFile
 from detector.patient import ClassBeats
-from detector.scorer import open_session
+from detector.sessions import open_session
 from ecg.annotations import read_annotations
 from ecg.errors import EcgStreamError
 from ecg.records import Float32Array
