@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,20 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 class ModelError(EcgStreamError):
     """The models cannot be used as they lie there."""
+
+
+class MisfitError(ModelError):
+    """A model does not fit, in one way or several.
+
+    Parameters
+    ----------
+    path : of the file that does not fit
+    misfits : of each, the value, the limit and the remedy
+    """
+
+    def __init__(self, path: Path, misfits: Sequence[str]) -> None:
+        super().__init__(f"{path}: {'; '.join(misfits)}")
+        self.misfits = tuple(misfits)
 
 
 class _Part(BaseModel):

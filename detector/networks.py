@@ -41,16 +41,17 @@ class ShippedNetworks:
     ----------
     directory, manifest : where the files lie, and what they are
     threads : threads of one inference
+    optimised : whether onnxruntime may rewrite the graphs, as it does in the detector
 
     Raises
     ------
     ModelError : when a file cannot be run, or takes or gives other shapes
     """
 
-    def __init__(self, directory: Path, manifest: ShippedManifest, threads: int) -> None:
-        self._cnn = open_session(directory, manifest.cnn, threads)
+    def __init__(self, directory: Path, manifest: ShippedManifest, threads: int, *, optimised: bool = True) -> None:
+        self._cnn = open_session(directory, manifest.cnn, threads, optimised=optimised)
         self._cnn_input = manifest.cnn.input_name
-        self._autoencoder = open_session(directory, manifest.autoencoder, threads)
+        self._autoencoder = open_session(directory, manifest.autoencoder, threads, optimised=optimised)
         self._autoencoder_input = manifest.autoencoder.input_name
 
     def run(self, inputs: Float32Array) -> NetworkOutputs:

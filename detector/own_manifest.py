@@ -8,7 +8,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from detector.manifest import MANIFEST, BeatMap, Calibration, Manifest, ModelError, ModelFile, Probability, Thresholds
+from detector.manifest import (
+    MANIFEST,
+    BeatMap,
+    Calibration,
+    Manifest,
+    MisfitError,
+    ModelError,
+    ModelFile,
+    Probability,
+    Thresholds,
+)
 from ecg.segments import CONTEXT_S, MODEL_FS_HZ, PREPROCESSING_VERSION
 from ecg.windows import WINDOW_S
 
@@ -137,7 +147,7 @@ def load_own_manifest(directory: Path) -> OwnManifest:
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror}): write it as docs/own-model.md does") from error
     except ValidationError as error:
-        raise ModelError(f"{path}: {'; '.join(_misfits(error))}") from error
+        raise MisfitError(path, list(_misfits(error))) from error
 
 
 def _misfits(error: ValidationError) -> Iterator[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.manifest import ModelError
+from detector.manifest import MisfitError, ModelError
 from detector.networks import NetworkOutputs
 from detector.own_manifest import Normalisation, OwnManifest, load_own_manifest
 from detector.sessions import FLOAT, load_session
@@ -38,12 +38,12 @@ class OwnModel:
         self._session = load_session(path, threads, optimised=optimised)
         self._outputs = self.manifest.outputs.names
         if found := list(self._misfits()):
-            raise ModelError(f"{path}: {'; '.join(found)}")
+            raise MisfitError(path, found)
         (entry,) = self._session.get_inputs()
         self._input = entry.name
         self._rank = len(entry.shape)
         if found := [misfit for batch in TRIAL_BATCHES for misfit in self._tried(batch)]:
-            raise ModelError(f"{path}: {'; '.join(dict.fromkeys(found))}")
+            raise MisfitError(path, list(dict.fromkeys(found)))
 
     def run(self, inputs: Float32Array) -> NetworkOutputs:
         """Judge N segments: (N, MODEL_LEADS, MODEL_SAMPLES) float32.
@@ -82,7 +82,13 @@ class OwnModel:
     def _run(self, inputs: Float32Array) -> dict[str, Float32Array]:
         shaped = model_input(inputs, self.manifest)
         given = shaped[:, 0] if self._rank == 2 else shaped
-        values = self._session.run(list(self._outputs.values()), {self._input: given})
+        try:
+            values = self._session.run(list(self._outputs.values()), {self._input: given})
+        except Exception as error:  # onnxruntime raises kinds of its own for every fault of a graph
+            raise ModelError(
+                f"a batch of {len(given)} cannot be run by {self.manifest.file} ({' '.join(str(error).split())}), any number of windows must: "
+                "export it with a dynamic batch axis and without a fixed size inside"
+            ) from error
         return dict(zip(self._outputs, values, strict=True))
 
     def _misfits(self) -> Iterator[str]:
@@ -125,11 +131,8 @@ class OwnModel:
         """Run a batch of flat segments, and tell what does not fit in what comes out."""
         try:
             found = self._run(np.zeros((batch, MODEL_LEADS, MODEL_SAMPLES), np.float32))
-        except Exception as error:  # noqa: BLE001 # onnxruntime raises kinds of its own for every fault of a graph
-            yield (
-                f"a batch of {batch} cannot be run ({error}), any number of windows must: export it with a dynamic "
-                "batch axis and without a fixed size inside"
-            )
+        except ModelError as error:
+            yield str(error)
             return
         for kind, values in found.items():
             shapes: list[tuple[int, ...]] = [(batch,), (batch, 1)]

@@ -109,7 +109,7 @@ class Scorer:
             [signal for _, signal in pairs],
             fs_hz=windows[0].source.fs_hz,
         )
-        found = self._networks.run(prepared.inputs)
+        found = self._outputs(prepared.inputs)
         log_errors = None if found.errors is None else log_of(found.errors)
         parts, reader = self._read_map(found, prepared)
         leakage = wave_leakage(prepared.inputs[:, 0, -WINDOW_SAMPLES:], MODEL_FS_HZ)
@@ -190,6 +190,9 @@ class Scorer:
             p_waves=None if holes else p_waves,
         )
 
+    def _outputs(self, inputs: Float32Array) -> NetworkOutputs:
+        return self._networks.run(inputs)
+
     def _read_map(self, found: NetworkOutputs, prepared: Prepared) -> tuple[Float32Array | None, BeatReader]:
         """Return the parts that carried each window, where both networks tell them, and what reads its beats."""
         settings = self.manifest.beat_map
@@ -241,18 +244,24 @@ def classes_of_map(features: Floats) -> list[list[float]]:
     return cast("list[list[float]]", shares.tolist())
 
 
-def open_networks(directory: Path, threads: int) -> tuple[Manifest, Networks]:
+def open_networks(directory: Path, threads: int, *, optimised: bool = True) -> tuple[Manifest, Networks]:
     """Load the networks of a directory: the shipped kind, or a window model of one's own.
+
+    Parameters
+    ----------
+    directory : where files and manifest lie
+    threads : threads of one inference
+    optimised : whether onnxruntime may rewrite the graphs, as it does in the detector
 
     Raises
     ------
     ModelError : when anything does not fit
     """
     if is_own(directory):
-        own = OwnModel(directory, threads=threads)
+        own = OwnModel(directory, threads=threads, optimised=optimised)
         return general_manifest(directory, own.manifest), own
     manifest = load_manifest(directory)
-    return manifest, ShippedNetworks(directory, manifest, threads)
+    return manifest, ShippedNetworks(directory, manifest, threads, optimised=optimised)
 
 
 def scorer_of(settings: DetectorSettings) -> Scorer:

@@ -9,7 +9,7 @@ from detector.manifest import ModelError, ModelFile
 FLOAT = "tensor(float)"
 
 
-def open_session(directory: Path, model: ModelFile, threads: int) -> ort.InferenceSession:
+def open_session(directory: Path, model: ModelFile, threads: int, *, optimised: bool = True) -> ort.InferenceSession:
     """Load one ONNX file as its manifest describes it.
 
     Raises
@@ -17,7 +17,7 @@ def open_session(directory: Path, model: ModelFile, threads: int) -> ort.Inferen
     ModelError : when the file cannot be run, or takes or gives other shapes
     """
     path = directory / model.file
-    session = load_session(path, threads)
+    session = load_session(path, threads, optimised=optimised)
     inputs = {entry.name: tuple(entry.shape[1:]) for entry in session.get_inputs()}
     if inputs != {model.input_name: model.input_shape}:
         raise ModelError(

@@ -15,6 +15,7 @@ from ecgstream.commands import (
     deliveries,
     evaluating,
     measuring,  # noqa: F401 # its commands are of the group ``benches.bench``
+    own_models,
     paper,
     peers,
     reporting,
@@ -106,6 +107,7 @@ GROUPS: dict[str, tuple[Callable[..., object] | tuple[str, typer.Typer], ...]] =
         model_commands.score_reference,
         single_beats.train_ecg5000,
         ("compare", comparing.compare),
+        ("models", own_models.models),
     ),
     "Measure": (evaluating.evaluate, ("bench", benches.bench), surviving.chaos),
     "Maintain": (

@@ -128,6 +128,7 @@ def test_part_becomes_a_straight_line_and_nothing_else_changes() -> None:
 
 @pytest.fixture
 def beat_map(scorer: Scorer) -> BeatMap:
+    assert scorer.manifest.beat_map is not None
     return scorer.manifest.beat_map
 
 

@@ -110,6 +110,11 @@ MISFITS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
         r"two entries, 1 is given: give both .* or neither",
         {"outputs": {"window_probability": "probability"}},
     ),
+    "room inside for one window": (
+        {"inside": 1},
+        r"a batch of 2 cannot be run .*any number of windows must.*without a fixed size inside",
+        {"inside": -1},
+    ),
     "context": ({"context_s": 30}, r"context_s is 30, .*less than or equal to 15", {"context_s": 5}),
     "normalisation": ({"normalisation": "mv"}, r"normalisation is 'mv', .*'standard'", {"normalisation": "standard"}),
     "unknown entry": ({"labels": ["N"]}, r"labels is \['N'\], there is no such entry: take it out", {}),
@@ -123,7 +128,7 @@ def test_misfit_is_told_and_its_remedy_works(
 ) -> None:
     with pytest.raises(ModelError, match=says):
         Scorer(write_model(tmp_path, **wrong))
-    Scorer(write_model(tmp_path, **{name: mended.get(name) for name in mended}))
+    Scorer(write_model(tmp_path, **mended))
 
 
 def test_missing_entry_is_named(tmp_path: Path) -> None:

@@ -65,6 +65,8 @@ CALLED = {
     "bench live": ["--patients", "--clients", "--duration", "--json"],
     "bench monitoring": ["--patients", "--duration", "--json"],
     "bench models": ["--records", "--keep", "--json"],
+    "models list": ["--json"],
+    "models check": ["--json"],
     "compare fit": ["--data", "--seeds", "--workers"],
     "compare score": ["--data", "--records", "--json"],
     "compare groups": [],

@@ -34,6 +34,8 @@ def write_model(
     element: int = TensorProto.FLOAT,
     last: str = "Sigmoid",
     values: int = 1,
+    mixes: bool = False,
+    inside: int = -1,
     **changed: object,
 ) -> Path:
     """Write a model that scores a window by the weighted sum of its squares, and its manifest.
@@ -45,18 +47,21 @@ def write_model(
     element : type of its values
     last : operator at the end: what comes out of "Sigmoid" is a probability
     values : given for each window
+    mixes : whether a window's score depends on the others of its batch
+    inside : windows that the graph has room for inside, whatever it says outside; -1 for any number
     changed : of the manifest
     """
     directory.mkdir(parents=True, exist_ok=True)
     kind = helper.tensor_dtype_to_np_dtype(element)
     size = int(np.prod([each for each in shape[1:] if isinstance(each, int)]))
     weights = np.random.default_rng(7).normal(0, 2.0 / size, (size, values)).astype(kind)
-    flat = np.array([-1 if isinstance(shape[0], str) else shape[0], size], np.int64)
+    flat = np.array([inside if isinstance(shape[0], str) else shape[0], size], np.int64)
     nodes = [
         helper.make_node("Mul", ["signal", "signal"], ["squares"]),
         helper.make_node("Reshape", ["squares", "flat"], ["rows"]),
         helper.make_node("MatMul", ["rows", "weights"], ["sums"]),
-        helper.make_node(last, ["sums"], ["probability"]),
+        *([helper.make_node("Softmax", ["sums"], ["mixed"], axis=0)] if mixes else []),
+        helper.make_node(last, ["mixed" if mixes else "sums"], ["probability"]),
     ]
     graph = helper.make_graph(
         nodes,

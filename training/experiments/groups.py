@@ -167,7 +167,7 @@ def _figures(
             calibration=run.calibration,
         )
         for judgement, known, abnormal in zip(judgements, record.known, record.windows.abnormal, strict=True):
-            if known and (of := judgement.evidence) is not None:
+            if known and (of := judgement.evidence) is not None and of.autoencoder is not None:
                 labels.append(bool(abnormal))
                 scores.append((fused(of, run.calibration), of.cnn, of.autoencoder))
         counts += reference.count(record, judgements)
