@@ -9,6 +9,7 @@ SAMPLES = "ecg.samples"
 WINDOWS = "ecg.windows"
 ANOMALIES = "ecg.anomalies"
 URGENT = "ecg.urgent"
+SHADOW_WINDOWS = "ecg.shadow-windows"
 ALERTS = "ecg.alerts"
 ALERT_COMMANDS = "ecg.alert-commands"
 DEAD_LETTERS = "ecg.dead-letters"
@@ -103,6 +104,14 @@ TOPICS: tuple[Topic, ...] = (
         model=Urgent,
         timed=True,
         services=("detector", "alerting"),
+    ),
+    Topic(
+        name=SHADOW_WINDOWS,
+        retention_ms=7 * _DAY_MS,
+        holds="the verdicts of models in the shadow",
+        model=Verdict,
+        timed=True,
+        services=("detector",),
     ),
     # Whole for as long as a database may be away before its alarm history lacks something.
     Topic(

@@ -69,6 +69,12 @@ class DetectorMetrics:
             ("score",),
         )
         self._models = Info("ecgstream_detector_model", "Versions of the models that judge", registry=registry)
+        self._shadow = Info(
+            "ecgstream_detector_shadow_model", "Versions of the models in the shadow", registry=registry
+        )
+        self.shadow_windows = counter("shadow_windows", "Windows judged in the shadow")
+        self.shadow_seconds = counter("shadow_seconds", "Time that judging in the shadow took, seconds")
+        self.shadow_failures = counter("shadow_failures", "Batches that the models in the shadow could not judge")
         self.batch_windows = histogram("batch_windows", "Windows scored in one call", _BATCH)
         self.scoring_seconds = histogram("scoring_seconds", "Time of one scoring call, seconds", _SCORING_S)
         self.latency_seconds = histogram(
@@ -91,6 +97,10 @@ class DetectorMetrics:
         for score in get_args(ScoreName):
             self.scores.labels(score=score)
             self.score_drift.labels(score=score).set(float("nan"))
+
+    def set_shadow(self, versions: Mapping[str, str]) -> None:
+        """Say which models judge in the shadow."""
+        self._shadow.info(dict(versions))
 
     def set_models(self, versions: Mapping[str, str], *, preprocessing: str) -> None:
         """Say which models judge."""

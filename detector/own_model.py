@@ -86,7 +86,8 @@ class OwnModel:
             values = self._session.run(list(self._outputs.values()), {self._input: given})
         except Exception as error:  # onnxruntime raises kinds of its own for every fault of a graph
             raise ModelError(
-                f"a batch of {len(given)} cannot be run by {self.manifest.file} ({' '.join(str(error).split())}), any number of windows must: "
+                f"a batch of {len(given)} cannot be run by {self.manifest.file} ({' '.join(str(error).split())}), "
+                "any number of windows must: "
                 "export it with a dynamic batch axis and without a fixed size inside"
             ) from error
         return dict(zip(self._outputs, values, strict=True))

@@ -24,6 +24,7 @@ class Results(NamedTuple):
     windows, checks : number of each
     scoring_s : time that filter, models and measures took, s
     signals : of each stream in the batch, its filtered signal after it
+    filtered : of each in the order of the batch, the signal up to its end
     """
 
     results: list[Result]
@@ -31,6 +32,7 @@ class Results(NamedTuple):
     checks: int
     scoring_s: float
     signals: dict[StreamId, FilteredSignal]
+    filtered: list[FilteredSignal]
 
 
 def results_of(due: Sequence[Due], scorer: Scorer, before: Mapping[StreamId, FilteredSignal]) -> Results:
@@ -49,4 +51,20 @@ def results_of(due: Sequence[Due], scorer: Scorer, before: Mapping[StreamId, Fil
     scores = iter(scorer.score([window for window, _ in windows], [signal for _, signal in windows]))
     measured = iter(measure_checks([check for check, _ in checks], [signal for _, signal in checks]))
     results = [next(scores) if isinstance(each, DueWindow) else next(measured) for each in due]
-    return Results(results, len(windows), len(checks), time.perf_counter() - began_s, after)
+    return Results(results, len(windows), len(checks), time.perf_counter() - began_s, after, signals)
+
+
+def scored_by(scorer: Scorer, due: Sequence[Due], found: Results) -> list[Result]:
+    """Score the windows of a batch by other models of the same preprocessing; what was filtered and measured stays.
+
+    Parameters
+    ----------
+    scorer : the other models
+    due : the batch
+    found : its results by the first models
+    """
+    windows = [(each, signal) for each, signal in zip(due, found.filtered, strict=True) if isinstance(each, DueWindow)]
+    scores = iter(scorer.score([window for window, _ in windows], [signal for _, signal in windows]))
+    return [
+        next(scores) if isinstance(each, DueWindow) else result for each, result in zip(due, found.results, strict=True)
+    ]

@@ -271,8 +271,18 @@ def scorer_of(settings: DetectorSettings) -> Scorer:
     ------
     ModelError : when the models do not fit
     """
+    return scorer_at(settings.models, settings)
+
+
+def scorer_at(directory: Path, settings: DetectorSettings) -> Scorer:
+    """The scorer of other models under the same settings.
+
+    Raises
+    ------
+    ModelError : when the models do not fit
+    """
     return Scorer(
-        settings.models,
+        directory,
         preprocessing=Preprocessing(mains_hz=settings.mains_hz),
         threads=settings.threads,
         hop_s=settings.hop_s,

@@ -13,6 +13,7 @@ from detector.metrics import DetectorMetrics
 from detector.partition_state import SERVICE
 from detector.scorer import scorer_of
 from detector.settings import DetectorSettings
+from detector.shadow import open_shadow
 from detector.transform import DetectorTransform
 from ops.clock import Clock, SystemClock
 from ops.probes import probing
@@ -52,6 +53,7 @@ async def run(
         store=store,
         partitions=kafka.partitions,
         max_patients=settings.max_patients,
+        shadow=open_shadow(settings, metrics),
         metrics=metrics,
         clock=clock,
     )

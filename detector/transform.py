@@ -21,11 +21,14 @@ from detector.partition_state import MAX_PATIENTS, PARTITION_KEY, PartitionState
 from detector.patient import Judged, PatientContext, judge_all
 from detector.results import Results, results_of
 from detector.scorer import Scorer
+from detector.shadow import Shadow, ShadowJudged
 from ecg.second_filter import FilteredSignal
 from ops.clock import Clock
 
 # On every verdict and urgent message: when the last message that it needed was handed to the broker, ms UTC.
 INGEST_HEADER = "ecgstream-ingest-ms"
+# On every verdict of the shadow: time that it took, microseconds.
+SHADOW_HEADER = "ecgstream-shadow-us"
 PARK_EVERY_S = 1.0
 
 log = structlog.get_logger(__name__)
@@ -51,6 +54,7 @@ class DetectorTransform:
     store : gives out again what was written of a dormant patient
     partitions : how many partitions the input has
     max_patients : how many patients a partition may know at a time
+    shadow : judges the same windows beside the scorer; None for nobody
     """
 
     input_topic = topics.SAMPLES
@@ -65,6 +69,7 @@ class DetectorTransform:
         store: ProgressStore,
         partitions: int,
         max_patients: int = MAX_PATIENTS,
+        shadow: Shadow | None = None,
         metrics: DetectorMetrics,
         clock: Clock,
     ) -> None:
@@ -74,6 +79,7 @@ class DetectorTransform:
         self._store = store
         self._partitions = partitions
         self._max_patients = max_patients
+        self._shadow = shadow
         self._metrics = metrics
         self._clock = clock
         self._states: dict[int, PartitionState] = {}
@@ -126,6 +132,8 @@ class DetectorTransform:
     def close(self, partition: int) -> None:
         """Forget a partition."""
         self._states.pop(partition, None)
+        if self._shadow is not None:
+            self._shadow.forget(partition)
 
     async def process(self, batch: Mapping[int, Sequence[Received]]) -> Mapping[int, Sequence[Outgoing]]:
         """Step every patient, judge all that is due in one call, and give out what is to be written."""
@@ -137,10 +145,12 @@ class DetectorTransform:
         self._count_chunks(decoded)
         await self._fetch_returning(decoded)
         due = [each for partition in decoded for each in self._take_in(partition, decoded[partition], outputs)]
-        for item, judged in zip(due, await self._judged(due), strict=True):
+        all_judged, shadowed = await self._judged(due)
+        for item, judged in zip(due, all_judged, strict=True):
             self._states[item.partition].judged(item.due.stream, judged.context, published=bool(judged.published))
             for each in judged.published:
                 outputs[item.partition].extend(self._publish(each, item.ingest_ms))
+        self._publish_shadow(due, shadowed, outputs)
         for partition in batch:
             for patient, record in self._states[partition].changed():
                 outputs[partition].append(self._progress(patient.encode(), record))
@@ -244,21 +254,24 @@ class DetectorTransform:
             self._metrics.dead_letters.labels(code=letter.code).inc()
         outputs.extend(letters)
 
-    async def _judged(self, items: Sequence[_Due]) -> list[Judged]:
-        """Score and judge all that is due, in a thread of its own."""
+    async def _judged(self, items: Sequence[_Due]) -> tuple[list[Judged], ShadowJudged | None]:
+        """Score and judge all that is due, in a thread of its own; and once more in the shadow, if there is one."""
         if not items:
-            return []
+            return [], None
         by_partition: dict[int, list[Due]] = defaultdict(list)
         for item in items:
             by_partition[item.partition].append(item.due)
         signals: dict[StreamId, FilteredSignal] = {}
         contexts: dict[StreamId, PatientContext] = {}
+        in_shadow: dict[StreamId, PatientContext] = {}
         for partition, due in by_partition.items():
             state = self._states[partition]
             signals |= state.signals(due)
             contexts |= {each.stream: state.context(each.stream) for each in due}
-        found, judged = await asyncio.get_running_loop().run_in_executor(
-            self._executor, self._score_and_judge, [item.due for item in items], signals, contexts
+            if self._shadow is not None:
+                in_shadow |= self._shadow.contexts(partition, {each.stream for each in due})
+        found, judged, shadowed = await asyncio.get_running_loop().run_in_executor(
+            self._executor, self._score_and_judge, [item.due for item in items], signals, contexts, in_shadow
         )
         for partition, due in by_partition.items():
             self._states[partition].filtered({each.stream: found.signals[each.stream] for each in due})
@@ -266,14 +279,42 @@ class DetectorTransform:
         if found.windows:
             self._metrics.batch_windows.observe(found.windows)
             self._metrics.scoring_seconds.observe(found.scoring_s)
-        return judged
+        return judged, shadowed
 
     def _score_and_judge(
-        self, due: list[Due], signals: Mapping[StreamId, FilteredSignal], contexts: Mapping[StreamId, PatientContext]
-    ) -> tuple[Results, list[Judged]]:
+        self,
+        due: list[Due],
+        signals: Mapping[StreamId, FilteredSignal],
+        contexts: Mapping[StreamId, PatientContext],
+        in_shadow: Mapping[StreamId, PatientContext],
+    ) -> tuple[Results, list[Judged], ShadowJudged | None]:
         scorer = self._scorer
         found = results_of(due, scorer, signals)
-        return found, judge_all(contexts, due, found.results, class_beats=scorer.class_beats, manifest=scorer.manifest)
+        judged = judge_all(contexts, due, found.results, class_beats=scorer.class_beats, manifest=scorer.manifest)
+        shadowed = None if self._shadow is None else self._shadow.judge(due, found, in_shadow)
+        return found, judged, shadowed
+
+    def _publish_shadow(
+        self, items: Sequence[_Due], judged: ShadowJudged | None, outputs: dict[int, list[Outgoing]]
+    ) -> None:
+        """Give out the verdicts of the shadow, in the transaction of those that count."""
+        if self._shadow is None or judged is None:
+            return
+        by_partition: dict[int, list[Due]] = defaultdict(list)
+        cost = (SHADOW_HEADER, str(judged.us_per_window).encode())
+        for item, verdict in zip(items, judged.verdicts, strict=True):
+            by_partition[item.partition].append(item.due)
+            if verdict is not None:
+                outputs[item.partition].append(
+                    Outgoing(
+                        topic=topics.SHADOW_WINDOWS,
+                        key=verdict.patient.encode(),
+                        value=verdict.to_bytes(),
+                        headers=((INGEST_HEADER, str(item.ingest_ms).encode()), cost),
+                    )
+                )
+        for partition, due in by_partition.items():
+            self._shadow.remember(partition, due, judged)
 
     def _publish(self, message: Verdict | Urgent, ingest_ms: int) -> list[Outgoing]:
         if isinstance(message, Urgent):
@@ -317,6 +358,8 @@ class DetectorTransform:
         for partition, state in self._states.items():
             for patient, record in state.park_silent(now_s=now_s, now_ns=now_ns, silent_s=self._silent_s):
                 outputs[partition].append(self._progress(patient.encode(), record))
+                if self._shadow is not None:
+                    self._shadow.forget(partition, patient)
             for patient in state.forget(now_ns=now_ns, forget_s=self._forget_s):
                 outputs[partition].append(self._progress(patient.encode(), None))
 

@@ -150,6 +150,10 @@ def detect(
     *,
     bootstrap_servers: BootstrapServers = None,
     models: Models = None,
+    shadow: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Models that judge beside these into ecg.shadow-windows; they alarm nobody."),
+    ] = None,
     instance: Instance = None,
     health_port: HealthPort = None,
     workers: Annotated[
@@ -168,7 +172,7 @@ def detect(
     from ops.logging import configure_logging
 
     kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
-    settings = load(DetectorSettings, models=models, instance=instance)
+    settings = load(DetectorSettings, models=models, shadow=shadow, instance=instance)
     process = load(ProcessSettings, health_port=health_port)
     if workers > 1:
         if workers > kafka.partitions:
@@ -177,8 +181,13 @@ def detect(
                 "partition is one worker's: start fewer, or see 'ecgstream topics grow'"
             )
         configure_logging(service="detector", level=process.log_level, form=process.log_format)
-        options = {"--bootstrap-servers": kafka.bootstrap_servers, "--models": settings.models}
-        arguments = ["detect", *(str(word) for option in options.items() for word in option)]
+        options = {
+            "--bootstrap-servers": kafka.bootstrap_servers,
+            "--models": settings.models,
+            "--shadow": settings.shadow,
+        }
+        given = (option for option in options.items() if option[1] is not None)
+        arguments = ["detect", *(str(word) for option in given for word in option)]
         run(
             run_workers(
                 Workers(

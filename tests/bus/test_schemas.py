@@ -140,6 +140,7 @@ def test_each_model_of_the_table_has_its_schema_and_an_example() -> None:
         (topics.WINDOWS, "verdict.schema.json"),
         (topics.ANOMALIES, "verdict.schema.json"),
         (topics.URGENT, "urgent.schema.json"),
+        (topics.SHADOW_WINDOWS, "verdict.schema.json"),
         (topics.ALERTS, "alert.schema.json"),
         (topics.ALERT_COMMANDS, "alert-command.schema.json"),
         (topics.DEAD_LETTERS, "dead-letter.schema.json"),
@@ -158,6 +159,7 @@ def test_every_service_uses_the_topics_that_it_used() -> None:
             topics.WINDOWS,
             topics.ANOMALIES,
             topics.URGENT,
+            topics.SHADOW_WINDOWS,
             topics.DEAD_LETTERS,
             topics.DETECTOR_PROGRESS,
         ),
@@ -181,7 +183,9 @@ def test_samples_name_the_avro_schema() -> None:
     assert payload["schema"] == {"$ref": "./ecg.samples.avsc"}
 
 
-@pytest.mark.parametrize("topic", [topics.SAMPLES, topics.WINDOWS, topics.ANOMALIES, topics.URGENT])
+@pytest.mark.parametrize(
+    "topic", [topics.SAMPLES, topics.WINDOWS, topics.ANOMALIES, topics.URGENT, topics.SHADOW_WINDOWS]
+)
 def test_the_key_is_the_patient_id(topic: str) -> None:
     (message,) = BY_ADDRESS[topic]["messages"].values()
     pattern = resolved(message["$ref"])["bindings"]["kafka"]["key"]["pattern"]
