@@ -1,18 +1,20 @@
-"""The commands around models of one's own: which there are, whether one fits."""
+"""The commands around models of one's own: which there are, whether one fits, what one would do."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ecgstream.commands.options import Json
+from ecgstream.commands.options import BootstrapServers, Json
 
-models = typer.Typer(help="Models of one's own: which there are, whether one fits.", no_args_is_help=True)
+models = typer.Typer(
+    help="Models of one's own: which there are, whether one fits, what one would do.", no_args_is_help=True
+)
 
 
 @models.callback()
 def _models() -> None:
-    """Models of one's own: which there are, whether one fits."""
+    """Models of one's own: which there are, whether one fits, what one would do."""
 
 
 @models.command("list")
@@ -54,3 +56,25 @@ def check(
     print_result(check_lines(found), check_result(found), json)
     if found.misfits:
         raise MisfitError(directory, found.misfits)
+
+
+@models.command("shadow")
+def shadow(
+    *,
+    bootstrap_servers: BootstrapServers = None,
+    most: Annotated[int, typer.Option(min=0, metavar="N", help="Disagreements that are listed.")] = 20,
+    json: Json = None,
+) -> None:
+    """Compare the models in the shadow with those that count, by what both have said of the same windows."""
+    import asyncio
+
+    from alerting.rules import load_rules
+    from alerting.settings import AlertingSettings
+    from bus.settings import KafkaSettings
+    from ecgstream.running import print_result
+    from ecgstream.settings import load
+    from ecgstream.shadow_comparison import compare_shadow, comparison_lines, comparison_result
+
+    kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
+    found = asyncio.run(compare_shadow(kafka, load_rules(load(AlertingSettings).rules)))
+    print_result(comparison_lines(found, most=most), comparison_result(found), json)

@@ -67,6 +67,7 @@ CALLED = {
     "bench models": ["--records", "--keep", "--json"],
     "models list": ["--json"],
     "models check": ["--json"],
+    "models shadow": ["--bootstrap-servers", "--most", "--json"],
     "compare fit": ["--data", "--seeds", "--workers"],
     "compare score": ["--data", "--records", "--json"],
     "compare groups": [],

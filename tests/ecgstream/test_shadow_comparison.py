@@ -1,0 +1,64 @@
+"""Comparing the models in the shadow with those that count, on the real broker."""
+
+import pytest
+
+from alerting.rules import load_rules
+from bus import topics
+from bus.clients import KafkaPublisher
+from bus.interfaces import Outgoing
+from bus.messages import Decision, Verdict
+from bus.settings import KafkaSettings
+from detector.transform import SHADOW_HEADER
+from ecg.errors import EcgStreamError
+from ecgstream.shadow_comparison import compare_shadow, comparison_lines, comparison_result
+from tests.alerting.verdicts import verdict
+
+pytestmark = pytest.mark.broker
+OWN, EARLIER = {"cnn": "own-2"}, {"cnn": "own-1"}
+
+
+async def publish(settings: KafkaSettings, topic: str, verdicts: list[Verdict], models: dict[str, str] | None) -> None:
+    async with KafkaPublisher(settings) as publisher:
+        for each in verdicts:
+            said = each if models is None else each.model_copy(update={"models": models})
+            await publisher.send(
+                Outgoing(
+                    topic=topic,
+                    key=each.patient.encode(),
+                    value=said.to_bytes(),
+                    headers=() if models is None else ((SHADOW_HEADER, b"400"),),
+                )
+            )
+        await publisher.send(Outgoing(topic=topic, key=b"x", value=b"not a verdict"))
+
+
+def windows(decisions: list[Decision], first: int = 0) -> list[Verdict]:
+    return [verdict(first + number, decision) for number, decision in enumerate(decisions)]
+
+
+async def test_comparison_counts_what_both_said_of_the_same_windows(settings: KafkaSettings) -> None:
+    await publish(settings, topics.WINDOWS, windows(["normal"] * 9 + ["abnormal", "unusable"]), None)
+    await publish(settings, topics.SHADOW_WINDOWS, windows(["normal"] * 2), EARLIER)
+    # It came later than the shipped models: the first two windows are not compared.
+    shadow = [*windows(["normal", "abnormal", "abnormal", "abnormal"], 2), *windows(["normal"] * 3, 6)]
+    await publish(settings, topics.SHADOW_WINDOWS, [*shadow, *windows(["normal", "unusable"], 9)], OWN)
+    found = await compare_shadow(settings, load_rules())
+    assert (found.windows, found.patients, found.other_models, found.alone) == (9, {"p1"}, 2, 0)
+    assert found.agreement == pytest.approx(5 / 9)
+    assert found.decided["normal", "abnormal"] == 3
+    assert [each.id.rpartition("/")[2] for each in found.disagreements] == ["3", "4", "5", "9"]
+    assert found.us_per_window == 400
+    assert sum(found.alarms_shadow.values()) == 1  # three abnormal windows in a row
+    assert sum(found.alarms_shipped.values()) == 0
+    result = comparison_result(found)
+    assert result["models"] == {"shipped": verdict(0, "normal").models, "shadow": OWN}
+    lines = [line for line in comparison_lines(found, most=2) if isinstance(line, str)]
+    assert "patients: 1; windows: 9, one decision on 55.6% of them" in lines
+    assert "4 disagreements, the largest 2:" in lines
+
+
+async def test_nothing_to_compare_says_what_makes_something(settings: KafkaSettings) -> None:
+    with pytest.raises(
+        EcgStreamError, match=r"0 windows of ecg\.shadow-windows .*let 'ecgstream detect --shadow DIR' run"
+    ):
+        await compare_shadow(settings, load_rules())
