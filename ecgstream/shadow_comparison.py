@@ -27,7 +27,7 @@ DECISIONS: tuple[Decision, ...] = ("normal", "abnormal", "unusable")
 log = structlog.get_logger(__name__)
 
 
-class Told(NamedTuple):
+class ScoredDecision(NamedTuple):
     """Decision and fused score of a verdict."""
 
     decision: Decision
@@ -41,8 +41,8 @@ class Disagreement(NamedTuple):
     patient: str
     start_ns: int
     end_ns: int
-    shipped: Told
-    shadow: Told
+    shipped: ScoredDecision
+    shadow: ScoredDecision
 
 
 class Alarms:
@@ -123,20 +123,20 @@ async def compare_shadow(kafka: KafkaSettings, rules: AlarmRules) -> ShadowCompa
     """
     newest = await _newest_models(kafka)
     found = ShadowComparison(shadow=newest)
-    told: dict[str, Told] = {}
+    in_shadow: dict[str, ScoredDecision] = {}
     alarms, total_us = Alarms(rules), 0
     async for message, verdict in _verdicts(kafka, topics.SHADOW_WINDOWS):
         if verdict.models != newest:
             found.other_models += 1
             continue
-        told[verdict.id] = Told(verdict.decision, verdict.fused)
+        in_shadow[verdict.id] = ScoredDecision(verdict.decision, verdict.fused)
         total_us += int(dict(message.headers).get(SHADOW_HEADER, b"0"))
         alarms.take(verdict)
-    found.us_per_window = total_us / max(1, len(told))
+    found.us_per_window = total_us / max(1, len(in_shadow))
     found.alarms_shadow = alarms.by_condition
     alarms = Alarms(rules)
     async for _, verdict in _verdicts(kafka, topics.WINDOWS):
-        shadow = told.pop(verdict.id, None)
+        shadow = in_shadow.pop(verdict.id, None)
         if shadow is None:
             continue
         alarms.take(verdict)
@@ -144,11 +144,11 @@ async def compare_shadow(kafka: KafkaSettings, rules: AlarmRules) -> ShadowCompa
         found.patients.add(verdict.patient)
         found.decided[verdict.decision, shadow.decision] += 1
         if verdict.decision != shadow.decision:
-            shipped = Told(verdict.decision, verdict.fused)
+            shipped = ScoredDecision(verdict.decision, verdict.fused)
             found.disagreements.append(
                 Disagreement(verdict.id, verdict.patient, verdict.start_ns, verdict.end_ns, shipped, shadow)
             )
-    found.alone, found.alarms_shipped = len(told), alarms.by_condition
+    found.alone, found.alarms_shipped = len(in_shadow), alarms.by_condition
     if not found.windows:
         raise EcgStreamError(
             f"0 windows of {topics.SHADOW_WINDOWS} are on {topics.WINDOWS}, too, at least 1 must be: let "
@@ -174,7 +174,7 @@ def comparison_lines(found: ShadowComparison, *, most: int) -> Iterator[Renderab
     if found.disagreements:
         listed = Table("patient", "time", "shipped", "score", "shadow", "score")
         for each in found.disagreements[:most]:
-            scores = ["-" if told.fused is None else f"{told.fused:.3f}" for told in (each.shipped, each.shadow)]
+            scores = ["-" if one.fused is None else f"{one.fused:.3f}" for one in (each.shipped, each.shadow)]
             listed.add_row(
                 each.patient, time_of(each.start_ns), each.shipped.decision, scores[0], each.shadow.decision, scores[1]
             )
