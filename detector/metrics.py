@@ -69,6 +69,8 @@ class DetectorMetrics:
             ("score",),
         )
         self._models = Info("ecgstream_detector_model", "Versions of the models that judge", registry=registry)
+        self.switches = counter("model_switches", "Switches to other models while running")
+        self.switch_failures = counter("model_switch_failures", "Models that were put there and do not fit")
         self._shadow = Info(
             "ecgstream_detector_shadow_model", "Versions of the models in the shadow", registry=registry
         )

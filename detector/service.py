@@ -14,6 +14,7 @@ from detector.partition_state import SERVICE
 from detector.scorer import scorer_of
 from detector.settings import DetectorSettings
 from detector.shadow import open_shadow
+from detector.switching import switch_models
 from detector.transform import DetectorTransform
 from ops.clock import Clock, SystemClock
 from ops.probes import probing
@@ -81,8 +82,11 @@ async def run(
         metrics.ring_bytes.set(transform.ring_bytes)
         transform.measure_drift()
 
+    switching = asyncio.create_task(switch_models(settings, transform.switch, metrics=metrics, clock=clock))
     try:
         async with store, probing(clock=clock, loop_lag=metrics.loop_lag_seconds, gauges=gauges):
             await runner.run(stop)
     finally:
+        switching.cancel()
+        await asyncio.gather(switching, return_exceptions=True)
         transform.shut_down()

@@ -117,6 +117,18 @@ class DetectorTransform:
         state = self._states.get(partition)
         return 0.0 if state is None else state.chunk_s / max(1, state.live)
 
+    def switch(self, scorer: Scorer) -> None:
+        """Judge by other models from the next batch on; what is known of the patients stays.
+
+        Parameters
+        ----------
+        scorer : of the same preprocessing and hop
+        """
+        self._scorer = scorer
+        self._drift = DriftMeter(scorer.reference)
+        self._metrics.set_models(scorer.versions, preprocessing=scorer.manifest.preprocessing_version)
+        self._metrics.switches.inc()
+
     def measure_drift(self) -> None:
         """Bring the figures of the scores' drift up to date."""
         for score, index in self._drift.indices(self._clock.monotonic_s()).items():

@@ -181,8 +181,8 @@ def comparison_lines(found: ShadowComparison, *, most: int) -> Iterator[Renderab
         yield f"{len(found.disagreements)} disagreements, the largest {min(most, len(found.disagreements))}:"
         yield listed
     for name, alarms in (("shipped", found.alarms_shipped), ("the shadow", found.alarms_shadow)):
-        each = ", ".join(f"{count} {condition.replace('_', ' ')}" for condition, count in alarms.items())
-        yield f"alarms by these verdicts alone, {name}: {sum(alarms.values())}{f' ({each})' if each else ''}"
+        kinds = ", ".join(f"{count} {condition.replace('_', ' ')}" for condition, count in alarms.items())
+        yield f"alarms by these verdicts alone, {name}: {sum(alarms.values())}{f' ({kinds})' if kinds else ''}"
     yield f"the shadow took {found.us_per_window / 1000:.3f} ms a window"
     if found.other_models:
         yield f"{found.other_models} verdicts of models that were in the shadow before are left out"

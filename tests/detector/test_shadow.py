@@ -1,5 +1,6 @@
 """Models in the shadow, over messages, without a broker: the shipped verdicts are not touched, whatever they do."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -74,11 +75,12 @@ def shipped_and_shadowed(outputs: list[Outgoing]) -> tuple[list[Outgoing], list[
 
 @pytest.mark.parametrize("kind", ["own", "shipped", "failing"])
 async def test_what_is_shipped_stays_byte_for_byte(tmp_path: Path, scorer: Scorer, excerpt: Record, kind: str) -> None:
-    shadow = {
+    kinds: dict[str, Callable[[], Scorer]] = {
         "own": lambda: Scorer(write_model(tmp_path)),
         "shipped": lambda: Scorer(SHIPPED),
         "failing": lambda: Failing(SHIPPED),
-    }[kind]()
+    }
+    shadow = kinds[kind]()
     alone = await outputs_of(scorer, excerpt)
     beside, shadowed = shipped_and_shadowed(await outputs_of(scorer, excerpt, shadow=shadow))
     assert beside == alone

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -24,6 +25,7 @@ from ecg.records import Record
 from producer.streams import Patient, cut
 from tests.bus.poison import POISON
 from tests.detector.streams import START_NS
+from tests.support.own_models import write_model
 from tests.support.verdicts import verdicts_of
 
 
@@ -126,6 +128,21 @@ async def test_rings_scores_and_models_are_measured(
     assert value("model_info", preprocessing=scorer.manifest.preprocessing_version, **scorer.versions) == 1
     transform.close(0)
     assert transform.ring_bytes == 0
+
+
+async def test_switch_loses_no_window_and_judges_none_twice(
+    transform: DetectorTransform, registry: CollectorRegistry, excerpt: Record, tmp_path: Path
+) -> None:
+    transform.open(0, {})
+    messages = stream_of(excerpt, "p", 60)
+    outputs = list((await transform.process({0: messages[:123]}))[0])
+    own = Scorer(write_model(tmp_path))
+    transform.switch(own)
+    outputs += (await transform.process({0: messages[123:]}))[0]
+    found = [Verdict.model_validate_json(message.value or b"") for message in on(topics.WINDOWS, outputs)]
+    assert [each.window for each in found] == list(range(12))
+    assert [each.models == own.versions for each in found] == [False] * 6 + [True] * 6
+    assert registry.get_sample_value("ecgstream_detector_model_switches_total") == 1
 
 
 async def test_what_waits_is_told_in_seconds_of_each_patients_ecg(

@@ -37,7 +37,7 @@ def windows(decisions: list[Decision], first: int = 0) -> list[Verdict]:
 
 
 async def test_comparison_counts_what_both_said_of_the_same_windows(settings: KafkaSettings) -> None:
-    await publish(settings, topics.WINDOWS, windows(["normal"] * 9 + ["abnormal", "unusable"]), None)
+    await publish(settings, topics.WINDOWS, [*windows(["normal"] * 9), *windows(["abnormal", "unusable"], 9)], None)
     await publish(settings, topics.SHADOW_WINDOWS, windows(["normal"] * 2), EARLIER)
     # It came later than the shipped models: the first two windows are not compared.
     shadow = [*windows(["normal", "abnormal", "abnormal", "abnormal"], 2), *windows(["normal"] * 3, 6)]
