@@ -13,7 +13,7 @@ from detector.scorer import Scorer, scorer_of
 from detector.settings import DetectorSettings
 from ops.clock import Clock
 
-LOOK_EVERY_S = 2.0
+POLL_EVERY_S = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ async def switch_models(
     """
     known = identity_of(settings.models)
     while True:
-        await clock.sleep(LOOK_EVERY_S)
+        await clock.sleep(POLL_EVERY_S)
         found = identity_of(settings.models)
         if found is None or found == known:
             continue

@@ -63,6 +63,9 @@ def shadow(
     *,
     bootstrap_servers: BootstrapServers = None,
     most: Annotated[int, typer.Option(min=0, metavar="N", help="Disagreements that are listed.")] = 20,
+    strips: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Draw those that are listed into this folder, as SVG.")
+    ] = None,
     json: Json = None,
 ) -> None:
     """Compare the models in the shadow with those that count, by what both have said of the same windows."""
@@ -74,7 +77,12 @@ def shadow(
     from ecgstream.running import print_result
     from ecgstream.settings import load
     from ecgstream.shadow_comparison import compare_shadow, comparison_lines, comparison_result
+    from ecgstream.shadow_strips import draw_strips, write_strips
 
     kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
     found = asyncio.run(compare_shadow(kafka, load_rules(load(AlertingSettings).rules)))
     print_result(comparison_lines(found, most=most), comparison_result(found), json)
+    if strips is not None:
+        drawn = asyncio.run(draw_strips(kafka, found.disagreements[:most]))
+        write_strips(drawn, strips)
+        typer.echo(f"{len(drawn)} strips are in {strips}", err=True)

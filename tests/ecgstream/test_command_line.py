@@ -67,7 +67,7 @@ CALLED = {
     "bench models": ["--records", "--keep", "--json"],
     "models list": ["--json"],
     "models check": ["--json"],
-    "models shadow": ["--bootstrap-servers", "--most", "--json"],
+    "models shadow": ["--bootstrap-servers", "--most", "--strips", "--json"],
     "compare fit": ["--data", "--seeds", "--workers"],
     "compare score": ["--data", "--records", "--json"],
     "compare groups": [],

@@ -113,8 +113,11 @@ async def test_model_of_the_document_is_shipped_within_five_commands(settings: K
     assert {each.id for each in shadowed} == {each.id for each in shipped}
     assert {each.models["cnn"] for each in shadowed} == {checked["versions"]["cnn"]}
 
-    compared = json.loads(run("-m", *compare, "--json", "-"))
+    compared = json.loads(run("-m", *compare, "--json", "-", "--strips", "strips"))
     assert compared["windows"] == windows
+    drawn = sorted((tmp_path / "strips").iterdir())
+    assert len(drawn) == len(compared["disagreements"][:20])
+    assert all("<svg" in strip.read_text() for strip in drawn)
     assert compared["models"]["shadow"] == checked["versions"]
 
     # What comes while no detector runs waits in Kafka.

@@ -1,5 +1,7 @@
 """Comparing the models in the shadow with those that count, on the real broker."""
 
+from pathlib import Path
+
 import pytest
 
 from alerting.rules import load_rules
@@ -7,11 +9,15 @@ from bus import topics
 from bus.clients import KafkaPublisher
 from bus.interfaces import Outgoing
 from bus.messages import Decision, Verdict
+from bus.samples import encode
 from bus.settings import KafkaSettings
 from detector.transform import SHADOW_HEADER
 from ecg.errors import EcgStreamError
+from ecg.wfdb_files import toy_record
 from ecgstream.shadow_comparison import compare_shadow, comparison_lines, comparison_result
-from tests.alerting.verdicts import verdict
+from ecgstream.shadow_strips import draw_strips, write_strips
+from producer.streams import Patient, cut
+from tests.alerting.verdicts import START_NS, verdict
 
 pytestmark = pytest.mark.broker
 OWN, EARLIER = {"cnn": "own-2"}, {"cnn": "own-1"}
@@ -55,6 +61,24 @@ async def test_comparison_counts_what_both_said_of_the_same_windows(settings: Ka
     lines = [line for line in comparison_lines(found, most=2) if isinstance(line, str)]
     assert "patients: 1; windows: 9, one decision on 55.6% of them" in lines
     assert "4 disagreements, the largest 2:" in lines
+
+
+async def test_disagreement_is_drawn_with_what_both_said(settings: KafkaSettings, tmp_path: Path) -> None:
+    record = toy_record()
+    async with KafkaPublisher(settings) as publisher:
+        for chunk in cut(Patient(id="p1", record=record, length=10_800), chunk_ms=1000, start_ns=START_NS):
+            await publisher.send(Outgoing(topic=topics.SAMPLES, key=b"p1", value=encode(chunk)))
+    await publish(settings, topics.WINDOWS, windows(["normal"] * 4), None)
+    await publish(settings, topics.SHADOW_WINDOWS, windows(["normal", "normal", "abnormal", "normal"]), OWN)
+    found = await compare_shadow(settings, load_rules())
+    write_strips(await draw_strips(settings, found.disagreements), tmp_path / "strips")
+    (path,) = (tmp_path / "strips").iterdir()
+    assert path.name == "p1-2.svg"
+    assert "shadow: abnormal 0.90" in path.read_text()
+    gone = found.disagreements[0]._replace(start_ns=START_NS + 10**13, end_ns=START_NS + 10**13 + 5 * 10**9)
+    assert await draw_strips(settings, [gone]) == {}
+    with pytest.raises(EcgStreamError, match=r"--strips .* cannot be written \(.*\): name another folder"):
+        write_strips({"a.svg": ""}, path)
 
 
 async def test_nothing_to_compare_says_what_makes_something(settings: KafkaSettings) -> None:
