@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from bus.samples import CLOCK_TOLERANCE_NS, Chunk
-from ecg.records import MISSING, Int16Array, exact_rate
+from ecg.records import MISSING, Int16Array, Record, exact_rate
 from ecg.windows import Grid
 
 
@@ -39,6 +39,23 @@ class StoredSamples:
     samples: Int16Array
     streams: int
     left_out: int
+
+    def as_record(self) -> Record:
+        """Return the stretch as a recording of the patient's name, with what of it was left out."""
+        remarks = []
+        if self.left_out:
+            remarks.append(f"{self.left_out} samples of another device, rate, gain or set of leads are left out")
+        if self.streams > 1:
+            remarks.append(f"it is put together from {self.streams} streams: a device was restarted, or its clock set")
+        return Record(
+            name=self.patient,
+            fs_hz=self.fs_hz,
+            leads=self.leads,
+            gain=self.gain,
+            baseline=self.baseline,
+            samples=self.samples,
+            remarks=tuple(remarks),
+        )
 
 
 def same_stream(one: Chunk, other: Chunk) -> bool:

@@ -79,6 +79,28 @@ def knows_lead(name: str) -> bool:
     return lead_name(name) in LEADS
 
 
+def mdc_code(name: str) -> tuple[int, str] | None:
+    """Return the code of ISO/IEEE 11073-10102 and its reference id of one of the twelve standard leads, else None.
+
+    A modified or a bipolar chest lead is not the standard one that it resembles: it has none here.
+
+    Parameters
+    ----------
+    name : "II", "aVR" or "Lead_V1", say
+    """
+    bare = _bare(name)
+    if bare not in _TWELVE:
+        return None
+    return _MDC_BASE + _TWELVE[bare], f"MDC_ECG_ELEC_POTL_{bare}"
+
+
+_TWELVE = {
+    lead: number
+    for number, lead in _SCP_NUMBERS.items()
+    if lead in {"I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V6"} or (lead == "V5" and number < 10)
+}
+
+
 def _bare(name: str) -> str:
     return " ".join(term for term in terms_of(name) if term not in AROUND) or " ".join(terms_of(name))
 

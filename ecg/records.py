@@ -130,6 +130,24 @@ class Recording(ABC):
         for start in range(0, self.length, size):
             yield self.part(start, start + size)
 
+    def stretch(self, start: int, stop: int) -> "RecordOnDisk":
+        """A part of the recording as a recording of its own.
+
+        Parameters
+        ----------
+        start, stop : sample numbers, 0 <= start <= stop <= length
+        """
+        return RecordOnDisk(
+            name=self.name,
+            fs_hz=self.fs_hz,
+            leads=self.leads,
+            gain=self.gain,
+            baseline=self.baseline,
+            remarks=self.remarks,
+            held=stop - start,
+            read=lambda first, end: self.part(start + first, start + end),
+        )
+
     def in_memory(self) -> "Record":
         """Read all samples."""
         return Record(

@@ -14,6 +14,7 @@ from ecgstream.commands import (
     comparing,
     deliveries,
     evaluating,
+    exporting,
     measuring,  # noqa: F401 # its commands are of the group ``benches.bench``
     own_models,
     paper,
@@ -97,6 +98,8 @@ GROUPS: dict[str, tuple[Callable[..., object] | tuple[str, typer.Typer], ...]] =
         watching.subscribe,
         model_commands.score,
         paper.digitise,
+        exporting.convert,
+        ("samples", exporting.samples),
         ("report", reporting.report),
     ),
     "Alarms": (("alarms", alarms.alarms),),

@@ -45,6 +45,8 @@ CALLED = {
     "alarms export": ["--format", "--from", "--to"],
     "score": ["--json"],
     "digitise": ["--out", "--layout", "--leads", "--speed", "--gain", "--px-per-mm", "--json"],
+    "convert": ["--format", "--out", "--start", "--seconds", "--fs", "--leads", "--unit", "--json"],
+    "samples export": ["--patient", "--from", "--to", "--format", "--out", "--json"],
     "train": ["--data"],
     "export": ["--data"],
     "score-reference": ["--data"],

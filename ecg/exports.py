@@ -1,0 +1,136 @@
+"""Recordings written for other programs: one table of formats. What is missing is marked missing in each."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from ecg.edf_writing import EdfFile, EdfForm
+from ecg.errors import EcgStreamError
+from ecg.records import Int16Array, Recording
+from ecg.wfdb_writing import write_wfdb
+
+ExportForm = Literal["wfdb", "edf", "fhir"]
+FORMS: tuple[ExportForm, ...] = get_args(ExportForm)
+_PIECE = 1_000_000  # samples of each lead that are written at once
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")  # of WFDB records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """All that a recording does not say of itself.
+
+    Attributes
+    ----------
+    patient, device : who, and what recorded; None where it is not known
+    start_ns : time of the first sample, ns UTC; None where it is not known
+    """
+
+    patient: str | None = None
+    device: str | None = None
+    start_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """A format that is written.
+
+    Attributes
+    ----------
+    suffix : of the file that is named
+    media_type : of one file; of a .zip where there are several
+    write : takes path, recording and origin, and returns the files, the named one first
+    """
+
+    suffix: str
+    media_type: str
+    write: Callable[[Path, Recording, Origin], tuple[Path, ...]]
+
+
+def export(path: Path, recording: Recording, origin: Origin, form: ExportForm) -> tuple[Path, ...]:
+    """Write a recording.
+
+    Parameters
+    ----------
+    path : of the file, with or without the format's suffix
+    recording : what is written
+    origin : of whom, and when
+    form : one of ``EXPORTS``
+
+    Returns
+    -------
+    the files, the named one first
+
+    Raises
+    ------
+    EcgStreamError : when it holds no sample, the format cannot hold it, or the file cannot be written
+    """
+    if recording.length == 0:
+        raise EcgStreamError(f"record {recording.name} holds 0 samples: give a stretch that has some")
+    kind = EXPORTS[form]
+    path = path if path.suffix.lower() == kind.suffix else path.with_name(path.name + kind.suffix)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return kind.write(path, recording, origin)
+    except OSError as error:
+        raise EcgStreamError(f"{path} cannot be written ({error.strerror}): name another file") from error
+
+
+def plain_stem(name: str) -> str:
+    """Return a name as a WFDB record may have it: letters, digits, - and _."""
+    return _NOT_IN_NAMES.sub("-", name).strip("-") or "ecg"
+
+
+def _wfdb(path: Path, recording: Recording, origin: Origin) -> tuple[Path, ...]:
+    if _NOT_IN_NAMES.search(path.stem):
+        raise EcgStreamError(
+            f"{path.stem!r} is no name of a WFDB record, which has letters, digits, - and _ alone: name it "
+            f"{plain_stem(path.stem)}"
+        )
+    notes = [f"{word}: {value}" for word, value in (("patient", origin.patient), ("device", origin.device)) if value]
+    return write_wfdb(path, recording, recording.pieces(_PIECE), start_ns=origin.start_ns, notes=notes)
+
+
+def _edf(path: Path, recording: Recording, origin: Origin) -> tuple[Path, ...]:
+    form = EdfForm(
+        fs_hz=recording.fs_hz,
+        leads=recording.leads,
+        gain=recording.gain,
+        baseline=recording.baseline,
+        patient=origin.patient,
+        device=origin.device,
+        start_ns=origin.start_ns,
+    )
+    with EdfFile(path, form) as file:
+        for number, samples in enumerate(_records_of(recording, form.record_samples)):
+            file.add(number, samples)
+        if not file.records:
+            raise EcgStreamError(f"record {recording.name} has no sample that was received: give another stretch")
+    return (path,)
+
+
+def _records_of(recording: Recording, size: int) -> Iterator[Int16Array]:
+    # Data records are small: many are read from the disk at once.
+    for piece in recording.pieces(max(1, _PIECE // size) * size):
+        for start in range(0, len(piece), size):
+            yield piece[start : start + size]
+
+
+def _fhir(path: Path, recording: Recording, origin: Origin) -> tuple[Path, ...]:
+    from fhir.resources.R4B.observation import Observation  # noqa: PLC0415 # half a second, for FHIR alone
+
+    from ecg.fhir_signal import observation_of  # noqa: PLC0415
+
+    fields = observation_of(
+        recording.in_memory(), patient=origin.patient, device=origin.device, start_ns=origin.start_ns
+    )
+    path.write_text(Observation.model_validate(fields).model_dump_json() + "\n", encoding="utf-8")
+    return (path,)
+
+
+EXPORTS: dict[ExportForm, Export] = {
+    "wfdb": Export(suffix=".hea", media_type="application/zip", write=_wfdb),
+    "edf": Export(suffix=".edf", media_type="application/octet-stream", write=_edf),
+    "fhir": Export(suffix=".json", media_type="application/fhir+json", write=_fhir),
+}

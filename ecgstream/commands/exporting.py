@@ -1,0 +1,93 @@
+"""The commands that write samples for other programs: of a recording, and of a patient."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ecgstream.commands.alarm_history import Time, time_option
+from ecgstream.commands.options import BootstrapServers, FileUnit, Json, Leads, SamplingRate, lead_names
+
+samples = typer.Typer(no_args_is_help=True, help="Samples of patients out of Kafka.", rich_markup_mode=None)
+
+
+@samples.callback()
+def _samples() -> None:
+    """Samples of patients out of Kafka."""
+
+
+class Form(StrEnum):
+    """Formats that are written."""
+
+    WFDB = "wfdb"
+    EDF = "edf"
+    FHIR = "fhir"
+
+
+Format = Annotated[
+    Form, typer.Option("--format", help="WFDB record, EDF+ (interrupted at gaps), or FHIR R4 Observation.")
+]
+Out = Annotated[Path, typer.Option("--out", metavar="PATH", help="The file; its suffix may be left out.")]
+
+
+def convert(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording of any kind that 'score' reads.")],
+    *,
+    form: Format,
+    out: Out,
+    start: Annotated[float, typer.Option(min=0, metavar="S", help="From this second on.")] = 0.0,
+    seconds: Annotated[float | None, typer.Option(min=0, metavar="S", help="So many; by default all.")] = None,
+    fs: SamplingRate = None,
+    leads: Leads = None,
+    unit: FileUnit = None,
+    json: Json = None,
+) -> None:
+    """Write a recording, or a stretch of it, as WFDB, EDF+ or FHIR; what is missing stays missing."""
+    from ecg.exports import Origin, export
+    from ecgstream.exporting import described, lines_of, stretch_of
+    from ecgstream.running import print_result
+    from reports.opening import open_any
+
+    recording = stretch_of(
+        open_any(file, fs_hz=fs, leads=lead_names(leads), unit=unit.value if unit else None),
+        start_s=start,
+        seconds=seconds,
+    )
+    found = described(recording, export(out, recording, Origin(), form.value))
+    print_result(lines_of(found), found, json)
+
+
+@samples.command("export")
+def export_samples(
+    *,
+    patient: Annotated[str, typer.Option(metavar="P", help="The patient id.")],
+    since: Annotated[
+        Time, typer.Option("--from", parser=time_option, metavar="TIME", help="From when; ISO 8601, UTC.")
+    ],
+    until: Annotated[Time, typer.Option("--to", parser=time_option, metavar="TIME", help="Until when, excluded.")],
+    form: Format,
+    out: Out,
+    bootstrap_servers: BootstrapServers = None,
+    json: Json = None,
+) -> None:
+    """Write up to ten minutes of a patient's samples as WFDB, EDF+ or FHIR; what never came is marked missing."""
+    from bus.sample_history import SampleHistory
+    from bus.settings import KafkaSettings
+    from bus.stored_samples import StoredSamples
+    from ecg.exports import Origin, export
+    from ecgstream.exporting import described, lines_of
+    from ecgstream.running import print_result, run
+    from ecgstream.settings import load
+
+    kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
+
+    async def read() -> StoredSamples:
+        async with SampleHistory(kafka) as history:
+            return await history.read(patient, since.ns, until.ns)
+
+    stored = run(read())
+    record = stored.as_record()
+    origin = Origin(patient=stored.patient, device=stored.device, start_ns=stored.start_ns)
+    found = described(record, export(out, record, origin, form.value))
+    print_result(lines_of(found), found, json)
