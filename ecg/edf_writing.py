@@ -66,7 +66,7 @@ class EdfForm:
         if seconds > MAX_RECORD_S:
             raise EcgStreamError(
                 f"at {self.fs_hz:g} Hz, {seconds} s hold a whole number of samples, and a data record of EDF lasts "
-                f"{MAX_RECORD_S} s at most: write WFDB (--format wfdb)"
+                f"{MAX_RECORD_S} s at most: choose the format wfdb"
             )
         return seconds
 
@@ -85,8 +85,8 @@ class EdfForm:
         start = _NO_DATE if self.start_ns is None else _EPOCH + timedelta(seconds=self.start_ns // _NS)
         if start.year not in _YEARS:
             raise EcgStreamError(
-                f"a recording of {start.year} has no date in EDF, which knows {_YEARS[0]} to {_YEARS[-1]}: write WFDB "
-                "(--format wfdb)"
+                f"a recording of {start.year} has no date in EDF, which knows {_YEARS[0]} to {_YEARS[-1]}: choose "
+                "the format wfdb"
             )
         day = "X" if self.start_ns is None else f"{start.day:02}-{_MONTHS[start.month - 1]}-{start.year}"
         count = len(self.leads) + 1
@@ -228,7 +228,7 @@ def _scale(lead: str, gain: float, baseline: int) -> tuple[str, str, str]:
     if not found or min(found)[0] > _MOST_OFF:
         raise EcgStreamError(
             f"the scale of lead {lead} ({gain:g} ADC units per mV, 0 mV at {baseline}) does not fit the eight digits "
-            "of an EDF header: write WFDB (--format wfdb)"
+            "of an EDF header: choose the format wfdb"
         )
     return min(found)[1]
 

@@ -65,7 +65,7 @@ def _component(record: Record, column: int) -> dict[str, Any]:
         fits_s = record.seconds * MAX_TEXT / len(data)
         raise EcgStreamError(
             f"the {record.seconds:.0f} s of lead {lead} are {len(data)} characters, and a string of FHIR has at most "
-            f"{MAX_TEXT}: give a stretch of {int(fits_s * 0.9)} s, or write EDF (--format edf)"
+            f"{MAX_TEXT}: give a stretch of {int(fits_s * 0.9)} s, or choose the format edf"
         )
     return {
         "code": code,

@@ -1,12 +1,20 @@
 """Export on the command line, read again by the readers that 'score' uses."""
 
+import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bus import topics
+from bus.clients import KafkaPublisher
+from bus.interfaces import Outgoing
+from bus.samples import Chunk, encode
+from bus.settings import KafkaSettings
 from ecg.files import read_file
+from ecg.records import MISSING
 from ecg.wfdb_files import load_record
 from tests.ecgstream.commands import status_of
 
@@ -31,3 +39,46 @@ def test_a_stretch_behind_the_end_is_refused(tmp_path: Path, capsys: pytest.Capt
     assert status_of([*call, "--start", "400"]) == 1
     assert "has 300 s, and no sample from 400 s on: give an earlier --start" in capsys.readouterr().err
     assert status_of([*call, "--start", "290"]) == 0
+
+
+START_NS = 1_700_000_000_000_000_000  # 2023-11-14T22:13:20Z
+
+
+def chunk(number: int, *, patient: str = "p1") -> Chunk:
+    """The ``number``-th quarter of a second at 200 Hz; each sample tells its index."""
+    first = number * 50
+    values = np.arange(first, first + 50)
+    return Chunk(
+        patient=patient,
+        device="holter",
+        start_ns=START_NS + number * 250_000_000,
+        start_index=first,
+        fs_hz=200.0,
+        leads=("MLII", "V1"),
+        gain=(200.0, 200.0),
+        baseline=(0, 0),
+        samples=np.stack([values, -values], axis=1).astype(np.int16),
+    )
+
+
+async def send(settings: KafkaSettings, chunks: list[Chunk]) -> None:
+    async with KafkaPublisher(settings) as publisher:
+        for each in chunks:
+            await publisher.send(Outgoing(topic=topics.SAMPLES, key=each.patient.encode(), value=encode(each)))
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize(("form", "suffix"), [("wfdb", ".hea"), ("edf", ".edf")])
+async def test_a_stretch_of_a_live_patient_is_exported_with_its_gap(
+    settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str, suffix: str
+) -> None:
+    there = [*range(20), *range(30, 60)]  # nothing came from second 5 to 7.5
+    await send(settings, [chunk(number) for number in there])
+    await send(settings, [replace(chunk(number), patient="p2", device="other") for number in range(60)])
+    monkeypatch.setenv("ECGSTREAM_TOPIC_PREFIX", settings.topic_prefix)
+    call = ["samples", "export", "--patient", "p1", "--from", "2023-11-14T22:13:22", "--to", "2023-11-14T22:13:32"]
+    call += ["--format", form, "--out", str(tmp_path / "out"), "--bootstrap-servers", settings.bootstrap_servers]
+    assert await asyncio.to_thread(status_of, call) == 0
+    expected = np.concatenate([chunk(number).samples for number in range(8, 48)])
+    expected[600:1_100] = MISSING
+    np.testing.assert_array_equal(read_file(tmp_path / f"out{suffix}").samples, expected)

@@ -18,6 +18,7 @@ from bus.interfaces import Outgoing
 from bus.messages import Verdict
 from bus.samples import Chunk, encode
 from bus.settings import KafkaSettings
+from ecg.files import read_file
 from ops.ports import free_ports
 from tests.alerting.verdicts import HOP_NS, START_NS, finding, verdict
 from tests.support.waiting import DEADLINE_S
@@ -76,6 +77,14 @@ async def test_traces_come_as_frames_and_the_past_as_the_same(settings: KafkaSet
         filtered = await http.get("/patients/p1/samples", params=wanted | {"filtered": "true"})
         (frame,) = decode(filtered.content)
         assert (frame.fs_hz, len(frame.samples), frame.gain) == (100.0, 200, (1000.0, 1000.0))
+        for form, kind in (("edf", "octet-stream"), ("wfdb", "zip"), ("fhir", "fhir+json")):
+            file = await http.get("/patients/p1/samples", params=wanted | {"format": form})
+            assert (file.status_code, file.headers["content-type"]) == (200, f"application/{kind}")
+            assert file.headers["content-disposition"].startswith('attachment; filename="p1-20231114T221321Z.')
+        (tmp_path / "kept.edf").write_bytes(
+            (await http.get("/patients/p1/samples", params=wanted | {"format": "edf"})).content
+        )
+        assert (read_file(tmp_path / "kept.edf").samples == signal(720, start=360)).all()
         beyond = await http.get("/patients/p1/samples", params={"from_ns": "0", "to_ns": "1000"})
         assert (beyond.status_code, beyond.headers["content-type"]) == (404, "application/problem+json")
 

@@ -7,9 +7,11 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel
 
 from bus.sample_history import NoSamplesError, StoredSamples
+from ecg.exports import EXPORTS, ExportForm
 from ops.problems import ProblemError, responses
 from web.access import Viewer
 from web.parts import Parts
+from web.past.exported import exported
 from web.past.samples import frames, stretches
 from web.past.strips import MEDIA_TYPES, Form, StripView, drawn, rows_of, view_of
 from web.routes.drawing import DRAWN, in_thread
@@ -19,7 +21,10 @@ from web.routes.times import TimeNs
 FRAMES = "application/octet-stream"
 _NS = 1_000_000_000
 _FRAMED: dict[int | str, dict[str, Any]] = {
-    200: {"content": {FRAMES: {}}, "description": "Frames as WS /live has them, or JSON if asked for."}
+    200: {
+        "content": {FRAMES: {}} | {export.media_type: {} for export in EXPORTS.values()},
+        "description": "A file of the format that is asked for, frames as WS /live has them, or JSON.",
+    }
 }
 
 
@@ -57,10 +62,17 @@ def routes(parts: Parts) -> APIRouter:
         to_ns: TimeNs,
         *,
         filtered: Annotated[bool, Query(description="As the detector filters: 0.5 to 40 Hz, at 100 Hz.")] = False,
+        format: Annotated[  # noqa: A002 # the interface's word
+            ExportForm | None, Query(description="A file to keep: a WFDB record (.zip), EDF+ or a FHIR Observation.")
+        ] = None,
         accept: Annotated[str, Header()] = FRAMES,
     ) -> Any:
-        """Return the samples of up to ten minutes, as frames or, where ``Accept`` asks for it, as JSON."""
+        """Return the samples of up to ten minutes: a file, frames or, where ``Accept`` asks for it, JSON."""
         found = await _sampled(parts, patient, from_ns, to_ns, as_judged=filtered)
+        if format is not None:
+            file = await in_thread(exported, found, format)
+            kept = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+            return Response(file.content, media_type=file.media_type, headers=kept)
         if "application/json" in accept:
             return await in_thread(_samples_view, found)
         return Response(b"".join(frames(found)), media_type=FRAMES)
