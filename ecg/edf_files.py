@@ -173,7 +173,7 @@ def _starts(path: Path, header: EdfHeader, each: int, fs_hz: float) -> tuple[Spa
     at = np.arange(header.records, dtype=np.int64) * each
     if not header.interrupted or header.clock is None:
         return at, ()
-    onsets = _onsets(path, header)
+    onsets = read_onsets(path, header)
     if np.isnan(onsets).any():
         unknown = int(np.isnan(onsets).sum())
         raise EcgStreamError(
@@ -200,7 +200,7 @@ def _starts(path: Path, header: EdfHeader, each: int, fs_hz: float) -> tuple[Spa
 _JITTER_S = 0.01
 
 
-def _onsets(path: Path, header: EdfHeader) -> npt.NDArray[np.float64]:
+def read_onsets(path: Path, header: EdfHeader) -> npt.NDArray[np.float64]:
     """(records,) the time at which each data record begins, s; NaN where it does not say."""
     start, count = header.clock or (0, 0)
     width = header.sample_bytes

@@ -7,7 +7,7 @@ missing; within a data record it has the value -32768, below the digital minimum
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Self
 
 import numpy as np
 
+from ecg.edf_files import read_onsets
+from ecg.edf_header import read_edf_header
 from ecg.errors import EcgStreamError
 from ecg.leads import mdc_code
 from ecg.records import MISSING, Int16Array, exact_rate
@@ -162,7 +164,9 @@ class EdfFile:
         self.form = form
         self.records = 0
         self._header = form.header()
+        self._record_bytes = 2 * form.record_samples * len(form.leads) + _ANNOTATION_BYTES
         self._file: int | None = None
+        self._last = -1  # the number of the last data record
 
     def __enter__(self) -> Self:
         return self
@@ -170,12 +174,50 @@ class EdfFile:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    @classmethod
+    def resume(cls, path: Path, form: EdfForm) -> tuple[Self, int, Int16Array] | None:
+        """A file that was left, and its last data record: number and (n, leads) samples; None for another form's.
+
+        Parameters
+        ----------
+        path : of the file
+        form : what its header says, but for the start, which is the file's own
+
+        Raises
+        ------
+        EcgStreamError : when it is no file that was written here, and is so left alone
+        """
+        there = read_edf_header(path)
+        with path.open("rb") as file:
+            head = file.read(there.header_bytes)
+            file.seek((there.records - 1) * there.size * there.sample_bytes, os.SEEK_CUR)
+            last = np.frombuffer(file.read(there.size * there.sample_bytes), "<i2")
+        try:
+            onsets = read_onsets(path, there)
+            began = datetime.strptime(head[168:184].decode("ascii"), "%d.%m.%y%H.%M.%S").replace(tzinfo=UTC)
+            begin, end = (Fraction(onsets[number]).limit_denominator(_NS) for number in (0, -1))
+        except ValueError as error:
+            raise EcgStreamError(f"{path} was not written by this command: name another file") from error
+        start_ns = (began - _EPOCH) // timedelta(seconds=1) * _NS + round(begin % 1 * _NS)
+        found = cls(path, replace(form, start_ns=start_ns))
+        if _without_count(found._header) != _without_count(head):
+            return None
+        found._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        found.records = there.records
+        found._last = round((end - begin % 1) / form.record_s)
+        # A data record that was cut off goes.
+        os.ftruncate(found._file, there.header_bytes + there.records * found._record_bytes)
+        found._tell_count()
+        samples = last[: form.record_samples * len(form.leads)].reshape(len(form.leads), -1).T
+        return found, found._last, samples.astype(np.int16)
+
     def add(self, number: int, samples: Int16Array) -> None:
         """Write a data record if anything of it was received.
 
         Parameters
         ----------
-        number : counted from the first sample of the recording; above that of the call before
+        number : counted from the first sample of the recording; above that of the call before, or the same, and then it
+            takes its place
         samples : (n, leads) int16: see ``EdfForm.data_record``
 
         Raises
@@ -187,17 +229,23 @@ class EdfFile:
             return
         if self._file is None:
             self._begin(record)
-            return
-        os.lseek(self._file, 0, os.SEEK_END)
-        _write_all(self._file, record)
-        self.records += 1
-        os.pwrite(self._file, str(self.records).encode().ljust(_FIELD), _COUNT_AT)
+        elif number == self._last:
+            _write_all(self._file, record, len(self._header) + (self.records - 1) * self._record_bytes)
+        else:
+            _write_all(self._file, record, len(self._header) + self.records * self._record_bytes)
+            self.records += 1
+            self._tell_count()
+        self._last = number
 
     def close(self) -> None:
         """Write no more."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    def _tell_count(self) -> None:
+        if self._file is not None:
+            os.pwrite(self._file, str(self.records).encode().ljust(_FIELD), _COUNT_AT)
 
     def _begin(self, record: bytes) -> None:
         # A reader finds no file, or one with a data record: EDF without any is refused by many.
@@ -209,10 +257,15 @@ class EdfFile:
         self.records = 1
 
 
-def _write_all(file: int, content: bytes) -> None:
+def _without_count(header: bytes) -> bytes:
+    return header[:_COUNT_AT] + header[_COUNT_AT + _FIELD :]
+
+
+def _write_all(file: int, content: bytes, at: int) -> None:
     left = memoryview(content)
     while left:
-        left = left[os.write(file, left) :]
+        done = os.pwrite(file, left, at)
+        left, at = left[done:], at + done
 
 
 def _scale(lead: str, gain: float, baseline: int) -> tuple[str, str, str]:

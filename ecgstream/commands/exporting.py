@@ -91,3 +91,22 @@ def export_samples(
     origin = Origin(patient=stored.patient, device=stored.device, start_ns=stored.start_ns)
     found = described(record, export(out, record, origin, form.value))
     print_result(lines_of(found), found, json)
+
+
+@samples.command("record")
+def record_samples(
+    *,
+    patient: Annotated[str, typer.Option(metavar="P", help="The patient id.")],
+    out: Out,
+    bootstrap_servers: BootstrapServers = None,
+) -> None:
+    """Write what comes of a patient into an EDF+ file that grows, until Ctrl-C; one that was left is gone on with."""
+    from bus.settings import KafkaSettings
+    from ecgstream.live_recording import record
+    from ecgstream.running import run
+    from ecgstream.settings import ProcessSettings, load
+    from ops.logging import configure_logging
+
+    configure_logging(service="samples", level="warning", form=load(ProcessSettings).log_format)
+    kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
+    run(record(kafka, patient, out, say=typer.echo))

@@ -47,6 +47,7 @@ CALLED = {
     "digitise": ["--out", "--layout", "--leads", "--speed", "--gain", "--px-per-mm", "--json"],
     "convert": ["--format", "--out", "--start", "--seconds", "--fs", "--leads", "--unit", "--json"],
     "samples export": ["--patient", "--from", "--to", "--format", "--out", "--json"],
+    "samples record": ["--patient", "--out"],
     "train": ["--data"],
     "export": ["--data"],
     "score-reference": ["--data"],

@@ -1,10 +1,14 @@
 """A patient, driven as a person would."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
+from ecg.files import read_file
+from ecg.leads import lead_name
+from ecg.records import MISSING
 from tests.support.browser import PHONE, OpenPage, drawn, fits, shot
 from tests.support.live_ward import LiveWard
 
@@ -55,6 +59,23 @@ async def test_look_back_goes_from_event_to_event(live_ward: LiveWard, watched: 
     await drawn(page.locator(".paper-box canvas").first)
     await page.keyboard.press("l")
     await expect(live).to_have_attribute("aria-pressed", "true")
+
+
+async def test_what_is_on_the_paper_is_saved_as_a_file(live_ward: LiveWard, watched: OpenPage, tmp_path: Path) -> None:
+    one = await watched()
+    one.allowed.add(404)  # the paper may reach back to before the first sample
+    page = one.page
+    await page.goto(f"{live_ward.url}/patients/207")
+    await expect(page.get_by_role("region", name="Alarms").get_by_role("listitem").first).to_be_visible()
+    await page.get_by_role("button", name="Previous event").click()
+    await expect(page).to_have_url(re.compile(r"/patients/207\?t="))
+    async with page.expect_download() as downloading:
+        await page.get_by_role("link", name="EDF+").click()
+    file = tmp_path / (await downloading.value).suggested_filename
+    await (await downloading.value).save_as(file)
+    record = read_file(file)
+    assert [lead_name(lead) for lead in record.leads] == ["MLII", "V1"]
+    assert (record.samples != MISSING).any()
 
 
 async def test_address_of_an_alarm_shows_its_moment(live_ward: LiveWard, watched: OpenPage) -> None:

@@ -20,6 +20,11 @@ import { Verdicts } from "./verdicts.js";
 
 const KEPT_S = 120; // more than fits a wide screen at the slowest speed
 const EXPORT_S = [5, 30];
+const FILES = [
+  ["wfdb", "WFDB"],
+  ["edf", "EDF+"],
+  ["fhir", "FHIR"],
+];
 
 export class PatientView {
   #shell;
@@ -55,6 +60,9 @@ export class PatientView {
     this.exports = ["png", "pdf"].map((format) =>
       h("a", { class: "button button-small", download: true, "data-format": format }, icon("download", 18), format.toUpperCase()),
     );
+    this.files = FILES.map(([format, text]) =>
+      h("a", { class: "button button-small", download: true, "data-format": format }, icon("download", 18), text),
+    );
     this.node = this.#build();
   }
 
@@ -86,6 +94,8 @@ export class PatientView {
           h("h2", {}, "Strip"),
           h("p", { class: "quiet" }, "What is on the paper, as a file at 25 mm/s and 10 mm/mV."),
           h("p", { class: "row" }, this.exports),
+          h("p", { class: "quiet" }, "Its samples, with what never came marked as missing."),
+          h("p", { class: "row" }, this.files),
         ),
       ),
     );
@@ -248,6 +258,10 @@ export class PatientView {
     for (const link of this.exports) {
       const query = { at_ns: nanoseconds(middle), seconds, format: link.dataset.format };
       link.href = address(`/patients/${encodeURIComponent(this.patient)}/strip`, query);
+    }
+    for (const link of this.files) {
+      const query = { from_ns: nanoseconds(fromMs), to_ns: nanoseconds(toMs), format: link.dataset.format };
+      link.href = address(`/patients/${encodeURIComponent(this.patient)}/samples`, query);
     }
     this.#update();
   }
