@@ -319,6 +319,38 @@ class AlertCommand(Message):
         return self
 
 
+class BeatReview(Message):
+    """A person's decision on a beat: topic ``ecg.beat-reviews``, key = the patient. The last on a beat counts.
+
+    Attributes
+    ----------
+    t_ns : time of the beat, as a verdict has it, ns UTC; of one that the detector missed, where a person saw it
+    decision : "accept" the detector's class, "reject" (there is no beat), "reclass" (another class, or a missed beat),
+        "withdraw" what was decided before
+    beat_class : ``class`` in JSON: the right class with "reclass", else null
+    detected : the detector's class, as the person saw it; null where it found no beat
+    by : who
+    sent_ns : when it was sent, wall time of the sender, ns UTC
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null", populate_by_name=True)
+
+    schema_version: Literal[1] = 1
+    patient: PatientId
+    t_ns: Annotated[int, Field(ge=0)]
+    decision: Literal["accept", "reject", "reclass", "withdraw"]
+    beat_class: BeatClass | None = Field(default=None, alias="class")
+    detected: BeatClass | None = None
+    by: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    sent_ns: int
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.decision == "reclass") != (self.beat_class is not None):
+            raise ValueError(f"class={self.beat_class} with {self.decision}: reclass alone has one, and must")
+        return self
+
+
 class DeadLetter(Message):
     """A refused message: topic ``ecg.dead-letters``, key = the original key where it is text.
 

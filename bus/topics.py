@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from bus.messages import Alert, AlertCommand, DeadLetter, Message, Urgent, Verdict
+from bus.messages import Alert, AlertCommand, BeatReview, DeadLetter, Message, Urgent, Verdict
 
 SAMPLES = "ecg.samples"
 WINDOWS = "ecg.windows"
@@ -12,10 +12,12 @@ URGENT = "ecg.urgent"
 SHADOW_WINDOWS = "ecg.shadow-windows"
 ALERTS = "ecg.alerts"
 ALERT_COMMANDS = "ecg.alert-commands"
+BEAT_REVIEWS = "ecg.beat-reviews"
 DEAD_LETTERS = "ecg.dead-letters"
 DETECTOR_PROGRESS = "ecg.detector-progress"
 ALERTING_PROGRESS = "ecg.alerting-progress"
 
+FOR_EVER = -1  # of people's own work: a few messages a day, each of which says who decided what
 _PREFIX = "ecg."
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
@@ -29,7 +31,7 @@ class Topic:
     ----------
     name : without the prefix of an installation, which the clients of ``bus`` put on and take off
     cleanup : "delete" drops messages after ``retention_ms``; "compact" keeps the last of each key
-    retention_ms : how long messages are kept under "delete", ms
+    retention_ms : how long messages are kept under "delete", ms; ``FOR_EVER`` for always
     whole_ms : how long every message is kept under "compact", before older ones of its key go, ms
     holds : what a message is, in words
     model : of the JSON messages; None for samples, which are Avro, and for what a service keeps for itself
@@ -129,6 +131,13 @@ TOPICS: tuple[Topic, ...] = (
         holds="acknowledge and silence",
         model=AlertCommand,
         services=("alerting", "web"),
+    ),
+    Topic(
+        name=BEAT_REVIEWS,
+        retention_ms=FOR_EVER,
+        holds="what people decided on beats",
+        model=BeatReview,
+        services=("web",),
     ),
     Topic(
         name=DEAD_LETTERS,

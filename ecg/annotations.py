@@ -68,6 +68,39 @@ def read_annotations(path: Path, *, extension: str = "atr") -> Annotations:
     )
 
 
+def write_annotations(header: Path, annotations: Annotations, *, extension: str = "atr") -> Path:
+    """Write the annotations of a WFDB record; the file.
+
+    Parameters
+    ----------
+    header : path of the record's header
+    annotations : at least one
+    extension : the annotator's name
+
+    Raises
+    ------
+    OSError : when the file cannot be written
+    """
+    import wfdb  # noqa: PLC0415 - see above
+
+    wfdb.wrann(
+        header.stem,
+        extension,
+        annotations.sample,
+        symbol=list(annotations.symbol),
+        aux_note=[_plain(note) for note in annotations.aux],
+        write_dir=str(header.parent),
+    )
+    return header.with_suffix(f".{extension}")
+
+
+_MOST_AUX = 254  # bytes of a note
+
+
+def _plain(note: str) -> str:
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in note)[:_MOST_AUX]
+
+
 def _in_record_samples(sample: npt.NDArray[np.int64], ticks_hz: float | None, stem: Path) -> npt.NDArray[np.int64]:
     """Positions in samples of the record; an annotation file may count in a time unit of its own."""
     header = stem.with_name(stem.name + _HEADER_SUFFIX)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from ecg.annotations import Annotations, write_annotations
 from ecg.edf_writing import EdfFile, EdfForm
 from ecg.errors import EcgStreamError
 from ecg.records import Int16Array, Recording
@@ -25,11 +26,13 @@ class Origin:
     ----------
     patient, device : who, and what recorded; None where it is not known
     start_ns : time of the first sample, ns UTC; None where it is not known
+    annotations : of beats, for formats that hold some (WFDB); None for none
     """
 
     patient: str | None = None
     device: str | None = None
     start_ns: int | None = None
+    annotations: Annotations | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +92,10 @@ def _wfdb(path: Path, recording: Recording, origin: Origin) -> tuple[Path, ...]:
             f"{plain_stem(path.stem)}"
         )
     notes = [f"{word}: {value}" for word, value in (("patient", origin.patient), ("device", origin.device)) if value]
-    return write_wfdb(path, recording, recording.pieces(_PIECE), start_ns=origin.start_ns, notes=notes)
+    files = write_wfdb(path, recording, recording.pieces(_PIECE), start_ns=origin.start_ns, notes=notes)
+    if origin.annotations is None or not len(origin.annotations.sample):
+        return files
+    return *files, write_annotations(path, origin.annotations)
 
 
 def _edf(path: Path, recording: Recording, origin: Origin) -> tuple[Path, ...]:

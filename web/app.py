@@ -6,7 +6,7 @@ from bus.clients import BrokerError
 from ops import problems
 from web import document
 from web.parts import Parts
-from web.routes import alarms, live, oidc, page, patients, recordings, scoring, session, signals, system
+from web.routes import alarms, beats, live, oidc, page, patients, recordings, scoring, session, signals, system
 from web.safety.authenticator import Authenticator
 from web.safety.failures import FailedSignIns
 from web.safety.paths import API
@@ -44,6 +44,7 @@ def make_app(parts: Parts) -> FastAPI:
         oidc.routes(authenticator, failures),
         patients.routes(parts),
         signals.routes(parts),
+        beats.routes(parts),
         alarms.routes(parts),
         live.routes(parts),
         scoring.routes(parts),

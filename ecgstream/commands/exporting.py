@@ -71,24 +71,33 @@ def export_samples(
     bootstrap_servers: BootstrapServers = None,
     json: Json = None,
 ) -> None:
-    """Write up to ten minutes of a patient's samples as WFDB, EDF+ or FHIR; what never came is marked missing."""
+    """Write up to ten minutes of a patient's samples as WFDB, EDF+ or FHIR; WFDB with its beats (.atr)."""
+    from bus.beat_reviews import read_reviews
     from bus.sample_history import SampleHistory
     from bus.settings import KafkaSettings
     from bus.stored_samples import StoredSamples
+    from bus.verdict_history import VerdictHistory
+    from ecg.annotations import Annotations
     from ecg.exports import Origin, export
     from ecgstream.exporting import described, lines_of
     from ecgstream.running import print_result, run
     from ecgstream.settings import load
+    from reports.beat_annotations import annotations_of
 
     kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
 
-    async def read() -> StoredSamples:
-        async with SampleHistory(kafka) as history:
-            return await history.read(patient, since.ns, until.ns)
+    async def read() -> tuple[StoredSamples, Annotations | None]:
+        async with SampleHistory(kafka) as history, VerdictHistory(kafka) as verdicts:
+            stored = await history.read(patient, since.ns, until.ns)
+            if form is not Form.WFDB:
+                return stored, None
+            judged = await verdicts.read(patient, since.ns, until.ns)
+            reviews = await read_reviews(kafka, patient, since.ns, until.ns)
+            return stored, annotations_of(stored, judged, reviews)
 
-    stored = run(read())
+    stored, beats = run(read())
     record = stored.as_record()
-    origin = Origin(patient=stored.patient, device=stored.device, start_ns=stored.start_ns)
+    origin = Origin(patient=stored.patient, device=stored.device, start_ns=stored.start_ns, annotations=beats)
     found = described(record, export(out, record, origin, form.value))
     print_result(lines_of(found), found, json)
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from bus import topics
-from bus.messages import PATIENT_ID, AlertCommand, Continuity, DeadLetter, Message, Quality, Urgent, Verdict
+from bus.messages import PATIENT_ID, AlertCommand, BeatReview, Continuity, DeadLetter, Message, Quality, Urgent, Verdict
 from bus.schemas import json_schemas, published, with_topics
 from detector.transform import INGEST_HEADER
 from tests.alerting.alerts import alert
@@ -56,6 +56,7 @@ URGENT = Urgent(
     reasons=("no QRS in 4 s",),
 )
 ALERT = alert()
+REVIEW = BeatReview(patient="p1", t_ns=0, decision="reclass", beat_class="V", by="Ada", sent_ns=0)
 COMMAND = AlertCommand(id="c1", patient="p1", action="silence", by="Ada", duration_s=60, sent_ns=0)
 LETTER = DeadLetter(
     service="detector",
@@ -73,6 +74,7 @@ EXAMPLES: dict[str, Message] = {
     "urgent.schema.json": URGENT,
     "alert.schema.json": ALERT,
     "alert-command.schema.json": COMMAND,
+    "beat-review.schema.json": REVIEW,
     "dead-letter.schema.json": LETTER,
 }
 
@@ -143,6 +145,7 @@ def test_each_model_of_the_table_has_its_schema_and_an_example() -> None:
         (topics.SHADOW_WINDOWS, "verdict.schema.json"),
         (topics.ALERTS, "alert.schema.json"),
         (topics.ALERT_COMMANDS, "alert-command.schema.json"),
+        (topics.BEAT_REVIEWS, "beat-review.schema.json"),
         (topics.DEAD_LETTERS, "dead-letter.schema.json"),
     ],
 )
@@ -172,7 +175,14 @@ def test_every_service_uses_the_topics_that_it_used() -> None:
             topics.DEAD_LETTERS,
             topics.ALERTING_PROGRESS,
         ),
-        (topics.SAMPLES, topics.WINDOWS, topics.ALERTS, topics.ALERT_COMMANDS, topics.DEAD_LETTERS),
+        (
+            topics.SAMPLES,
+            topics.WINDOWS,
+            topics.ALERTS,
+            topics.ALERT_COMMANDS,
+            topics.BEAT_REVIEWS,
+            topics.DEAD_LETTERS,
+        ),
     ]
 
 

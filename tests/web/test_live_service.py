@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import io
 import json
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,9 +17,10 @@ from bus import topics
 from bus.broker import LocalBroker
 from bus.clients import KafkaPublisher, create_topics
 from bus.interfaces import Outgoing
-from bus.messages import Verdict
+from bus.messages import Beat, Verdict
 from bus.samples import Chunk, encode
 from bus.settings import KafkaSettings
+from ecg.annotations import read_annotations
 from ecg.files import read_file
 from ops.ports import free_ports
 from tests.alerting.verdicts import HOP_NS, START_NS, finding, verdict
@@ -135,6 +138,45 @@ async def test_an_alarm_acknowledged_in_one_browser_is_so_in_the_other(settings:
         assert [alarm["id"] for alarm in page["alarms"]] == [page["next"]] == [VT_ID]
         assert (await http.get("/alarms", params={"after": VT_ID})).json() == {"alarms": [], "next": None}
         assert (await http.get("/alarms/life", params={"id": "p1/x"})).status_code == 404
+
+
+@pytest.mark.broker
+async def test_decisions_on_beats_are_kept_and_leave_as_wfdb_annotations(
+    settings: KafkaSettings, tmp_path: Path
+) -> None:
+    times = [START_NS + second * 10**9 for second in range(4)]
+    beats = tuple(Beat(t_ns=at, beat_class="V", confidence=0.9) for at in times)
+    judged = verdict(0, "abnormal").model_copy(update={"beats": beats})
+    async with serving(settings, tmp_path) as address, client(address) as http:
+        await connected(http)
+        await publish(settings, [judged, *cut(1800, [360])])
+        route = "/patients/p1/beat-reviews"
+        for decided in (
+            {"t_ns": times[1], "decision": "accept", "detected": "V"},
+            {"t_ns": times[2], "decision": "accept", "detected": "V"},
+            {"t_ns": times[2], "decision": "reject", "detected": "V"},
+            {"t_ns": times[3], "decision": "reclass", "class": "S", "detected": "V"},
+            {"t_ns": times[0], "decision": "reject", "detected": "V"},
+            {"t_ns": times[0], "decision": "withdraw"},
+            {"t_ns": START_NS + 45 * 10**8, "decision": "reclass", "class": "N"},  # the detector missed it
+        ):
+            for _ in range(2):  # a browser that sends again
+                assert (await http.post(route, json=decided)).status_code == 201
+        refused = await http.post(route, json={"t_ns": 1, "decision": "accept", "class": "N"})
+        assert (refused.status_code, "reclass alone has one" in refused.text) == (422, True)
+        stretch = {"from_ns": str(START_NS), "to_ns": str(START_NS + 5 * 10**9)}
+        standing = (await http.get(route, params=stretch)).json()["reviews"]
+        assert [one["decision"] for one in standing] == ["accept", "reject", "reclass", "reclass"]
+        answer = await http.get("/patients/p1/samples", params=stretch | {"format": "wfdb"})
+        zipfile.ZipFile(io.BytesIO(answer.content)).extractall(tmp_path / "wfdb")
+    (header,) = (tmp_path / "wfdb").glob("*.hea")
+    found = read_annotations(header)
+    assert found.sample.tolist() == [0, 360, 720, 1080, 1620]
+    assert found.symbol == ("V", "V", "|", "S", "N")
+    assert found.aux[0] == "detector V 0.90"
+    assert [note.split()[0] for note in found.aux[1:]] == ["accept", "reject", "reclass", "reclass"]
+    assert found.aux[2].endswith("; detector V 0.90")
+    assert found.aux[4].endswith("; no beat detected")
 
 
 @pytest.mark.broker

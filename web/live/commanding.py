@@ -1,4 +1,4 @@
-"""Commands about alarms on their way to alerting: one publisher, started with the first."""
+"""People's commands and decisions on their way to the topics: one publisher, started with the first."""
 
 import asyncio
 from collections import OrderedDict
@@ -7,8 +7,9 @@ from http import HTTPStatus
 from typing import Self
 
 from alerting.commanding import CommandRefusedError, NoAnswerError, answered, publish
+from bus.beat_reviews import publish_review
 from bus.clients import BrokerError, KafkaPublisher
-from bus.messages import Alert, AlertCommand
+from bus.messages import Alert, AlertCommand, BeatReview
 from bus.settings import KafkaSettings
 from ops.problems import ProblemError
 from web.live.registry import PatientRegistry
@@ -51,6 +52,15 @@ class Commander:
         await publish(await self._running(), command)
         self._remember(command)
         return command
+
+    async def send_review(self, review: BeatReview) -> None:
+        """Send a decision on a beat; it is stored when this returns.
+
+        Raises
+        ------
+        BrokerError : when Kafka does not take it
+        """
+        await publish_review(await self._running(), review)
 
     async def send_and_wait(self, command: AlertCommand) -> list[Alert]:
         """Send a command, once under its id, and wait for what alerting says.

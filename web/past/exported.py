@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bus.stored_samples import StoredSamples
+from ecg.annotations import Annotations
 from ecg.exports import EXPORTS, ExportForm, Origin, export, plain_stem
 
 
@@ -26,13 +27,14 @@ class ExportedFile:
     content: bytes
 
 
-def exported(found: StoredSamples, form: ExportForm) -> ExportedFile:
+def exported(found: StoredSamples, form: ExportForm, annotations: Annotations | None = None) -> ExportedFile:
     """Return samples as one file: a .zip where the format has several.
 
     Parameters
     ----------
     found : as they came, or filtered
     form : one of ``ecg.exports.EXPORTS``
+    annotations : of the beats, for WFDB
 
     Raises
     ------
@@ -40,7 +42,7 @@ def exported(found: StoredSamples, form: ExportForm) -> ExportedFile:
     """
     start = datetime.fromtimestamp(found.start_ns // 1_000_000_000, UTC)
     stem = plain_stem(f"{found.patient}-{start:%Y%m%dT%H%M%SZ}")
-    origin = Origin(patient=found.patient, device=found.device, start_ns=found.start_ns)
+    origin = Origin(patient=found.patient, device=found.device, start_ns=found.start_ns, annotations=annotations)
     with TemporaryDirectory() as folder:
         files = export(Path(folder) / stem, found.as_record(), origin, form)
         name, content = files[0].name, files[0].read_bytes()

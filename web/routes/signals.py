@@ -6,9 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel
 
+from bus.beat_reviews import read_reviews
 from bus.sample_history import NoSamplesError, StoredSamples
+from ecg.annotations import Annotations
 from ecg.exports import EXPORTS, ExportForm
 from ops.problems import ProblemError, responses
+from reports.beat_annotations import annotations_of
 from web.access import Viewer
 from web.parts import Parts
 from web.past.exported import exported
@@ -63,14 +66,16 @@ def routes(parts: Parts) -> APIRouter:
         *,
         filtered: Annotated[bool, Query(description="As the detector filters: 0.5 to 40 Hz, at 100 Hz.")] = False,
         format: Annotated[  # noqa: A002 # the interface's word
-            ExportForm | None, Query(description="A file to keep: a WFDB record (.zip), EDF+ or a FHIR Observation.")
+            ExportForm | None,
+            Query(description="A file to keep: a WFDB record with its beats (.zip), EDF+ or a FHIR Observation."),
         ] = None,
         accept: Annotated[str, Header()] = FRAMES,
     ) -> Any:
         """Return the samples of up to ten minutes: a file, frames or, where ``Accept`` asks for it, JSON."""
         found = await _sampled(parts, patient, from_ns, to_ns, as_judged=filtered)
         if format is not None:
-            file = await in_thread(exported, found, format)
+            beats = await _annotated(parts, found, from_ns, to_ns) if format == "wfdb" else None
+            file = await in_thread(exported, found, format, beats)
             kept = {"Content-Disposition": f'attachment; filename="{file.name}"'}
             return Response(file.content, media_type=file.media_type, headers=kept)
         if "application/json" in accept:
@@ -106,6 +111,11 @@ async def _sampled(parts: Parts, patient: str, from_ns: int, to_ns: int, *, as_j
         return await parts.past.samples(patient, from_ns, to_ns, as_judged=as_judged)
     except NoSamplesError as error:
         raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from error
+
+
+async def _annotated(parts: Parts, found: StoredSamples, from_ns: int, to_ns: int) -> Annotations:
+    verdicts = await parts.past.verdicts(found.patient, from_ns, to_ns)
+    return annotations_of(found, verdicts, await read_reviews(parts.kafka, found.patient, from_ns, to_ns))
 
 
 def _samples_view(found: StoredSamples) -> SamplesView:

@@ -35,6 +35,8 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("GET", f"{API}/patients/{{patient}}/events"): "viewer",
     ("GET", f"{API}/patients/{{patient}}/samples"): "viewer",
     ("GET", f"{API}/patients/{{patient}}/strip"): "viewer",
+    ("GET", f"{API}/patients/{{patient}}/beat-reviews"): "viewer",
+    ("POST", f"{API}/patients/{{patient}}/beat-reviews"): "responder",
     ("GET", f"{API}/alarms"): "viewer",
     ("GET", f"{API}/alarms/life"): "viewer",
     ("GET", f"{API}/alarms/strip"): "viewer",

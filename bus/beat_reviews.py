@@ -1,0 +1,55 @@
+"""People's decisions on beats: sent, and read back as they stand."""
+
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+from bus import topics
+from bus.clients import KafkaReader
+from bus.interfaces import Outgoing, Publisher, Received
+from bus.messages import BeatReview
+from bus.settings import KafkaSettings
+
+
+async def publish_review(publisher: Publisher, review: BeatReview) -> None:
+    """Send a decision; it is stored when this returns.
+
+    Raises
+    ------
+    BrokerError : when Kafka does not take it
+    """
+    message = Outgoing(topic=topics.BEAT_REVIEWS, key=review.patient.encode(), value=review.to_bytes())
+    await (await publisher.send(message))
+
+
+def standing(messages: Iterable[Received], patient: str, from_ns: int, to_ns: int) -> list[BeatReview]:
+    """The last decision on each beat of a patient, by the beats' time; of what was withdrawn, none.
+
+    Parameters
+    ----------
+    messages : in the order of the topic
+    patient : the patient id
+    from_ns, to_ns : the stretch in which the beats lie, ns UTC, its end excluded
+    """
+    found: dict[int, BeatReview] = {}
+    for message in messages:
+        if message.key != patient.encode():
+            continue
+        try:
+            review = BeatReview.model_validate_json(message.value or b"")
+        except ValidationError:  # of another release
+            continue
+        if review.patient == patient and from_ns <= review.t_ns < to_ns:
+            found[review.t_ns] = review
+    return [found[t_ns] for t_ns in sorted(found) if found[t_ns].decision != "withdraw"]
+
+
+async def read_reviews(kafka: KafkaSettings, patient: str, from_ns: int, to_ns: int) -> list[BeatReview]:
+    """The decisions on a patient's beats as they stand: see ``standing``.
+
+    Raises
+    ------
+    BrokerError : when Kafka does not answer, or has no such topic
+    """
+    async with KafkaReader(kafka, [topics.BEAT_REVIEWS], start="beginning") as reader:
+        return standing([message async for message in reader.to_end()], patient, from_ns, to_ns)

@@ -1,0 +1,57 @@
+"""People's decisions on beats, as they stand after all that was sent."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from bus import topics
+from bus.beat_reviews import standing
+from bus.interfaces import Received
+from bus.messages import BeatReview
+
+
+def review(t_ns: int, decision: Any, **changes: Any) -> BeatReview:
+    fields = {"patient": "p1", "by": "Ada", "sent_ns": 0} | changes
+    return BeatReview(t_ns=t_ns, decision=decision, beat_class="V" if decision == "reclass" else None, **fields)
+
+
+def received(review: BeatReview, offset: int, key: str | None = None) -> Received:
+    return Received(
+        topic=topics.BEAT_REVIEWS,
+        partition=0,
+        offset=offset,
+        timestamp_ms=0,
+        key=(key or review.patient).encode(),
+        value=review.to_bytes(),
+    )
+
+
+DECISIONS = st.sampled_from(["accept", "reject", "reclass", "withdraw"])
+
+
+@given(sent=st.lists(st.tuples(st.integers(0, 5), DECISIONS), max_size=20), again=st.integers(1, 3))
+def test_the_last_on_each_beat_counts_however_often_it_is_sent(sent: list[tuple[int, str]], again: int) -> None:
+    messages = [received(review(t_ns, decision), at) for at, (t_ns, decision) in enumerate(sent) for _ in range(again)]
+    last = dict(sent)
+    expected = [(t_ns, last[t_ns]) for t_ns in sorted(last) if last[t_ns] != "withdraw"]
+    assert [(one.t_ns, one.decision) for one in standing(messages, "p1", 0, 6)] == expected
+
+
+def test_only_the_patient_and_the_stretch_are_taken() -> None:
+    messages = [
+        received(review(1, "accept"), 0),
+        received(review(5, "accept"), 1),
+        received(review(2, "accept", patient="p2"), 2),
+        received(review(2, "accept", patient="p2"), 3, key="p1"),  # under a key that is not its patient's
+        received(review(3, "accept"), 4)._replace(value=b"{}"),
+    ]
+    assert [one.t_ns for one in standing(messages, "p1", 0, 5)] == [1]
+
+
+@pytest.mark.parametrize(("decision", "beat_class"), [("reclass", None), ("accept", "N"), ("reject", "N")])
+def test_a_class_stands_with_reclass_alone(decision: Any, beat_class: Any) -> None:
+    with pytest.raises(ValidationError, match="reclass alone has one, and must"):
+        BeatReview(patient="p1", t_ns=0, decision=decision, beat_class=beat_class, by="Ada", sent_ns=0)
