@@ -1,6 +1,7 @@
 """People's decisions on beats: sent, and read back as they stand."""
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from pydantic import ValidationError
 
@@ -27,12 +28,12 @@ def standing(messages: Iterable[Received], patient: str, from_ns: int, to_ns: in
 
     Parameters
     ----------
-    messages : in the order of the topic
+    messages : of all partitions, in any order: a topic that grew has a patient's in two
     patient : the patient id
     from_ns, to_ns : the stretch in which the beats lie, ns UTC, its end excluded
     """
     found: dict[int, BeatReview] = {}
-    for message in messages:
+    for message in sorted(messages, key=attrgetter("timestamp_ms")):
         if message.key != patient.encode():
             continue
         try:

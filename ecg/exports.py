@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ecg.annotations import Annotations, write_annotations
-from ecg.edf_writing import EdfFile, EdfForm
+from ecg.edf_form import EdfForm
+from ecg.edf_writing import EdfFile
 from ecg.errors import EcgStreamError
 from ecg.records import Int16Array, Recording
 from ecg.wfdb_writing import write_wfdb

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from bus.samples import CLOCK_TOLERANCE_NS, Chunk
-from ecg.edf_writing import EdfFile, EdfForm
+from ecg.edf_form import EdfForm
+from ecg.edf_writing import EdfFile
 from ecg.errors import EcgStreamError
 from ecg.records import MISSING, Int16Array, exact_rate
 from ecg.windows import Grid

@@ -69,7 +69,7 @@ async def _catch_up(recorder: EdfRecorder, history: SampleHistory, chunk: Chunk,
 
 
 def _chunk_of(stored: StoredSamples, live: Chunk) -> Chunk:
-    """What was read back, by the running index that it would have by a live chunk's clock."""
+    """Return what was read back, by the running index that it would have by a live chunk's clock."""
     return Chunk(
         patient=stored.patient,
         device=stored.device,

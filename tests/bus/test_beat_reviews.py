@@ -51,6 +51,13 @@ def test_only_the_patient_and_the_stretch_are_taken() -> None:
     assert [one.t_ns for one in standing(messages, "p1", 0, 5)] == [1]
 
 
+def test_what_came_later_counts_though_a_topic_that_grew_has_it_in_another_partition() -> None:
+    early = received(review(1, "accept"), 7)._replace(partition=0, timestamp_ms=1000)
+    late = received(review(1, "reject"), 0)._replace(partition=5, timestamp_ms=2000)
+    for messages in ([early, late], [late, early]):
+        assert [one.decision for one in standing(messages, "p1", 0, 5)] == ["reject"]
+
+
 @pytest.mark.parametrize(("decision", "beat_class"), [("reclass", None), ("accept", "N"), ("reject", "N")])
 def test_a_class_stands_with_reclass_alone(decision: Any, beat_class: Any) -> None:
     with pytest.raises(ValidationError, match="reclass alone has one, and must"):

@@ -54,7 +54,7 @@ def shown_commands() -> list[str]:
 def test_every_command_that_is_told_exists_with_its_options(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = shlex.split(line.replace("...", ""))[1:]
     names = [word for word in arguments[:2] if re.fullmatch(r"[a-z][a-z-]*", word)]
-    if names and names[0] not in {"topics", "data", "bench", "report", "compare", "alarms", "access"}:
+    if names and names[0] not in {"topics", "data", "bench", "report", "compare", "alarms", "access", "samples"}:
         names = names[:1]
     assert status_of([*names, "--help"]) == 0
     text = capsys.readouterr().out

@@ -39,7 +39,7 @@ def routes(parts: Parts) -> APIRouter:
 
     @router.get("/{patient}/beat-reviews", response_model=Reviews, responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
     async def reviews(patient: PatientId, _: Viewer, from_ns: TimeNs, to_ns: TimeNs) -> Any:
-        """What people decided on the beats of a stretch of time."""
+        """Decisions of people on the beats of a stretch of time."""
         return Reviews(reviews=await read_reviews(parts.kafka, patient, from_ns, to_ns))
 
     @router.post(
