@@ -1,5 +1,6 @@
 """People's decisions on beats: sent, and read back as they stand."""
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from operator import attrgetter
 
@@ -10,6 +11,9 @@ from bus.clients import KafkaReader
 from bus.interfaces import Outgoing, Publisher, Received
 from bus.messages import BeatReview
 from bus.settings import KafkaSettings
+
+# A browser's numbers do not hold nanoseconds since 1970: it names a beat to the millisecond.
+SAME_BEAT_NS = 1_000_000
 
 
 async def publish_review(publisher: Publisher, review: BeatReview) -> None:
@@ -33,6 +37,7 @@ def standing(messages: Iterable[Received], patient: str, from_ns: int, to_ns: in
     from_ns, to_ns : the stretch in which the beats lie, ns UTC, its end excluded
     """
     found: dict[int, BeatReview] = {}
+    times: list[int] = []
     for message in sorted(messages, key=attrgetter("timestamp_ms")):
         if message.key != patient.encode():
             continue
@@ -41,8 +46,18 @@ def standing(messages: Iterable[Received], patient: str, from_ns: int, to_ns: in
         except ValidationError:  # of another release
             continue
         if review.patient == patient and from_ns <= review.t_ns < to_ns:
-            found[review.t_ns] = review
-    return [found[t_ns] for t_ns in sorted(found) if found[t_ns].decision != "withdraw"]
+            found[_same_beat(times, review.t_ns)] = review
+    return [found[t_ns] for t_ns in times if found[t_ns].decision != "withdraw"]
+
+
+def _same_beat(times: list[int], t_ns: int) -> int:
+    """The time under which a beat is known already, or its own, which is put among them."""
+    at = bisect_left(times, t_ns)
+    for near in times[max(0, at - 1) : at + 1]:
+        if abs(near - t_ns) < SAME_BEAT_NS:
+            return near
+    times.insert(at, t_ns)
+    return t_ns
 
 
 async def read_reviews(kafka: KafkaSettings, patient: str, from_ns: int, to_ns: int) -> list[BeatReview]:

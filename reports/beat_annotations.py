@@ -1,10 +1,12 @@
 """Beats as WFDB annotations: the detector's, and what people decided on them."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
+from bus.beat_reviews import SAME_BEAT_NS
 from bus.final_beats import final_beats
 from bus.messages import Beat, BeatReview, Verdict
 from bus.stored_samples import StoredSamples
@@ -26,7 +28,8 @@ def annotations_of(stored: StoredSamples, verdicts: Sequence[Verdict], reviews: 
     reviews : decisions as they stand, one a beat
     """
     beats: dict[int, Beat] = {beat.t_ns: beat for beat in final_beats(verdicts)}
-    decided = {review.t_ns: review for review in reviews}
+    times = sorted(beats)
+    decided = {_nearest(times, review.t_ns): review for review in reviews}
     rate = exact_rate(stored.fs_hz)
     found: list[tuple[int, str, str]] = []
     for t_ns in sorted(beats.keys() | decided.keys()):
@@ -38,6 +41,13 @@ def annotations_of(stored: StoredSamples, verdicts: Sequence[Verdict], reviews: 
         symbol=tuple(symbol for _, symbol, _ in found),
         aux=tuple(aux for _, _, aux in found),
     )
+
+
+def _nearest(times: Sequence[int], t_ns: int) -> int:
+    """The time of the beat that is meant; the time itself where none was detected."""
+    at = bisect_left(times, t_ns)
+    near = [one for one in times[max(0, at - 1) : at + 1] if abs(one - t_ns) < SAME_BEAT_NS]
+    return min(near, key=lambda one: abs(one - t_ns), default=t_ns)
 
 
 def _described(beat: Beat | None, review: BeatReview | None) -> tuple[str, str]:

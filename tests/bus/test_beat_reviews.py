@@ -29,26 +29,35 @@ def received(review: BeatReview, offset: int, key: str | None = None) -> Receive
     )
 
 
+NS = 1_000_000_000
 DECISIONS = st.sampled_from(["accept", "reject", "reclass", "withdraw"])
 
 
-@given(sent=st.lists(st.tuples(st.integers(0, 5), DECISIONS), max_size=20), again=st.integers(1, 3))
-def test_the_last_on_each_beat_counts_however_often_it_is_sent(sent: list[tuple[int, str]], again: int) -> None:
-    messages = [received(review(t_ns, decision), at) for at, (t_ns, decision) in enumerate(sent) for _ in range(again)]
-    last = dict(sent)
-    expected = [(t_ns, last[t_ns]) for t_ns in sorted(last) if last[t_ns] != "withdraw"]
-    assert [(one.t_ns, one.decision) for one in standing(messages, "p1", 0, 6)] == expected
+@given(
+    sent=st.lists(st.tuples(st.integers(0, 5), st.integers(-499_999, 499_999), DECISIONS), max_size=20),
+    again=st.integers(1, 3),
+)
+def test_the_last_on_each_beat_counts_however_often_it_is_sent(sent: list[tuple[int, int, str]], again: int) -> None:
+    messages = [
+        received(review(NS + beat * NS + off, decision), at)
+        for at, (beat, off, decision) in enumerate(sent)
+        for _ in range(again)
+    ]
+    last = {beat: decision for beat, _, decision in sent}
+    expected = [(beat, last[beat]) for beat in sorted(last) if last[beat] != "withdraw"]
+    found = standing(messages, "p1", 0, 10 * NS)
+    assert [(round(one.t_ns / NS) - 1, one.decision) for one in found] == expected
 
 
 def test_only_the_patient_and_the_stretch_are_taken() -> None:
     messages = [
-        received(review(1, "accept"), 0),
-        received(review(5, "accept"), 1),
-        received(review(2, "accept", patient="p2"), 2),
-        received(review(2, "accept", patient="p2"), 3, key="p1"),  # under a key that is not its patient's
-        received(review(3, "accept"), 4)._replace(value=b"{}"),
+        received(review(1 * NS, "accept"), 0),
+        received(review(5 * NS, "accept"), 1),
+        received(review(2 * NS, "accept", patient="p2"), 2),
+        received(review(2 * NS, "accept", patient="p2"), 3, key="p1"),  # under a key that is not its patient's
+        received(review(3 * NS, "accept"), 4)._replace(value=b"{}"),
     ]
-    assert [one.t_ns for one in standing(messages, "p1", 0, 5)] == [1]
+    assert [one.t_ns for one in standing(messages, "p1", 0, 5 * NS)] == [NS]
 
 
 def test_what_came_later_counts_though_a_topic_that_grew_has_it_in_another_partition() -> None:

@@ -155,7 +155,7 @@ async def test_decisions_on_beats_are_kept_and_leave_as_wfdb_annotations(
             {"t_ns": times[1], "decision": "accept", "detected": "V"},
             {"t_ns": times[2], "decision": "accept", "detected": "V"},
             {"t_ns": times[2], "decision": "reject", "detected": "V"},
-            {"t_ns": times[3], "decision": "reclass", "class": "S", "detected": "V"},
+            {"t_ns": times[3] + 256_000, "decision": "reclass", "class": "S", "detected": "V"},  # as a browser has it
             {"t_ns": times[0], "decision": "reject", "detected": "V"},
             {"t_ns": times[0], "decision": "withdraw"},
             {"t_ns": START_NS + 45 * 10**8, "decision": "reclass", "class": "N"},  # the detector missed it

@@ -78,6 +78,26 @@ async def test_what_is_on_the_paper_is_saved_as_a_file(live_ward: LiveWard, watc
     assert (record.samples != MISSING).any()
 
 
+async def test_a_beat_is_reclassed_and_stays_so(live_ward: LiveWard, watched: OpenPage) -> None:
+    one = await watched()
+    one.allowed.add(404)  # the paper may reach back to before the first sample
+    page = one.page
+    await page.goto(f"{live_ward.url}/patients/207")
+    beats = page.get_by_role("region", name="Beats")
+    await expect(beats).to_contain_text("Stop the paper")
+    await expect(page.get_by_role("region", name="Alarms").get_by_role("listitem").first).to_be_visible()
+    await page.get_by_role("button", name="Previous event").click()
+    choice = beats.get_by_role("combobox").first
+    async with page.expect_response(lambda answer: answer.request.method == "POST") as answering:
+        await choice.select_option("Class F")
+    assert (await answering.value).status == 201
+    await page.reload()
+    await expect(beats.get_by_role("combobox").first).to_have_value("F")
+    await choice.select_option("Not reviewed")
+    await page.reload()
+    await expect(beats.get_by_role("combobox").first).to_have_value("")
+
+
 async def test_address_of_an_alarm_shows_its_moment(live_ward: LiveWard, watched: OpenPage) -> None:
     page = (await watched()).page
     await page.goto(f"{live_ward.url}/alarms?patient=223")

@@ -8,6 +8,7 @@ import { icon } from "./icons.js";
 import { LiveTrace } from "./live_trace.js";
 import { loop } from "./loop.js";
 import { PatientAlarms } from "./patient_alarms.js";
+import { PatientBeats } from "./patient_beats.js";
 import { PatientHead, VerdictCard } from "./patient_head.js";
 import { NOTES, noteOf } from "./patient_notes.js";
 import { PatientPaper } from "./patient_paper.js";
@@ -60,6 +61,7 @@ export class PatientView {
     this.exports = ["png", "pdf"].map((format) =>
       h("a", { class: "button button-small", download: true, "data-format": format }, icon("download", 18), format.toUpperCase()),
     );
+    this.beats = new PatientBeats(this.#shell, this.patient);
     this.files = FILES.map(([format, text]) =>
       h("a", { class: "button button-small", download: true, "data-format": format }, icon("download", 18), text),
     );
@@ -88,6 +90,7 @@ export class PatientView {
         { class: "patient-cards" },
         this.card.node,
         this.alarms.node,
+        this.beats.node,
         h(
           "section",
           { class: "card", "aria-label": "Strip" },
@@ -138,6 +141,7 @@ export class PatientView {
     this.alarms.close();
     this.verdicts.close();
     this.trends.close();
+    this.beats.close();
     this.paper.close();
   }
 
@@ -250,6 +254,7 @@ export class PatientView {
     const { fromMs, toMs } = this.paper.range();
     const middle = (fromMs + toMs) / 2;
     this.card.show(live ? (this.#seen ?? this.verdicts.between(fromMs, toMs).at(-1) ?? null) : this.verdicts.at(middle));
+    this.beats.show({ live, fromMs, toMs, verdicts: this.verdicts.between(fromMs, toMs) });
     if (!live) say(this.when, `${dateTime(fromMs)} to ${exactTime(toMs).slice(0, 8)}`);
     this.trends.draw(this.#nowMs(), { fromMs, toMs });
     const path = live ? patientPath(this.patient) : patientPath(this.patient, middle);
