@@ -18,6 +18,7 @@ from fhir.resources.R4B.observation import Observation
 
 from alerting.strips.alarm_strip import AlarmStrip
 from bus.messages import Alert
+from ecg.leads import mdc_code
 from ecg.records import MISSING
 
 BASE = "https://ecgstream.example/fhir"  # names that are ours; nothing is served there
@@ -36,12 +37,6 @@ HEART_RATE = "8867-4"
 UCUM = "http://unitsofmeasure.org"
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 _UCUM_OF = {"/min": "/min", "s": "s", "probability": "1", "mV": "mV"}
-# Source: the example "ekg" of the FHIR R4 specification. Modified and Holter leads have none.
-_LEADS = {
-    "I": ("131329", "MDC_ECG_ELEC_POTL_I"),
-    "II": ("131330", "MDC_ECG_ELEC_POTL_II"),
-    "III": ("131389", "MDC_ECG_ELEC_POTL_III"),
-}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -149,9 +144,8 @@ def _strip(strip: AlarmStrip) -> Iterable[dict[str, Any]]:
     for at, lead in enumerate(strip.leads):
         gain, baseline = strip.gain[at], strip.baseline[at]
         code: dict[str, Any] = {"coding": [{"system": PARTS, "code": "strip"}], "text": lead}
-        if lead in _LEADS:
-            number, name = _LEADS[lead]
-            code["coding"].append({"system": MDC, "code": number, "display": name})
+        if (standard := mdc_code(lead)) is not None:
+            code["coding"].append({"system": MDC, "code": str(standard[0]), "display": standard[1]})
         samples = strip.samples[:, at]
         yield {
             "code": code,
