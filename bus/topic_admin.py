@@ -5,13 +5,19 @@ All raise ``BrokerError`` when Kafka cannot be reached or refuses, or a topic ha
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
@@ -28,6 +34,9 @@ from bus.connection import (
 from bus.settings import KafkaSettings
 from bus.topic_settings import Difference, align, differences
 from bus.topics import TOPICS, Topic
+
+LEAVE_S = 15.0  # a service that was stopped stays in its group for its session's 6 s
+_GONE = {"Empty", "Dead"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +172,24 @@ async def cluster_id(settings: KafkaSettings) -> str:
     async with admin_of(settings) as admin:
         found: str = (await admin.describe_cluster())["cluster_id"]
         return found
+
+
+async def services_gone(admin: AIOKafkaAdminClient, groups: Sequence[str]) -> None:
+    """Wait a while until consumer groups, named as on the cluster, have no member; ``BrokerError`` where one stays."""
+    busy: list[str] = []
+    try:
+        async with asyncio.timeout(LEAVE_S):
+            while True:
+                with suppress(GroupCoordinatorNotAvailableError):  # no group ever was, or the broker has just started
+                    # One by one: aiokafka 0.14 cannot read an answer about several.
+                    answers = [answer for group in groups for answer in await admin.describe_consumer_groups([group])]
+                    busy = [group[1] for answer in answers for group in answer.groups if group[2] not in _GONE]
+                    if not busy:
+                        return
+                await asyncio.sleep(RETRY_S)
+    except TimeoutError as error:
+        named = f"{', '.join(busy)} still runs" if busy else "Kafka does not tell which services run"
+        raise BrokerError(f"{named}: stop every instance of every service first") from error
 
 
 @asynccontextmanager

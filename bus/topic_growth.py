@@ -6,27 +6,23 @@ does not belong is moved, wherever it came from.
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.admin import NewPartitions
 
 from bus import topics
-from bus.connection import RETRY_S, BrokerError, connected, connection_arguments, new_consumer, stopped
+from bus.connection import BrokerError, connected, connection_arguments, new_consumer, stopped
 from bus.messages import Alert
 from bus.partition import PartitionWriter, read_compacted
 from bus.partitioning import partition_of
 from bus.settings import KafkaSettings
-from bus.topic_admin import admin_of, visible
+from bus.topic_admin import admin_of, services_gone, visible
 from bus.topics import TOPICS
 
-LEAVE_S = 15.0  # a service that was stopped stays in its group for its session's 6 s
 AT_ONCE = 200  # records in a transaction
 READ_MS = 1000
-_GONE = {"Empty", "Dead"}
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +82,7 @@ async def grow_topics(settings: KafkaSettings, partitions: int, keepers: Sequenc
         counts = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
         names = [settings.topic(topic.name) for topic in TOPICS]
         _refuse(counts, names, partitions)
-        await _services_gone(admin, settings, keepers)
+        await services_gone(admin, [settings.topic_prefix + keeper.service for keeper in keepers])
         moves = await _planned(settings, counts, partitions, keepers, force=force)
         small = {name: NewPartitions(partitions) for name in names if counts[name] < partitions}
         if small:
@@ -104,23 +100,6 @@ def _refuse(counts: Mapping[str, int], names: Sequence[str], partitions: int) ->
     if larger:
         named = ", ".join(f"{name} has {count}" for name, count in larger.items())
         raise BrokerError(f"--partitions {partitions}, but {named}: Kafka cannot take partitions away: give more")
-
-
-async def _services_gone(admin: AIOKafkaAdminClient, settings: KafkaSettings, keepers: Sequence[Keeper]) -> None:
-    groups = [settings.topic_prefix + keeper.service for keeper in keepers]
-    busy: list[str] = []
-    try:
-        async with asyncio.timeout(LEAVE_S):
-            while True:
-                with suppress(GroupCoordinatorNotAvailableError):  # no group ever was, or the broker has just started
-                    answers = await admin.describe_consumer_groups(groups)
-                    busy = [group[1] for answer in answers for group in answer.groups if group[2] not in _GONE]
-                    if not busy:
-                        return
-                await asyncio.sleep(RETRY_S)
-    except TimeoutError as error:
-        named = f"{', '.join(busy)} still runs" if busy else "Kafka does not tell which services run"
-        raise BrokerError(f"{named}: stop every instance of every service first") from error
 
 
 async def _planned(

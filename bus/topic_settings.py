@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -107,9 +108,15 @@ async def _configurations(admin: AIOKafkaAdminClient, names: Sequence[str]) -> d
     return found
 
 
-async def align(admin: AIOKafkaAdminClient, settings: KafkaSettings, existing: Sequence[Topic]) -> None:
-    """Bring topics' settings in line; what else an operator set for a topic stays."""
-    changes = await _out_of_line(admin, settings, existing)
+async def align(
+    admin: AIOKafkaAdminClient,
+    settings: KafkaSettings,
+    existing: Sequence[Topic],
+    *,
+    over: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Bring topics' settings in line, with ``over`` before theirs; what else an operator set for a topic stays."""
+    changes = await _out_of_line(admin, settings, existing, over)
     if not changes:
         return
     for answer in await admin.alter_configs(changes):
@@ -124,7 +131,7 @@ async def align(admin: AIOKafkaAdminClient, settings: KafkaSettings, existing: S
             # The broker says yes before the settings hold.
             while True:
                 await asyncio.sleep(RETRY_S)
-                if not await _out_of_line(admin, settings, existing):
+                if not await _out_of_line(admin, settings, existing, over):
                     return
     except TimeoutError as error:
         raise BrokerError(
@@ -134,12 +141,12 @@ async def align(admin: AIOKafkaAdminClient, settings: KafkaSettings, existing: S
 
 
 async def _out_of_line(
-    admin: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic]
+    admin: AIOKafkaAdminClient, settings: KafkaSettings, topics: Sequence[Topic], over: Mapping[str, str]
 ) -> list[ConfigResource]:
     found = await _configurations(admin, [settings.topic(topic.name) for topic in topics])
     changes = []
     for topic in topics:
-        name, wanted = settings.topic(topic.name), topic.configuration(settings.replication)
+        name, wanted = settings.topic(topic.name), {**topic.configuration(settings.replication), **over}
         if any(found[name].values.get(what) != value for what, value in wanted.items()):
             # The request replaces every setting that the topic has of its own.
             changes.append(ConfigResource(ConfigResourceType.TOPIC, name, configs={**found[name].own, **wanted}))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bus.offsets import Offsets
 from bus.samples import Source
 from detector.baseline import PersonalBaseline
 from detector.candidate import Candidate
@@ -222,6 +223,40 @@ def moved(record: bytes) -> bytes:
     candidates = [candidate | {"held": []} for candidate in fields.get("candidates", ()) if candidate["kept"]]
     fields |= {"version": VERSION, "streams": streams, "candidates": candidates, "held": [[] for _ in streams]}
     return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def translated(record: bytes, offsets: Offsets) -> bytes:
+    """A patient's record for a partition in which its messages lie at other offsets.
+
+    Raises
+    ------
+    BadProgressError : when the bytes are no progress record of this version or the one before
+    """
+    fields = _parse(record)
+    fields |= {
+        "version": VERSION,
+        "resume_offset": offsets.next(fields["resume_offset"]),
+        "seen": offsets.next(fields["seen"]),
+        "strayed": offsets.last(fields["strayed"]),
+        "streams": [stream | {"taken": offsets.last(stream["taken"])} for stream in fields["streams"]],
+    }
+    if "held" in fields:
+        fields["held"] = [_there(held, offsets) for held in fields["held"]]
+    if "candidates" in fields:
+        fields["candidates"] = [
+            candidate
+            | {
+                "began": offsets.last(candidate["began"]),
+                "kept": [[offsets.last(offset), *rest] for offset, *rest in candidate["kept"]],
+                "held": _there(candidate["held"], offsets),
+            }
+            for candidate in fields["candidates"]
+        ]
+    return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def _there(held: Sequence[int], offsets: Offsets) -> list[int]:
+    return [offsets.next(offset) for offset in held if offsets.there(offset)]
 
 
 def _parse(record: bytes) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from ecgstream.commands import (
     single_beats,
     surviving,
     tokens,
+    topics,
     upkeep,
     watching,
 )
@@ -115,7 +116,7 @@ GROUPS: dict[str, tuple[Callable[..., object] | tuple[str, typer.Typer], ...]] =
     "Measure": (evaluating.evaluate, ("bench", benches.bench), surviving.chaos),
     "Maintain": (
         upkeep.doctor,
-        ("topics", services.topics),
+        ("topics", topics.topics),
         ("data", upkeep.data),
         tokens.web_token,
         access.certificates,

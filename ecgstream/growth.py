@@ -28,7 +28,7 @@ def keepers() -> tuple[Keeper, ...]:
             service=ALERTING,
             progress_topic=topics.ALERTING_PROGRESS,
             partition_key=alerting_progress.PARTITION_KEY,
-            next_offsets=_alerting_offsets,
+            next_offsets=alerting_offsets,
             at_rest=lambda _: True,
             moved=lambda record: record,  # it names no offset
         ),
@@ -39,6 +39,7 @@ def _detector_offsets(record: bytes | None) -> Mapping[str, int]:
     return {topics.SAMPLES: int(json.loads(record)["next_offset"]) if record else 0}
 
 
-def _alerting_offsets(record: bytes | None) -> Mapping[str, int]:
+def alerting_offsets(record: bytes | None) -> Mapping[str, int]:
+    """Return where alerting reads on, by topic, from its record about a partition."""
     read = alerting_progress.PartitionProgress.model_validate_json(record).offsets if record else {}
     return dict.fromkeys(alerting_progress.OFFSETS, 0) | read

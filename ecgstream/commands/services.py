@@ -10,8 +10,6 @@ from ecgstream.commands.options import BootstrapServers, Data, HealthPort, Insta
 if TYPE_CHECKING:
     from ecgstream.services import Service
 
-topics = typer.Typer(help="Kafka's topics.", no_args_is_help=True)
-
 
 def broker(
     *,
@@ -65,85 +63,6 @@ def broker(
                     ended.cancel()
 
     run(serve())
-
-
-@topics.callback()
-def _topics() -> None:
-    """Kafka's topics."""
-
-
-@topics.command("create")
-def topics_create(
-    *,
-    bootstrap_servers: BootstrapServers = None,
-    partitions: Annotated[int | None, typer.Option(help="Partitions of every topic.")] = None,
-    replication: Annotated[int | None, typer.Option(help="Replicas of every topic.")] = None,
-    access: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Users and rights, too: 'ecgstream access apply --passwords DIR'."),
-    ] = None,
-) -> None:
-    """Make every topic that is missing, and bring the settings of the others in line."""
-    from bus.clients import create_topics
-    from bus.settings import KafkaSettings
-    from bus.topics import TOPICS
-    from ecgstream.running import run
-    from ecgstream.settings import load
-
-    kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers, partitions=partitions, replication=replication)
-    run(create_topics(kafka))
-    for topic in TOPICS:
-        typer.echo(f"{kafka.topic(topic.name)}: {kafka.partitions} partitions, {topic.holds}")
-    if access is not None:
-        from ecgstream.commands.access import access_apply
-
-        access_apply(passwords=access, bootstrap_servers=bootstrap_servers)
-
-
-@topics.command("check")
-def topics_check(
-    *,
-    bootstrap_servers: BootstrapServers = None,
-    partitions: Annotated[int | None, typer.Option(help="Partitions of every topic.")] = None,
-    replication: Annotated[int | None, typer.Option(help="Replicas of every topic.")] = None,
-) -> None:
-    """Say what of the topics is not as it should be; exit 1 when anything is."""
-    from bus.settings import KafkaSettings
-    from bus.topic_admin import topic_differences
-    from bus.topics import TOPICS
-    from ecg.errors import EcgStreamError
-    from ecgstream.running import run
-    from ecgstream.settings import load
-
-    kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers, partitions=partitions, replication=replication)
-    found = run(topic_differences(kafka))
-    for difference in found:
-        typer.echo(f"{difference}: {difference.remedy}")
-    if found:
-        raise EcgStreamError(f"{len(found)} things differ: do what stands behind each")
-    typer.echo(f"{len(TOPICS)} topics of {kafka.partitions} partitions, as they should be")
-
-
-@topics.command("grow")
-def topics_grow(
-    *,
-    partitions: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Partitions of every topic then.")],
-    force: Annotated[
-        bool, typer.Option("--force", help="Also when not everything was read: some seconds of a patient are lost.")
-    ] = False,
-    bootstrap_servers: BootstrapServers = None,
-) -> None:
-    """Give all topics more partitions, and move what is known of the patients along; no service may run."""
-    from bus.settings import KafkaSettings
-    from bus.topic_growth import grow_topics
-    from ecgstream.growth import keepers
-    from ecgstream.running import run
-    from ecgstream.settings import load
-
-    kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
-    moved = run(grow_topics(kafka, partitions, keepers(), force=force))
-    typer.echo(f"all topics have {partitions} partitions; {moved} records moved")
-    typer.echo(f"set ECGSTREAM_PARTITIONS={partitions} for every service before it starts")
 
 
 def detect(
@@ -244,6 +163,8 @@ def web(
     from ecgstream.running import run
     from ecgstream.services import serve
     from ecgstream.settings import ProcessSettings, load
+    from ops.clock import SystemClock
+    from web.safety.audit import AuditTrail
     from web.service import run as page
     from web.settings import WebSettings
 
@@ -251,6 +172,8 @@ def web(
     settings = load(WebSettings, host=host, port=port)
     detector = load(DetectorSettings, models=models)
     alerting = load(AlertingSettings)
+    # A file that cannot be written is told at once, not when the broker answers.
+    AuditTrail(settings.audit_trail, clock=SystemClock()).close()
 
     async def work(service: "Service") -> None:
         await page(

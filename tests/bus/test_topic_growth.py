@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from bus import topic_growth, topics
+from bus import topic_admin, topics
 from bus.clients import BrokerError, KafkaPublisher, KafkaReader
 from bus.exactly_once import ExactlyOnce
 from bus.interfaces import Outgoing, Received
@@ -94,7 +94,7 @@ async def test_every_patient_goes_on_where_it_stood(settings: KafkaSettings, mon
     task = asyncio.create_task(runner.run(stop))
     await until(lambda: tally.committed_messages == 3 * PATIENTS)
     with monkeypatch.context() as patch:
-        patch.setattr(topic_growth, "LEAVE_S", 0.1)
+        patch.setattr(topic_admin, "LEAVE_S", 0.1)
         with pytest.raises(BrokerError, match=r"tally still runs: stop every instance"):
             await grow_topics(settings, 6, [keeper()], force=False)
     stop.set()

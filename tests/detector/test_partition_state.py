@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 
 import pytest
 
+from bus.offsets import Offsets
 from detector.partition_state import PARK_AT_ONCE, PARTITION_KEY, PartitionState
 from detector.patient_streams import PatientStreams
-from detector.progress import BadProgressError, dump, load, moved
+from detector.progress import BadProgressError, dump, load, moved, translated
 from detector.stream import PatientStream
 from tests.detector.progress_log import ProgressLog
 from tests.detector.streams import chunk, cut, signal, windows
@@ -47,6 +49,37 @@ def test_a_parked_patient_goes_on_in_another_partition_as_if_nothing_were() -> N
     found += [
         (d.window, d.segment.tobytes())
         for offset, part in enumerate(chunks[101:])  # the other partition's offsets begin anew
+        for d in windows(log.accept(second, part, offset, now_s=offset).due)
+    ]
+    assert found == expected
+
+
+@pytest.mark.parametrize("strays", [0, 1, 3])
+def test_a_followed_patient_goes_on_where_its_messages_came_to_lie(strays: int) -> None:
+    messages = cut(signal(60, 100.0, 2), [25], fs_hz=100.0)
+    for number in range(strays):  # a message of another clock: it waits beside the stream
+        stray = messages[100 + number]
+        messages.insert(128 + 2 * number, replace(stray, start_ns=stray.start_ns + 3_600_000_000_000))
+    old = [1000 + 3 * number for number in range(len(messages))]
+    steady, first = PartitionState(), PartitionState()
+    expected = [
+        (d.window, d.segment.tobytes())
+        for offset, part in zip(old, messages, strict=True)
+        for d in windows(steady.accept(part, offset, now_s=offset).due)
+    ]
+    found = [
+        (d.window, d.segment.tobytes())
+        for offset, part in zip(old[:133], messages, strict=False)
+        for d in windows(first.accept(part, offset, now_s=offset).due)
+    ]
+    ((name, record),) = first.changed()
+    restored = [offset for offset in old if offset >= json.loads(record)["resume_offset"]]
+    assert len(restored) < len(old)
+    log = ProgressLog({name.encode(): translated(record, Offsets(restored))})
+    second, _ = log.restored()
+    found += [
+        (d.window, d.segment.tobytes())
+        for offset, part in enumerate(messages[-len(restored) :])
         for d in windows(log.accept(second, part, offset, now_s=offset).due)
     ]
     assert found == expected

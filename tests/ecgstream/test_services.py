@@ -46,6 +46,16 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     assert err.count("\n") == 1
 
 
+def test_an_audit_trail_that_cannot_be_written_ends_the_page_at_its_start_broker_or_not(tmp_path: Path) -> None:
+    (tmp_path / "trail").mkdir()
+    environment = {"ECGSTREAM_BOOTSTRAP_SERVERS": "127.0.0.1:9", "ECGSTREAM_WEB_AUDIT_TRAIL": str(tmp_path / "trail")}
+    with start("web", directory=tmp_path, environment=environment) as process:
+        out, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, out) == (1, "")
+    assert "name a file that this service may append to" in err
+    assert "no Kafka" not in err
+
+
 async def test_a_service_makes_no_topics_and_says_what_does(kafka: str, tmp_path: Path) -> None:
     prefix = f"absent-{tmp_path.name}."[:60]
     environment = {

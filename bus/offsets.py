@@ -1,0 +1,29 @@
+"""Offsets of messages that were copied to another topic."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+
+class Offsets:
+    """Translation of a partition's old offsets into those at which its messages lie now.
+
+    Parameters
+    ----------
+    restored : the old offsets of the messages that were restored, ascending; the n-th has offset n now
+    """
+
+    def __init__(self, restored: Sequence[int] = ()) -> None:
+        self._restored = restored
+
+    def next(self, offset: int) -> int:
+        """Return where the first message at or behind an old offset lies now."""
+        return bisect_left(self._restored, offset)
+
+    def last(self, offset: int) -> int:
+        """Return where the last message at or before an old offset lies now; -1 where there is none."""
+        return self.next(offset + 1) - 1
+
+    def there(self, offset: int) -> bool:
+        """Return whether the message of an old offset was restored."""
+        place = self.next(offset)
+        return place < len(self._restored) and self._restored[place] == offset
