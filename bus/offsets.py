@@ -1,7 +1,8 @@
-"""Offsets of messages that were copied to another topic."""
+"""Offsets of messages that were copied to another topic, and progress that names them."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 
 class Offsets:
@@ -27,3 +28,23 @@ class Offsets:
         """Return whether the message of an old offset was restored."""
         place = self.next(offset)
         return place < len(self._restored) and self._restored[place] == offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressBackup:
+    """The way a service's progress is saved and translated.
+
+    Attributes
+    ----------
+    service : its name, as its consumer group has it
+    progress_topic : as ``bus.topics`` names it
+    partition_key : the key of the record about the partition itself
+    needed : from that record, by topic, the first message that the service still has to read, be it again
+    translated : a record by its key, with the offsets of each topic of ``needed``, for where the messages lie now
+    """
+
+    service: str
+    progress_topic: str
+    partition_key: bytes
+    needed: Callable[[bytes | None], Mapping[str, int]]
+    translated: Callable[[bytes, bytes, Mapping[str, Offsets]], bytes]

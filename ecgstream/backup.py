@@ -10,10 +10,9 @@ from alerting.history.recorder import READ
 from alerting.history.store import AlarmStore, Place
 from alerting.transform import SERVICE as ALERTING
 from bus import topics
-from bus.offsets import Offsets
+from bus.offsets import Offsets, ProgressBackup
 from bus.settings import KafkaSettings
 from bus.topic_admin import cluster_id
-from bus.topic_backup import ProgressBackup
 from detector import progress as detector_progress
 from detector.partition_state import PARTITION_KEY as DETECTOR_PARTITION_KEY
 from detector.partition_state import SERVICE as DETECTOR

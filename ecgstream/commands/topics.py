@@ -121,7 +121,7 @@ def topics_restore(
     from alerting.database.engine import address
     from alerting.settings import AlertingSettings
     from bus.settings import KafkaSettings
-    from bus.topic_backup import restore
+    from bus.topic_restore import restore
     from ecgstream.backup import forget_places, progress_backups
     from ecgstream.running import run
     from ecgstream.settings import load

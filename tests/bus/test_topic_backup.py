@@ -13,10 +13,11 @@ from bus import topics
 from bus.backup_files import MANIFEST, BackupError, Manifest, read_manifest, read_messages
 from bus.clients import BrokerError, KafkaPublisher, KafkaReader
 from bus.interfaces import Outgoing
-from bus.offsets import Offsets
+from bus.offsets import Offsets, ProgressBackup
 from bus.settings import KafkaSettings
 from bus.topic_admin import topic_differences, topic_states
-from bus.topic_backup import ProgressBackup, back_up, restore
+from bus.topic_backup import back_up
+from bus.topic_restore import restore
 
 PARTITION = b"/partition"
 
