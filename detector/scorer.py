@@ -24,6 +24,7 @@ from detector.own_model import OwnModel
 from detector.score import Score
 from detector.sessions import open_session
 from detector.settings import DetectorSettings
+from detector.signature import check_signature
 from detector.window_parts import part_evidence
 from ecg.beats import find_beats_in, heart_rate_bpm
 from ecg.fibrillation import NO_WAVE, wave_leakage
@@ -269,7 +270,7 @@ def scorer_of(settings: DetectorSettings) -> Scorer:
 
     Raises
     ------
-    ModelError : when the models do not fit
+    ModelError : when the models do not fit, or were not signed as the settings ask
     """
     return scorer_at(settings.models, settings)
 
@@ -279,8 +280,10 @@ def scorer_at(directory: Path, settings: DetectorSettings) -> Scorer:
 
     Raises
     ------
-    ModelError : when the models do not fit
+    ModelError : when the models do not fit, or were not signed as the settings ask
     """
+    if settings.model_key is not None:
+        check_signature(directory, settings.model_key)
     return Scorer(
         directory,
         preprocessing=Preprocessing(mains_hz=settings.mains_hz),

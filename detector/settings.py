@@ -18,6 +18,7 @@ class DetectorSettings(BaseSettings):
     models : directory of the ONNX files and their manifest
     shadow : directory of models that judge beside them into ``ecg.shadow-windows``, where nobody is alarmed by them;
         None for none
+    model_key : public key, PEM, that must have signed them; None: the hashes of the manifest are enough
     instance : unique, stable name of this instance (``ECGSTREAM_INSTANCE``); a restarted instance of that name
         takes its partitions up again at once instead of after the session's end. Two that run under one name evict
         each other
@@ -35,6 +36,7 @@ class DetectorSettings(BaseSettings):
 
     models: Path = SHIPPED
     shadow: Path | None = None
+    model_key: Path | None = None
     instance: str | None = Field(default=None, max_length=200, validation_alias="ECGSTREAM_INSTANCE")
     # A variable of the environment is text, and a literal number takes none.
     mains_hz: Annotated[Literal[50, 60] | None, BeforeValidator(lambda hz: int(hz) if str(hz).isdecimal() else hz)] = (

@@ -109,6 +109,7 @@ GROUPS: dict[str, tuple[Callable[..., object] | tuple[str, typer.Typer], ...]] =
         model_commands.train_beats,
         model_commands.export,
         model_commands.score_reference,
+        model_commands.sign_models,
         single_beats.train_ecg5000,
         ("compare", comparing.compare),
         ("models", own_models.models),

@@ -177,6 +177,10 @@ def export(
             help="A row of the card, such as 'DS1 alone=ds1.json', from what `ecgstream evaluate --json` wrote.",
         ),
     ] = None,
+    sign: Annotated[
+        Path | None,
+        typer.Option(metavar="KEY", help="Sign them, as 'ecgstream sign-models' does, with this private key."),
+    ] = None,
 ) -> None:
     """Write a run's networks as ONNX files with their manifest, checked against torch, and their card."""
     need_torch()
@@ -190,6 +194,8 @@ def export(
     for name, difference in exported.largest_difference.items():
         typer.echo(f"{name}: onnxruntime and torch differ by at most {difference:.2g}")
     typer.echo(f"the models are in {exported.directory}")
+    if sign is not None:
+        sign_models(directory, key=sign)
     try:
         score_reference(directory, data=data)
     except EcgStreamError as error:
@@ -198,6 +204,19 @@ def export(
             f"records, then run 'ecgstream score-reference {directory}'",
             err=True,
         )
+
+
+def sign_models(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of models, as `ecgstream export` writes.")],
+    *,
+    key: Annotated[Path, typer.Option(metavar="KEY", help="PEM file of an Ed25519 private key without a password.")],
+) -> None:
+    """Sign models, so that services with ECGSTREAM_DETECTOR_MODEL_KEY take them and no others."""
+    from detector.manifest import load_manifest
+    from detector.signature import sign_manifest
+
+    load_manifest(directory)  # what does not fit its manifest is not vouched for
+    typer.echo(f"{sign_manifest(directory, key)}: set ECGSTREAM_DETECTOR_MODEL_KEY to the public key")
 
 
 def score_reference(
