@@ -10,10 +10,11 @@ import structlog
 
 from bus import topics
 from bus.dead_letters import Letter, Refusal
-from bus.interfaces import Outgoing, Received
+from bus.interfaces import Headers, Outgoing, Received
 from bus.messages import Urgent, Verdict
 from bus.progress_store import ProgressRecord, ProgressStore
 from bus.samples import BadChunkError, Chunk, receive
+from bus.trace_context import trace_context
 from detector.drift import DriftMeter, ScoreName
 from detector.due import Due, StreamId
 from detector.metrics import DetectorMetrics
@@ -36,11 +37,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Due:
-    """A due window or rapid check, where it came from, and when its last message was handed to the broker."""
+    """A due window or rapid check and where it came from, with what travels on of the message that made it due."""
 
     partition: int
     due: Due
-    ingest_ms: int
+    headers: Headers
 
 
 class DetectorTransform:
@@ -161,7 +162,7 @@ class DetectorTransform:
         for item, judged in zip(due, all_judged, strict=True):
             self._states[item.partition].judged(item.due.stream, judged.context, published=bool(judged.published))
             for each in judged.published:
-                outputs[item.partition].extend(self._publish(each, item.ingest_ms))
+                outputs[item.partition].extend(self._publish(each, item.headers))
         self._publish_shadow(due, shadowed, outputs)
         for partition in batch:
             for patient, record in self._states[partition].changed():
@@ -245,7 +246,12 @@ class DetectorTransform:
                 self._refuse(state, refused, refusal, outputs)
             if not accepted.refused:
                 self._write_letters(state.quarantine.good(message), outputs)
-        return [_Due(partition=message.partition, due=each, ingest_ms=message.timestamp_ms) for each in accepted.due]
+        if not accepted.due:
+            return []
+        # One trace can go on, of the some twenty that a window's chunks may have: the chunk's that completed it, whose
+        # coming is what the verdict waited for and what its latency counts from.
+        headers = ((INGEST_HEADER, str(message.timestamp_ms).encode()), *trace_context(message.headers))
+        return [_Due(partition=message.partition, due=each, headers=headers) for each in accepted.due]
 
     def _refuse(self, state: PartitionState, message: Received, refusal: Refusal, outputs: list[Outgoing]) -> None:
         """Put a message aside."""
@@ -322,13 +328,13 @@ class DetectorTransform:
                         topic=topics.SHADOW_WINDOWS,
                         key=verdict.patient.encode(),
                         value=verdict.to_bytes(),
-                        headers=((INGEST_HEADER, str(item.ingest_ms).encode()), cost),
+                        headers=(*item.headers, cost),
                     )
                 )
         for partition, due in by_partition.items():
             self._shadow.remember(partition, due, judged)
 
-    def _publish(self, message: Verdict | Urgent, ingest_ms: int) -> list[Outgoing]:
+    def _publish(self, message: Verdict | Urgent, headers: Headers) -> list[Outgoing]:
         if isinstance(message, Urgent):
             self._metrics.urgent.labels(kind=message.kind).inc()
             names = [topics.URGENT]
@@ -336,7 +342,6 @@ class DetectorTransform:
             self._count(message)
             names = [topics.WINDOWS] + [topics.ANOMALIES] * (message.decision == "abnormal")
         value, key = message.to_bytes(), message.patient.encode()
-        headers = ((INGEST_HEADER, str(ingest_ms).encode()),)
         return [Outgoing(topic=name, key=key, value=value, headers=headers) for name in names]
 
     def _count(self, verdict: Verdict) -> None:

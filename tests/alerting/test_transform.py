@@ -137,7 +137,10 @@ def messages(*verdicts: Verdict) -> list[Received]:
 
 
 def test_alerts_are_keyed_by_id_and_carry_their_verdicts_headers(bench: Bench) -> None:
-    headers = (("ecgstream-ingest-ms", b"5"),)
+    headers = (
+        ("ecgstream-ingest-ms", b"5"),
+        ("traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+    )
     bench.commit(
         bench.process(
             [

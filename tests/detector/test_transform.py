@@ -170,6 +170,22 @@ async def test_letters_and_stale_samples_are_counted_by_why(
     assert judged == pytest.approx(excerpt.fs_hz)  # four chunks of 0.25 s
 
 
+async def test_the_trace_of_the_chunk_that_completes_a_window_goes_on(
+    transform: DetectorTransform, excerpt: Record
+) -> None:
+    parents = [f"00-{'ab' * 16}-{number + 1:016x}-01".encode() for number in range(40)]
+    chunks = [
+        message._replace(headers=(("other", b"x"), ("traceparent", parents[number]), ("tracestate", b"a=b")))
+        for number, message in enumerate(stream_of(excerpt, "p", 10))
+    ]
+    transform.open(0, {})
+    outputs = list((await transform.process({0: chunks}))[0])
+    of_trace = [
+        [header for header in message.headers if header[0] != INGEST_HEADER] for message in on(topics.WINDOWS, outputs)
+    ]
+    assert of_trace == [[("traceparent", parents[at]), ("tracestate", b"a=b")] for at in (19, 39)]
+
+
 async def test_outputs_of_a_window(transform: DetectorTransform, scorer: Scorer, excerpt: Record) -> None:
     transform.open(0, {})
     outputs = list((await transform.process({0: stream_of(excerpt, "p", 10)}))[0])
