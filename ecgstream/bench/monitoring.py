@@ -42,7 +42,8 @@ class _Scraped:
         self.usage.sample()
 
     def report(self) -> dict[str, Any]:
-        """Return its part of the report."""
+        """Return its part of the report; the middle is when half of the scrapes were done."""
+        half = len(self.series) // 2
         return {
             "scrapes": len(self.scrape_ms),
             "scrape_ms": {
@@ -50,9 +51,14 @@ class _Scraped:
                 "p99": round(float(np.percentile(self.scrape_ms, 99)), 1),
                 "max": round(max(self.scrape_ms), 1),
             },
-            "series": {"start": self.series[0], "end": self.series[-1], "max": max(self.series)},
+            "series": {
+                "start": self.series[0],
+                "middle": self.series[half],
+                "end": self.series[-1],
+                "max": max(self.series),
+            },
             "series_added": sorted(self.added),
-            "rss_mb": self.usage.rss,
+            "rss_mb": self.usage.rss | {"middle": round(self.usage.rss_mb[half], 1)},
         }
 
 
