@@ -23,7 +23,7 @@ from bus.connection import BrokerError, LetGoError, connected, new_consumer, sto
 from bus.offsets import ProgressBackup
 from bus.partition import PartitionWriter, read_compacted
 from bus.settings import KafkaSettings
-from bus.topic_admin import admin_of, services_gone, topic_states
+from bus.topic_admin import admin_of, await_topics, services_gone
 from bus.topics import TOPICS
 from ops.clock import Clock, SystemClock
 
@@ -52,16 +52,14 @@ async def back_up(
 
     Raises
     ------
-    BrokerError : when a service runs, or Kafka refuses
+    BrokerError : when a service runs, a topic is missing or has another number of partitions, or Kafka refuses
     BackupError : when the folder is there already or cannot be written
     """
     clock = clock or SystemClock()
     names = [topic.name for topic in TOPICS]
+    await await_topics(settings, names)  # of another number of partitions, some would be left out
     async with admin_of(settings) as admin:
         await services_gone(admin, [settings.topic_prefix + service.service for service in services])
-    states = await topic_states(settings, names)
-    if missing := [settings.topic(name) for name in names if name not in states]:
-        raise BrokerError(f"no topic {', '.join(missing)}: see ECGSTREAM_BOOTSTRAP_SERVERS and ECGSTREAM_TOPIC_PREFIX")
     progress = {service.progress_topic for service in services}
     since_ms = round(clock.now_ns() / 1e6 - history_s * 1000)
     with new_folder(folder):

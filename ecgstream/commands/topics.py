@@ -118,7 +118,7 @@ def topics_restore(
     bootstrap_servers: BootstrapServers = None,
 ) -> None:
     """Write a backup into empty topics; restore the alarm history first, then this, then start the services."""
-    from alerting.database.engine import address
+    from alerting.database.engine import address, shown
     from alerting.settings import AlertingSettings
     from bus.settings import KafkaSettings
     from bus.topic_restore import restore
@@ -129,7 +129,8 @@ def topics_restore(
     kafka = load(KafkaSettings, bootstrap_servers=bootstrap_servers)
     named = load(AlertingSettings).alarm_db
     history = address(named.get_secret_value() if named else None)
-    made = run(restore(kafka, folder, progress_backups()))
-    typer.echo(f"{made.messages} messages of {len(made.topics)} topics restored")
+    # First, since topics that are restored cannot be restored again where the database does not answer.
     run(forget_places(kafka, history))
-    typer.echo("the alarm history reads the restored topics from their beginning: start the services")
+    typer.echo(f"the alarm history {shown(history)} will read the topics from their beginning")
+    made = run(restore(kafka, folder, progress_backups()))
+    typer.echo(f"{made.messages} messages of {len(made.topics)} topics restored: start the services")

@@ -96,6 +96,9 @@ async def test_a_backup_of_another_number_of_partitions_is_refused_before_anythi
     with pytest.raises(BrokerError, match="set ECGSTREAM_PARTITIONS=4"):
         await restore(fresh, tmp_path / "backup", [tally(0)])
     assert not await topic_states(fresh, [topics.SAMPLES])
+    more = settings.model_copy(update={"partitions": 3})
+    with pytest.raises(BrokerError, match=r"ECGSTREAM_PARTITIONS=3, but .* has 4"):
+        await back_up(more, tmp_path / "other", [tally(0)], history_s=0)
     with pytest.raises(BackupError, match="is there already"):
         await back_up(settings, tmp_path / "backup", [tally(0)], history_s=0)
 
