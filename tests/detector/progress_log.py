@@ -1,6 +1,6 @@
 """The progress topic of one partition for a partition's state that is driven without a runner."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from bus.progress_store import ProgressRecord
 from bus.samples import Chunk
@@ -34,6 +34,10 @@ class ProgressLog:
     def restored(self, *, hop_s: int = HOP_S) -> tuple[PartitionState, int | None]:
         """A state after a restart, and the offset to resume the input at."""
         return PartitionState.restored(self._last, hop_s=hop_s)
+
+    def elsewhere(self, translated: Callable[[bytes, bytes], bytes]) -> "ProgressLog":
+        """Another topic with the same records, as a restore translates them."""
+        return ProgressLog({key: translated(key, record.value) for key, record in self._last.items()})
 
     def accept(self, state: PartitionState, chunk: Chunk, offset: int, *, now_s: float, at_ms: int = 0) -> Accepted:
         """Let the state accept a chunk, with the record that it waits for."""

@@ -5,9 +5,12 @@ from dataclasses import dataclass, replace
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bus import topics
+from bus.offsets import Offsets
 from bus.samples import Chunk
 from detector.due import Due, RapidCheck
 from detector.partition_state import PARTITION_KEY, PartitionState
+from ecgstream.backup import progress_backups
 from tests.detector.progress_log import ProgressLog
 from tests.detector.streams import chunk, facts, signal
 
@@ -15,6 +18,7 @@ FS_HZ = 100.0
 STEPS = 60  # chunks
 JUMP_NS = 400_000_000
 S = 1_000_000_000
+DETECTOR = progress_backups()[0]
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ def device(patient: str, faults: list[Fault], *, size: int) -> list[Chunk]:
 class Event:
     """What happens to the detector after a message.
 
-    "hold": nothing is committed yet; "crash"; "park": all are silent; "forget": who is parked has long been silent.
+    "hold": nothing is committed yet; "crash"; "park": all are silent; "forget": who is parked has long been silent;
+    "restore": a crash, after which what is to be read again lies in a topic that was made anew.
     """
 
     kind: str
@@ -93,31 +98,36 @@ def run(chunks: list[Chunk], events: list[Event], *, pace_ms: int = 0) -> list[t
     pending: list[Due] = []
     records: dict[bytes, bytes] = {}
     state, offset = PartitionState(), 0
+    first = 0  # of the chunks, the one at the topic's offset 0
     to_come = list(events)
-    while offset < len(chunks):
-        due = log.accept(state, chunks[offset], offset, now_s=0, at_ms=offset * pace_ms).due
+    while (at := first + offset) < len(chunks):
+        due = log.accept(state, chunks[at], offset, now_s=0, at_ms=at * pace_ms).due
         pending += due
         for each in due:
             if isinstance(each, RapidCheck):  # as if every one found something
                 state.judged(each.stream, state.context(each.stream), published=True)
         state.next_offset = offset + 1
-        here = {event.kind for event in to_come if event.at == offset}
-        to_come = [event for event in to_come if event.at != offset]
+        here = {event.kind for event in to_come if event.at == at}
+        to_come = [event for event in to_come if event.at != at]
         changed = {patient.encode(): record for patient, record in state.changed()}
         if "park" in here:
             changed |= {
-                patient.encode(): record
-                for patient, record in state.park_silent(now_s=1e6, now_ns=offset * S, silent_s=1)
+                patient.encode(): record for patient, record in state.park_silent(now_s=1e6, now_ns=at * S, silent_s=1)
             }
         if "forget" in here:
-            changed |= dict.fromkeys([name.encode() for name in state.forget(now_ns=offset * S, forget_s=5)], b"")
+            changed |= dict.fromkeys([name.encode() for name in state.forget(now_ns=at * S, forget_s=5)], b"")
         if changed:
             records |= changed | {PARTITION_KEY: state.partition_record()}
         if "hold" not in here and records:
             log.commit(state, records)
             read += pending
             records, pending = {}, []
-        if "crash" in here:
+        if "restore" in here:
+            _, resume = log.restored()
+            kept = {topics.SAMPLES: Offsets(range(resume or 0, len(chunks) - first))}
+            log = log.elsewhere(lambda key, record, kept=kept: DETECTOR.translated(key, record, kept))  # type: ignore[misc] # a default binds
+            first += resume or 0
+        if here & {"crash", "restore"}:
             state, resume = log.restored()
             offset, records, pending = resume or 0, {}, []
             continue
@@ -147,6 +157,24 @@ def test_whatever_devices_do_a_crash_changes_nothing(
 ) -> None:
     chunks = interleaved(first, second, joins_at=joins_at, size=size)
     assert run(chunks, events) == run(chunks, [])
+
+
+@settings(max_examples=200)
+@given(
+    first=FAULTS,
+    second=FAULTS,
+    joins_at=st.integers(0, 40),
+    size=st.sampled_from([25, 100]),
+    events=st.lists(
+        st.builds(Event, st.sampled_from(["crash", "hold", "park", "restore"]), st.integers(0, 2 * STEPS)), max_size=8
+    ),
+    restored=st.integers(0, 2 * STEPS),
+)
+def test_whatever_devices_do_a_restore_changes_nothing(
+    *, first: list[Fault], second: list[Fault], joins_at: int, size: int, events: list[Event], restored: int
+) -> None:
+    chunks = interleaved(first, second, joins_at=joins_at, size=size)
+    assert run(chunks, [*events, Event("restore", restored)]) == run(chunks, [])
 
 
 @settings(max_examples=100)
