@@ -70,6 +70,7 @@ class OwnManifest(_Part):
     window_model : version of this form
     name : of the model; with the beginning of its file's hash, its version in the verdicts
     file : the ONNX file, beside the manifest
+    sha256 : its hash, hexadecimal: a file of another is refused; needed where the manifest is signed
     fs_hz : sampling rate of its input, Hz
     leads : of its input: 1, the judged lead, or 2, with the other one behind it, zeros where there is none
     context_s : length of its input, s; its newest 5 s are the window that is judged
@@ -84,6 +85,7 @@ class OwnManifest(_Part):
     window_model: Literal[1]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     file: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     fs_hz: Annotated[int, Field(ge=50, le=1000)]
     leads: Literal[1, 2]
     context_s: Annotated[int, Field(ge=WINDOW_S, le=CONTEXT_S)]
@@ -164,12 +166,12 @@ def _misfits(error: ValidationError) -> Iterator[str]:
             yield f"{where} is {each['input']!r}, {limit}: correct it in {MANIFEST}, or export the model anew for that"
 
 
-def general_manifest(directory: Path, own: OwnManifest) -> Manifest:
-    """Describe a model of one's own as the judging of windows knows models; what it lacks is None.
+def digest_of(directory: Path, own: OwnManifest) -> str:
+    """Return the SHA-256 of a model's file, hexadecimal.
 
     Raises
     ------
-    ModelError : when its file cannot be read
+    ModelError : when the file cannot be read, or is another than the manifest's hash says
     """
     path = directory / own.file
     try:
@@ -178,6 +180,22 @@ def general_manifest(directory: Path, own: OwnManifest) -> Manifest:
         raise ModelError(
             f"{path} cannot be read ({error.strerror}): put the file that {MANIFEST} names as 'file' there"
         ) from error
+    if own.sha256 not in {None, digest}:
+        raise ModelError(
+            f"{path} has SHA-256 {digest[:12]}..., the manifest says {str(own.sha256)[:12]}...: the file is another; "
+            f"put back the one that was meant, or write its hash into {MANIFEST} (sha256sum {path})"
+        )
+    return digest
+
+
+def general_manifest(directory: Path, own: OwnManifest) -> Manifest:
+    """Describe a model of one's own as the judging of windows knows models; what it lacks is None.
+
+    Raises
+    ------
+    ModelError : as ``digest_of``
+    """
+    digest = digest_of(directory, own)
     file = ModelFile(
         file=own.file,
         sha256=digest,

@@ -7,7 +7,7 @@ import numpy as np
 
 from detector.manifest import MisfitError, ModelError
 from detector.networks import NetworkOutputs
-from detector.own_manifest import Normalisation, OwnManifest, load_own_manifest
+from detector.own_manifest import Normalisation, OwnManifest, digest_of, load_own_manifest
 from detector.sessions import FLOAT, load_session
 from ecg.leads import MODEL_LEADS
 from ecg.records import Float32Array
@@ -35,6 +35,7 @@ class OwnModel:
     def __init__(self, directory: Path, *, threads: int = 1, optimised: bool = True) -> None:
         self.manifest: OwnManifest = load_own_manifest(directory)
         path = directory / self.manifest.file
+        digest_of(directory, self.manifest)  # before anything of the file is run
         self._session = load_session(path, threads, optimised=optimised)
         self._outputs = self.manifest.outputs.names
         if found := list(self._misfits()):

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from detector.manifest import MANIFEST, ModelError
+from detector.own_manifest import is_own, load_own_manifest
 
 SIGNATURE = "manifest.sig"
 
@@ -54,7 +55,8 @@ def check_signature(directory: Path, public_key: Path) -> None:
 
     Raises
     ------
-    ModelError : when there is no signature, it is another's, or the manifest was changed since
+    ModelError : when there is no signature, it is another's, the manifest was changed since, or it names a file by no
+        hash, so that its signature says nothing of the model
     """
     try:
         key = load_pem_public_key(_read(public_key, "ECGSTREAM_DETECTOR_MODEL_KEY"))
@@ -78,6 +80,11 @@ def check_signature(directory: Path, public_key: Path) -> None:
         raise ModelError(
             f"{path} does not fit {MANIFEST}: another key signed it, or the models were changed since: {remedy}"
         ) from error
+    if is_own(directory) and (own := load_own_manifest(directory)).sha256 is None:
+        raise ModelError(
+            f"{directory / MANIFEST} is signed but has no sha256, so that any file may stand behind it: add "
+            f"'\"sha256\": \"...\"' with what 'sha256sum {directory / own.file}' prints, and sign it again"
+        )
 
 
 def _read(path: Path, title: str) -> bytes:

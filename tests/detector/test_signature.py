@@ -1,5 +1,6 @@
 """Signatures of models: only what the key has signed is taken, and each refusal says what to do."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from detector.scorer import scorer_of
 from detector.settings import DetectorSettings
 from detector.signature import SIGNATURE, check_signature, sign_manifest
 from models import SHIPPED
+from tests.support.own_models import write_model
 
 
 def key_pair(folder: Path) -> tuple[Path, Path]:
@@ -81,3 +83,18 @@ def test_what_is_no_key_of_this_kind_is_refused(models: Path, tmp_path: Path) ->
             check_signature(models, other)
     with pytest.raises(ModelError, match=r"cannot be read .*name ECGSTREAM_DETECTOR_MODEL_KEY"):
         check_signature(models, public.with_name("absent.pem"))
+
+
+def test_of_a_model_of_ones_own_the_signed_manifest_names_the_file_by_its_hash(tmp_path: Path) -> None:
+    private, public = key_pair(tmp_path / "ours")
+    own = write_model(tmp_path / "own")
+    sign_manifest(own, private)
+    with pytest.raises(ModelError, match=r"has no sha256, so that any file may stand behind it: add"):
+        check_signature(own, public)
+    digest = hashlib.sha256((own / "energy.onnx").read_bytes()).hexdigest()
+    sign_manifest(write_model(own, sha256=digest), private)  # the remedy
+    settings = DetectorSettings(_env_file=None, models=own, model_key=public)
+    assert scorer_of(settings).versions == {"cnn": f"energy-{digest[:8]}"}
+    (own / "energy.onnx").write_bytes((SHIPPED / "cnn.onnx").read_bytes())
+    with pytest.raises(ModelError, match=r"the manifest says .*: the file is another; put back"):
+        scorer_of(settings)
