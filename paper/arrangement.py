@@ -16,6 +16,8 @@ _SAME_OFFSET_MM = 5.0  # by which names may lie differently over their rows
 _SAME_COLUMN_MM = 12.0
 _EDGE_SEARCH_MM = 2.0
 _NAMED_EDGE_MM = 4.0  # by which names may move a border from where equal columns would have it
+_SURE_EDGE_MM = 2.0  # names do not tell a border more exactly than this
+_CAP_LEFT = 0.5  # columns of a line's end that are left: half a column is as good as one
 _EDGE_HALF_MM = 0.5
 _CLEAR_STEP = 2.5  # times the usual step, at which a border between leads shows
 _STRIPS = ("II", "V1", "V5")
@@ -120,7 +122,7 @@ def arrange(
     title : the lead that a heading names
     """
     begins = _begins(rows, pulses)
-    ends = [row.ends[1] for row in rows]
+    ends = [row.ends[1] - _cap(row) for row in rows]
     labels = [label for label in labels if label.left_px > begins[label.row] - _SAME_COLUMN_MM * PX_PER_MM]
     chosen = layout or (_layout(rows, labels, begins, ends) if labels or title is None else None)
     if chosen is None or chosen.all_rows != len(rows):
@@ -168,14 +170,19 @@ def _begin(row: Row, pulses: list[Pulse]) -> int:
     first, last = row.ends
     leading = [pulse for pulse in pulses if pulse.begin_px < first + 0.2 * (last - first)]
     if not leading:
-        return first
+        return first + _cap(row)
     after = leading[-1].end_px
     reach = row.y_px[after : after + round(6 * PX_PER_MM)]
     gap = np.nonzero(~np.isfinite(reach))[0]
     if len(gap):
         going = np.nonzero(np.isfinite(row.y_px[after + gap[-1] :]))[0]
-        return int(after + gap[-1] + (going[0] if len(going) else 0))
+        return int(after + gap[-1] + (going[0] if len(going) else 0)) + _cap(row)
     return after + 2
+
+
+def _cap(row: Row) -> int:
+    """Columns by which a round pen draws beyond the end of a line."""
+    return max(0, int(row.pen_px / 2 - _CAP_LEFT))
 
 
 def _layout(rows: list[Row], labels: list[Label], begins: list[int], ends: list[int]) -> Layout | None:
@@ -264,7 +271,7 @@ def _edges(
             continue
         if lefts[0] and lefts[number]:
             named = begin + round(float(np.median(lefts[number])) - float(np.median(lefts[0])))
-            if abs(named - middle) <= _NAMED_EDGE_MM * PX_PER_MM:
+            if _SURE_EDGE_MM * PX_PER_MM < abs(named - middle) <= _NAMED_EDGE_MM * PX_PER_MM:
                 middle = named
         borders.append((middle, middle))
     borders.append((end, end))
@@ -317,7 +324,7 @@ def _one_by_one(
     lead = (leads or (title or next(iter(names.values()), "lead 1"),))[0]
     cells, start = [], 0
     for number, row in enumerate(rows):
-        end = row.ends[1]
+        end = row.ends[1] - _cap(row)
         own = lead if going_on else names.get(number, f"lead {number + 1}")
         cells.append(
             Cell(

@@ -17,6 +17,8 @@ _FLAT_MM = 0.8  # a flat top stays within
 _RISE_MM = 1.6  # an edge takes no longer
 _OWN_PX = 6  # of the line behind a pulse, which are its own
 _BREAK_MM = 1.2  # a pulse's line may be broken so far
+_SAME_PLACE_MM = 2.5  # pulses of all rows stand so near under each other
+_SAME_HEIGHT = 0.12  # by which the pulses of a page may differ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,37 @@ def pulses_in(row: Row) -> list[Pulse]:
         else:
             x += 2
     return found
+
+
+def agreeing(pulses: list[list[Pulse]]) -> list[list[Pulse]]:
+    """Return the pulses that stand under each other in most rows and are as high as each other.
+
+    A flat wave between two steep ones looks like a pulse, in one row or two.
+
+    Parameters
+    ----------
+    pulses : of each row
+    """
+    every = [pulse for each in pulses for pulse in each]
+    if not every:
+        return pulses
+    reach = _SAME_PLACE_MM * PX_PER_MM
+
+    def rows_with(one: Pulse) -> int:
+        return sum(any(abs(pulse.begin_px - one.begin_px) <= reach for pulse in each) for each in pulses)
+
+    support = {id(pulse): rows_with(pulse) for pulse in every}
+    most = max(support.values())
+    sure = [pulse for pulse in every if support[id(pulse)] == most]
+    high = min(sure, key=lambda pulse: pulse.begin_px).high_mm if most == 1 else _middle_height(sure)
+    return [
+        [pulse for pulse in each if support[id(pulse)] > most / 2 and abs(pulse.high_mm / high - 1) <= _SAME_HEIGHT]
+        for each in pulses
+    ]
+
+
+def _middle_height(pulses: list[Pulse]) -> float:
+    return float(np.median([pulse.high_mm for pulse in pulses]))
 
 
 def _bridged(y: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ from scipy.stats import theilslopes
 from ecg.errors import EcgStreamError
 from ecg.records import MAX_LEADS, MISSING, Record
 from paper.arrangement import Arrangement, Cell, arrange, labels_of
-from paper.calibration import Pulse, nearest_gain, pulses_in
+from paper.calibration import Pulse, agreeing, nearest_gain, pulses_in
 from paper.ink import ink_of
 from paper.layouts import layout_named
 from paper.lettering import Word, gain_in, speed_in, titled_lead, writing_on
@@ -200,7 +200,7 @@ def _examine(image: ByteArray, hints: Hints, *, turned: int, shrink: float) -> _
             to_picture=sheet.to_picture if page is None else page.in_picture(sheet.to_picture),
         ),
         rows=rows,
-        pulses=[pulses_in(row) for row in rows],
+        pulses=agreeing([pulses_in(row) for row in rows]),
         writing=writing_on(sheet.ink, rows),
         turned=turned,
     )

@@ -39,6 +39,7 @@ class Row:
     y_px : (width,) float64, downwards; NaN where no line is seen
     top_px, bottom_px : (width,) float64, edges of its ink; NaN where there is none
     hidden : (width,) bool, where it shares its ink with another row's
+    pen_px : width of the pen that drew it
     """
 
     level_px: FloatArray
@@ -46,6 +47,7 @@ class Row:
     top_px: FloatArray
     bottom_px: FloatArray
     hidden: BoolArray
+    pen_px: float
 
     @property
     def ends(self) -> tuple[int, int]:
@@ -168,7 +170,7 @@ def _row(level_px: FloatArray, stroke: IntArray, edges: _Edges, pen: float) -> R
             top = np.interp(whole, piece, edges.top_px[stroke[piece]])
             bottom = np.interp(whole, piece, edges.bottom_px[stroke[piece]])
             y[whole], tops[whole], bottoms[whole] = line_of(top, bottom, pen), top, bottom
-    return Row(level_px=level_px, y_px=y, top_px=tops, bottom_px=bottoms, hidden=hidden)
+    return Row(level_px=level_px, y_px=y, top_px=tops, bottom_px=bottoms, hidden=hidden, pen_px=pen)
 
 
 def _without_strays(strokes: Strokes, path: Path) -> IntArray:
