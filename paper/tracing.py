@@ -21,7 +21,9 @@ _TURN = 0.004  # of each pixel by which a stroke's middle moves
 _AWAY = 0.012  # of each pixel away from the row's level, in a column
 _FAR_MM = 8.0  # beyond it being away costs no more
 _FLAT_MM = 2.0  # strokes up to this height show where a trace dwells
-_SIDE = 0.8  # of the pen's radius, taken off sideways: tips come out thinner than the pen
+_SLOPE_PX = 3  # columns on both sides by which a trace's slope is told
+_PEN_SHARE = 0.12  # quantile of the widths that is the pen's: what turns is wider
+_SIDE = 1.0  # of the pen's radius, taken off sideways
 _ROW_BLUR_MM = 1.3
 _LEAST_APART_MM = 7.0
 _LEAST_COVER = 0.22  # of the columns, in which a row has strokes near its level
@@ -150,9 +152,22 @@ def _path(strokes: Strokes, cost: FloatArray, came: IntArray, level: FloatArray,
 
 
 def pen_px(strokes: Strokes, paths: list[Path]) -> float:
-    """Return the width of the pen in pixels: the height of strokes where traces run level."""
-    used = np.concatenate([path.stroke[path.stroke >= 0] for path in paths])
-    return float(np.quantile(strokes.bottom_px[used] - strokes.top_px[used], 0.25)) if len(used) else 1.0
+    """Return the width of the pen in pixels: the height of strokes, across the way that the trace goes there."""
+    widths = []
+    for path in paths:
+        columns = np.nonzero(path.stroke >= 0)[0]
+        used = path.stroke[columns]
+        high = strokes.bottom_px[used] - strokes.top_px[used]
+        middle = (strokes.bottom_px[used] + strokes.top_px[used]) / 2
+        if len(columns) <= 2 * _SLOPE_PX:
+            continue
+        # Where the trace turns within the reach its slope says nothing.
+        run = columns[2 * _SLOPE_PX :] - columns[: -2 * _SLOPE_PX]
+        slope = (middle[2 * _SLOPE_PX :] - middle[: -2 * _SLOPE_PX]) / run
+        near = (run == 2 * _SLOPE_PX) & (np.abs(slope) < 1.0)
+        widths.append((high[_SLOPE_PX:-_SLOPE_PX] / np.hypot(1.0, slope))[near])
+    every = np.concatenate(widths) if widths else np.zeros(0)
+    return float(np.quantile(every, _PEN_SHARE)) if len(every) else 1.0
 
 
 def line_of(top_px: FloatArray, bottom_px: FloatArray, pen: float) -> FloatArray:

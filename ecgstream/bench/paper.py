@@ -25,6 +25,7 @@ from ecgstream.bench.paper_score import (
     UNREADABLE_DB,
     LeadScore,
     beats_of,
+    lead_at,
     matched_beats,
     score_page,
 )
@@ -107,8 +108,7 @@ class _Tally:
         true_s = beats_of(trace.samples_mv, page.drawn.fs_hz) / page.drawn.fs_hz
         lead = None
         if reading is not None:
-            same = [each for each in reading.leads if each.cell.row == trace.row]
-            lead = max(same, key=lambda each: len(each.samples_mv), default=None)
+            lead = lead_at(reading, trace)
         found_s = beats_of(lead.samples_mv, FS_HZ) / FS_HZ if lead is not None else np.zeros(0)
         self.beats[0] += matched_beats(np.asarray(found_s), np.asarray(true_s))
         self.beats[1] += len(true_s)

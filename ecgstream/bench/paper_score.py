@@ -50,14 +50,25 @@ def score_page(reading: PageReading, drawn: DrawnPage) -> list[LeadScore]:
     """
     scores = []
     for trace in drawn.traces:
-        at_place = [lead for lead in reading.leads if lead.cell.row == trace.row]
-        near = min(at_place, key=lambda lead: abs(lead.start_s - trace.start_s), default=None)
+        near = lead_at(reading, trace)
         named = near is not None and near.cell.lead == trace.lead and abs(near.start_s - trace.start_s) < 0.5
         if near is None:
             scores.append(LeadScore(lead=trace.lead, decibel=0.0, shift_s=0.0, named=False, said=True, gain=0.0))
             continue
         scores.append(_score(near, trace, drawn.fs_hz, named=named))
     return scores
+
+
+def lead_at(reading: PageReading, trace: DrawnTrace) -> ReadLead | None:
+    """Return the lead that was read where a trace was drawn, whatever it is named; None where none was.
+
+    Parameters
+    ----------
+    reading : of the page
+    trace : one that was drawn
+    """
+    at_place = [lead for lead in reading.leads if lead.cell.row == trace.row]
+    return min(at_place, key=lambda lead: abs(lead.start_s - trace.start_s), default=None)
 
 
 def _score(lead: ReadLead, trace: DrawnTrace, fs_hz: float, *, named: bool) -> LeadScore:
