@@ -20,6 +20,7 @@ _FOLLOWED = 3.5  # and where it goes on
 _DRIFT = 0.08  # by which the lines' distance may change from one tile to the next
 _LEAST_TILES = 0.3  # of all, in which lines must be found
 _DEGREE = 3
+_PEAK_WIDE = 8  # places of a spectrum on each side of a peak that are its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,18 +42,29 @@ class Lattice:
         """Return the field at places of the picture."""
         return _powers(x_px / self.size_px, y_px / self.size_px) @ self.terms
 
+    def slope_at(self, x_px: float, y_px: float) -> FloatArray:
+        """Return how much the field grows in a pixel across and downwards: (2,) float64."""
+        x, y = np.array([x_px, x_px + 1.0, x_px]), np.array([y_px, y_px, y_px + 1.0])
+        here, across, down = self.at(x, y)
+        return np.array([across - here, down - here])
 
-def lines_in(ink: InkArray, *, upright: bool) -> Lattice | None:
+
+def lines_in(ink: InkArray, *, upright: bool, other_than: Lattice | None = None) -> Lattice | None:
     """Return the grid's lines of one direction; None where none are seen.
 
     Parameters
     ----------
     ink : (height, width) float32, see ``paper.ink``
     upright : whether upright lines are looked for, or level ones
+    other_than : lines of this direction that are not meant: a screen's pattern
     """
     spectra, places = _spectra(ink if upright else np.ascontiguousarray(ink.T))
     if not spectra:
         return None
+    if other_than is not None:
+        for key, (x, y) in places.items():
+            slope = other_than.slope_at(x, y) if upright else other_than.slope_at(y, x)[::-1]
+            _leave_out(spectra[key], slope)
     found = _followed(spectra)
     whole = len(spectra)
     if found is None or len(found) < max(2, _LEAST_TILES * whole):
@@ -171,6 +183,13 @@ def _peak_near(spectrum: InkArray, frequency: FloatArray) -> FloatArray | None:
     if part[place] < _FOLLOWED:
         return None
     return _refined(spectrum, (top + int(place[0]), left + int(place[1])))
+
+
+def _leave_out(spectrum: InkArray, frequency: FloatArray) -> None:
+    """Set the peak at a frequency to nothing, in place."""
+    row, column = round(frequency[1] * _PADDED) + _BAND, round(frequency[0] * _PADDED)
+    top, left = max(0, row - _PEAK_WIDE), max(0, column - _PEAK_WIDE)
+    spectrum[top : max(0, row + _PEAK_WIDE + 1), left : max(0, column + _PEAK_WIDE + 1)] = 0.0
 
 
 def _refined(spectrum: InkArray, peak: tuple[int, int]) -> FloatArray:

@@ -35,6 +35,9 @@ _WIDE_PULSE_MM = 8.5  # from here the pulse of 0.2 s was drawn at 50 mm/s
 _PULSE_MM = 5.0
 _LEVEL = 0.0015  # slope of rows that counts as level: 0.4 mm on 270 mm
 _PARTS = 16  # of a row, whose levels tell its slope
+_ROW_S = 10.0  # of pages with
+_MANY = 6  # leads and more
+_ROW_OFF = 0.06  # by which a scale from pulses alone may be off
 _LEGIBLE = 4  # letters of a word that nobody reads upside down
 _LEGIBLE_SCORE = 0.85
 
@@ -278,7 +281,12 @@ def _reading(found: _Found, name: str, hints: Hints) -> PageReading:
     sources["names"] = "given" if hints.leads else "read" if named == len(arrangement.cells) else "by the layout"
     if named < len(arrangement.cells) / 2:
         doubts.append(f"{named} of {len(arrangement.cells)} lead names are read: the others are taken from the layout")
-    leads = tuple(_lead(cell, found.rows[cell.row], speed, gain) for cell in arrangement.cells)
+    px_per_s = speed * PX_PER_MM
+    if not found.sheet.measured and arrangement.layout != "rows" and len(arrangement.cells) >= _MANY:
+        px_per_s, said = _by_rows_of_10_s(arrangement, px_per_s)
+        sources["scale"] += said
+        doubts.append("no grid is seen: give a picture in colour, or the pixels of a millimetre (--px-per-mm)")
+    leads = tuple(_lead(cell, found.rows[cell.row], px_per_s, gain) for cell in arrangement.cells)
     return PageReading(
         record=_record(leads, name, arrangement),
         leads=leads,
@@ -315,11 +323,21 @@ def _gain(found: _Found, hints: Hints) -> tuple[float, str]:
     return (written, "written") if written is not None else (GAIN_MM_MV, "usual")
 
 
-def _lead(cell: Cell, row: Row, mm_per_s: float, mm_per_mv: float) -> ReadLead:
+def _by_rows_of_10_s(arrangement: Arrangement, px_per_s: float) -> tuple[float, str]:
+    """Return the pixels of a second by the rows of a page without a grid, and how to say so.
+
+    A pulse of 5 mm tells the scale to some hundredths, and the rows of pages with many leads last ten seconds.
+    """
+    long = max(cell.start_px + cell.end_px - cell.begin_px for cell in arrangement.cells)
+    if abs(long / px_per_s / _ROW_S - 1) > _ROW_OFF:
+        return px_per_s, ""
+    return long / _ROW_S, ", rows of 10 s"
+
+
+def _lead(cell: Cell, row: Row, px_per_s: float, mm_per_mv: float) -> ReadLead:
     """Samples of a lead's stretch of a row; 0 mV is where it dwells: its median."""
     part = row.y_px[cell.begin_px : cell.end_px]
     hidden = row.hidden[cell.begin_px : cell.end_px]
-    px_per_s = mm_per_s * PX_PER_MM
     n = max(1, round(len(part) / px_per_s * FS_HZ))
     # A column's line lies in its middle.
     place = np.arange(n) / FS_HZ * px_per_s - 0.5

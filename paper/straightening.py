@@ -19,6 +19,7 @@ _STANDS_OUT = 1.8  # strength of every fifth line over what lies between
 _USUAL_WIDTH_MM = 250.0  # ten seconds at 25 mm/s
 _MOST_PX = 3200  # width or height of the flat picture
 _DOUBTED = 20.0  # weight of sides that do not agree: then what was followed is no grid
+_SKEW = 0.12  # cosine of the angle between lines that are square to each other, seen from aslant
 _SIDE_RATIO = 1.12  # by which a millimetre across may differ from one upwards before one of them is doubted
 
 
@@ -46,7 +47,7 @@ def lay_flat(ink: Ink) -> Flat:
     ----------
     ink : of the whole picture
     """
-    across, upwards = lines_in(ink.grid, upright=True), lines_in(ink.grid, upright=False)
+    across, upwards = _square_lines(ink.grid)
     height, width = ink.trace.shape
     if across is None or upwards is None:
         return _as_it_is(ink)
@@ -59,6 +60,27 @@ def lay_flat(ink: Ink) -> Flat:
     if mm_px is None:
         return _as_it_is(ink)
     return Flat(ink=trace, grid=grid, to_picture=places, mm_px=mm_px)
+
+
+def _square_lines(grid: InkArray) -> tuple[Lattice | None, Lattice | None]:
+    """Return the upright and the level lines; what is not square to the other is a screen's pattern, and left out."""
+    across, upwards = lines_in(grid, upright=True), lines_in(grid, upright=False)
+    if across is None or upwards is None or _is_square(across, upwards, grid.shape):
+        return across, upwards
+    other = lines_in(grid, upright=True, other_than=across)
+    if other is not None and _is_square(other, upwards, grid.shape):
+        return other, upwards
+    other = lines_in(grid, upright=False, other_than=upwards)
+    if other is not None and _is_square(across, other, grid.shape):
+        return across, other
+    return across, upwards
+
+
+def _is_square(across: Lattice, upwards: Lattice, shape: tuple[int, ...]) -> bool:
+    """Return whether lines of two directions stand square to each other in the middle of a picture."""
+    one, other = (field.slope_at(shape[1] / 2, shape[0] / 2) for field in (across, upwards))
+    length = float(np.hypot(*one) * np.hypot(*other))
+    return length > 0 and abs(float(one @ other)) / length <= _SKEW
 
 
 def _as_it_is(ink: Ink) -> Flat:

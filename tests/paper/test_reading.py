@@ -46,6 +46,13 @@ def test_a_photo_of_a_page_comes_back() -> None:
     assert np.median([score.decibel for score in scores]) >= 8.0
 
 
+def test_the_end_of_a_line_is_no_part_of_its_lead() -> None:
+    drawn = drawn_page(layout="3x4+1", px_per_mm=7.0, pen_mm=0.5)
+    reading = read_page(drawn.image)
+    # Half a pen of 0.5 mm is 10 ms at each end.
+    assert max(abs(score.shift_s) for score in score_page(reading, drawn)) <= 0.006
+
+
 def test_a_page_upside_down_is_turned() -> None:
     drawn = drawn_page(layout="3x4+1", px_per_mm=6.0)
     reading = read_page(upside_down(drawn.image, np.random.default_rng(0)))
