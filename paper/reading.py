@@ -37,7 +37,8 @@ _LEVEL = 0.0015  # slope of rows that counts as level: 0.4 mm on 270 mm
 _PARTS = 16  # of a row, whose levels tell its slope
 _ROW_S = 10.0  # of pages with
 _MANY = 6  # leads and more
-_ROW_OFF = 0.06  # by which a scale from pulses alone may be off
+# By how much less a pulse tells the scale as well, and by how much more rows are of another length.
+_ROW_OFF = 0.015, 0.06
 _LEGIBLE = 4  # letters of a word that nobody reads upside down
 _LEGIBLE_SCORE = 0.85
 
@@ -329,7 +330,7 @@ def _by_rows_of_10_s(arrangement: Arrangement, px_per_s: float) -> tuple[float, 
     A pulse of 5 mm tells the scale to some hundredths, and the rows of pages with many leads last ten seconds.
     """
     long = max(cell.start_px + cell.end_px - cell.begin_px for cell in arrangement.cells)
-    if abs(long / px_per_s / _ROW_S - 1) > _ROW_OFF:
+    if not _ROW_OFF[0] < abs(long / px_per_s / _ROW_S - 1) < _ROW_OFF[1]:
         return px_per_s, ""
     return long / _ROW_S, ", rows of 10 s"
 
