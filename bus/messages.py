@@ -94,14 +94,14 @@ class Quality(Message):
 
     ``missing``, ``flat`` and ``clipped`` are fractions of the window's samples that were never received, lie on
     a flat line, or sit at the rail; ``noise`` is the probability that the lead is noise. ``flags`` names
-    what crossed its limit.
+    what crossed its limit; "unscored": a model of somebody's own gave no number for the window.
     """
 
     missing: Probability
     flat: Probability
     clipped: Probability
     noise: Probability
-    flags: tuple[Literal["gap", "flat", "lead_off", "clipped", "noisy"], ...] = ()
+    flags: tuple[Literal["gap", "flat", "lead_off", "clipped", "noisy", "unscored"], ...] = ()
 
     @classmethod
     def of(cls, fractions: tuple[float, float, float, float], flags: tuple[str, ...]) -> Self:

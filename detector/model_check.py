@@ -67,7 +67,8 @@ def check_models(directory: Path) -> ModelCheck:
             "threads": open_networks(directory, 2)[1],
         }
         segments = trial_segments()
-        together = probabilities(networks.run(segments), manifest)
+        found = networks.run(segments)
+        together = probabilities(found, manifest)
         differences = {
             "batch": _largest(together, _in_parts(networks, segments, manifest, 1)),
             "order": _largest(together, _in_parts(networks, segments[::-1], manifest, ODD_BATCH)[::-1]),
@@ -78,11 +79,19 @@ def check_models(directory: Path) -> ModelCheck:
     return ModelCheck(
         directory=directory,
         versions=manifest.versions,
-        misfits=tuple(_too_different(differences)),
+        misfits=(*_unscored(found), *_too_different(differences)),
         windows=len(segments),
         ms_per_window={batch: _ms(networks, segments, batch) for batch in BATCHES},
         differences=differences,
     )
+
+
+def _unscored(found: NetworkOutputs) -> Iterator[str]:
+    if failed := int(np.isnan(found.logits).sum()):
+        yield (
+            f"an output is not a number for {failed} of {len(found.logits)} windows, it must be one for all: divide by "
+            "no spread that may be 0, and export the model anew"
+        )
 
 
 def trial_segments() -> Float32Array:
@@ -133,7 +142,7 @@ def _in_parts(networks: Networks, segments: Float32Array, manifest: Manifest, ba
 
 
 def _largest(one: Floats, other: Floats) -> float:
-    return float(np.abs(one - other).max())
+    return float(np.nan_to_num(np.abs(one - other)).max())  # where there is no number there is no difference
 
 
 def _too_different(differences: dict[str, float]) -> Iterator[str]:

@@ -15,7 +15,7 @@ class NetworkOutputs:
 
     Attributes
     ----------
-    logits : (N,) float32, above 0 for an abnormal window
+    logits : (N,) float32, above 0 for an abnormal window; NaN where the network gave no number
     beat_maps : (N, classes, frames) float32 logits
     errors : (N,) float32, of the reconstruction
     reconstructions : (N, WINDOW_SAMPLES) float32, of the judged lead in the window

@@ -49,20 +49,19 @@ class OwnModel:
     def run(self, inputs: Float32Array) -> NetworkOutputs:
         """Judge N segments: (N, MODEL_LEADS, MODEL_SAMPLES) float32.
 
+        Where an output is not a number, the logit is NaN: that window has no score, and the others have theirs.
+
         Raises
         ------
-        ModelError : when the model gives what is no number, or no probability
+        ModelError : when the model gives no probability where its manifest says so
         """
         found = self._run(inputs)
+        failed = np.zeros(len(inputs), np.bool_)
         for kind, values in found.items():
-            if not np.isfinite(values).all():
-                raise ModelError(
-                    f"{self._outputs[kind]} of {self.manifest.name} is not a number for "
-                    f"{_without_number(values)} of {len(values)} windows, it must be one for all: divide by no "
-                    "spread that may be 0, and export the model anew"
-                )
+            failed |= ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+            found[kind] = np.where(np.isfinite(values), values, np.float32(0.5))
         if "window_logit" in found:
-            logits = found["window_logit"].reshape(-1)
+            logits = found["window_logit"].reshape(-1).copy()
         else:
             shares = found["window_probability"].reshape(-1).astype(np.float64)
             if ((shares < 0) | (shares > 1)).any():
@@ -73,6 +72,7 @@ class OwnModel:
                 )
             shares = np.clip(shares, LEAST_SHARE, 1 - LEAST_SHARE)
             logits = np.log(shares / (1 - shares)).astype(np.float32)
+        logits[failed] = np.nan
         errors = found.get("reconstruction_error")
         return NetworkOutputs(
             logits=logits,
@@ -179,11 +179,6 @@ def _normalised(seen: Float32Array, normalisation: Normalisation) -> Float32Arra
         lowest = seen.min(axis=-1, keepdims=True)
         seen = (seen - lowest) / np.maximum(seen.max(axis=-1, keepdims=True) - lowest, LEAST_SPREAD)
     return np.ascontiguousarray(seen, np.float32)
-
-
-def _without_number(values: Float32Array) -> int:
-    """Return for how many rows there is a value that is no number."""
-    return int((~np.isfinite(values)).reshape(len(values), -1).any(axis=1).sum())
 
 
 def _agrees(found: list[int | str | None], wanted: tuple[int, ...]) -> bool:

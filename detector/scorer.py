@@ -5,6 +5,7 @@ The stream, files and the evaluation score a window by this code and no other.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import isnan
 from pathlib import Path
 from typing import cast
 
@@ -149,7 +150,8 @@ class Scorer:
         judged = int(prepared.judged[row])
         quality = prepared.quality[max(judged, 0)]
         measured = quality.fractions(row)
-        if not prepared.usable[row]:
+        unscored = ("unscored",) if isnan(logit) else ()  # what a stranger's network gives may be no number
+        if unscored or not prepared.usable[row]:
             return Score(
                 lead=None,
                 logit=None,
@@ -157,7 +159,7 @@ class Scorer:
                 beats=(),
                 heart_rate_bpm=None,
                 quality=measured,
-                flags=quality.flags(row) or ("gap",),
+                flags=(*quality.flags(row), *unscored) or ("gap",),
                 lacking=bool(prepared.lacking[row]),
             )
         signals, holes = prepared.inputs[row], prepared.holes[row]

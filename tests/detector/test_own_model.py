@@ -7,6 +7,7 @@ import pytest
 from onnx import TensorProto
 
 from detector.manifest import MANIFEST, ModelError
+from detector.model_check import check_models
 from detector.offline import judge_record, verdicts_in
 from detector.own_manifest import OwnManifest
 from detector.own_model import OwnModel, model_input
@@ -154,3 +155,19 @@ def test_score_of_a_window_is_the_same_in_any_batch(tmp_path: Path) -> None:
     together = model.run(segments).logits
     alone = np.concatenate([model.run(segments[row : row + 1]).logits for row in range(64)])
     assert np.abs(together - alone).max() < 1e-6
+
+
+def test_window_for_which_a_model_gives_no_number_is_unusable_and_the_others_are_judged(
+    tmp_path: Path, excerpt: Record
+) -> None:
+    # The logarithm of a sum that may be negative.
+    own = write_model(tmp_path, last="Log", outputs={"window_logit": "probability"})
+    verdicts = verdicts_in(judge_record(excerpt, Scorer(own)))
+    unscored = [verdict for verdict in verdicts if "unscored" in verdict.quality.flags]
+    assert {verdict.decision for verdict in unscored} == {"unusable"}
+    assert all(verdict.fused is None and "unscored" in verdict.reasons for verdict in unscored)
+    assert {verdict.decision for verdict in verdicts if verdict not in unscored} <= {"normal", "abnormal"}
+    assert 0 < len(unscored) < len(verdicts)
+    (misfit,) = check_models(own).misfits
+    assert "not a number for" in misfit
+    assert check_models(write_model(tmp_path, last="Sigmoid")).misfits == ()  # the remedy: no such logarithm
