@@ -11,25 +11,20 @@ import structlog
 from bus import topics
 from bus.dead_letters import Letter, Refusal
 from bus.interfaces import Headers, Outgoing, Received
-from bus.messages import Urgent, Verdict
 from bus.progress_store import ProgressRecord, ProgressStore
 from bus.samples import BadChunkError, Chunk, receive
 from bus.trace_context import trace_context
-from detector.drift import DriftMeter, ScoreName
 from detector.due import Due, StreamId
 from detector.metrics import DetectorMetrics
 from detector.partition_state import MAX_PATIENTS, PARTITION_KEY, PartitionState
 from detector.patient import Judged, PatientContext, judge_all
+from detector.publishing import INGEST_HEADER, Publisher
 from detector.results import Results, results_of
 from detector.scorer import Scorer
 from detector.shadow import Shadow, ShadowJudged
 from ecg.second_filter import FilteredSignal
 from ops.clock import Clock
 
-# On every verdict and urgent message: when the last message that it needed was handed to the broker, ms UTC.
-INGEST_HEADER = "ecgstream-ingest-ms"
-# On every verdict of the shadow: time that it took, microseconds.
-SHADOW_HEADER = "ecgstream-shadow-us"
 PARK_EVERY_S = 1.0
 
 log = structlog.get_logger(__name__)
@@ -86,8 +81,7 @@ class DetectorTransform:
         self._states: dict[int, PartitionState] = {}
         self._parked_s = clock.monotonic_s()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scoring")
-        self._drift = DriftMeter(scorer.reference)
-        metrics.set_models(scorer.versions, preprocessing=scorer.manifest.preprocessing_version)
+        self._publisher = Publisher(scorer, metrics=metrics, clock=clock)
 
     @property
     def patients(self) -> int:
@@ -126,14 +120,12 @@ class DetectorTransform:
         scorer : of the same preprocessing and hop
         """
         self._scorer = scorer
-        self._drift = DriftMeter(scorer.reference)
-        self._metrics.set_models(scorer.versions, preprocessing=scorer.manifest.preprocessing_version)
+        self._publisher.use(scorer)
         self._metrics.switches.inc()
 
     def measure_drift(self) -> None:
         """Bring the figures of the scores' drift up to date."""
-        for score, index in self._drift.indices(self._clock.monotonic_s()).items():
-            self._metrics.score_drift.labels(score=score).set(index)
+        self._publisher.measure_drift()
 
     def open(self, partition: int, progress_records: Mapping[bytes, ProgressRecord]) -> int | None:
         """Take a partition over."""
@@ -162,7 +154,7 @@ class DetectorTransform:
         for item, judged in zip(due, all_judged, strict=True):
             self._states[item.partition].judged(item.due.stream, judged.context, published=bool(judged.published))
             for each in judged.published:
-                outputs[item.partition].extend(self._publish(each, item.headers))
+                outputs[item.partition].extend(self._publisher.messages(each, item.headers))
         self._publish_shadow(due, shadowed, outputs)
         for partition in batch:
             for patient, record in self._states[partition].changed():
@@ -319,49 +311,14 @@ class DetectorTransform:
         if self._shadow is None or judged is None:
             return
         by_partition: dict[int, list[Due]] = defaultdict(list)
-        cost = (SHADOW_HEADER, str(judged.us_per_window).encode())
         for item, verdict in zip(items, judged.verdicts, strict=True):
             by_partition[item.partition].append(item.due)
             if verdict is not None:
                 outputs[item.partition].append(
-                    Outgoing(
-                        topic=topics.SHADOW_WINDOWS,
-                        key=verdict.patient.encode(),
-                        value=verdict.to_bytes(),
-                        headers=(*item.headers, cost),
-                    )
+                    Publisher.shadow_message(verdict, item.headers, us_per_window=judged.us_per_window)
                 )
         for partition, due in by_partition.items():
             self._shadow.remember(partition, due, judged)
-
-    def _publish(self, message: Verdict | Urgent, headers: Headers) -> list[Outgoing]:
-        if isinstance(message, Urgent):
-            self._metrics.urgent.labels(kind=message.kind).inc()
-            names = [topics.URGENT]
-        else:
-            self._count(message)
-            names = [topics.WINDOWS] + [topics.ANOMALIES] * (message.decision == "abnormal")
-        value, key = message.to_bytes(), message.patient.encode()
-        return [Outgoing(topic=name, key=key, value=value, headers=headers) for name in names]
-
-    def _count(self, verdict: Verdict) -> None:
-        self._metrics.windows.labels(decision=verdict.decision).inc()
-        given: tuple[tuple[ScoreName, float | None], ...] = (
-            ("fused", verdict.fused),
-            ("cnn", verdict.cnn),
-            ("autoencoder", verdict.autoencoder),
-        )
-        scores: dict[ScoreName, float] = {name: value for name, value in given if value is not None}
-        for score, value in scores.items():
-            self._metrics.scores.labels(score=score).observe(value)
-        if scores:
-            self._drift.add(scores, self._clock.monotonic_s())
-        continuity = verdict.continuity
-        gap_s = continuity.gap_before_s + continuity.missing_samples / verdict.fs_hz
-        self._metrics.gap_seconds.inc(gap_s)
-        self._metrics.duplicate_samples.inc(continuity.duplicate_samples)
-        if continuity.clock_jumps_abs_ns:
-            self._metrics.clock_jumps.inc()
 
     def _progress(self, key: bytes, value: bytes | None) -> Outgoing:
         return Outgoing(topic=topics.DETECTOR_PROGRESS, key=key, value=value)

@@ -15,7 +15,7 @@ from bus.interfaces import Received
 from bus.messages import Alert, Verdict
 from bus.samples import BadChunkError, decode
 from bus.topic_admin import topic_states
-from detector.transform import INGEST_HEADER
+from detector.publishing import INGEST_HEADER
 from ecg.records import Record
 from ecgstream.demo_view import View
 from ecgstream.ledger import Ledger

@@ -18,7 +18,7 @@ from bus.clients import KafkaReader
 from bus.interfaces import Received
 from bus.messages import Alert, Decision, Verdict
 from bus.settings import KafkaSettings
-from detector.transform import SHADOW_HEADER
+from detector.publishing import SHADOW_HEADER
 from ecg.errors import EcgStreamError
 from ecgstream.wording import time_of
 

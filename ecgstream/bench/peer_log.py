@@ -11,7 +11,7 @@ import numpy as np
 
 from bus import topics
 from bus.interfaces import Received
-from detector.transform import INGEST_HEADER
+from detector.publishing import INGEST_HEADER
 
 SAME = 1e-6  # scores that differ by more are different
 KEPT_UP_MS = 2000.0  # who keeps up needs no half of it; who falls a tenth behind needs more after half a minute

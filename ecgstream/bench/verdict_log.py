@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bus import topics
 from bus.interfaces import Received
 from bus.messages import Verdict
-from detector.transform import INGEST_HEADER
+from detector.publishing import INGEST_HEADER
 from ecgstream.bench.bench_broker import all_come
 
 

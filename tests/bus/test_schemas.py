@@ -9,7 +9,7 @@ import yaml
 from bus import topics
 from bus.messages import PATIENT_ID, AlertCommand, BeatReview, Continuity, DeadLetter, Message, Quality, Urgent, Verdict
 from bus.schemas import json_schemas, published, with_topics
-from detector.transform import INGEST_HEADER
+from detector.publishing import INGEST_HEADER
 from tests.alerting.alerts import alert
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(published("asyncapi.yaml"))

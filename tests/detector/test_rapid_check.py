@@ -15,8 +15,9 @@ from bus.samples import Chunk, encode
 from bus.testing import FakeClock, MemoryBus, MemoryProgressStore
 from detector.metrics import DetectorMetrics
 from detector.offline import EPOCH_NS, judge_record
+from detector.publishing import INGEST_HEADER
 from detector.scorer import Scorer
-from detector.transform import INGEST_HEADER, DetectorTransform
+from detector.transform import DetectorTransform
 from ecg.records import Record
 from producer.streams import Patient, cut
 from tests.detector.streams import stopped

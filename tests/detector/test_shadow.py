@@ -14,10 +14,11 @@ from detector.due import StreamId
 from detector.metrics import DetectorMetrics
 from detector.networks import NetworkOutputs
 from detector.offline import judge_record, verdicts_in
+from detector.publishing import SHADOW_HEADER
 from detector.scorer import Scorer
 from detector.settings import DetectorSettings
 from detector.shadow import Shadow, open_shadow
-from detector.transform import SHADOW_HEADER, DetectorTransform
+from detector.transform import DetectorTransform
 from ecg.records import Float32Array, Record
 from models import SHIPPED
 from tests.detector.streams import START_NS

@@ -19,8 +19,9 @@ from bus.samples import encode
 from bus.testing import FakeClock, MemoryBus, MemoryProgressStore
 from detector.metrics import DetectorMetrics
 from detector.partition_state import PARTITION_KEY
+from detector.publishing import INGEST_HEADER
 from detector.scorer import Scorer
-from detector.transform import INGEST_HEADER, DetectorTransform
+from detector.transform import DetectorTransform
 from ecg.records import Record
 from producer.streams import Patient, cut
 from tests.bus.poison import POISON

@@ -11,7 +11,7 @@ from bus.interfaces import Outgoing
 from bus.messages import Decision, Verdict
 from bus.samples import encode
 from bus.settings import KafkaSettings
-from detector.transform import SHADOW_HEADER
+from detector.publishing import SHADOW_HEADER
 from ecg.errors import EcgStreamError
 from ecg.wfdb_files import toy_record
 from ecgstream.shadow_comparison import compare_shadow, comparison_lines, comparison_result

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bus.interfaces import Received
-from detector.transform import INGEST_HEADER
+from detector.publishing import INGEST_HEADER
 from ecg.errors import EcgStreamError
 from ecg.wfdb_files import TOY_NAME
 from ecgstream.bench import peer_programs, peers
