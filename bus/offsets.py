@@ -4,6 +4,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+NEVER = -1  # the offset of what has not come
+_BEHIND_ALL = 1 << 62
+
 
 class Offsets:
     """Translation of a partition's old offsets into those at which its messages lie now.
@@ -21,8 +24,17 @@ class Offsets:
         return bisect_left(self._restored, offset)
 
     def last(self, offset: int) -> int:
-        """Return where the last message at or before an old offset lies now; -1 where there is none."""
-        return self.next(offset + 1) - 1
+        """Return where the last message at or before an old offset lies now.
+
+        Where there is none, a number below -1, the less the earlier: which came first is still known, also after
+        another translation. -1, by which nothing is meant, stays.
+        """
+        if offset == NEVER:
+            return NEVER
+        if (place := self.next(offset + 1) - 1) >= 0:
+            return place
+        first = self._restored[0] if self._restored else _BEHIND_ALL
+        return offset - first - (offset >= 0)  # one less where there was no step over -1 yet
 
     def there(self, offset: int) -> bool:
         """Return whether the message of an old offset was restored."""

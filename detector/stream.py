@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from bus.offsets import NEVER
 from bus.samples import CLOCK_TOLERANCE_NS, Chunk, Source
 from detector.due import Due, DueWindow, RapidCheck, StreamId
 from detector.ring import Ring, Run
@@ -51,7 +52,7 @@ class PatientStream:
     restored_end : samples before this index came from a snapshot and cannot be reread
     first_window : the first that the stream could give out
     lacking : runs of windows since then of which nothing was received
-    taken : offset of the last chunk taken in, be it before a crash
+    taken : offset of the last chunk taken in, be it before a crash; below ``NEVER`` after a restore that lacks it
     heard_ms : when that came, by the broker's clock
     """
 
@@ -67,7 +68,7 @@ class PatientStream:
     restored_end: int = 0
     first_window: int
     lacking: list[Run] = field(default_factory=list)
-    taken: int = -1
+    taken: int = NEVER
     heard_ms: int = 0
     _notes: dict[int, WindowNotes] = field(default_factory=dict)
     # Of each chunk that the ring needs, its offset and its end: a tuple for each would take a sixth of all memory.
@@ -155,7 +156,7 @@ class PatientStream:
     @property
     def is_new(self) -> bool:
         """Return whether nothing was taken in yet."""
-        return self.taken < 0 and self.last_window is None
+        return self.taken == NEVER and self.last_window is None
 
     @property
     def columns(self) -> tuple[int, ...]:

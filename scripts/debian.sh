@@ -45,7 +45,8 @@ for program in "${programs[@]}"; do
   command -v "$program" >/dev/null || [ -x "$root/usr/bin/$program" ] || missing+=("$program")
 done
 servers=$(compgen -G "/usr/lib/postgresql/*/bin/initdb" || compgen -G "$root/usr/lib/postgresql/*/bin/initdb" || true)
-[ -n "$servers" ] || missing+=(postgresql)
+dumps=$(command -v pg_dump || compgen -G "$root/usr/lib/postgresql/*/bin/pg_dump" || true)
+[ -n "$servers" ] && [ -n "$dumps" ] || missing+=(postgresql)
 [ -x /usr/sbin/mosquitto ] || [ -x "$root/usr/sbin/mosquitto" ] || missing+=(mosquitto)
 # Debian's Alertmanager reads these files of its package at their own place alone, and does not start without them.
 alertmanager_templates() {
@@ -70,6 +71,7 @@ postgresql() {
   server=$(apt-cache depends postgresql | awk '/Depends: postgresql-[0-9]+$/ {print $2}')
   [ -n "$server" ] || return 1
   echo "$server"
+  echo "postgresql-client-${server##*-}" # pg_dump and pg_restore
   # shellcheck disable=SC2046 # a list of names
   apt-cache depends --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances \
     "$server" $(apt-cache depends "$server" | awk '/Depends: lib(ldap|gssapi|pq)/ {print $2}') \

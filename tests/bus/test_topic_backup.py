@@ -26,8 +26,24 @@ PARTITION = b"/partition"
 def test_translated_offsets_count_the_messages_that_lie_before(old: set[int], offset: int) -> None:
     offsets = Offsets(sorted(old))
     assert offsets.next(offset) == sum(each < offset for each in old)
-    assert offsets.last(offset) == sum(each <= offset for each in old) - 1
     assert offsets.there(offset) == (offset in old)
+    lies = sum(each <= offset for each in old) - 1
+    assert offsets.last(offset) == lies if lies >= 0 or offset < 0 else offsets.last(offset) < -1
+
+
+@given(st.lists(st.sets(st.integers(0, 50)), max_size=3), st.integers(-1, 60), st.integers(-1, 60))
+def test_of_two_messages_that_were_not_restored_it_is_known_which_came_first(
+    restores: list[set[int]], one: int, other: int
+) -> None:
+    one, other = sorted((one, other))
+    for old in restores:
+        offsets = Offsets(sorted(old))
+        before = one, other
+        one, other = offsets.last(one), offsets.last(other)
+        assert (one == -1) == (before[0] == -1)
+        if one != -1:
+            assert one <= other
+            assert one < other or other >= 0 or before[0] == before[1]
 
 
 def tally(needed: int) -> ProgressBackup:

@@ -170,6 +170,8 @@ def test_whatever_devices_do_a_crash_changes_nothing(
     ),
     restored=st.integers(0, 2 * STEPS),
 )
+# A clock has just jumped: whether the stream was silent since is told by messages that are not restored.
+@example(first=[], second=[Fault("jump", 1)], joins_at=0, size=25, events=[Event("park", 9)], restored=9)
 def test_whatever_devices_do_a_restore_changes_nothing(
     *, first: list[Fault], second: list[Fault], joins_at: int, size: int, events: list[Event], restored: int
 ) -> None:

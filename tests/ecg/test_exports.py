@@ -119,7 +119,8 @@ def test_fhir_has_the_codes_of_standard_leads_and_none_for_modified_ones(tmp_pat
 @settings(max_examples=40, deadline=None)
 @given(
     fs_hz=st.sampled_from([100.0, 128.0, 128.5, 257.0, 360.0, 500.0, 1000.0]),
-    scale=st.tuples(st.floats(0.01, 1e6), st.integers(-32768, 32767)),
+    # Below the highest gain that is read at all: a header's digits may round it up.
+    scale=st.tuples(st.floats(0.01, 9.9e5), st.integers(-32768, 32767)),
     holes=st.lists(st.tuples(st.integers(0, 4000), st.integers(1, 1500), st.booleans()), max_size=4),
     seed=st.integers(0, 2**32 - 1),
 )
