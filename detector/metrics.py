@@ -77,6 +77,7 @@ class DetectorMetrics:
         self.shadow_windows = counter("shadow_windows", "Windows judged in the shadow")
         self.shadow_seconds = counter("shadow_seconds", "Time that judging in the shadow took, seconds")
         self.shadow_failures = counter("shadow_failures", "Batches that the models in the shadow could not judge")
+        self.shadow_given_up = counter("shadow_given_up", "Windows not judged in the shadow, since its models are slow")
         self.batch_windows = histogram("batch_windows", "Windows scored in one call", _BATCH)
         self.scoring_seconds = histogram("scoring_seconds", "Time of one scoring call, seconds", _SCORING_S)
         self.latency_seconds = histogram(

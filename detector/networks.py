@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from detector.manifest import ShippedManifest
-from detector.sessions import open_session
+from detector.sessions import Session, open_session
 from ecg.records import Float32Array
 
 
@@ -30,6 +30,10 @@ class NetworkOutputs:
 class Networks(Protocol):
     """Networks that judge windows."""
 
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """The ONNX files that run."""
+
     def run(self, inputs: Float32Array) -> NetworkOutputs:
         """Judge N segments: (N, MODEL_LEADS, MODEL_SAMPLES) float32, as ``ecg.segments.Prepared`` has them."""
 
@@ -53,6 +57,11 @@ class ShippedNetworks:
         self._cnn_input = manifest.cnn.input_name
         self._autoencoder = open_session(directory, manifest.autoencoder, threads, optimised=optimised)
         self._autoencoder_input = manifest.autoencoder.input_name
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """The ONNX files that run."""
+        return self._cnn, self._autoencoder
 
     def run(self, inputs: Float32Array) -> NetworkOutputs:
         """Judge N segments by both networks."""

@@ -1,5 +1,6 @@
 """A window model of one's own: any ONNX file that gives a probability for a window, described by its manifest."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 from detector.manifest import MisfitError, ModelError
 from detector.networks import NetworkOutputs
 from detector.own_manifest import Normalisation, OwnManifest, digest_of, load_own_manifest
-from detector.sessions import FLOAT, load_session
+from detector.sessions import FLOAT, Session, load_session, time_limit
 from ecg.leads import MODEL_LEADS
 from ecg.records import Float32Array
 from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES
@@ -16,6 +17,7 @@ from ecg.segments import MODEL_FS_HZ, MODEL_SAMPLES
 LEAST_SHARE = 1e-6  # of a probability: nothing is certain, and the logarithm of nothing is none
 LEAST_SPREAD = 1e-6  # of a lead in normalised units: a flat one stays flat
 TRIAL_BATCHES = (1, 2)
+TRIAL_S = 10.0  # that a trial may take: two windows of a patient come in ten seconds
 
 
 class OwnModel:
@@ -45,6 +47,11 @@ class OwnModel:
         self._rank = len(entry.shape)
         if found := [misfit for batch in TRIAL_BATCHES for misfit in self._tried(batch)]:
             raise MisfitError(path, list(dict.fromkeys(found)))
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """The ONNX file that runs."""
+        return (self._session,)
 
     def run(self, inputs: Float32Array) -> NetworkOutputs:
         """Judge N segments: (N, MODEL_LEADS, MODEL_SAMPLES) float32.
@@ -131,10 +138,18 @@ class OwnModel:
 
     def _tried(self, batch: int) -> Iterator[str]:
         """Run a batch of flat segments, and tell what does not fit in what comes out."""
+        began_s = time.perf_counter()
         try:
-            found = self._run(np.zeros((batch, MODEL_LEADS, MODEL_SAMPLES), np.float32))
+            with time_limit(self.sessions, TRIAL_S):
+                found = self._run(np.zeros((batch, MODEL_LEADS, MODEL_SAMPLES), np.float32))
         except ModelError as error:
-            yield str(error)
+            if (took_s := time.perf_counter() - began_s) < TRIAL_S:
+                yield str(error)
+            else:
+                yield (
+                    f"a batch of {batch} took {took_s:.1f} s, at most {TRIAL_S:g} s are waited for: look for a loop "
+                    "that does not end, or make the network smaller"
+                )
             return
         for kind, values in found.items():
             shapes: list[tuple[int, ...]] = [(batch,), (batch, 1)]

@@ -4,6 +4,7 @@ The stream, files and the evaluation score a window by this code and no other.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from math import isnan
 from pathlib import Path
@@ -23,7 +24,7 @@ from detector.networks import NetworkOutputs, Networks, ShippedNetworks
 from detector.own_manifest import general_manifest, is_own
 from detector.own_model import OwnModel
 from detector.score import Score
-from detector.sessions import open_session
+from detector.sessions import open_session, time_limit
 from detector.settings import DetectorSettings
 from detector.signature import check_signature
 from detector.window_parts import part_evidence
@@ -75,6 +76,10 @@ class Scorer:
     def versions(self) -> dict[str, str]:
         """The models' versions, as verdicts carry them."""
         return self.manifest.versions
+
+    def limited(self, seconds: float) -> AbstractContextManager[None]:
+        """Let the networks' inferences within fail that take longer, s (see ``detector.sessions.time_limit``)."""
+        return time_limit(self._networks.sessions, seconds)
 
     def class_beats(self, features: Floats) -> list[list[float]]:
         """Class beats of any patients, in their order.

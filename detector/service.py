@@ -54,7 +54,7 @@ async def run(
         store=store,
         partitions=kafka.partitions,
         max_patients=settings.max_patients,
-        shadow=open_shadow(settings, metrics),
+        shadow=open_shadow(settings, metrics, clock),
         metrics=metrics,
         clock=clock,
     )

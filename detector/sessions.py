@@ -1,6 +1,10 @@
 """ONNX files opened for inference, each held against what its manifest says of it."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
+from typing import Any
 
 import onnxruntime as ort
 
@@ -9,7 +13,62 @@ from detector.manifest import ModelError, ModelFile
 FLOAT = "tensor(float)"
 
 
-def open_session(directory: Path, model: ModelFile, threads: int, *, optimised: bool = True) -> ort.InferenceSession:
+class Session:
+    """An ONNX file opened for inference, which another thread can end.
+
+    Parameters
+    ----------
+    model : the file
+    options : as onnxruntime takes them
+    """
+
+    def __init__(self, model: bytes, options: ort.SessionOptions) -> None:
+        self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._options = ort.RunOptions()
+        self.get_inputs, self.get_outputs = self._session.get_inputs, self._session.get_outputs
+
+    def run(self, outputs: list[str] | None, inputs: dict[str, Any]) -> list[Any]:
+        """Return the outputs that are named; None for all."""
+        found: list[Any] = self._session.run(outputs, inputs, self._options)
+        return found
+
+    def end_runs(self) -> None:
+        """Let the inference at work fail before its next operator, and every later one until they are allowed."""
+        self._options.terminate = True
+
+    def allow_runs(self) -> None:
+        """Let inferences run again."""
+        self._options.terminate = False
+
+
+@contextmanager
+def time_limit(sessions: Sequence[Session], seconds: float) -> Iterator[None]:
+    """End the inferences within that take longer: the one at work fails, with onnxruntime's own error.
+
+    An operator that has begun is not interrupted, so that one that takes long by itself takes that long.
+
+    Parameters
+    ----------
+    sessions : whose inferences
+    seconds : for all of them together
+    """
+
+    def end() -> None:
+        for session in sessions:
+            session.end_runs()
+
+    timer = Timer(seconds, end)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # or it might still end what comes next
+        for session in sessions:
+            session.allow_runs()
+
+
+def open_session(directory: Path, model: ModelFile, threads: int, *, optimised: bool = True) -> Session:
     """Load one ONNX file as its manifest describes it.
 
     Raises
@@ -37,7 +96,7 @@ def open_session(directory: Path, model: ModelFile, threads: int, *, optimised: 
     return session
 
 
-def load_session(path: Path, threads: int, *, optimised: bool = True) -> ort.InferenceSession:
+def load_session(path: Path, threads: int, *, optimised: bool = True) -> Session:
     """Load an ONNX file, whatever it takes and gives.
 
     Parameters
@@ -60,7 +119,7 @@ def load_session(path: Path, threads: int, *, optimised: bool = True) -> ort.Inf
     if not optimised:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        return ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        return Session(path.read_bytes(), options)
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror}): restore it, or export the models anew") from error
     except Exception as error:  # onnxruntime raises kinds of its own for every fault of a file

@@ -14,10 +14,16 @@ from detector.patient import PatientContext, judge_all
 from detector.results import Results, scored_by
 from detector.scorer import Scorer, scorer_at
 from detector.settings import DetectorSettings
+from ops.clock import Clock
 
 log = structlog.get_logger(__name__)
 
 Contexts = Mapping[StreamId, PatientContext]
+
+# The verdicts that count wait for it in their thread: half of a second is seldom missed of the five between windows.
+LIMIT_S = 0.5
+# After it took longer, none is tried for so long; twice as long each time in a row.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 10.0, 300.0
 
 
 class ShadowJudged(NamedTuple):
@@ -25,8 +31,8 @@ class ShadowJudged(NamedTuple):
 
     Attributes
     ----------
-    verdicts : on each window that was due, in their order; None for a rapid check, and where the models failed
-    contexts : of each stream, after the batch; none where the models failed
+    verdicts : on each window that was due, in their order; None for a rapid check, and where the models gave none
+    contexts : of each stream, after the batch; none where the models gave none
     us_per_window : time that a window took, microseconds
     """
 
@@ -39,16 +45,23 @@ class Shadow:
     """Models in the shadow, and what they remember of each patient.
 
     What they remember is kept in memory alone: it begins anew after a restart, and when a patient comes back.
+    Models that take too long are left alone for a while: the verdicts that count come from the same thread.
 
     Parameters
     ----------
     scorer : of the models, with the preprocessing of those that count
     metrics : of the detector
+    clock : tells when models that took too long are tried again
+    limit_s : that they may take for a batch
     """
 
-    def __init__(self, scorer: Scorer, metrics: DetectorMetrics) -> None:
+    def __init__(self, scorer: Scorer, metrics: DetectorMetrics, clock: Clock, *, limit_s: float = LIMIT_S) -> None:
         self._scorer = scorer
         self._metrics = metrics
+        self._clock = clock
+        self._limit_s = limit_s
+        self._pause_s = 0.0
+        self._again_s = clock.monotonic_s()
         self._contexts: dict[int, dict[str, dict[StreamId, PatientContext]]] = {}
         self._logged: set[str] = set()
         metrics.set_shadow(scorer.versions)
@@ -62,7 +75,7 @@ class Shadow:
     def judge(self, due: Sequence[Due], found: Results, contexts: Contexts) -> ShadowJudged:
         """Judge what is due once more; whatever goes wrong is counted and logged, and never the caller's concern.
 
-        Changes nothing but metrics: it may run in a thread.
+        Changes nothing that the event loop reads: it may run in a thread, one batch at a time.
 
         Parameters
         ----------
@@ -70,19 +83,29 @@ class Shadow:
         found : what was filtered and measured for the models that count
         contexts : of each stream, before
         """
+        nothing = ShadowJudged([None] * len(due), {}, 0)
+        if self._clock.monotonic_s() < self._again_s:
+            self._metrics.shadow_given_up.inc(found.windows)
+            return nothing
         began_s = time.perf_counter()
         try:
+            with self._scorer.limited(self._limit_s):
+                results = scored_by(self._scorer, due, found)
             judged = judge_all(
                 contexts,
                 due,
-                scored_by(self._scorer, due, found),
+                results,
                 class_beats=self._scorer.class_beats,
                 manifest=self._scorer.manifest,
             )
             verdicts = [next((one for one in each.published if isinstance(one, Verdict)), None) for each in judged]
         except Exception as error:  # noqa: BLE001 # of a stranger's model anything may come, and it may stop nothing
-            self._failed(error)
-            return ShadowJudged([None] * len(due), {}, 0)
+            if (took_s := time.perf_counter() - began_s) >= self._limit_s:
+                self._took_too_long(took_s, found.windows)
+            else:
+                self._failed(error)
+            return nothing
+        self._pause_s = 0.0
         took_s = time.perf_counter() - began_s
         self._metrics.shadow_windows.inc(found.windows)
         self._metrics.shadow_seconds.inc(took_s)
@@ -108,6 +131,19 @@ class Shadow:
         else:
             self._contexts.get(partition, {}).pop(patient, None)
 
+    def _took_too_long(self, took_s: float, windows: int) -> None:
+        self._pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, 2 * self._pause_s))
+        self._again_s = self._clock.monotonic_s() + self._pause_s
+        self._metrics.shadow_given_up.inc(windows)
+        log.warning(
+            "shadow_too_slow",
+            models=self._scorer.versions,
+            windows=windows,
+            took_s=round(took_s, 3),
+            limit_s=self._limit_s,
+            again_in_s=self._pause_s,
+        )
+
     def _failed(self, error: Exception) -> None:
         self._metrics.shadow_failures.inc()
         kind = type(error).__name__
@@ -116,18 +152,19 @@ class Shadow:
             log.error("shadow_failed", models=self._scorer.versions, kind=kind, error=str(error))
 
 
-def open_shadow(settings: DetectorSettings, metrics: DetectorMetrics) -> Shadow | None:
+def open_shadow(settings: DetectorSettings, metrics: DetectorMetrics, clock: Clock) -> Shadow | None:
     """Load the models of the shadow; None where there are none, or they do not fit, which is logged and counted.
 
     Parameters
     ----------
     settings : of the detector
     metrics : of the detector
+    clock : of the detector
     """
     if settings.shadow is None:
         return None
     try:
-        return Shadow(scorer_at(settings.shadow, settings), metrics)
+        return Shadow(scorer_at(settings.shadow, settings), metrics, clock)
     except ModelError as error:
         metrics.shadow_failures.inc()
         log.error("shadow_left_out", directory=str(settings.shadow), error=str(error))  # noqa: TRY400 # no trace helps

@@ -36,6 +36,8 @@ def write_model(
     values: int = 1,
     mixes: bool = False,
     inside: int = -1,
+    rounds: int = 0,
+    at_rest: bool = False,
     **changed: object,
 ) -> Path:
     """Write a model that scores a window by the weighted sum of its squares, and its manifest.
@@ -49,6 +51,8 @@ def write_model(
     values : given for each window
     mixes : whether a window's score depends on the others of its batch
     inside : windows that the graph has room for inside, whatever it says outside; -1 for any number
+    rounds : of a loop that changes nothing but takes time; flat signals are spared it unless ``at_rest``
+    at_rest : see there
     changed : of the manifest
     """
     directory.mkdir(parents=True, exist_ok=True)
@@ -58,7 +62,8 @@ def write_model(
     flat = np.array([inside if isinstance(shape[0], str) else shape[0], size], np.int64)
     nodes = [
         helper.make_node("Mul", ["signal", "signal"], ["squares"]),
-        helper.make_node("Reshape", ["squares", "flat"], ["rows"]),
+        *(_loop(rounds, at_rest=at_rest) if rounds else [helper.make_node("Identity", ["squares"], ["late"])]),
+        helper.make_node("Reshape", ["late", "flat"], ["rows"]),
         helper.make_node("MatMul", ["rows", "weights"], ["sums"]),
         *([helper.make_node("Softmax", ["sums"], ["mixed"], axis=0)] if mixes else []),
         helper.make_node(last, ["mixed" if mixes else "sums"], ["probability"]),
@@ -74,3 +79,26 @@ def write_model(
     onnx.save(model, directory / "energy.onnx")
     (directory / "manifest.json").write_text(json.dumps(manifest_of(**changed)), encoding="utf-8")
     return directory
+
+
+def _loop(rounds: int, *, at_rest: bool) -> list[onnx.NodeProto]:
+    """Take the squares' absolute value, which they are, again and again."""
+    any_shape = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["on"], ["on_out"]), helper.make_node("Abs", ["value"], ["value_out"])],
+        "round",
+        [
+            any_shape("round", TensorProto.INT64, []),
+            any_shape("on", TensorProto.BOOL, []),
+            any_shape("value", TensorProto.FLOAT, None),
+        ],
+        [any_shape("on_out", TensorProto.BOOL, []), any_shape("value_out", TensorProto.FLOAT, None)],
+    )
+    least = np.array(-1.0 if at_rest else 1e-3, np.float32)
+    return [
+        helper.make_node("Constant", [], ["rounds"], value=numpy_helper.from_array(np.array(rounds, np.int64))),
+        helper.make_node("Constant", [], ["least"], value=numpy_helper.from_array(least)),
+        helper.make_node("ReduceMax", ["squares"], ["most"], keepdims=0),
+        helper.make_node("Greater", ["most", "least"], ["moves"]),
+        helper.make_node("Loop", ["rounds", "moves", "squares"], ["late"], body=body),
+    ]
