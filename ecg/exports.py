@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, get_args
 
 from ecg.annotations import Annotations, write_annotations
@@ -52,15 +53,18 @@ class Export:
     write: Callable[[Path, Recording, Origin], tuple[Path, ...]]
 
 
-def export(path: Path, recording: Recording, origin: Origin, form: ExportForm) -> tuple[Path, ...]:
-    """Write a recording.
+def export(
+    path: Path, recording: Recording, origin: Origin, form: ExportForm, *, replace: bool = False
+) -> tuple[Path, ...]:
+    """Write a recording: all of it, or nothing.
 
     Parameters
     ----------
     path : of the file, with or without the format's suffix
-    recording : what is written
+    recording : what is written; it may be read from the files that are written over
     origin : of whom, and when
     form : one of ``EXPORTS``
+    replace : whether files that are there may be written over
 
     Returns
     -------
@@ -68,7 +72,7 @@ def export(path: Path, recording: Recording, origin: Origin, form: ExportForm) -
 
     Raises
     ------
-    EcgStreamError : when it holds no sample, the format cannot hold it, or the file cannot be written
+    EcgStreamError : when it holds no sample, the format cannot hold it, one is there already, or cannot be written
     """
     if recording.length == 0:
         raise EcgStreamError(f"record {recording.name} holds 0 samples: give a stretch that has some")
@@ -76,7 +80,18 @@ def export(path: Path, recording: Recording, origin: Origin, form: ExportForm) -
     path = path if path.suffix.lower() == kind.suffix else path.with_name(path.name + kind.suffix)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return kind.write(path, recording, origin)
+        with TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
+            written = kind.write(Path(folder) / path.name, recording, origin)
+            files = tuple(path.with_name(each.name) for each in written)
+            if there := [] if replace else [each for each in files if each.exists()]:
+                raise EcgStreamError(
+                    f"{there[0]} is there already: name another file, or give --force to write over it"
+                )
+            for new, file in zip(
+                reversed(written), reversed(files), strict=True
+            ):  # a header when its signals are there
+                new.replace(file)
+            return files
     except OSError as error:
         raise EcgStreamError(f"{path} cannot be written ({error.strerror}): name another file") from error
 

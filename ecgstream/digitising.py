@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecg.errors import EcgStreamError
-from ecg.records import Record
+from ecg.exports import Origin, export, plain_stem
 from paper.overlay import draw_overlay
 from paper.pictures import open_picture
 from paper.reading import Hints, NoEcgError, PageReading, read_page
@@ -36,8 +36,7 @@ def digitise(path: Path, out: Path, hints: Hints) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     errors: list[NoEcgError] = []
     for number, page in enumerate(pages, start=1):
-        name = path.stem if len(pages) == 1 else f"{path.stem}-page{number}"
-        name = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
+        name = plain_stem(path.stem if len(pages) == 1 else f"{path.stem}-page{number}")
         try:
             reading = read_page(page, name=name, hints=hints)
         except NoEcgError as error:
@@ -45,7 +44,7 @@ def digitise(path: Path, out: Path, hints: Hints) -> list[dict[str, Any]]:
             continue
         try:
             out.mkdir(parents=True, exist_ok=True)
-            header = write_record(reading.record, out)
+            header, *_ = export(out / name, reading.record, Origin(), "wfdb", replace=True)
             overlay = out / f"{name}-overlay.png"
             overlay.write_bytes(_png(draw_overlay(page, reading)))
         except OSError as error:
@@ -87,23 +86,6 @@ def _described(path: Path, page: int, reading: PageReading) -> dict[str, Any]:
             for lead in reading.leads
         ],
     }
-
-
-def write_record(record: Record, folder: Path) -> Path:
-    """Write a record as WFDB, format 16; its header's path.
-
-    Parameters
-    ----------
-    record : what is written
-    folder : where to
-    """
-    lines = [f"{record.name} {len(record.leads)} {record.fs_hz:g} {record.length}"]
-    for lead, gain, baseline in zip(record.leads, record.gain, record.baseline, strict=True):
-        lines.append(f"{record.name}.dat 16 {gain:g}({baseline})/mV 16 0 0 0 0 {lead}")
-    header = folder / f"{record.name}.hea"
-    header.with_suffix(".dat").write_bytes(np.ascontiguousarray(record.samples, "<i2").tobytes())
-    header.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return header
 
 
 def lines_of(found: Sequence[dict[str, Any]]) -> list[str]:

@@ -1,7 +1,6 @@
 """Stretches of recordings for export, and the words about what was written."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -42,17 +41,10 @@ def stretch_of(found: Recording | WindowSet, *, start_s: float, seconds: float |
     return found if (first, end) == (0, found.length) else found.stretch(first, end)
 
 
-def described(recording: Recording, files: Sequence[Path]) -> dict[str, Any]:
-    """Return what was written, as the JSON of the commands has it.
-
-    Parameters
-    ----------
-    recording : what was written
-    files : where
-    """
+def described(recording: Recording) -> dict[str, Any]:
+    """Return what is written, as the JSON of the commands has it beside the files: before it may be written over."""
     missing = sum(int(np.count_nonzero(piece == MISSING)) for piece in recording.pieces(_PIECE))
     return {
-        "files": [str(file) for file in files],
         "leads": list(recording.leads),
         "fs_hz": recording.fs_hz,
         "seconds": round(recording.seconds, 3),

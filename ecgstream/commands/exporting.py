@@ -28,6 +28,7 @@ class Form(StrEnum):
 Format = Annotated[
     Form, typer.Option("--format", help="WFDB record, EDF+ (interrupted at gaps), or FHIR R4 Observation.")
 ]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
 Out = Annotated[Path, typer.Option("--out", metavar="PATH", help="The file; its suffix may be left out.")]
 
 
@@ -38,6 +39,7 @@ def convert(
     out: Out,
     start: Annotated[float, typer.Option(min=0, metavar="S", help="From this second on.")] = 0.0,
     seconds: Annotated[float | None, typer.Option(min=0, metavar="S", help="So many; by default all.")] = None,
+    force: Force = False,
     fs: SamplingRate = None,
     leads: Leads = None,
     unit: FileUnit = None,
@@ -54,7 +56,8 @@ def convert(
         start_s=start,
         seconds=seconds,
     )
-    found = described(recording, export(out, recording, Origin(), form.value))
+    found = described(recording)
+    found["files"] = [str(file) for file in export(out, recording, Origin(), form.value, replace=force)]
     print_result(lines_of(found), found, json)
 
 
@@ -68,6 +71,7 @@ def export_samples(
     until: Annotated[Time, typer.Option("--to", parser=time_option, metavar="TIME", help="Until when, excluded.")],
     form: Format,
     out: Out,
+    force: Force = False,
     bootstrap_servers: BootstrapServers = None,
     json: Json = None,
 ) -> None:
@@ -98,7 +102,8 @@ def export_samples(
     stored, beats = run(read())
     record = stored.as_record()
     origin = Origin(patient=stored.patient, device=stored.device, start_ns=stored.start_ns, annotations=beats)
-    found = described(record, export(out, record, origin, form.value))
+    found = described(record)
+    found["files"] = [str(file) for file in export(out, record, origin, form.value, replace=force)]
     print_result(lines_of(found), found, json)
 
 

@@ -140,9 +140,11 @@ def test_any_scale_rate_and_holes_come_back(
     )
     folder = tmp_path_factory.mktemp("any")
     # By the formats' own readers: a scale that no ECG has is otherwise asked about.
-    check_same(open_wfdb(export(folder / "any", record, Origin(), "wfdb")[0]).in_memory(), record, most_off=0.0)
+    check_same(
+        open_wfdb(export(folder / "any", record, Origin(), "wfdb", replace=True)[0]).in_memory(), record, most_off=0.0
+    )
     try:
-        (path,) = export(folder / "any", record, Origin(), "edf")
+        (path,) = export(folder / "any", record, Origin(), "edf", replace=True)
     except EcgStreamError as error:  # eight digits are not enough for it
         assert "choose the format wfdb" in str(error)  # noqa: PT017 # either is right
         return

@@ -48,7 +48,7 @@ CALLED = {
     "alarms export": ["--format", "--from", "--to"],
     "score": ["--json"],
     "digitise": ["--out", "--layout", "--leads", "--speed", "--gain", "--px-per-mm", "--json"],
-    "convert": ["--format", "--out", "--start", "--seconds", "--fs", "--leads", "--unit", "--json"],
+    "convert": ["--format", "--out", "--start", "--seconds", "--force", "--fs", "--leads", "--unit", "--json"],
     "samples export": ["--patient", "--from", "--to", "--format", "--out", "--json"],
     "samples record": ["--patient", "--out"],
     "train": ["--data"],

@@ -41,6 +41,31 @@ def test_a_stretch_behind_the_end_is_refused(tmp_path: Path, capsys: pytest.Capt
     assert status_of([*call, "--start", "290"]) == 0
 
 
+@pytest.mark.parametrize("form", ["wfdb", "edf"])
+def test_a_file_that_is_there_is_kept_unless_its_owner_says_otherwise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    call = ["convert", EXCERPT, "--format", form, "--out", str(tmp_path / "out"), "--seconds", "20"]
+    assert status_of(call) == 0
+    files = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    assert status_of([*call, "--start", "5"]) == 1
+    assert "is there already: name another file, or give --force" in capsys.readouterr().err
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == files
+    assert status_of([*call, "--start", "5", "--force"]) == 0
+    changed = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    assert changed.keys() == files.keys()
+    assert changed != files
+
+
+def test_a_record_may_take_the_place_of_the_one_that_it_is_read_from(tmp_path: Path) -> None:
+    call = ["convert", EXCERPT, "--format", "wfdb", "--out", str(tmp_path / "own")]
+    assert status_of(call) == 0
+    before = read_file(tmp_path / "own.hea")
+    call[1] = str(tmp_path / "own.hea")
+    assert status_of([*call, "--start", "10", "--seconds", "20", "--force"]) == 0
+    np.testing.assert_array_equal(read_file(tmp_path / "own.hea").samples, before.samples[3_600:10_800])
+
+
 START_NS = 1_700_000_000_000_000_000  # 2023-11-14T22:13:20Z
 
 
