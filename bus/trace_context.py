@@ -4,6 +4,7 @@ Source: https://www.w3.org/TR/trace-context/. A trace goes on where a message is
 """
 
 import re
+from collections.abc import Iterable
 
 from bus.interfaces import Headers
 
@@ -30,3 +31,12 @@ def trace_context(headers: Headers) -> Headers:
     if not state or len(state) > MAX_STATE_BYTES or _STATE.fullmatch(state) is None:
         return ((PARENT, parent),)
     return ((PARENT, parent), (STATE, state))
+
+
+def trace_context_of(fields: Iterable[tuple[str, str]]) -> Headers:
+    """Return the trace context among fields of text, as HTTP's headers and the user properties of MQTT 5 are.
+
+    Names of HTTP's headers have no case; a value beyond ASCII is none.
+    """
+    named = ((name.lower(), value.encode(errors="replace")) for name, value in fields)
+    return trace_context([(name, value) for name, value in named if name in {PARENT, STATE}])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from bus import topics
 from bus.clients import BrokerError
-from bus.interfaces import Outgoing, Publisher
+from bus.interfaces import Headers, Outgoing, Publisher
 from bus.publisher import UnderWayError
 from bus.recent_samples import MAX_BYTES, Recent, RecentSamples
 from bus.samples import Chunk, check_patient, encode
@@ -124,7 +124,9 @@ class Intake:
         self._clock = clock
         self._streams: dict[Key, _Stream] = {}
 
-    async def hand_over(self, session: Session, sender: Sender, chunk: Chunk, *, way: Way) -> Handed:
+    async def hand_over(
+        self, session: Session, sender: Sender, chunk: Chunk, *, way: Way, trace: Headers = ()
+    ) -> Handed:
         """Hand what is new of a chunk to Kafka's client, in the order of the calls for one stream.
 
         Parameters
@@ -132,6 +134,7 @@ class Intake:
         session : over which it came
         sender : whose it is
         way : how it came, for the metrics
+        trace : its trace context, which travels on with it
 
         Raises
         ------
@@ -155,7 +158,7 @@ class Intake:
                     stream.positions, stream.session = positions, session
                 lost, parts = positions.lost_before(chunk), positions.not_stored(chunk)
             try:
-                messages = await self._publish(stream, parts)
+                messages = await self._publish(stream, parts, trace)
             except BaseException:
                 stream.positions = None  # which may say now what is not so: the topic is asked anew
                 raise
@@ -245,12 +248,12 @@ class Intake:
                 "the patient to the device's entry",
             )
 
-    async def _publish(self, stream: _Stream, parts: Sequence[Chunk]) -> list[Sent]:
+    async def _publish(self, stream: _Stream, parts: Sequence[Chunk], trace: Headers) -> list[Sent]:
         messages = []
         for part in parts:
             key = part.patient.encode()
             partition = self._recent.partition_of(part.patient)
-            message = Outgoing(topic=topics.SAMPLES, key=key, value=encode(part), partition=partition)
+            message = Outgoing(topic=topics.SAMPLES, key=key, value=encode(part), partition=partition, headers=trace)
             sent = Sent(word=await self._publisher.send(message))
             stream.under_way.append(sent)
             messages.append(sent)

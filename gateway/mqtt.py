@@ -17,6 +17,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from bus.clients import BrokerError
 from bus.samples import MARKER, BadChunkError, Chunk
+from bus.trace_context import trace_context_of
 from gateway import answers
 from gateway.forms import AVRO, INT16, JSON, from_avro, from_int16, from_json
 from gateway.intake import Session
@@ -99,7 +100,9 @@ class MqttIntake:
         try:
             sender = parts.senders.named(name)
             chunk = self._chunk(message, patient=patient, sender=sender)
-            handed = await parts.intake.hand_over(Session(), sender, chunk, way="mqtt")
+            handed = await parts.intake.hand_over(
+                Session(), sender, chunk, way="mqtt", trace=trace_context_of(_user_properties(message))
+            )
         except (BadChunkError, RefusedError) as error:
             code = error.code if isinstance(error, RefusedError) else "malformed"
             parts.metrics.refused.labels(code).inc()
@@ -121,7 +124,7 @@ class MqttIntake:
         parts.metrics.bytes.inc(len(body))
         if (wait_s := sender.budget.wait_s(parts.clock.monotonic_s())) > 0:
             raise RefusedError("budget", f"device {sender.name!r} has sent more than it may: wait {wait_s:.1f} s")
-        said = dict(getattr(message.properties, "UserProperty", ())) | {"patient": patient}
+        said = dict(_user_properties(message)) | {"patient": patient}
         kind = getattr(message.properties, "ContentType", None) or (AVRO if body.startswith(MARKER) else JSON)
         if kind == INT16:
             chunk = from_int16(body, said, device=sender.name)
@@ -133,6 +136,10 @@ class MqttIntake:
         if chunk.patient != patient:
             raise BadChunkError(f"the chunk is of patient {chunk.patient!r}, the topic of {patient!r}: make them agree")
         return chunk
+
+
+def _user_properties(message: aiomqtt.Message) -> list[tuple[str, str]]:
+    return list(getattr(message.properties, "UserProperty", ()))
 
 
 def _properties(packet: int) -> Properties:

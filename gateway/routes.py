@@ -11,6 +11,7 @@ from fastapi.security.base import SecurityBase
 
 from bus.messages import PATIENT_ID
 from bus.samples import BadChunkError, Chunk
+from bus.trace_context import trace_context_of
 from gateway import answers
 from gateway.forms import AVRO, INT16, JSON, JsonChunk, from_avro, from_int16, from_json
 from gateway.intake import Session
@@ -101,7 +102,9 @@ def routes(parts: Parts) -> APIRouter:
             chunk = _chunk(request, body, patient=patient, device=sender.name)
             sender.budget.take(size=len(body), samples=chunk.samples.size)
             parts.metrics.bytes.inc(len(body))
-            handed = await parts.intake.hand_over(Session(), sender, chunk, way="http")
+            handed = await parts.intake.hand_over(
+                Session(), sender, chunk, way="http", trace=trace_context_of(request.headers.items())
+            )
         except RefusedError as error:
             parts.metrics.refused.labels(error.code).inc()
             raise refusal(error) from None

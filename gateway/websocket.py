@@ -9,6 +9,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from bus.clients import BrokerError
 from bus.samples import MARKER, BadChunkError, Chunk
+from bus.trace_context import trace_context_of
 from gateway import answers
 from gateway.forms import StreamDescription, description_of, from_avro, from_frame, from_json
 from gateway.intake import Handed, Session
@@ -77,6 +78,7 @@ class Connection:
         self._sender = sender
         self._socket = socket
         self._session = Session()
+        self._trace = trace_context_of(socket.headers.items())  # of all that comes over it: a message has no headers
         self._said: Mapping[str, str] = QueryParams(socket.scope["query_string"])
         self._described: StreamDescription | None = None  # of int16 messages, once one has come
         self._binary_has_place = "fs_hz" in self._said
@@ -119,7 +121,7 @@ class Connection:
             chunk: Chunk | None = None
             try:
                 chunk = self._chunk(message.get("text"), message.get("bytes"))
-                handed = await parts.intake.hand_over(self._session, sender, chunk, way="websocket")
+                handed = await parts.intake.hand_over(self._session, sender, chunk, way="websocket", trace=self._trace)
             except (BadChunkError, RefusedError) as error:
                 refused += 1
                 await self._answers.put(self._refusal(error, chunk))

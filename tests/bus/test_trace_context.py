@@ -3,7 +3,7 @@
 import pytest
 
 from bus.interfaces import Headers
-from bus.trace_context import MAX_STATE_BYTES, trace_context
+from bus.trace_context import MAX_STATE_BYTES, trace_context, trace_context_of
 
 GOOD = ("traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 STATE = ("tracestate", b"rojo=00f067aa0ba902b7,congo=t61rcWkgMzE")
@@ -35,3 +35,14 @@ def test_what_is_no_context_does_not_travel_on(parent: bytes) -> None:
 @pytest.mark.parametrize("state", [b"", b"x" * (MAX_STATE_BYTES + 1), b"a=\xff", b"a=\n"])
 def test_a_state_that_may_not_be_is_left_out(state: bytes) -> None:
     assert trace_context([GOOD, ("tracestate", state)]) == (GOOD,)
+
+
+def test_fields_of_text_hold_a_context_too() -> None:
+    parent = GOOD[1].decode()
+    assert trace_context_of([("Traceparent", parent), ("tracestate", "a=b"), ("other", "x")]) == (
+        GOOD,
+        ("tracestate", b"a=b"),
+    )
+    assert trace_context_of([("traceparent", parent), ("tracestate", "a=\u00e9\udc80")]) == (GOOD,)
+    assert trace_context_of([("traceparent", "00-\u0664")]) == ()
+    assert trace_context_of([]) == ()

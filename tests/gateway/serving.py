@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from bus import topics
 from bus.clients import KafkaReader
+from bus.interfaces import Headers
 from bus.samples import Chunk, decode
 from bus.settings import KafkaSettings
 from gateway import service
@@ -83,6 +84,12 @@ async def device(gateway: Gateway, name: str = "holter") -> AsyncIterator[httpx.
     headers = {"Authorization": f"Bearer {TOKENS[name]}"}
     async with httpx.AsyncClient(base_url=f"{gateway.url}/v1", timeout=DEADLINE_S, headers=headers) as http:
         yield http
+
+
+async def traces(kafka: KafkaSettings) -> list[Headers]:
+    """The headers of every chunk in the topic, in its order."""
+    async with KafkaReader(kafka, [topics.SAMPLES], start="beginning") as reader:
+        return [tuple(message.headers) async for message in reader.to_end()]
 
 
 async def stored(kafka: KafkaSettings) -> list[Chunk]:

@@ -15,7 +15,7 @@ from bus.settings import KafkaSettings
 from ecgstream.bench.cutting import cable
 from ops.ports import free_ports
 from tests.gateway.chunks import STEP_NS, chunk
-from tests.gateway.serving import counting, indexes, now_ns, serving, stored
+from tests.gateway.serving import counting, indexes, now_ns, serving, stored, traces
 from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = pytest.mark.broker
@@ -37,7 +37,13 @@ async def test_each_form_is_stored_and_answered_where_an_answer_is_asked_for(
 ) -> None:
     begun_ns = now_ns() - 10**9
     in_json = {"start_index": 0, "start_ns": begun_ns, "fs_hz": 250, "unit": "uV", "samples": list(range(50))}
-    stated = [("fs_hz", "250"), ("start_index", "50"), ("start_ns", str(begun_ns + 50 * STEP_NS))]
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    stated = [
+        ("traceparent", parent),
+        ("fs_hz", "250"),
+        ("start_index", "50"),
+        ("start_ns", str(begun_ns + 50 * STEP_NS)),
+    ]
     async with (
         serving(settings, tmp_path, mqtt_host="127.0.0.1", mqtt_port=mqtt_port) as gateway,
         client(mqtt_port, "device") as mqtt,
@@ -62,6 +68,7 @@ async def test_each_form_is_stored_and_answered_where_an_answer_is_asked_for(
     assert sorted(answer["stored"] for answer in answers if answer["type"] == "ack") == [50] * 3
     assert {answer["code"] for answer in answers if answer["type"] == "refused"} == {"patient", "malformed"}
     assert indexes(await stored(settings)) == list(range(150))
+    assert await traces(settings) == [(), (("traceparent", parent.encode()),), ()]
 
 
 async def test_gateways_share_the_work_and_what_they_had_not_stored_comes_again(

@@ -17,7 +17,7 @@ from bus.samples import Chunk, encode
 from bus.settings import KafkaSettings
 from ecg.records import MISSING
 from gateway.forms import FRAME
-from tests.gateway.serving import TOKENS, counting, device, indexes, now_ns, serving, stored
+from tests.gateway.serving import TOKENS, counting, device, indexes, now_ns, serving, stored, traces
 
 pytestmark = pytest.mark.broker
 AT = {"fs_hz": "250", "leads": "II"}
@@ -80,6 +80,24 @@ async def test_a_chunk_in_each_form_is_stored_as_it_was_meant(settings: KafkaSet
     assert {(chunk.device, chunk.leads, chunk.gain) for chunk in chunks} == {("holter", ("II",), (1000.0,))}
     assert chunks[0].samples[:4, 0].tolist() == [500, MISSING, 500, MISSING]
     assert np.array_equal(chunks[1].samples, counting(50, 50))
+
+
+async def test_a_trace_goes_on_with_what_a_device_sends(settings: KafkaSettings, tmp_path: Path) -> None:
+    begun_ns = now_ns() - 10**9
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    traced = {"traceparent": parent, "tracestate": "ours=1"}
+    async with serving(settings, tmp_path) as gateway:
+        async with device(gateway) as http:
+            for start, headers in ((0, traced), (50, {}), (100, {"traceparent": "mine", "tracestate": "ours=1"})):
+                in_json = place(start, begun_ns=begun_ns) | {"fs_hz": 250, "leads": ["II"], "samples": [0.5] * 50}
+                await http.post("/patients/p1/chunks", json=in_json, headers=headers)
+        url = address(gateway.url, patient="p1", **AT)
+        async with connect(url, additional_headers=with_token() | traced) as socket:
+            await heard(socket)
+            await socket.send(json.dumps(place(150, begun_ns=begun_ns) | {"samples": [0.5] * 50}))
+            assert (await heard(socket))["next_index"] == 200
+    whole = (("traceparent", parent.encode()), ("tracestate", b"ours=1"))
+    assert await traces(settings) == [whole, (), (), whole]
 
 
 async def test_what_comes_again_is_acknowledged_and_stored_once(settings: KafkaSettings, tmp_path: Path) -> None:
