@@ -1,6 +1,7 @@
 """Single records of a progress topic, fetched by offset from the real broker."""
 
 import pytest
+from aiokafka.producer.sender import Sender
 
 from bus import topics
 from bus.interfaces import Outgoing
@@ -38,3 +39,27 @@ async def test_records_come_by_offset_whatever_was_written_since(settings: Kafka
         assert (known[b"p3"].offset, known[b"q"].offset) == (first[3], second[0])
     finally:
         await writer.stop()
+
+
+@pytest.mark.broker
+async def test_a_lot_goes_out_in_one_request_not_in_a_row_of_them(
+    settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[int] = []
+    send = Sender._send_produce_req
+
+    async def counted(self: Sender, node_id: int, batches: dict[object, object]) -> object:
+        requests.append(len(batches))
+        return await send(self, node_id, batches)
+
+    monkeypatch.setattr(Sender, "_send_produce_req", counted)
+    writer = PartitionWriter(settings, transactional_id=f"{settings.topic_prefix}lot", partition=PARTITION)
+    await writer.start()
+    try:
+        await writer.commit([record("first", "until the new topic has its leader")])
+        requests.clear()
+        offsets = await writer.commit([record(f"p{n}", "x" * 2_000) for n in range(100)])
+    finally:
+        await writer.stop()
+    assert offsets == list(range(offsets[0], offsets[0] + 100))
+    assert requests == [1]
