@@ -231,13 +231,17 @@ def judge_check(check: Measured, usual: UsualSwing, usual_qrs: Float32Array | No
         return usual, None
     on = [column for column, off in enumerate(check.off) if not off]
     steady = all(check.drift_mv[column] < MAX_DRIFT_MV for column in on)
-    still = steady and all(check.newest_swing_mv[column] < STILL_SHARE * usual.quiet_mv(column) for column in on)
+    quiet_mv = [usual.quiet_mv(column) for column in on]  # this check has no say in it
+    low = [check.swing_mv[column] < quiet for column, quiet in zip(on, quiet_mv, strict=True)]
+    still = steady and all(
+        check.newest_swing_mv[column] < STILL_SHARE * quiet for column, quiet in zip(on, quiet_mv, strict=True)
+    )
     # What is as low as noise may be noise.
-    rests = any(check.resting[column] and check.swing_mv[column] >= usual.quiet_mv(column) for column in on)
+    rests = any(check.resting[column] and not is_low for column, is_low in zip(on, low, strict=True))
     wave = check.leakage < FLUTTER_LEAKAGE and not rests
     usual = usual.after(still=still, wave=wave, slow=check.slow, sway=check.sways[check.judged])
     # A beat in what was received of any lead, be it in bits, is a beat; only a line that does not move tells nothing.
-    if all(check.swing_mv[column] < usual.quiet_mv(column) for column in on):
+    if all(low):
         # What one with holes may have shown, another must have been seen to show: in V1 a QRS may be below 0.1 mV.
         lacking = not all(check.usable[column] for column in on)
         if lacking and not any(check.usable[column] and usual.tall(column) for column in on):

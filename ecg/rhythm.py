@@ -261,19 +261,21 @@ class _Follower:
     def _rate(self) -> None:
         if self._count <= RATE_INTERVALS:
             return
-        newest = [
-            (before, after)
-            for (before, a), (after, b) in pairwise(self._beats[-2 * RATE_INTERVALS :])
-            if a != "-" and b != "-"
-        ][-RATE_INTERVALS:]
-        if len(newest) < RATE_INTERVALS:
+        rr, first_ns = [], 0
+        for place in range(len(self._beats) - 1, max(0, len(self._beats) - 2 * RATE_INTERVALS), -1):
+            (first_ns, before), (after_ns, after) = self._beats[place - 1 : place + 1]
+            if before != "-" and after != "-":
+                rr.append(after_ns - first_ns)
+                if len(rr) == RATE_INTERVALS:
+                    break
+        else:
             return
-        rr = sorted(after - before for before, after in newest)
+        rr.sort()
         median_ns = (rr[RATE_INTERVALS // 2 - 1] + rr[RATE_INTERVALS // 2]) / 2
         if median_ns * (BRADYCARDIA_BPM + RATE_BAND_BPM * self._lasts("bradycardia")) > 60e9:
-            self._hold("bradycardia", newest[0][0])
+            self._hold("bradycardia", first_ns)
         elif median_ns * (TACHYCARDIA_BPM - RATE_BAND_BPM * self._lasts("tachycardia")) < 60e9:
-            self._hold("tachycardia", newest[0][0])
+            self._hold("tachycardia", first_ns)
 
     def _extreme_rate(self) -> None:
         if len(self._beats) < EXTREME_BRADYCARDIA_BEATS:
