@@ -15,6 +15,7 @@ from paper.calibration import Pulse, agreeing, nearest_gain, pulses_in
 from paper.ink import ink_of
 from paper.layouts import layout_named
 from paper.lettering import Word, gain_in, speed_in, titled_lead, writing_on
+from paper.likeness import is_ecg
 from paper.page import page_in
 from paper.rows import Row, rows_of
 from paper.sheet import PX_PER_MM, Sheet, sheet_of
@@ -283,6 +284,15 @@ def _reading(found: _Found, name: str, hints: Hints) -> PageReading:
     if named < len(arrangement.cells) / 2:
         doubts.append(f"{named} of {len(arrangement.cells)} lead names are read: the others are taken from the layout")
     px_per_s = speed * PX_PER_MM
+    known = hints.layout is not None or hints.leads is not None  # by somebody who sees that it is one
+    if not known and not is_ecg(
+        found.rows, found.sheet.ink, px_per_s=px_per_s, named=named, leads=len(arrangement.cells)
+    ):
+        raise NoEcgError(
+            "the lines in the picture do not look like an ECG: no beats that are alike, or more ink beside the traces "
+            "than in them; if it is one, cut away what is around it, or name its layout or leads (--layout, --leads of "
+            "'ecgstream digitise')"
+        )
     if not found.sheet.measured and arrangement.layout != "rows" and len(arrangement.cells) >= _MANY:
         px_per_s, said = _by_rows_of_10_s(arrangement, px_per_s)
         sources["scale"] += said

@@ -1,0 +1,100 @@
+"""An ECG told from other lines of a picture: beats that stand out and are alike, and most of the ink in its traces.
+
+Charts, tables, maps and handwriting have lines that can be followed too.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from ecg.beats import find_beats
+from ecg.ecg_shape import has_ecg_shape
+from paper.rows import FloatArray, InkArray, Row
+
+FS_HZ = 250.0  # at which rows are judged
+MIN_SECONDS = 3.0  # of a row that can be judged by its shape
+MIN_NAMES = 3  # lead names that are read, and half of all: no chart has so many
+# Of pages, scans and photos 0.9 to 1.0, but for one of 0.70; of charts, tables, maps and photos 0.4 to 0.9.
+MIN_ALIKE = 0.88
+# Share of the dark ink that lies in the traces: of pages with writing or shadow 0.55 to 1.0, of scribbles below 0.45.
+MIN_IN_TRACES = 0.5
+# Hardly anything but traces: beats need not be alike, as in a close photo in bad light, of which each bends.
+NEARLY_ALL = 0.85
+_AROUND_S = 0.08
+_SHIFT_S = 0.05
+_MOST_BEATS = 30
+_DARK = 0.5  # of the darkest ink
+_EDGE_PX = 3
+
+
+def is_ecg(rows: Sequence[Row], ink: InkArray, *, px_per_s: float, named: int, leads: int) -> bool:
+    """Return whether rows of traces look like an ECG's.
+
+    Parameters
+    ----------
+    rows : of a sheet
+    ink : (height, width), the sheet's
+    px_per_s : columns of a second
+    named : leads whose names are read on the page
+    leads : that it has
+    """
+    if named >= max(MIN_NAMES, leads / 2):
+        return True
+    signals = [signal for row in rows if (signal := _signal(row, px_per_s)) is not None]
+    judged = [signal for signal in signals if len(signal) >= MIN_SECONDS * FS_HZ]
+    if judged and not any(has_ecg_shape(signal, FS_HZ) for signal in judged):
+        return False
+    share = _in_traces(rows, ink)
+    alike = [value for signal in signals if (value := _alike(signal)) is not None]
+    return share >= NEARLY_ALL or (share >= MIN_IN_TRACES and bool(alike) and float(np.median(alike)) >= MIN_ALIKE)
+
+
+def _signal(row: Row, px_per_s: float) -> FloatArray | None:
+    """Return a row's height at ``FS_HZ``, upwards, lines drawn over what is not seen; None of an empty one."""
+    seen = np.flatnonzero(np.isfinite(row.y_px))
+    if not len(seen):
+        return None
+    places = np.arange(seen[0], seen[-1] + 1, px_per_s / FS_HZ)
+    return np.asarray(np.interp(places, seen, -row.y_px[seen]), np.float64)
+
+
+def _alike(signal: FloatArray) -> float | None:
+    """Return how much a beat is like the one that it is most like: median correlation; None below two beats."""
+    centred = signal - np.median(signal)
+    swing = float(centred.std())
+    if swing == 0:
+        return None
+    around, shift = int(_AROUND_S * FS_HZ), int(_SHIFT_S * FS_HZ)
+    reach = around + shift
+    beats = [
+        int(beat)
+        for beat in find_beats((centred / swing).astype(np.float32), FS_HZ)
+        if reach <= beat < len(signal) - reach
+    ][:_MOST_BEATS]
+    if len(beats) < 2:
+        return None
+    shapes = _normalised(np.stack([centred[beat - around : beat + around] for beat in beats]))
+    best = np.full((len(beats), len(beats)), -1.0)
+    for other, beat in enumerate(beats):
+        shifted = _normalised(sliding_window_view(centred[beat - reach : beat + reach], 2 * around))
+        best[:, other] = (shapes @ shifted.T).max(axis=1)
+    np.fill_diagonal(best, -1.0)
+    return float(np.median(best.max(axis=1)))
+
+
+def _normalised(shapes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    centred = shapes - shapes.mean(axis=1, keepdims=True)
+    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9), np.float64)
+
+
+def _in_traces(rows: Sequence[Row], ink: InkArray) -> float:
+    """Return the share of a sheet's dark ink that lies in its rows' traces."""
+    dark = ink > _DARK * float(np.nanmax(ink))
+    heights = np.arange(ink.shape[0])[:, np.newaxis]
+    covered = np.zeros(ink.shape, np.bool_)
+    for row in rows:
+        with np.errstate(invalid="ignore"):  # of columns where nothing is seen
+            covered |= (heights >= row.top_px - _EDGE_PX) & (heights <= row.bottom_px + _EDGE_PX)
+    return float((dark & covered).sum() / max(1, dark.sum()))
