@@ -53,7 +53,7 @@ class Message(BaseModel):
 
     def to_bytes(self) -> bytes:
         """The message as UTF-8 JSON."""
-        return self.__pydantic_serializer__.to_json(self, by_alias=True)  # not by way of a str
+        return self.model_dump_json(by_alias=True).encode()
 
     def as_json(self) -> dict[str, Any]:
         """The message as a JSON object."""

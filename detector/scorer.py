@@ -78,7 +78,7 @@ class Scorer:
         return self.manifest.versions
 
     def limited(self, seconds: float) -> AbstractContextManager[None]:
-        """Let the networks' inferences within fail that take longer, s (see ``detector.sessions.time_limit``)."""
+        """End the networks' inferences within that take longer, s; see ``detector.sessions.time_limit``."""
         return time_limit(self._networks.sessions, seconds)
 
     def class_beats(self, features: Floats) -> list[list[float]]:

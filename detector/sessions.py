@@ -25,7 +25,14 @@ class Session:
     def __init__(self, model: bytes, options: ort.SessionOptions) -> None:
         self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._options = ort.RunOptions()
-        self.get_inputs, self.get_outputs = self._session.get_inputs, self._session.get_outputs
+
+    def get_inputs(self) -> list[ort.NodeArg]:
+        """Return the inputs that the file declares."""
+        return list(self._session.get_inputs())
+
+    def get_outputs(self) -> list[ort.NodeArg]:
+        """Return the outputs that the file declares."""
+        return list(self._session.get_outputs())
 
     def run(self, outputs: list[str] | None, inputs: dict[str, Any]) -> list[Any]:
         """Return the outputs that are named; None for all."""
@@ -41,9 +48,13 @@ class Session:
         self._options.terminate = False
 
 
+class TooSlowError(ModelError):
+    """Inferences took longer than they may, and were ended."""
+
+
 @contextmanager
 def time_limit(sessions: Sequence[Session], seconds: float) -> Iterator[None]:
-    """End the inferences within that take longer: the one at work fails, with onnxruntime's own error.
+    """End the inferences within that take longer.
 
     An operator that has begun is not interrupted, so that one that takes long by itself takes that long.
 
@@ -51,9 +62,16 @@ def time_limit(sessions: Sequence[Session], seconds: float) -> Iterator[None]:
     ----------
     sessions : whose inferences
     seconds : for all of them together
+
+    Raises
+    ------
+    TooSlowError : when one was ended
     """
+    ended = False
 
     def end() -> None:
+        nonlocal ended
+        ended = True
         for session in sessions:
             session.end_runs()
 
@@ -61,6 +79,13 @@ def time_limit(sessions: Sequence[Session], seconds: float) -> Iterator[None]:
     timer.start()
     try:
         yield
+    except Exception as error:
+        if not ended:
+            raise
+        raise TooSlowError(
+            f"the networks took longer than the {seconds:g} s that are waited for: look for a loop that does not end, "
+            "or make them smaller"
+        ) from error
     finally:
         timer.cancel()
         timer.join()  # or it might still end what comes next

@@ -13,6 +13,7 @@ from detector.metrics import DetectorMetrics
 from detector.patient import PatientContext, judge_all
 from detector.results import Results, scored_by
 from detector.scorer import Scorer, scorer_at
+from detector.sessions import TooSlowError
 from detector.settings import DetectorSettings
 from ops.clock import Clock
 
@@ -99,11 +100,11 @@ class Shadow:
                 manifest=self._scorer.manifest,
             )
             verdicts = [next((one for one in each.published if isinstance(one, Verdict)), None) for each in judged]
+        except TooSlowError:
+            self._took_too_long(time.perf_counter() - began_s, found.windows)
+            return nothing
         except Exception as error:  # noqa: BLE001 # of a stranger's model anything may come, and it may stop nothing
-            if (took_s := time.perf_counter() - began_s) >= self._limit_s:
-                self._took_too_long(took_s, found.windows)
-            else:
-                self._failed(error)
+            self._failed(error)
             return nothing
         self._pause_s = 0.0
         took_s = time.perf_counter() - began_s

@@ -44,6 +44,7 @@ class Export:
     Attributes
     ----------
     suffix : of the file that is named
+    beside : suffixes of the files of the same name that belong to it
     media_type : of one file; of a .zip where there are several
     write : takes path, recording and origin, and returns the files, the named one first
     """
@@ -51,6 +52,7 @@ class Export:
     suffix: str
     media_type: str
     write: Callable[[Path, Recording, Origin], tuple[Path, ...]]
+    beside: tuple[str, ...] = ()
 
 
 def export(
@@ -78,18 +80,21 @@ def export(
         raise EcgStreamError(f"record {recording.name} holds 0 samples: give a stretch that has some")
     kind = EXPORTS[form]
     path = path if path.suffix.lower() == kind.suffix else path.with_name(path.name + kind.suffix)
+    there = [each for each in (path, *(path.with_suffix(suffix) for suffix in kind.beside)) if each.exists()]
+    if there and not replace:
+        raise EcgStreamError(f"{there[0]} is there already: name another file, or give --force to write over it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
             written = kind.write(Path(folder) / path.name, recording, origin)
             files = tuple(path.with_name(each.name) for each in written)
-            if there := [] if replace else [each for each in files if each.exists()]:
+            if stale := [each for each in there if each not in files]:
                 raise EcgStreamError(
-                    f"{there[0]} is there already: name another file, or give --force to write over it"
+                    f"{stale[0]} belongs to the record that is there, and would be taken for the new one's: move it "
+                    "away, or name another file"
                 )
-            for new, file in zip(
-                reversed(written), reversed(files), strict=True
-            ):  # a header when its signals are there
+            # The named file last: a header is there when its signals are.
+            for new, file in reversed(list(zip(written, files, strict=True))):
                 new.replace(file)
             return files
     except OSError as error:
@@ -152,7 +157,7 @@ def _fhir(path: Path, recording: Recording, origin: Origin) -> tuple[Path, ...]:
 
 
 EXPORTS: dict[ExportForm, Export] = {
-    "wfdb": Export(suffix=".hea", media_type="application/zip", write=_wfdb),
+    "wfdb": Export(suffix=".hea", media_type="application/zip", write=_wfdb, beside=(".dat", ".atr")),
     "edf": Export(suffix=".edf", media_type="application/octet-stream", write=_edf),
     "fhir": Export(suffix=".json", media_type="application/fhir+json", write=_fhir),
 }

@@ -90,17 +90,15 @@ class UsualSwing(NamedTuple):
             else (before[column], count[column])
             for column in range(every)
         ]
-        swings, checks = zip(*learned, strict=True)
-        # Not _replace, which takes three times as long: each second of each patient comes by here.
-        return UsualSwing(swings, checks, *self[2:])
+        return self._replace(
+            swing_mv=tuple(usual for usual, _ in learned), checks=tuple(checks for _, checks in learned)
+        )
 
     def after(self, *, still: bool, wave: bool, slow: bool, sway: bool) -> "UsualSwing":
         """After a check by what it shows; a slow wave counts as one where it is new."""
         waves = min(self.waves + 1, WAVE_CHECKS) if wave and not (slow and self.wavy >= USUAL_WAVE) else 0
         judged = min(self.judged + 1, USUAL_CHECKS)
-        return UsualSwing(
-            swing_mv=self.swing_mv,
-            checks=self.checks,
+        return self._replace(
             restless=0 if still else min(self.restless + 1, STILL_WITHIN + 1),
             waves=waves,
             waveless=0 if waves == WAVE_CHECKS else min(self.waveless + 1, WAVE_WITHIN + 1),

@@ -1,4 +1,4 @@
-"""An ECG told from other lines of a picture: beats that stand out and are alike, and most of the ink in its traces.
+"""An ECG told from other lines of a picture: most of the ink lies in its traces, and its beats are alike.
 
 Charts, tables, maps and handwriting have lines that can be followed too.
 """
@@ -10,17 +10,14 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ecg.beats import find_beats
-from ecg.ecg_shape import has_ecg_shape
 from paper.rows import FloatArray, InkArray, Row
 
 FS_HZ = 250.0  # at which rows are judged
-MIN_SECONDS = 3.0  # of a row that can be judged by its shape
-MIN_NAMES = 3  # lead names that are read, and half of all: no chart has so many
 # Of pages, scans and photos 0.9 to 1.0, but for one of 0.70; of charts, tables, maps and photos 0.4 to 0.9.
 MIN_ALIKE = 0.88
 # Share of the dark ink that lies in the traces: of pages with writing or shadow 0.55 to 1.0, of scribbles below 0.45.
 MIN_IN_TRACES = 0.5
-# Hardly anything but traces: beats need not be alike, as in a close photo in bad light, of which each bends.
+# Hardly anything but traces: beats need not be alike, since fibrillation has none, and a close photo bends each.
 NEARLY_ALL = 0.85
 _AROUND_S = 0.08
 _SHIFT_S = 0.05
@@ -29,26 +26,21 @@ _DARK = 0.5  # of the darkest ink
 _EDGE_PX = 3
 
 
-def is_ecg(rows: Sequence[Row], ink: InkArray, *, px_per_s: float, named: int, leads: int) -> bool:
-    """Return whether rows of traces look like an ECG's.
+def is_ecg(rows: Sequence[Row], ink: InkArray, *, px_per_s: float) -> bool:
+    """Return whether rows of traces look like an ECG's. Of nothing but traces any is one: a heart need not beat.
 
     Parameters
     ----------
     rows : of a sheet
     ink : (height, width), the sheet's
     px_per_s : columns of a second
-    named : leads whose names are read on the page
-    leads : that it has
     """
-    if named >= max(MIN_NAMES, leads / 2):
-        return True
-    signals = [signal for row in rows if (signal := _signal(row, px_per_s)) is not None]
-    judged = [signal for signal in signals if len(signal) >= MIN_SECONDS * FS_HZ]
-    if judged and not any(has_ecg_shape(signal, FS_HZ) for signal in judged):
-        return False
     share = _in_traces(rows, ink)
+    if not MIN_IN_TRACES <= share < NEARLY_ALL:
+        return share >= NEARLY_ALL
+    signals = [signal for row in rows if (signal := _signal(row, px_per_s)) is not None]
     alike = [value for signal in signals if (value := _alike(signal)) is not None]
-    return share >= NEARLY_ALL or (share >= MIN_IN_TRACES and bool(alike) and float(np.median(alike)) >= MIN_ALIKE)
+    return bool(alike) and float(np.median(alike)) >= MIN_ALIKE
 
 
 def _signal(row: Row, px_per_s: float) -> FloatArray | None:
@@ -95,6 +87,5 @@ def _in_traces(rows: Sequence[Row], ink: InkArray) -> float:
     heights = np.arange(ink.shape[0])[:, np.newaxis]
     covered = np.zeros(ink.shape, np.bool_)
     for row in rows:
-        with np.errstate(invalid="ignore"):  # of columns where nothing is seen
-            covered |= (heights >= row.top_px - _EDGE_PX) & (heights <= row.bottom_px + _EDGE_PX)
+        covered |= (heights >= row.top_px - _EDGE_PX) & (heights <= row.bottom_px + _EDGE_PX)
     return float((dark & covered).sum() / max(1, dark.sum()))

@@ -37,6 +37,7 @@ _PULSE_MM = 5.0
 _LEVEL = 0.0015  # slope of rows that counts as level: 0.4 mm on 270 mm
 _PARTS = 16  # of a row, whose levels tell its slope
 _ROW_S = 10.0  # of pages with
+_SOME_NAMES = 3  # that are read, and half of all: letters of a chart may be taken for one or two
 _MANY = 6  # leads and more
 # By how much less a pulse tells the scale as well, and by how much more rows are of another length.
 _ROW_OFF = 0.015, 0.06
@@ -284,10 +285,14 @@ def _reading(found: _Found, name: str, hints: Hints) -> PageReading:
     if named < len(arrangement.cells) / 2:
         doubts.append(f"{named} of {len(arrangement.cells)} lead names are read: the others are taken from the layout")
     px_per_s = speed * PX_PER_MM
-    known = hints.layout is not None or hints.leads is not None  # by somebody who sees that it is one
-    if not known and not is_ecg(
-        found.rows, found.sheet.ink, px_per_s=px_per_s, named=named, leads=len(arrangement.cells)
-    ):
+    # By its writing, which no chart has, or by somebody who sees that it is one.
+    known = (
+        named >= max(_SOME_NAMES, len(arrangement.cells) / 2)
+        or {"written", "given"} & {sources["speed"], sources["gain"]}
+        or hints.layout is not None
+        or hints.leads is not None
+    )
+    if not known and not is_ecg(found.rows, found.sheet.ink, px_per_s=px_per_s):
         raise NoEcgError(
             "the lines in the picture do not look like an ECG: no beats that are alike, or more ink beside the traces "
             "than in them; if it is one, cut away what is around it, or name its layout or leads (--layout, --leads of "

@@ -66,6 +66,20 @@ def test_a_record_may_take_the_place_of_the_one_that_it_is_read_from(tmp_path: P
     np.testing.assert_array_equal(read_file(tmp_path / "own.hea").samples, before.samples[3_600:10_800])
 
 
+def test_beats_of_a_record_that_is_written_over_are_neither_lost_nor_taken_for_the_new_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beats = tmp_path / "own.atr"
+    beats.write_bytes(Path(EXCERPT).with_suffix(".atr").read_bytes())
+    call = ["convert", EXCERPT, "--format", "wfdb", "--out", str(tmp_path / "own"), "--start", "10"]
+    for more in ([], ["--force"]):
+        assert status_of([*call, *more]) == 1
+    assert f"{beats} belongs to the record that is there" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [beats]
+    beats.unlink()
+    assert status_of(call) == 0
+
+
 START_NS = 1_700_000_000_000_000_000  # 2023-11-14T22:13:20Z
 
 
