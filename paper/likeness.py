@@ -3,7 +3,7 @@
 Charts, tables, maps and handwriting have lines that can be followed too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ecg.beats import find_beats
 from paper.rows import FloatArray, InkArray, Row
+from paper.sheet import PX_PER_MM
 
 FS_HZ = 250.0  # at which rows are judged
 # Of pages, scans and photos 0.9 to 1.0, but for one of 0.70; of charts, tables, maps and photos 0.4 to 0.9.
@@ -19,6 +20,10 @@ MIN_ALIKE = 0.88
 MIN_IN_TRACES = 0.5
 # Hardly anything but traces: beats need not be alike, since fibrillation has none, and a close photo bends each.
 NEARLY_ALL = 0.85
+# Of such lines: a heart is still, or steep in some columns: on pages in 0.02 to 0.09, on curves and waves below 0.01.
+MIN_STEEP = 0.015
+STILL_MM = 3.0
+MAX_BROKEN = 0.12  # of pages 0 to 0.09, of scribbles and mosaics from 0.14 on
 _AROUND_S = 0.08
 _SHIFT_S = 0.05
 _MOST_BEATS = 30
@@ -27,7 +32,9 @@ _EDGE_PX = 3
 
 
 def is_ecg(rows: Sequence[Row], ink: InkArray, *, px_per_s: float) -> bool:
-    """Return whether rows of traces look like an ECG's. Of nothing but traces any is one: a heart need not beat.
+    """Return whether rows of traces look like an ECG's.
+
+    Where hardly anything but traces is on the paper, beats are not asked for: a heart need not beat.
 
     Parameters
     ----------
@@ -35,19 +42,42 @@ def is_ecg(rows: Sequence[Row], ink: InkArray, *, px_per_s: float) -> bool:
     ink : (height, width), the sheet's
     px_per_s : columns of a second
     """
+    rows = [row for row in rows if np.isfinite(row.y_px).any()]
     share = _in_traces(rows, ink)
-    if not MIN_IN_TRACES <= share < NEARLY_ALL:
-        return share >= NEARLY_ALL
-    signals = [signal for row in rows if (signal := _signal(row, px_per_s)) is not None]
-    alike = [value for signal in signals if (value := _alike(signal)) is not None]
-    return bool(alike) and float(np.median(alike)) >= MIN_ALIKE
+    if share < MIN_IN_TRACES:
+        return False
+    if share >= NEARLY_ALL:
+        return _median(_steep(row) for row in rows) >= MIN_STEEP or _median(_spread(row) for row in rows) <= STILL_MM
+    alike = [value for row in rows if (value := _alike(_signal(row, px_per_s))) is not None]
+    return _median(alike) >= MIN_ALIKE and _median(_broken(row) for row in rows) <= MAX_BROKEN
 
 
-def _signal(row: Row, px_per_s: float) -> FloatArray | None:
-    """Return a row's height at ``FS_HZ``, upwards, lines drawn over what is not seen; None of an empty one."""
+def _median(values: Iterable[float]) -> float:
+    """Return the median; NaN, which is neither below nor above anything, of none."""
+    found = list(values)
+    return float(np.median(found)) if found else float("nan")
+
+
+def _steep(row: Row) -> float:
+    """Return the share of a row's columns in which it rises or falls by more than two pens."""
+    return float(np.mean(np.abs(np.diff(row.y_px)) > 2 * row.pen_px))
+
+
+def _spread(row: Row) -> float:
+    """Return how far a row's middle half spreads, mm."""
+    low, high = np.nanpercentile(row.y_px, [25, 75])
+    return float(high - low) / PX_PER_MM
+
+
+def _broken(row: Row) -> float:
+    """Return the share of the columns between a row's ends in which no line is seen."""
     seen = np.flatnonzero(np.isfinite(row.y_px))
-    if not len(seen):
-        return None
+    return float(1.0 - len(seen) / (seen[-1] - seen[0] + 1))
+
+
+def _signal(row: Row, px_per_s: float) -> FloatArray:
+    """Return a row's height at ``FS_HZ``, upwards, lines drawn over what is not seen."""
+    seen = np.flatnonzero(np.isfinite(row.y_px))
     places = np.arange(seen[0], seen[-1] + 1, px_per_s / FS_HZ)
     return np.asarray(np.interp(places, seen, -row.y_px[seen]), np.float64)
 

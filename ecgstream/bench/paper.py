@@ -29,6 +29,7 @@ from ecgstream.bench.paper_score import (
     matched_beats,
     score_page,
 )
+from ecgstream.bench.paper_without import pictures
 from paper.pictures import open_picture
 from paper.reading import FS_HZ, GAIN_ADC, NoEcgError, PageReading, read_page
 from paper.rendering import DrawnPage, DrawnTrace, PageStyle
@@ -39,16 +40,19 @@ _LEAST_JUDGED_S = 5.0
 
 
 def bench_paper(
-    folder: Path, settings: DetectorSettings, rules: AlarmRules, *, count: int, seed: int
+    folder: Path, settings: DetectorSettings, rules: AlarmRules, *, count: int, seed: int, without: int
 ) -> dict[str, Any]:
     """Draw pages, age every second one, read them all, and hold what was read against what was drawn.
+
+    Pictures without an ECG are drawn as well, and counted where they are refused.
 
     Parameters
     ----------
     folder : of the records of MIT-BIH
     settings, rules : of the verdicts
     count : of pages
-    seed : of the pages
+    seed : of the pages and pictures
+    without : how many pictures hold no ECG
     """
     scorer = scorer_of(settings)
     tallies: dict[str, _Tally] = defaultdict(_Tally)
@@ -66,10 +70,21 @@ def bench_paper(
         "pages": count,
         "seed": seed,
         **{kind: tallies[kind].report() for kind in ("clean", "aged") if kind in tallies},
+        "without_ecg": _refused(without, seed),
         "ways": {way: tally.report() for way, tally in tallies.items() if way not in {"clean", "aged"}},
         "rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES / 1e6, 1),
         "machine": machine(),
     }
+
+
+def _refused(count: int, seed: int) -> dict[str, Any]:
+    """Tell which pictures without an ECG were read all the same."""
+    read = []
+    for picture in pictures(count=count, seed=seed):
+        with suppress(NoEcgError):
+            read_page(picture.image)
+            read.append(picture.name)
+    return {"pictures": count, "refused": count - len(read), "read": read}
 
 
 class _Tally:

@@ -273,6 +273,7 @@ def bench_paper(
     *,
     pages: Annotated[int, typer.Option(min=2, metavar="N", help="Pages, every second one aged.")] = 48,
     seed: Annotated[int, typer.Option(metavar="S", help="Decides records, layouts, styles and ageing.")] = 1,
+    without: Annotated[int, typer.Option(min=0, metavar="N", help="Pictures that hold no ECG.")] = 100,
     pictures: Annotated[
         Path | None,
         typer.Option(
@@ -293,4 +294,4 @@ def bench_paper(
         report(bench_pictures(pictures), json)
         return
     settings, rules = judging_settings(models)
-    report(measured(records_folder(data, process), settings, rules, count=pages, seed=seed), json)
+    report(measured(records_folder(data, process), settings, rules, count=pages, seed=seed, without=without), json)

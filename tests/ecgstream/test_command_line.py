@@ -64,7 +64,7 @@ CALLED = {
     "bench gateway": ["--devices", "--duration", "--chunk-ms", "--json"],
     "bench lethal": [],
     "bench page": [],
-    "bench paper": ["--pages", "--seed", "--pictures", "--json"],
+    "bench paper": ["--pages", "--seed", "--without", "--pictures", "--json"],
     "bench peers": ["--patients", "--duration", "--peers", "--kill", "--seed", "--search", "--json"],
     "bench score": ["--record", "--length", "--json"],
     "bench starts": [],
