@@ -57,7 +57,7 @@ def _line(page: ByteArray, points: npt.ArrayLike, *, wide: int = 3, colour: tupl
     cv2.polylines(page, [np.asarray(points).astype(np.int32)], isClosed=False, color=colour, thickness=wide)
 
 
-def _words(rng: np.random.Generator, count: int) -> str:
+def _random_text(rng: np.random.Generator, count: int) -> str:
     return " ".join("".join(rng.choice(list(_LETTERS), int(rng.integers(2, 9)))) for _ in range(count))
 
 
@@ -68,7 +68,7 @@ def _write(page: ByteArray, text: str, at: tuple[int, int], size: float = 0.7) -
 def _text(rng: np.random.Generator) -> ByteArray:
     page = _sheet()
     for y in range(60, HEIGHT - 40, 34):
-        _write(page, _words(rng, 10), (60, y))
+        _write(page, _random_text(rng, 10), (60, y))
     return page
 
 
@@ -128,7 +128,7 @@ def _chart(rng: np.random.Generator) -> ByteArray:
     for colour in ((31, 119, 180), (20, 20, 20))[: int(rng.integers(1, 3))]:
         walk = rng.normal(0, 6, len(x)).cumsum()
         _line(page, np.stack([x, np.clip(rng.uniform(250, 550) + walk, 100, 700)], axis=1), wide=2, colour=colour)
-    _write(page, _words(rng, 3), (400, 70))
+    _write(page, _random_text(rng, 3), (400, 70))
     return page
 
 
